@@ -1,0 +1,213 @@
+"""Joints by name: patterns, orders and how orders differ. A count never identifies an order; names do."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+
+
+def match_joints(patterns: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Joints that any of the regular expressions matches in full, in the order of ``names``.
+
+    Raises:
+        InputError: a pattern matches no joint, or is not a regular expression.
+    """
+    names = tuple(names)
+    patterns = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    matched = {name for pattern in patterns for name in _matches(pattern, names)}
+    return tuple(name for name in names if name in matched)
+
+
+def expand_patterns(patterns: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
+    """One value per joint from ``{pattern: value}``, as Isaac Lab resolves ``InitialStateCfg.joint_pos``.
+
+    A pattern must match a joint name in full (``re.fullmatch``). Joints that no pattern names get 0.
+
+    Args:
+        patterns: regular expression -> value (rad for a pose).
+        names: joint names, (J).
+
+    Returns:
+        (J,) float32 in the order of ``names``.
+
+    Raises:
+        InputError: a pattern matches no joint, or two patterns match one joint.
+    """
+    names = tuple(names)
+    values = np.zeros(len(names), dtype=np.float32)
+    owner: dict[str, str] = {}
+    for pattern, value in patterns.items():
+        for name in _matches(pattern, names):
+            if name in owner:
+                raise InputError(
+                    f"joint '{name}' is matched by both '{owner[name]}' and '{pattern}'; "
+                    "make the patterns exclude each other"
+                )
+            owner[name] = pattern
+            values[names.index(name)] = value
+    return values
+
+
+def _matches(pattern: str, names: tuple[str, ...]) -> list[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise InputError(
+            f"joint pattern '{pattern}' is not a regular expression ({error}); correct it"
+        ) from None
+    found = [name for name in names if compiled.fullmatch(name)]
+    if not found:
+        close = difflib.get_close_matches(pattern.replace(".*", ""), names, n=3, cutoff=0.5)
+        hint = f"; did you mean {', '.join(close)}" if close else ""
+        raise InputError(f"joint pattern '{pattern}' matches no joint{hint}; available: {', '.join(names)}")
+    return found
+
+
+@dataclass(frozen=True)
+class OrderReport:
+    """How one joint order differs from another."""
+
+    missing: tuple[str, ...]
+    """Joints of this order that the other lacks."""
+    extra: tuple[str, ...]
+    """Joints of the other that this order lacks."""
+    moved: tuple[tuple[str, int, int], ...]
+    """(name, index here, index there) of joints in both orders at different indices."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether both orders are the same, so that columns may be used without a mapping."""
+        return not (self.missing or self.extra or self.moved)
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "same joints in the same order"
+        parts = []
+        if self.missing:
+            parts.append(f"{len(self.missing)} missing: {', '.join(self.missing)}")
+        if self.extra:
+            parts.append(f"{len(self.extra)} extra: {', '.join(self.extra)}")
+        if self.moved:
+            shown = ", ".join(f"{name} {here}->{there}" for name, here, there in self.moved)
+            parts.append(f"{len(self.moved)} at another index: {shown}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class JointOrder:
+    """An ordered set of joint names, and the mappings from and to other orders."""
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(str(name) for name in self.names))
+        repeated = [name for name, count in Counter(self.names).items() if count > 1]
+        if repeated:
+            raise InputError(f"joint names repeat: {', '.join(repeated)}; give every joint once")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def index(self, name: str) -> int:
+        """Column of a joint.
+
+        Raises:
+            InputError: no such joint; the message lists the valid names.
+        """
+        if name not in self.names:
+            raise InputError(f"joint '{name}' not found; available: {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def indices_from(self, source: "JointOrder | Sequence[str]") -> np.ndarray:
+        """Columns that bring source-ordered ``values[..., columns]`` to this order.
+
+        Args:
+            source: the order that the values have now; may hold joints that this order lacks.
+
+        Returns:
+            (J,) int64, J joints of this order.
+
+        Raises:
+            InputError: the source lacks joints of this order; the message lists them.
+        """
+        where = {name: column for column, name in enumerate(JointOrder(tuple(source)).names)}
+        missing = [name for name in self.names if name not in where]
+        if missing:
+            raise InputError(f"joints {', '.join(missing)} not found; available: {', '.join(where)}")
+        return np.array([where[name] for name in self.names], dtype=np.int64)
+
+    def reorder(self, values: np.ndarray, source: "JointOrder | Sequence[str]") -> np.ndarray:
+        """Source-ordered ``values`` (..., S) as (..., J) in this order; joints this order lacks are dropped.
+
+        Raises:
+            InputError: the width of ``values`` is not that of ``source``, or the source lacks joints.
+        """
+        indices = self.indices_from(source)
+        width = len(tuple(source))
+        if np.shape(values)[-1:] != (width,):
+            raise InputError(
+                f"values have shape {np.shape(values)} but {width} joints are named; give one column each"
+            )
+        return values[..., indices]
+
+    def without(self, names_or_patterns: Iterable[str]) -> "JointOrder":
+        """This order without the joints that the names or regular expressions match.
+
+        Raises:
+            InputError: a pattern matches no joint.
+        """
+        dropped = match_joints(names_or_patterns, self.names)
+        return JointOrder(tuple(name for name in self.names if name not in dropped))
+
+    def compare(self, other: "JointOrder | Sequence[str]") -> OrderReport:
+        """What differs between this order (here) and another (there)."""
+        other = JointOrder(tuple(other))
+        there = {name: column for column, name in enumerate(other.names)}
+        return OrderReport(
+            missing=tuple(name for name in self.names if name not in there),
+            extra=tuple(name for name in other.names if name not in self.names),
+            moved=tuple(
+                (name, here, there[name])
+                for here, name in enumerate(self.names)
+                if name in there and there[name] != here
+            ),
+        )
+
+    def isaaclab_cfg(self) -> str:
+        """The Isaac Lab configuration lines that make actions and joint observations follow this order.
+
+        ``preserve_order=True`` is what matters: without it Isaac Lab sorts the named joints into the
+        simulator's order.
+        """
+        names = "\n".join(f'    "{name}",' for name in self.names)
+        return f"""JOINT_NAMES = [
+{names}
+]
+
+
+@configclass
+class ActionsCfg:
+    joint_pos = mdp.JointPositionActionCfg(
+        asset_name="robot", joint_names=JOINT_NAMES, scale=0.5, use_default_offset=True, preserve_order=True
+    )
+
+
+@configclass
+class PolicyCfg(ObsGroup):  # in ObservationsCfg
+    joint_pos = ObsTerm(
+        func=mdp.joint_pos_rel,
+        params={{"asset_cfg": SceneEntityCfg("robot", joint_names=JOINT_NAMES, preserve_order=True)}},
+    )
+    joint_vel = ObsTerm(
+        func=mdp.joint_vel_rel,
+        params={{"asset_cfg": SceneEntityCfg("robot", joint_names=JOINT_NAMES, preserve_order=True)}},
+    )
+"""
