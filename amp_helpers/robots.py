@@ -1,0 +1,254 @@
+"""The robots: joint names, feet, default pose, and the model files, fetched and built on first need."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.cache import Wheel, cache_dir, cached_folder
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.joints import expand_patterns
+
+MJLAB = Wheel(
+    project="mjlab",
+    version="1.6.0",
+    sha256="03d003854e2f44c48330c6dcf4c2253ff7641bb569747846825a21b9efa8540b",
+    megabytes=14,
+)
+# Raise when the recipe below changes: it names the cached folders, so that older code's models are not used.
+FORMAT_VERSION = 1
+
+_LEG = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
+_ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
+_WAIST = ("waist_yaw", "waist_roll", "waist_pitch")
+# Depth-first along the kinematic tree: the order of GMR files, MuJoCo and Newton.
+_NAMES_29 = tuple(
+    f"{name}_joint"
+    for name in (
+        *(f"left_{part}" for part in _LEG),
+        *(f"right_{part}" for part in _LEG),
+        *_WAIST,
+        *(f"left_{part}" for part in _ARM),
+        *(f"right_{part}" for part in _ARM),
+    )
+)
+_LOCKED_IN_23 = (
+    "waist_roll",
+    "waist_pitch",
+    "left_wrist_pitch",
+    "left_wrist_yaw",
+    "right_wrist_pitch",
+    "right_wrist_yaw",
+)
+_NAMES_23 = tuple(name for name in _NAMES_29 if name.removesuffix("_joint") not in _LOCKED_IN_23)
+
+G1_DEFAULT_POSE: Mapping[str, float] = {
+    ".*_hip_pitch_joint": -0.20,
+    ".*_knee_joint": 0.42,
+    ".*_ankle_pitch_joint": -0.23,
+    ".*_shoulder_pitch_joint": 0.35,
+    "left_shoulder_roll_joint": 0.16,
+    "right_shoulder_roll_joint": -0.16,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Robot:
+    """A robot by its names; the model files behind it are fetched and built when a path is first asked for.
+
+    The paths raise :class:`~amp_helpers.errors.InputError` when the model cannot be fetched or converted.
+    """
+
+    name: str
+    joint_names: tuple[str, ...]
+    """Joints in the dataset's order (depth-first), (J)."""
+    feet_joints: tuple[str, ...]
+    """The ankle joints, which feet removal drops."""
+    foot_bodies: tuple[str, str]
+    """Links that carry the soles, left and right."""
+    default_joint_pos: Mapping[str, float]
+    """Pattern -> rad, as in Isaac Lab's ``InitialStateCfg.joint_pos``; other joints are at 0."""
+    default_root_height: float = 0.8
+    """Height of the pelvis at reset, m."""
+
+    @property
+    def num_joints(self) -> int:
+        """J."""
+        return len(self.joint_names)
+
+    def default_pose(self) -> np.ndarray:
+        """Default joint positions, (J,) float32, rad, in the order of ``joint_names``."""
+        return expand_patterns(self.default_joint_pos, self.joint_names)
+
+    def joint_limits(self) -> np.ndarray:
+        """Lower and upper limit of each joint, (J,2) float32, rad, read from the model."""
+        return _joint_limits(self.mjcf_path, self.joint_names)
+
+    @property
+    def mjcf_path(self) -> Path:
+        """The MuJoCo model (XML beside its meshes)."""
+        return cached_folder(_folder_name("unitree_g1"), _build_mjcf) / f"{self.name}.xml"
+
+    @property
+    def usd_path(self) -> Path:
+        """The same model as USD, for Isaac Lab."""
+        source = self.mjcf_path
+        folder = cached_folder(_folder_name(f"{self.name}-usd"), functools.partial(_build_usd, source))
+        return folder / f"{self.name}.usda"
+
+    @property
+    def ground_usd_path(self) -> Path:
+        """A flat ground plane for ``GroundPlaneCfg``, in place of Isaac Lab's remote one."""
+        return cached_folder(_folder_name("ground"), _build_ground) / "ground.usda"
+
+    def build(self) -> "Robot":
+        """Fetch and convert everything now. Idempotent, and safe beside another process doing the same."""
+        _ = self.mjcf_path, self.usd_path, self.ground_usd_path
+        return self
+
+
+def _g1(name: str, joint_names: tuple[str, ...]) -> Robot:
+    return Robot(
+        name=name,
+        joint_names=joint_names,
+        feet_joints=tuple(joint for joint in joint_names if "ankle" in joint),
+        foot_bodies=("left_ankle_roll_link", "right_ankle_roll_link"),
+        default_joint_pos=G1_DEFAULT_POSE,
+    )
+
+
+G1_23DOF = _g1("g1_23dof", _NAMES_23)
+"""Unitree G1 with waist yaw alone and wrist roll alone."""
+G1_29DOF = _g1("g1_29dof", _NAMES_29)
+"""Unitree G1 with three waist and three wrist joints."""
+ROBOTS: dict[str, Robot] = {robot.name: robot for robot in (G1_23DOF, G1_29DOF)}
+
+
+def get_robot(name: str) -> Robot:
+    """The robot of that name.
+
+    Raises:
+        InputError: no such robot; the message lists the names.
+    """
+    if name not in ROBOTS:
+        raise InputError(f"robot '{name}' not found; available: {', '.join(ROBOTS)}")
+    return ROBOTS[name]
+
+
+def _folder_name(content: str) -> str:
+    return f"{content}-v{FORMAT_VERSION}"
+
+
+def _build_mjcf(folder: Path) -> None:
+    """Both robots as MJCF in ``folder``, sharing the meshes, beside the licence they came with."""
+    import mujoco
+
+    model = "mjlab/asset_zoo/robots/unitree_g1/xmls/"
+
+    def members(name: str) -> str | None:
+        if name.startswith(model):
+            return name.removeprefix(model)
+        return "LICENSE.mjlab" if name.endswith(".dist-info/licenses/LICENSE") else None
+
+    MJLAB.extract(folder, members)
+    for robot in ROBOTS.values():
+        spec = mujoco.MjSpec.from_file(str(folder / "g1.xml"))
+        spec.modelname = robot.name
+        kept = set(robot.joint_names)
+        for joint in list(spec.joints):
+            if joint.type != mujoco.mjtJoint.mjJNT_FREE and joint.name not in kept:
+                spec.delete(joint)
+        names = tuple(joint.name for joint in spec.joints if joint.type != mujoco.mjtJoint.mjJNT_FREE)
+        if names != robot.joint_names:
+            raise InputError(f"{MJLAB.project} {MJLAB.version}: the model's joints are {', '.join(names)}; report this")
+        spec.compile()  # refuses a model whose sensors or exclusions name something deleted
+        (folder / f"{robot.name}.xml").write_text(spec.to_xml())
+    (folder / "g1.xml").unlink()
+
+
+def _build_usd(source: Path, folder: Path) -> None:
+    """``source`` (MJCF) as USD layers in ``folder``, named after the model."""
+    # In a process of its own: the converter is talkative, and USD must not be loaded here before a simulator
+    # application loads its own.
+    convert = "import sys, mujoco_usd_converter as m; m.Converter(scene=False).convert(*sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", convert, source, folder], capture_output=True, text=True)
+    if "No module named 'mujoco_usd_converter'" in done.stderr:
+        raise InputError("mujoco-usd-converter is not installed, so no USD model can be built; pip install -e '.[sim]'")
+    if done.returncode != 0:
+        reason = (done.stderr.splitlines() or ["no message"])[-1]
+        raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
+    licence = source.parent / "LICENSE.mjlab"
+    shutil.copyfile(licence, folder / licence.name)
+
+
+def _build_ground(folder: Path) -> None:
+    """A horizontal collision plane at z = 0; Isaac Lab looks for the ``Plane`` and the shader's tint."""
+    (folder / "ground.usda").write_text(_GROUND_USDA)
+
+
+_GROUND_USDA = """#usda 1.0
+(
+    defaultPrim = "Ground"
+    metersPerUnit = 1
+    upAxis = "Z"
+)
+
+def Xform "Ground"
+{
+    def Plane "CollisionPlane" (
+        prepend apiSchemas = ["PhysicsCollisionAPI"]
+    )
+    {
+        uniform token axis = "Z"
+        double width = 200
+        double length = 200
+    }
+
+    def Scope "Looks"
+    {
+        def Material "theGrid"
+        {
+            token outputs:surface.connect = </Ground/Looks/theGrid/Shader.outputs:surface>
+
+            def Shader "Shader"
+            {
+                uniform token info:id = "UsdPreviewSurface"
+                color3f inputs:diffuseColor.connect = </Ground/Looks/theGrid/Shader.inputs:diffuse_tint>
+                color3f inputs:diffuse_tint = (0.5, 0.5, 0.5)
+                token outputs:surface
+            }
+        }
+    }
+}
+"""
+
+
+@functools.lru_cache
+def _joint_limits(mjcf: Path, joint_names: tuple[str, ...]) -> np.ndarray:
+    import mujoco
+
+    spec = mujoco.MjSpec.from_file(str(mjcf))
+    limits = np.array([spec.joint(name).range for name in joint_names], dtype=np.float32)
+    limits.flags.writeable = False  # the cached array is shared
+    return limits
+
+
+def main() -> int:
+    """Build every robot and print where its files are."""
+    for robot in ROBOTS.values():
+        robot.build()
+        print(f"{robot.name}: {robot.num_joints} joints")
+        for path in (robot.mjcf_path, robot.usd_path, robot.ground_usd_path):
+            print(f"  {os.fspath(path)}")
+    print(f"cache: {cache_dir()}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
