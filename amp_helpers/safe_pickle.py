@@ -1,0 +1,214 @@
+"""Pickles read by an allow-list: numpy arrays, dtypes and scalars, and builtin containers; nothing else is called.
+
+Loading a pickle calls whatever the file names. Here every name resolves to one of a few stand-ins written in
+Python, which only collect what numpy stored (dtype name, shape, raw bytes) and check it; numpy's own constructors,
+which trust their input, never see the file. The layout is the one that ``numpy.ndarray.__reduce__`` writes.
+"""
+
+import io
+import math
+import os
+import pickle
+import pickletools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+
+MAX_PICKLE_BYTES = 256 * 1024**2
+"""Largest pickle read: over an hour of motion at 60 fps with all body positions."""
+
+# What a malformed stream makes the unpickler raise, besides its own error.
+_MALFORMED = (
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
+
+
+class _Refused(pickle.UnpicklingError):
+    """A name outside the allow-list, or content that no motion needs."""
+
+
+def load_pickle(path: str | os.PathLike) -> object:
+    """The content of a pickle of numpy arrays and builtin containers.
+
+    Raises:
+        InputError: no such file, not a pickle, too large, or it names anything outside the allow-list.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    size = path.stat().st_size
+    if size > MAX_PICKLE_BYTES:
+        raise InputError(
+            f"{path}: is {size / 1024**2:.0f} MiB, more than the {MAX_PICKLE_BYTES // 1024**2} MiB read at "
+            "most; split the motion"
+        )
+    raw = path.read_bytes()
+    try:
+        _scan(raw)
+        return _plain(_Unpickler(io.BytesIO(raw), encoding="latin1").load())
+    except _Refused as error:
+        raise InputError(
+            f"{path}: holds {error}, which no motion file needs, so it was not loaded; "
+            "export the motion as a dict of numpy arrays"
+        ) from None
+    except _MALFORMED as error:
+        kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
+        detail = " ".join(str(error).split())[:80] or type(error).__name__
+        raise InputError(
+            f"{path}: is not a GMR pickle, it is {kind} ({detail}); give the .pkl that GMR wrote"
+        ) from None
+
+
+def _scan(raw: bytes) -> None:
+    """Walk the stream without building anything: it must be whole and ask for no more memory than it holds."""
+    for opcode, argument, _ in pickletools.genops(raw):
+        # The C unpickler allocates a table up to the largest memo index.
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(raw):
+            raise ValueError("memo index out of range")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A stand-in for a callable. Being no class and having no dict, nothing in the stream can alter it."""
+
+    function: Callable[..., object]
+
+    def __call__(self, *args: object) -> object:
+        return self.function(*args)
+
+    def __setstate__(self, state: object) -> None:
+        raise _Refused("an attempt to alter a constructor")
+
+
+class _Dtype:
+    """What ``numpy.dtype`` reduces to: a name such as ``f4``, then a state tuple carrying the byte order."""
+
+    __slots__ = ("code", "order")
+
+    def __init__(self, code: object, *_: object) -> None:
+        if isinstance(code, str) and code.startswith("O"):
+            raise _Refused("a numpy array of Python objects")
+        if not isinstance(code, str) or not re.fullmatch(r"(f[248]|[iu][1248]|b1|[US]\d{1,4})", code):
+            raise _Refused(f"the numpy dtype {code!r:.40}")
+        self.code = code
+        self.order = "|"
+
+    def __setstate__(self, state: tuple) -> None:
+        order = state[1]
+        if order not in ("<", ">", "=", "|"):
+            raise ValueError("unknown byte order")
+        self.order = order
+
+    def numpy(self) -> np.dtype:
+        return np.dtype(self.order + self.code)
+
+
+class _Array:
+    """What an array reduces to: an empty one, then (version, shape, dtype, is_fortran, raw bytes)."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, *_: object) -> None:
+        self.value = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, fortran, raw = state
+        self.value = _from_bytes(raw, dtype, shape, "F" if fortran else "C")
+
+
+def _from_bytes(raw: object, dtype: object, shape: object, order: str) -> np.ndarray:
+    if isinstance(raw, list):
+        raise _Refused("a numpy array of Python objects")
+    if isinstance(raw, str):  # written by Python 2
+        raw = raw.encode("latin1")
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    kind = dtype.numpy()
+    if len(shape) > 32 or any(type(size) is not int or size < 0 for size in shape):
+        raise ValueError("array shape is not a tuple of sizes")
+    if len(raw) != math.prod(shape) * kind.itemsize:
+        raise ValueError("array data does not fill its shape")
+    return np.frombuffer(raw, dtype=kind).reshape(shape, order=order)
+
+
+def _from_buffer(raw: object, dtype: object, shape: object, order: object, *_: object) -> np.ndarray:
+    return _from_bytes(raw, dtype, shape, "F" if order == "F" else "C")
+
+
+def _scalar(dtype: _Dtype, raw: object = b"") -> object:
+    return _from_bytes(raw, dtype, (1,), "C")[0].item()
+
+
+def _encode(text: str, encoding: str = "utf-8") -> bytes:
+    """``_codecs.encode``, with which protocols below 3 store bytes."""
+    if encoding not in ("latin1", "latin-1"):
+        raise _Refused(f"text encoded as {encoding!r:.40}")
+    return text.encode("latin1")
+
+
+def _builtin(kind: Callable[..., object]) -> Callable[..., object]:
+    def build(*args: object) -> object:
+        # From a container in the stream only: a number would ask for that much memory.
+        if args and not isinstance(args[0], list | tuple | set | frozenset | dict):
+            raise ValueError(f"{kind.__name__} of no container")
+        return kind(*args)
+
+    return build
+
+
+_ALLOWED: dict[tuple[str, str], object] = {
+    ("numpy", "ndarray"): _Call(_Array),
+    ("numpy", "dtype"): _Call(_Dtype),
+    ("_codecs", "encode"): _Call(_encode),
+}
+for _core in ("numpy.core", "numpy._core"):
+    _ALLOWED[_core + ".multiarray", "_reconstruct"] = _Call(_Array)
+    _ALLOWED[_core + ".multiarray", "scalar"] = _Call(_scalar)
+    _ALLOWED[_core + ".numeric", "_frombuffer"] = _Call(_from_buffer)
+for _module in ("builtins", "__builtin__"):
+    for _kind in (list, tuple, dict, set, frozenset):
+        _ALLOWED[_module, _kind.__name__] = _Call(_builtin(_kind))
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in _ALLOWED:
+            raise _Refused(f"'{module}.{name}'")
+        return _ALLOWED[module, name]
+
+    def persistent_load(self, pid: object) -> object:
+        raise _Refused("a reference to something outside the file")
+
+
+def _plain(value: object, done: dict[int, object] | None = None) -> object:
+    """The content with every collected array in its place.
+
+    ``done`` holds what was converted already: a pickle may name one container many times, and unfolding each mention
+    would let a small file fill the memory.
+    """
+    done = {} if done is None else done
+    if id(value) not in done:
+        if isinstance(value, _Array):
+            if value.value is None:
+                raise ValueError("array without content")
+            done[id(value)] = value.value
+        elif isinstance(value, dict):
+            done[id(value)] = {key: _plain(item, done) for key, item in value.items()}
+        elif isinstance(value, list | tuple):
+            done[id(value)] = [_plain(item, done) for item in value]
+        else:
+            return value
+    return done[id(value)]
