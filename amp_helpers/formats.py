@@ -10,13 +10,15 @@ import os
 import pickle
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.motion import Motion
+from amp_helpers.robots import G1_23DOF, G1_29DOF
 from amp_helpers.safe_pickle import load_pickle
 
 REQUIRED_KEYS = ("fps", "root_pos", "root_rot", "dof_pos")
@@ -26,25 +28,10 @@ MAX_NPZ_BYTES = 4 * 1024**3
 MAX_CELLS = 2**25
 """Most numbers in one table; 300 hours of one joint at 30 fps."""
 
-
-def _leg(side: str) -> tuple[str, ...]:
-    parts = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
-    return tuple(f"{side}_{part}_joint" for part in parts)
-
-
-def _arm(side: str, *wrist: str) -> tuple[str, ...]:
-    parts = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", *wrist)
-    return tuple(f"{side}_{part}_joint" for part in parts)
-
-
-_LEGS = _leg("left") + _leg("right")
-_WAIST = ("waist_yaw_joint", "waist_roll_joint", "waist_pitch_joint")
-_WRIST = ("wrist_roll", "wrist_pitch", "wrist_yaw")
-
 JOINT_ORDERS: dict[str, tuple[str, ...]] = {
-    "g1_29dof": _LEGS + _WAIST + _arm("left", *_WRIST) + _arm("right", *_WRIST),
-    "g1_23dof": _LEGS + _WAIST[:1] + _arm("left", "wrist_roll") + _arm("right", "wrist_roll"),
-    "gmt_23": _LEGS + _WAIST + _arm("left") + _arm("right"),
+    "g1_29dof": G1_29DOF.joint_names,
+    "g1_23dof": G1_23DOF.joint_names,
+    "gmt_23": tuple(name for name in G1_29DOF.joint_names if "_wrist_" not in name),
 }
 """Column orders that files without joint names use. Two of them are 23 wide and hold different joints."""
 
@@ -125,7 +112,7 @@ def write_gmr(path: str | os.PathLike, motion: Motion) -> None:
         "link_body_list": None,
         "joint_names": list(motion.joint_names),
     }
-    with atomic_path(path) as temporary:
+    with _atomic_write(Path(path)) as temporary:
         temporary.write_bytes(pickle.dumps(content, protocol=4))
 
 
@@ -172,8 +159,21 @@ def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None
     objects = [key for key, value in arrays.items() if value.dtype.hasobject]
     if objects:
         raise TypeError(f"arrays of Python objects cannot be stored: {', '.join(objects)}")
-    with atomic_path(path) as temporary:
+    with _atomic_write(path) as temporary:
         np.savez(temporary, **arrays)
+
+
+@contextmanager
+def _atomic_write(path: Path) -> Iterator[Path]:
+    """:func:`amp_helpers.errors.atomic_path`, where a refusal of the operating system names the file."""
+    try:
+        with atomic_path(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}), what stood there is kept; "
+            "free space or choose another place"
+        ) from None
 
 
 def _fps(path: Path, value: object) -> float:

@@ -1,0 +1,124 @@
+"""GMR motions to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.formats import JOINT_ORDERS, read_motion
+from amp_helpers.joints import JointOrder
+from amp_helpers.motion import Motion
+from amp_helpers.robots import Robot, get_robot
+
+
+def convert(
+    motions: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    *,
+    robot: str | Robot = "g1_23dof",
+    control_dt: float = 0.02,
+    quaternion: str = "auto",
+    joint_order: str | None = None,
+    fill_missing: bool = False,
+    verbose: bool = True,
+) -> MotionDataset:
+    """Read motions, resample them to the control step, keep the robot's joints, and write one dataset.
+
+    Args:
+        motions: GMR pickles.
+        output: npz file, replaced only when everything has succeeded.
+        robot: the robot, or its name, whose joints become the columns.
+        control_dt: the environment's step, s.
+        quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.read_motion`.
+        joint_order: a key of ``JOINT_ORDERS``, for files that do not name their joints.
+        fill_missing: hold robot joints that a motion lacks at the default pose instead of refusing the motion.
+        verbose: print what was done to each motion.
+
+    Raises:
+        InputError: a motion or an argument cannot be used.
+    """
+    robot = get_robot(robot) if isinstance(robot, str) else robot
+    if not (np.isfinite(control_dt) and control_dt > 0):
+        raise InputError(f"--control_dt {control_dt}: not a control step; give a positive number of seconds")
+    if Path(output).suffix != ".npz":
+        raise InputError(f"{output}: a dataset file ends in .npz; choose such a name")
+    if not motions:
+        raise InputError("no motion given; name at least one GMR pickle")
+    lines: list[str] = []
+
+    def clips() -> Iterator[Motion]:
+        # Shown on a terminal only: the default output goes to the same place as errors.
+        from tqdm import tqdm
+
+        for path in tqdm(motions, unit="motion", disable=None if len(motions) > 1 else True, leave=False):
+            motion = read_motion(path, joint_names=joint_order, quaternion=quaternion)
+            report = JointOrder(robot.joint_names).compare(motion.joint_names)
+            lines.extend(_summary(motion, control_dt, report.extra, report.missing if fill_missing else ()))
+            yield _for_robot(path, motion, robot, report.missing, fill_missing)
+
+    dataset = MotionDataset.from_motions(clips(), joint_names=robot.joint_names, control_dt=control_dt)
+    dataset.save(output)
+    if verbose:
+        count = f"{dataset.num_motions} motion{'s' if dataset.num_motions > 1 else ''}"
+        print("\n".join(lines))
+        print(
+            f"{output}: {count}, {len(dataset)} pairs of {robot.num_joints} joints ({robot.name}), "
+            f"{len(dataset) * control_dt:.2f} s"
+        )
+    return dataset
+
+
+def _for_robot(
+    path: str | os.PathLike, motion: Motion, robot: Robot, missing: Sequence[str], fill_missing: bool
+) -> Motion:
+    if missing and not fill_missing:
+        raise InputError(
+            f"{path}: lacks joints of {robot.name}: {', '.join(missing)}; choose the robot it was made for with "
+            "--robot, or hold them at the default pose with --fill_missing"
+        )
+    return motion.select(robot.joint_names, fill=robot.default_pose() if missing else None)
+
+
+def _summary(motion: Motion, control_dt: float, dropped: Sequence[str], filled: Sequence[str]) -> Iterator[str]:
+    name, _, finding = motion.source.partition(" (")
+    frames = int(np.floor(motion.duration_s / control_dt + 1e-6)) + 1
+    yield (
+        f"{name}: {motion.fps:.4g} fps -> {1 / control_dt:.4g} Hz, {motion.num_frames} -> {frames} frames, "
+        f"{motion.duration_s:.2f} s"
+    )
+    if dropped:
+        yield f"  joints dropped: {', '.join(dropped)}"
+    if filled:
+        yield f"  joints held at the default pose: {', '.join(filled)}"
+    yield f"  {finding.removesuffix(')')}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=__doc__)
+    parser.add_argument("motions", nargs="+", metavar="MOTION", help="GMR pickle")
+    parser.add_argument("--output", required=True, metavar="D.npz", help="dataset to write")
+    parser.add_argument("--robot", default="g1_23dof", help="robot whose joints become the columns (%(default)s)")
+    parser.add_argument(
+        "--control_dt", type=float, default=0.02, help="control step of the environment, s (%(default)s)"
+    )
+    parser.add_argument(
+        "--quaternion", choices=("auto", "xyzw", "wxyz"), default="auto", help="how root_rot is stored (%(default)s)"
+    )
+    parser.add_argument(
+        "--joint_order", choices=tuple(JOINT_ORDERS), help="columns of dof_pos, for files that do not name them"
+    )
+    parser.add_argument(
+        "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"
+    )
+    arguments = vars(parser.parse_args(argv))
+    convert(**arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(run_cli(main))

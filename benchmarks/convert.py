@@ -1,0 +1,100 @@
+"""How long converting many motions takes, and how much memory: ``python benchmarks/convert.py [--output FILE]``.
+
+Writes synthetic 29-dof GMR pickles with body positions, as GMR does, and converts them in a fresh process through the
+command line, so that start-up and imports count. Half and a quarter of the clips show whether the cost is linear.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.formats import JOINT_ORDERS
+
+NUM_BODIES = 38
+
+
+def write_clip(path: Path, frames: int, seed: int) -> None:
+    """One smooth random motion as GMR stores it: float64 tables and float32 body positions."""
+    random = np.random.default_rng(seed)
+    time_s = np.arange(frames)[:, None] / 30
+    phase, rate = random.uniform(0, 6, 29), random.uniform(0.3, 2, 29)
+    yaw = np.cumsum(random.normal(0, 0.01, frames))
+    zero = np.zeros(frames)
+    content = {
+        "fps": np.float64(29.7),
+        "root_pos": np.stack([time_s[:, 0], zero, zero + 0.8], axis=1),
+        "root_rot": np.stack([zero, zero, np.sin(yaw / 2), np.cos(yaw / 2)], axis=1),
+        "dof_pos": 0.3 * np.sin(time_s * rate + phase),
+        "local_body_pos": random.normal(size=(frames, NUM_BODIES, 3)).astype(np.float32),
+        "link_body_list": [f"link_{body}" for body in range(NUM_BODIES)],
+    }
+    assert content["dof_pos"].shape[1] == len(JOINT_ORDERS["g1_29dof"])
+    path.write_bytes(pickle.dumps(content))
+
+
+def measure(files: list[Path], output: Path) -> dict[str, float]:
+    """Wall seconds and peak resident memory of one conversion in a process of its own."""
+    command = [sys.executable, "-m", "amp_helpers.convert", *map(str, files), "--output", str(output)]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit("the conversion failed")
+    # Linux reports kibibytes, macOS bytes.
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return {"clips": len(files), "seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss * unit / 1024**2)}
+
+
+def cpu_name() -> str:
+    """The processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--frames", type=int, default=8000)
+    parser.add_argument("--output", type=Path, help="also write the JSON here")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"clip_{index:03d}.pkl" for index in range(arguments.clips)]
+        for index, file in enumerate(files):
+            write_clip(file, arguments.frames, seed=index)
+        sizes = sorted({max(1, arguments.clips // 4), max(1, arguments.clips // 2), arguments.clips})
+        runs = [measure(files[:size], Path(folder) / "out.npz") for size in sizes]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    result = {
+        "command": f"python benchmarks/convert.py --clips {arguments.clips} --frames {arguments.frames}",
+        "commit": commit.stdout.strip(),
+        "hardware": f"{cpu_name()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "frames_per_clip": arguments.frames,
+        "joints": 29,
+        "budget": {"clips": 40, "seconds": 10, "peak_mib": 1024},
+        "runs": runs,
+    }
+    text = json.dumps(result, indent=2)
+    print(text)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
