@@ -1,0 +1,40 @@
+# Everything happens in .venv. `make run` and `make test` install what is missing first and start at once when nothing is.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lab lint bench clean
+
+PYTHON := .venv/bin/python
+OUTPUT ?= outputs
+# For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"
+PYTEST_ARGS ?=
+
+help:
+	@echo "make run    install what is missing, execute the five notebooks, lead to $(OUTPUT)/index.html"
+	@echo "make test   the whole test suite, notebooks and browser included"
+	@echo "make lab    JupyterLab on the notebooks, on this machine only"
+	@echo "make setup | lint | bench | clean"
+
+setup:
+	@tools/setup.sh
+
+run: setup
+	@$(PYTHON) -m amp_helpers.pipeline --output $(OUTPUT)
+
+test: setup
+	@tools/setup.sh browser
+	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+lab: setup
+	@$(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks \
+	    $(if $(filter 0,$(shell id -u)),--allow-root)
+
+lint: setup
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+bench: setup
+	@$(PYTHON) benchmarks/throughput.py
+
+# The environment stays: it takes minutes and gigabytes to get again.
+clean:
+	rm -rf $(OUTPUT) runs build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print0 | xargs -0 rm -rf

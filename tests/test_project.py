@@ -1,0 +1,207 @@
+"""What the repository promises about itself: one environment, stripped notebooks, commands that exist."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from amp_helpers.notebook import notebook_parameters, read_notebook
+from amp_helpers.pipeline import NOTEBOOKS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def conda():
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    plain = [entry for entry in dependencies if isinstance(entry, str)]
+    pip = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
+    return plain, pip
+
+
+def requirements(project):
+    listed = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    return {canonicalize_name(r.name): r for r in map(Requirement, listed)}
+
+
+def test_one_python_version_everywhere(project, conda):
+    version = (ROOT / ".python-version").read_text().strip()
+    assert project["requires-python"] == ">=3.12,<3.13" and version == "3.12"
+    assert f"python={version}" in conda[0]
+    assert f"Python {version}" in (ROOT / "README.md").read_text()
+
+
+def test_conda_installs_the_package_with_its_extras(project, conda):
+    editable = next(line for line in conda[1] if line.startswith("-e "))
+    extras = set(re.fullmatch(r"-e \.\[([\w,]+)\]", editable)[1].split(","))
+    assert extras == set(project["optional-dependencies"])
+
+
+def test_conda_names_what_the_workspace_stands_on(conda):
+    names = {canonicalize_name(Requirement(line).name) for line in conda[1] if not line.startswith("-")}
+    assert names >= {
+        "jupyterlab", "isaaclab", "skrl", "torch", "numpy", "matplotlib", "ipywidgets", "papermill",
+    }  # fmt: skip
+
+
+def test_conda_and_pyproject_ask_for_the_same_versions(project, conda):
+    ours = requirements(project)
+    for line in conda[1]:
+        if line.startswith("-"):
+            continue
+        wanted = Requirement(line)
+        assert metadata.version(wanted.name) in wanted.specifier, line
+        if canonicalize_name(wanted.name) in ours:
+            assert wanted.specifier == ours[canonicalize_name(wanted.name)].specifier, line
+
+
+# --- notebooks in git -----------------------------------------------------------------------------------------------
+
+
+def test_there_are_exactly_five_notebooks():
+    assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == list(NOTEBOOKS)
+
+
+@pytest.fixture(params=NOTEBOOKS)
+def source(request) -> nbformat.NotebookNode:
+    return read_notebook(ROOT / "notebooks" / f"{request.param}.ipynb")
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_notebooks_are_stripped(source):
+    assert "widgets" not in source.metadata and "papermill" not in source.metadata
+    for cell in code_cells(source):
+        assert cell.outputs == [] and cell.execution_count is None
+
+
+def test_notebooks_open_in_jupyterlab_without_asking_for_a_kernel(source):
+    assert source.metadata.kernelspec.name == "python3"
+
+
+def test_cells_are_short(source):
+    for cell in code_cells(source):
+        assert len(cell.source.splitlines()) <= 25, cell.source.splitlines()[0]
+
+
+def test_the_first_code_cell_holds_the_parameters(source):
+    first = code_cells(source)[0]
+    assert "parameters" in first.metadata.get("tags", [])
+    parameters = notebook_parameters(source)
+    assert isinstance(parameters["output_dir"], str)
+
+
+def test_notebooks_install_nothing(source):
+    for cell in code_cells(source):
+        assert not re.search(r"^\s*[%!]\s*(pip|conda|apt)|subprocess.*pip", cell.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_says_what_it_needs_links_on_and_ends_with_an_exercise(name):
+    cells = read_notebook(ROOT / "notebooks" / f"{name}.ipynb").cells
+    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert prose[0].startswith("# ")
+    top = "\n".join(prose[:2])
+    assert "CPU" in top and "GPU" in top, "what it needs and how long it takes"
+    here = NOTEBOOKS.index(name)
+    for other in NOTEBOOKS[max(here - 1, 0) : here] + NOTEBOOKS[here + 1 : here + 2]:
+        assert f"({other}.ipynb)" in "\n".join(prose), f"link to {other}"
+    exercise = max(i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and "xercise" in cell.source)
+    assert any(cell.cell_type == "code" for cell in cells[exercise:]), "an exercise that runs"
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["setup", "run", "test", "lab", "lint", "bench", "clean"])
+def test_make_knows_the_target(target):
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_lab_listens_on_loopback_only():
+    planned = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "--ServerApp.ip=127.0.0.1" in planned
+
+
+def test_ci_runs_what_the_readme_names():
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "make --no-print-directory test" in (ROOT / ".ci" / "run").read_text()
+    assert "make test" in (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def bare_machine(tmp_path):
+    """A copy of what setup needs, and a path on which there is no Python."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "setup.sh", tmp_path / "tools")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    for tool in ("bash", "env", "dirname", "cat", "sha256sum", "df", "awk", "tee", "flock", "id"):
+        if found := shutil.which(tool):
+            (bin_folder / tool).symlink_to(found)
+
+    def setup():
+        return subprocess.run(
+            ["tools/setup.sh"], cwd=tmp_path, env={"PATH": str(bin_folder)}, capture_output=True, text=True, check=False
+        )
+
+    return bin_folder, setup
+
+
+def test_setup_without_python_is_one_sentence(bare_machine):
+    done = bare_machine[1]()
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: Python 3.12 was not found; install it")
+
+
+def test_setup_takes_uv_where_there_is_no_python(bare_machine):
+    bin_folder, setup = bare_machine
+    (bin_folder / "uv").write_text('#!/usr/bin/env bash\necho "uv $*"\nexit 1\n')
+    (bin_folder / "uv").chmod(0o755)
+    done = setup()
+    assert done.stdout.startswith("uv venv") and "--seed" in done.stdout and "--python 3.12 .venv" in done.stdout
+    assert done.returncode == 2
+
+
+def test_setup_refuses_a_full_disk_before_it_starts(bare_machine):
+    bin_folder, setup = bare_machine
+    (bin_folder / "df").unlink()
+    (bin_folder / "df").write_text("#!/usr/bin/env bash\necho header\necho '/dev/x 100 50 1048576 50% /'\n")
+    (bin_folder / "df").chmod(0o755)
+    done = setup()
+    assert done.returncode == 2 and "only 1 GiB are free" in done.stderr
+
+
+# --- nothing of one machine -----------------------------------------------------------------------------------------
+
+
+def test_no_tracked_file_names_a_machine_or_a_registry():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    folders = "|".join(("root", r"home/\w+", "work", r"Users/\w+"))
+    hosts = "|".join((r"pypi\.org", r"pythonhosted\.org", r"anaconda\.org"))
+    forbidden = re.compile(rf"(?<![\w.])/(?:{folders})/|\b(?:{hosts})")
+    for name in filter(None, listed.stdout.split("\0")):
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b""
+        if b"\0" not in content:
+            found = forbidden.search(content.decode("utf-8", errors="replace"))
+            assert not found, f"{name}: {found[0]}"
