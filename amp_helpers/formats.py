@@ -228,12 +228,16 @@ def _joint_names(path: Path, stored: object, given: Sequence[str] | str | None, 
     else:
         origin = "the joint order given names"
     if given is not None:
+        given = tuple(given)
         if len(given) != width:
             raise InputError(
                 f"{path}: dof_pos has {width} columns but {origin} {len(given)} joints; "
                 "they must be equal, so give the order that the file was written in"
             )
-        return tuple(given)
+        repeated = sorted({name for name in given if given.count(name) > 1})
+        if repeated:
+            raise InputError(f"{path}: joint names repeat: {', '.join(repeated)}; name every column once")
+        return given
     if width == len(JOINT_ORDERS["g1_29dof"]):
         return JOINT_ORDERS["g1_29dof"]
     known = ", ".join(f"{name} ({len(order)})" for name, order in JOINT_ORDERS.items())

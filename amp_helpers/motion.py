@@ -55,7 +55,8 @@ class Motion:
         if frames == 0:
             raise InputError(f"{label}: has no frames; give a clip of at least one frame")
         for field, (shape, dtype) in expected.items():
-            values = np.array(getattr(self, field), dtype=dtype)
+            with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is reported below
+                values = np.array(getattr(self, field), dtype=dtype)
             if values.shape != shape:
                 raise InputError(f"{label}: {field} has shape {values.shape}; expected {shape}")
             finite = np.isfinite(values).all(axis=1)

@@ -1,0 +1,124 @@
+"""The convert command, as a user runs it."""
+
+import pickle
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation, Slerp
+from test_motion import make_motion
+
+from amp_helpers.convert import convert, main
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError
+from amp_helpers.formats import JOINT_ORDERS, sha256, write_gmr
+from amp_helpers.robots import G1_23DOF
+
+
+def run(*arguments, preexec_fn=None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "amp_helpers.convert", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=preexec_fn)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.pkl"
+    names = JOINT_ORDERS["g1_29dof"]
+    joint_pos = np.sin(np.arange(90)[:, None] / 10 + np.arange(29))
+    write_gmr(path, make_motion(90, 29.7, joint_names=names, joint_pos=joint_pos))
+    return path
+
+
+def test_a_motion_becomes_a_dataset(clip, tmp_path):
+    out = tmp_path / "new" / "d.npz"
+    result = run(clip, clip, "--output", out)
+    assert result.returncode == 0, result.stderr
+    assert "clip.pkl: 29.7 fps -> 50 Hz, 90 -> 150 frames, 3.00 s" in result.stdout
+    assert "joints dropped: waist_roll_joint" in result.stdout
+    assert "quaternion xyzw" in result.stdout
+    assert "2 motions, 298 pairs of 23 joints (g1_23dof)" in result.stdout
+    dataset = MotionDataset.load(out, joint_names=G1_23DOF.joint_names, control_dt=0.02)
+    assert dataset.sha256 == (sha256(clip),) * 2
+
+
+def test_the_real_walk_agrees_with_an_independent_interpolation(gmr_samples, tmp_path):
+    path = gmr_samples / "0807_yanjie_walk_001.pkl"
+    dataset = convert([path], tmp_path / "d.npz", verbose=False)
+
+    class NumpyOnly(pickle.Unpickler):
+        def find_class(self, module, name):
+            assert module.startswith("numpy")
+            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+    with open(path, "rb") as file:
+        raw = NumpyOnly(file).load()
+    times = np.arange(len(raw["dof_pos"])) / raw["fps"]
+    wanted = np.arange(len(dataset) + 1) * 0.02
+    assert wanted[-1] <= times[-1] < wanted[-1] + 0.02
+    for column, name in enumerate(dataset.joint_names):
+        values = np.interp(wanted, times, raw["dof_pos"][:, JOINT_ORDERS["g1_29dof"].index(name)])
+        np.testing.assert_allclose(dataset.states[:, column], values[:-1], atol=1e-5)
+        np.testing.assert_allclose(dataset.next_states[:, column], values[1:], atol=1e-5)
+    for axis in range(3):
+        values = np.interp(wanted, times, raw["root_pos"][:, axis])
+        np.testing.assert_allclose(dataset.root_pos[:, axis], values[:-1], atol=1e-5)
+    turned = Slerp(times, Rotation.from_quat(raw["root_rot"]))(wanted)
+    for ours, theirs in ((dataset.root_quat, turned[:-1]), (dataset.next_root_quat, turned[1:])):
+        assert (theirs.inv() * Rotation.from_quat(ours)).magnitude().max() < 1e-5
+
+
+def test_the_real_gmt_file_converts_once_told_how(gmr_samples, tmp_path):
+    path = gmr_samples / "gmt_basic_walk_23dof.pkl"
+    with pytest.raises(InputError, match=r"lacks joints of g1_23dof: left_wrist_roll_joint.*--fill_missing"):
+        convert([path], tmp_path / "d.npz", joint_order="gmt_23")
+    dataset = convert([path], tmp_path / "d.npz", joint_order="gmt_23", fill_missing=True, verbose=False)
+    assert np.ptp(dataset.states[:, dataset.joint_names.index("left_wrist_roll_joint")]) == 0
+    assert np.ptp(dataset.states[:, dataset.joint_names.index("left_knee_joint")]) > 0.5
+
+
+def test_arguments_that_cannot_be_used(clip, tmp_path):
+    with pytest.raises(InputError, match="g1_23dof"):
+        convert([clip], tmp_path / "d.npz", robot="h1")
+    with pytest.raises(InputError, match=r"--control_dt 0"):
+        convert([clip], tmp_path / "d.npz", control_dt=0)
+    with pytest.raises(InputError, match=r"ends in \.npz"):
+        convert([clip], tmp_path / "d.pkl")
+    with pytest.raises(InputError, match="no motion given"):
+        convert([], tmp_path / "d.npz")
+    with pytest.raises(SystemExit) as usage:
+        main([str(clip)])
+    assert usage.value.code == 2
+    assert not list(tmp_path.glob("d.*"))
+
+
+def test_a_bad_motion_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
+    out = tmp_path / "d.npz"
+    convert([clip], out, verbose=False)
+    before = out.read_bytes()
+    bad = tmp_path / "bad.pkl"
+    bad.write_bytes(clip.read_bytes()[:-100])
+    result = run(clip, bad, "--output", out)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"error: {bad}: is not a GMR pickle")
+    assert result.stderr.count("\n") == 1
+    assert out.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.pkl", "clip.pkl", "d.npz"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
+    out = tmp_path / "d.npz"
+    out.write_bytes(b"what stood there")
+
+    def allow_little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    result = run(clip, "--output", out, preexec_fn=allow_little)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {out}: cannot be written")
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert out.read_bytes() == b"what stood there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.pkl", "d.npz"]

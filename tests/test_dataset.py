@@ -1,0 +1,171 @@
+"""Transition pairs hold what a clip holds, never cross motions, and are refused when made for something else."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_motion import JOINTS, make_motion
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError
+
+
+def make_dataset(**changes) -> MotionDataset:
+    motions = [make_motion(40, 30.0, seed=1, source="a"), make_motion(25, 29.7, seed=2, source="b", sha256="f00")]
+    return MotionDataset.from_motions(motions, **({"joint_names": JOINTS, "control_dt": 0.02} | changes))
+
+
+def test_pairs_are_neighbouring_frames_of_the_resampled_clips():
+    dataset = make_dataset()
+    clips = [make_motion(40, 30.0, seed=1).resample(0.02), make_motion(25, 29.7, seed=2).resample(0.02)]
+    start = 0
+    for index, clip in enumerate(clips):
+        rows = slice(start, start + clip.num_frames - 1)
+        np.testing.assert_array_equal(dataset.states[rows], clip.joint_pos[:-1])
+        np.testing.assert_array_equal(dataset.next_states[rows], clip.joint_pos[1:])
+        np.testing.assert_array_equal(dataset.next_root_pos[rows], clip.root_pos[1:])
+        assert (dataset.motion_id[rows] == index).all()
+        start = rows.stop
+    assert len(dataset) == start
+    assert dataset.states.dtype == np.float32
+    assert dataset.source == ("a", "b")
+    assert dataset.sha256 == ("", "f00")
+    np.testing.assert_allclose(dataset.fps_source, [30, 29.7])
+
+
+@given(st.lists(st.integers(3, 30), min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_no_pair_crosses_two_motions(lengths):
+    """Each motion sits at a height of its own, so a crossing pair would jump."""
+    motions = [
+        make_motion(n, 50.0, joint_pos=np.full((n, 5), 10.0 * i) + np.arange(n)[:, None] * 0.01)
+        for i, n in enumerate(lengths)
+    ]
+    dataset = MotionDataset.from_motions(motions, joint_names=JOINTS, control_dt=0.02)
+    assert len(dataset) == sum(n - 1 for n in lengths)
+    np.testing.assert_allclose(dataset.next_states - dataset.states, 0.01, atol=1e-5)
+
+
+def test_clips_come_back_whole():
+    dataset = make_dataset()
+    for clip, n, fps in zip(dataset.clips(), (40, 25), (30.0, 29.7), strict=True):
+        assert clip.fps == pytest.approx(50)
+        assert clip.num_frames == int((n - 1) / fps / 0.02 + 1e-6) + 1
+    assert sum(clip.num_frames - 1 for clip in dataset.clips()) == len(dataset)
+    again = MotionDataset.from_motions(dataset.clips(), joint_names=JOINTS, control_dt=0.02)
+    np.testing.assert_allclose(again.states, dataset.states, atol=1e-6)
+    np.testing.assert_allclose(again.root_quat, dataset.root_quat, atol=1e-9)
+
+
+def test_a_plain_load_serves_someone_who_knows_nothing_else(tmp_path):
+    dataset = make_dataset()
+    dataset.save(tmp_path / "d.npz")
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as plain:
+        assert plain["states"].dtype == plain["next_states"].dtype == np.float32
+        np.testing.assert_array_equal(plain["states"], dataset.states)
+        assert plain["joint_names"].tolist() == list(JOINTS)
+        assert float(plain["dt"]) == 0.02
+        assert not any(plain[key].dtype.hasobject for key in plain)
+
+
+def test_saving_and_loading_keeps_everything(tmp_path):
+    dataset = make_dataset()
+    dataset.save(tmp_path / "d.npz")
+    loaded = MotionDataset.load(tmp_path / "d.npz", joint_names=JOINTS, control_dt=0.02)
+    for name in ("states", "next_states", "root_pos", "next_root_pos", "root_quat", "next_root_quat", "motion_id"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(dataset, name))
+    for name in ("joint_names", "dt", "source", "sha256", "format_version"):
+        assert getattr(loaded, name) == getattr(dataset, name)
+
+
+def test_loading_for_another_order_moves_the_columns(tmp_path):
+    dataset = make_dataset()
+    dataset.save(tmp_path / "d.npz")
+    loaded = MotionDataset.load(tmp_path / "d.npz", joint_names=JOINTS[::-1])
+    assert loaded.joint_names == JOINTS[::-1]
+    np.testing.assert_array_equal(loaded.states, dataset.states[:, ::-1])
+    np.testing.assert_array_equal(loaded.next_states, dataset.next_states[:, ::-1])
+
+
+def test_a_dataset_for_another_robot_or_step_is_refused(tmp_path):
+    make_dataset().save(tmp_path / "d.npz")
+    with pytest.raises(InputError, match=r"d\.npz: was made for another robot, it has waist_yaw_joint besides"):
+        MotionDataset.load(tmp_path / "d.npz", joint_names=JOINTS[:4])
+    with pytest.raises(InputError, match=r"lacks neck_joint"):
+        MotionDataset.load(tmp_path / "d.npz", joint_names=(*JOINTS, "neck_joint"))
+    with pytest.raises(
+        InputError, match=r"control step of 0\.02 s but the environment steps 0\.01 s.*--control_dt 0\.01"
+    ):
+        MotionDataset.load(tmp_path / "d.npz", control_dt=0.01)
+
+
+def broken(key: str, row, value) -> dict:
+    content = {name: np.array(value) for name, value in vars(make_dataset()).items()}
+    content[key][row] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("key", "row", "value", "message"),
+    [
+        ("states", 3, np.nan, "states is NaN or infinite at row 3"),
+        ("next_states", 5, 9.0, "next_states is not the following row of states at row 5"),
+        ("root_quat", 4, 0.0, "root_quat is not a unit quaternion at row 4"),
+        ("motion_id", 2, 1, "motion_id does not count"),
+        ("dt", (), -1.0, "dt is -1"),
+        ("format_version", (), 7, "format version 7 is not 1"),
+        ("joint_names", 1, JOINTS[0], "joint names repeat"),
+    ],
+)
+def test_an_inconsistent_file_is_refused(tmp_path, key, row, value, message):
+    np.savez(tmp_path / "d.npz", **broken(key, row, value))
+    with pytest.raises(InputError, match=rf"d\.npz: .*{message}.*convert the motion again"):
+        MotionDataset.load(tmp_path / "d.npz")
+
+
+def test_a_file_with_arrays_missing_or_misshapen_is_refused(tmp_path):
+    content = {name: np.array(value) for name, value in vars(make_dataset()).items()}
+    np.savez(tmp_path / "d.npz", **(content | {"next_states": content["next_states"][:, :3]}))
+    with pytest.raises(InputError, match=r"next_states has shape \(\d+, 3\), expected"):
+        MotionDataset.load(tmp_path / "d.npz")
+    np.savez(tmp_path / "d.npz", **(content | {"states": np.array(["text"])}))
+    with pytest.raises(InputError, match=r"d\.npz: "):
+        MotionDataset.load(tmp_path / "d.npz")
+    del content["motion_id"]
+    np.savez(tmp_path / "d.npz", **content)
+    with pytest.raises(InputError, match="arrays motion_id are missing"):
+        MotionDataset.load(tmp_path / "d.npz")
+
+
+def test_dropping_joints_keeps_the_rest():
+    dataset = make_dataset().without([".*_roll_joint"])
+    assert dataset.joint_names == (JOINTS[0], JOINTS[2], JOINTS[4])
+    np.testing.assert_array_equal(dataset.states, make_dataset().states[:, [0, 2, 4]])
+    with pytest.raises(InputError, match="leaves none"):
+        dataset.without([".*"])
+
+
+def test_motions_that_cannot_make_a_pair_are_refused():
+    with pytest.raises(InputError, match="no motion given"):
+        MotionDataset.from_motions([], joint_names=JOINTS, control_dt=0.02)
+    with pytest.raises(InputError, match=r"lasts 0\.010 s, less than one control step"):
+        MotionDataset.from_motions([make_motion(2, 100.0)], joint_names=JOINTS, control_dt=0.02)
+    with pytest.raises(InputError, match="neck_joint are not in the clip"):
+        make_dataset(joint_names=("neck_joint",))
+
+
+def test_the_data_modules_import_fast_and_without_simulators():
+    code = (
+        "import sys, time; start = time.perf_counter()\n"
+        "import amp_helpers.joints, amp_helpers.motion, amp_helpers.formats, amp_helpers.dataset, amp_helpers.metrics\n"
+        "seconds = time.perf_counter() - start\n"
+        "heavy = {'torch', 'isaaclab', 'mujoco', 'warp', 'newton', 'skrl', 'matplotlib'} & set(sys.modules)\n"
+        "print(seconds); print(sorted(heavy))"
+    )
+    # The best of three: the limit is on the work done, not on what else the machine is busy with.
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    assert min(float(run.stdout.split()[0]) for run in runs) < 1.0
+    assert all(run.stdout.splitlines()[1] == "[]" for run in runs)
