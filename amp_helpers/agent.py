@@ -1,0 +1,301 @@
+"""AMP on skrl: its constructor, trainer, wrappers and memories; its own rules where skrl's go silently wrong.
+
+Adversarial Motion Priors are from Peng et al. 2021, https://arxiv.org/abs/2104.02180.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from skrl.agents.torch import Agent
+from skrl.agents.torch.amp import AMP
+from torch import nn
+
+from .agent_cfg import AmpAgentCfg
+from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
+from .errors import InputError
+from .health import Health
+from .losses import (
+    STYLE_REWARD_LIMIT,
+    clipped_policy_loss,
+    clipped_value_loss,
+    discriminator_loss,
+    generalised_advantages,
+    style_reward,
+)
+from .replay import Replay
+
+
+class AmpAgent(AMP):
+    """AMP with separate optimisers, a choice of discriminator loss, whole windows only, and a health record.
+
+    Takes the constructor arguments of :class:`skrl.agents.torch.amp.AMP`. ``collect_reference_motions(n)`` gives ``n``
+    reference windows (n, dim) on the agent's device; ``motion_dataset`` is not needed, because they are drawn anew for
+    every step. ``reply_buffer`` is a skrl memory of one environment (skrl's spelling).
+
+    The environment's ``infos`` must hold ``amp_obs`` (E, dim), ``amp_whole`` (E,) bool, and, where a time-out cut an
+    episode, ``terminal_observations`` / ``terminal_states``: what value and policy would have seen had it gone on
+    (see :class:`amp_helpers.env.AmpEnv`).
+    """
+
+    cfg: AmpAgentCfg
+
+    def __init__(self, *, cfg: AmpAgentCfg | dict | None = None, **kwargs: Any) -> None:
+        cfg = AmpAgentCfg(**cfg) if isinstance(cfg, dict) else cfg or AmpAgentCfg()
+        cfg.validate()
+        super().__init__(cfg=cfg, **kwargs)
+        if not callable(self.collect_reference_motions):
+            raise InputError("collect_reference_motions is missing; give a function that returns n reference windows")
+        self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
+        self.optimizer = torch.optim.Adam(self._actor_parameters, lr=cfg.learning_rate[0])
+        weights = [p for p in self.discriminator.parameters() if p.ndim > 1]
+        biases = [p for p in self.discriminator.parameters() if p.ndim <= 1]
+        self.discriminator_optimizer = torch.optim.AdamW(
+            [
+                {"params": weights, "weight_decay": cfg.discriminator_weight_decay_scale},
+                {"params": biases, "weight_decay": 0},
+            ],
+            lr=cfg.discriminator_learning_rate,
+        )
+        self.scheduler = None  # the rate is steered in _steer_learning_rate, for the policy and value alone
+        self.replay: Replay | None = None
+        self.checkpoint_modules["optimizer"] = self.optimizer
+        self.checkpoint_modules["discriminator_optimizer"] = self.discriminator_optimizer
+        self.checkpoint_modules["random_state"] = Slot(random_state, set_random_state)
+        self.checkpoint_modules["progress"] = Slot(lambda: {"updates": self.updates}, self._set_progress)
+        # skrl would copy every module, replay included, whenever the mean reward is a new best.
+        self.checkpoint_best_modules["reward"] = float("inf")
+        self.updates = 0
+        self.on_update: list[Callable[[Health], None]] = []
+
+    def init(self, *, trainer_cfg: Any = None) -> None:
+        """Create the memories' tensors; skrl's trainer calls this."""
+        Agent.init(self, trainer_cfg=trainer_cfg)
+        self.enable_models_training_mode(False)
+        sizes = {
+            "observations": self.observation_space,
+            "states": self.state_space,
+            "actions": self.action_space,
+            "amp_observations": self.amp_observation_space,
+        }
+        for name in ("rewards", "bootstrap", "log_prob", "values", "returns", "advantages"):
+            sizes[name] = 1
+        for name, size in sizes.items():
+            self.memory.create_tensor(name=name, size=size, dtype=torch.float32)
+        for name in ("done", "amp_whole"):
+            self.memory.create_tensor(name=name, size=1, dtype=torch.bool)
+        if self.reply_buffer is not None:
+            self.reply_buffer.create_tensor(name="observations", size=self.amp_observation_space, dtype=torch.float32)
+            self.replay = Replay(self.reply_buffer, self.cfg.replay_share)
+            self.checkpoint_modules["replay"] = self.replay
+        self._current_next_observations = self._current_next_states = None
+        self._rollout = 0
+
+    # -- collecting --
+
+    def record_transition(self, *, infos: Any, **transition: Any) -> None:
+        """Store a step, with the value of the state that a time-out cut.
+
+        The value is kept apart from the reward, because the reward is weighed against the style later and the value
+        already speaks of both.
+        """
+        Agent.record_transition(self, infos=infos, **transition)
+        if not self.training:
+            return
+        self._current_next_observations = transition["next_observations"]
+        self._current_next_states = transition["next_states"]
+        truncated, terminated = transition["truncated"], transition["terminated"]
+        bootstrap = torch.zeros_like(transition["rewards"])
+        if self.cfg.time_limit_bootstrap and truncated.any():
+            values = self._values(infos["terminal_observations"], infos.get("terminal_states"))
+            bootstrap = self.cfg.discount_factor * values * (truncated & ~terminated)
+        self.memory.add_samples(
+            observations=transition["observations"],
+            states=transition["states"],
+            actions=transition["actions"],
+            rewards=transition["rewards"],
+            bootstrap=bootstrap,
+            done=terminated | truncated,
+            log_prob=self._current_log_prob,
+            values=self._current_values,
+            amp_observations=infos["amp_obs"],
+            amp_whole=infos["amp_whole"].view(-1, 1),
+        )
+
+    def _values(self, observations: torch.Tensor, states: torch.Tensor | None) -> torch.Tensor:
+        inputs = {
+            "observations": self._observation_preprocessor(observations),
+            "states": self._state_preprocessor(states),
+        }
+        with torch.no_grad():
+            values, _ = self.value.act(inputs, role="value")
+        return self._value_preprocessor(values, inverse=True)
+
+    # -- learning --
+
+    def update(self, *, timestep: int, timesteps: int) -> None:
+        """One PPO update and, in the same minibatches, one of the discriminator."""
+        whole = self.memory.get_tensor_by_name("amp_whole").flatten()
+        amp = self.memory.get_tensor_by_name("amp_observations").flatten(0, 1)
+        style = self._prepare_rollout(amp, whole)
+        policy_windows = amp[whole]
+        if len(policy_windows):
+            # Once an update: a scale that moved within one would move the logits under the reward.
+            mixture = torch.cat((self._pick(policy_windows), self._reference(len(policy_windows))))
+            self._amp_observation_preprocessor(mixture, train=True)
+
+        names = ["observations", "states", "actions", "log_prob", "values", "returns", "advantages"]
+        rows = len(whole)
+        sums: dict[str, torch.Tensor] = {}
+        for _ in range(self.cfg.learning_epochs):
+            order = torch.randperm(rows, device=self.device)
+            kls = []
+            for batch in order.chunk(self.cfg.mini_batches):
+                sampled = dict(zip(names, self.memory.sample_by_index(names, indexes=batch)[0], strict=True))
+                figures = self._policy_step(sampled)
+                kls.append(figures["kl"])
+                if len(policy_windows):
+                    figures |= self._discriminator_step(policy_windows)
+                for name, figure in figures.items():
+                    sums[name] = sums.get(name, 0) + figure
+            self._steer_learning_rate(torch.stack(kls).mean().item())
+        # After the steps, not within them: the policy that acted is the one that the ratio compares with.
+        self._observation_preprocessor(self.memory.get_tensor_by_name("observations").flatten(0, 1), train=True)
+        if self.memory.get_tensor_by_name("states") is not None:
+            self._state_preprocessor(self.memory.get_tensor_by_name("states").flatten(0, 1), train=True)
+        if self.replay is not None and len(policy_windows):
+            self.replay.add(policy_windows)
+        self.updates += 1
+        self._report({name: float(total) for name, total in sums.items()}, style, whole)
+
+    def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:
+        count = min(self.cfg.discriminator_batch_size, len(policy_windows))
+        return policy_windows[torch.randint(len(policy_windows), (count,), device=policy_windows.device)]
+
+    def _reference(self, limit: int) -> torch.Tensor:
+        return self.collect_reference_motions(min(self.cfg.discriminator_batch_size, limit)).to(self.device)
+
+    @torch.no_grad()
+    def _prepare_rollout(self, amp: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+        """Mix the rewards, compute returns and advantages; gives the style reward of every row, (rows, 1)."""
+        logits = self._logits(self._amp_observation_preprocessor(amp))
+        style = style_reward(logits, self.cfg.discriminator_loss) * whole.unsqueeze(-1)
+        rewards = self.memory.get_tensor_by_name("rewards")
+        bootstrap = self.memory.get_tensor_by_name("bootstrap")
+        total = (
+            self.cfg.task_reward_scale * rewards
+            + self.cfg.style_reward_scale * self.cfg.step_dt * style.view_as(rewards)
+            + bootstrap
+        )
+        values = self.memory.get_tensor_by_name("values")
+        last = self._values(self._current_next_observations, self._current_next_states)
+        done = self.memory.get_tensor_by_name("done")
+        advantages = generalised_advantages(total, done, values, last, self.cfg.discount_factor, self.cfg.gae_lambda)
+        returns = advantages + values
+        self._value_preprocessor(returns, train=True)
+        self.memory.set_tensor_by_name("values", self._value_preprocessor(values))
+        self.memory.set_tensor_by_name("returns", self._value_preprocessor(returns))
+        self.memory.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
+        return style
+
+    def _policy_step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """One PPO step of policy and value."""
+        cfg = self.cfg
+        inputs = {
+            "observations": self._observation_preprocessor(batch["observations"]),
+            "states": self._state_preprocessor(batch["states"]),
+        }
+        _, outputs = self.policy.act({**inputs, "taken_actions": batch["actions"]}, role="policy")
+        predicted, _ = self.value.act(inputs, role="value")
+        log_ratio = outputs["log_prob"] - batch["log_prob"]
+        policy_loss = clipped_policy_loss(log_ratio, batch["advantages"], cfg.ratio_clip)
+        value_loss = clipped_value_loss(predicted, batch["values"], batch["returns"], cfg.value_clip)
+        entropy = self.policy.get_entropy(role="policy").mean()
+        loss = policy_loss - cfg.entropy_loss_scale * entropy + cfg.value_loss_scale * value_loss
+        self.optimizer.zero_grad()
+        loss.backward()
+        if cfg.grad_norm_clip > 0:
+            nn.utils.clip_grad_norm_(self._actor_parameters, cfg.grad_norm_clip)
+        self.optimizer.step()
+        kl = (log_ratio.exp() - 1 - log_ratio).mean()
+        return {"policy_loss": policy_loss.detach(), "value_loss": value_loss.detach(), "kl": kl.detach()}
+
+    def _discriminator_step(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """One step of the discriminator on equal parts of reference, policy and replayed windows."""
+        cfg = self.cfg
+        reference = self._reference(len(policy_windows))
+        policy = self._pick(policy_windows)
+        if self.replay is not None and len(self.replay):
+            policy = torch.cat((policy, self.replay.sample(len(reference)).to(self.device)))
+        loss, figures = discriminator_loss(
+            self._logits,
+            self._amp_observation_preprocessor(reference),
+            self._amp_observation_preprocessor(policy),
+            cfg.discriminator_loss,
+            cfg.discriminator_gradient_penalty_scale,
+        )
+        if cfg.discriminator_logit_regularization_scale:
+            last = [m for m in self.discriminator.modules() if isinstance(m, nn.Linear)][-1]
+            loss = loss + cfg.discriminator_logit_regularization_scale * last.weight.square().sum()
+        self.discriminator_optimizer.zero_grad()
+        (cfg.discriminator_loss_scale * loss).backward()
+        if cfg.discriminator_grad_norm_clip > 0:
+            nn.utils.clip_grad_norm_(self.discriminator.parameters(), cfg.discriminator_grad_norm_clip)
+        self.discriminator_optimizer.step()
+        return figures
+
+    def _logits(self, windows: torch.Tensor) -> torch.Tensor:
+        return self.discriminator.act({"observations": windows}, role="discriminator")[0]
+
+    def _steer_learning_rate(self, kl: float) -> None:
+        """Lengthen or shorten the policy's steps to keep the KL divergence near its threshold."""
+        if self.cfg.kl_threshold <= 0:
+            return
+        factor = 1 / 1.5 if kl > 2 * self.cfg.kl_threshold else 1.5 if kl < 0.5 * self.cfg.kl_threshold else 1.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = min(max(group["lr"] * factor, self.cfg.min_learning_rate), self.cfg.max_learning_rate)
+
+    def _report(self, sums: dict[str, float], style: torch.Tensor, whole: torch.Tensor) -> None:
+        """Write the update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
+        cfg, steps = self.cfg, self.cfg.learning_epochs * self.cfg.mini_batches
+        per_second = 1 / cfg.step_dt
+        health = Health(
+            update=self.updates,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            action_std=self.policy.log_std.detach().exp().mean().item() if hasattr(self.policy, "log_std") else 0.0,
+            style_reward=(style.sum() / whole.sum().clamp(min=1)).item(),
+            weighted_style=cfg.style_reward_scale * style.mean().item(),
+            weighted_task=cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean().item(),
+            style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss],
+            **{name: sums.get(name, 0.0) / steps for name in Health.loss_names()},
+        )
+        for name, value in asdict(health).items():
+            self.track_data(f"AMP / {name}", value)
+        for listener in self.on_update:
+            listener(health)
+
+    # -- checkpoints --
+
+    def save(self, path: str) -> None:
+        """Write the whole agent to ``path``: networks, optimisers with their rates, normalisers, replay, random state.
+
+        Resumed on the same rollout, the agent makes the identical next update (on a CPU).
+        """
+        save_parts(path, self.checkpoint_modules)
+
+    def write_checkpoint(self, *, timestep: int, timesteps: int) -> None:
+        """Called by skrl every ``checkpoint_interval`` steps: ``checkpoints/agent_<timestep>.pt``, whole."""
+        self.save(str(Path(self.experiment_dir) / "checkpoints" / f"agent_{timestep}.pt"))
+
+    def load(self, path: str) -> None:
+        """Take over an agent written by :meth:`save`; nothing is changed unless all of it fits.
+
+        Raises:
+            InputError: when the file is no such checkpoint, or holds networks of another shape.
+        """
+        load_parts(path, self.checkpoint_modules)
+
+    def _set_progress(self, state: dict[str, int]) -> None:
+        self.updates = state["updates"]

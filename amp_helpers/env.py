@@ -1,0 +1,232 @@
+"""Isaac Lab environments: opening one, what it says about itself, and the skrl wrapper that adds AMP states."""
+
+import contextlib
+import difflib
+import io
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import torch
+import warp
+from isaaclab.app.sim_launcher import launch_simulation
+from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab_tasks.utils import parse_env_cfg
+from skrl.envs.wrappers.torch.isaaclab_envs import IsaacLabWrapper
+
+from .amp_source import AmpSource, before_reset
+from .amp_state import AmpState
+from .errors import InputError
+from .task import TASK
+
+warp.config.quiet = True  # its compile log would bury a notebook
+
+__all__ = ["TASK", "AmpEnv", "EnvFacts", "default_pose", "env_facts", "make_env"]
+
+
+@contextlib.contextmanager
+def make_env(
+    task: str = TASK,
+    *,
+    num_envs: int = 16,
+    device: str = "cpu",
+    seed: int = 0,
+    physics: str | None = None,
+    dataset: str | os.PathLike | None = None,
+    reference_share: float | None = None,
+    play: bool = False,
+    velocity: float | None = None,
+    quiet: bool = True,
+) -> Iterator[ManagerBasedRLEnv]:
+    """Open a registered manager-based task, and close it again.
+
+    Several may be opened one after the other in a process, also in a notebook.
+
+    Args:
+        task: an id registered with Gymnasium, this project's or Isaac Lab's own.
+        num_envs: environments simulated side by side.
+        device: ``cpu`` or ``cuda:0``.
+        seed: for everything random in the environment.
+        physics: the task's physics preset, such as ``newton_mjwarp`` or ``physx``; ``None`` for its own default.
+        dataset: reference states for resets, for a task whose ``reference`` event can take them.
+        reference_share: share of episodes that start in one.
+        play: for measuring, see the task's ``play_mode``: no noise, no pushes.
+        velocity: hold the command at this forward speed, m/s, straight ahead.
+        quiet: keep Isaac Lab's tables out of the output.
+
+    Raises:
+        InputError: for an unknown task, a device that is not there, or an option that the task cannot take.
+    """
+    check_device(device)
+    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+        cfg = _task_cfg(task, num_envs, device, physics)
+        cfg.seed = seed
+        if play and hasattr(cfg, "play_mode"):
+            cfg.play_mode()
+        _configure_reference(cfg, task, dataset, reference_share)
+        if velocity is not None:
+            _hold_velocity(cfg, task, velocity)
+        launcher = launch_simulation(cfg, Namespace(device=device, headless=True))
+        launcher.__enter__()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+            env = gymnasium.make(task, cfg=cfg).unwrapped
+        try:
+            yield env
+        finally:
+            env.close()
+    finally:
+        launcher.__exit__(None, None, None)
+
+
+def check_device(device: str) -> None:
+    """Raise :class:`InputError` when torch does not have ``device``."""
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"device '{device}' not found; available: {', '.join(_devices())}") from error
+    if wanted.type not in ("cpu", "cuda") or (
+        wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count()
+    ):
+        raise InputError(f"device '{device}' not found; available: {', '.join(_devices())}")
+
+
+def _devices() -> list[str]:
+    return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+
+
+def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any:
+    if num_envs < 1:
+        raise InputError(f"num_envs is {num_envs}; simulate at least 1 environment")
+    if task not in gymnasium.registry:
+        import isaaclab_tasks  # noqa: F401 - registers Isaac Lab's own tasks
+    if task not in gymnasium.registry:
+        isaac = [name for name in gymnasium.registry if name.startswith("Isaac")]
+        close = difflib.get_close_matches(task, isaac, n=5, cutoff=0.3) or sorted(isaac)[:5]
+        raise InputError(f"task '{task}' not found; close to it: {', '.join(close)}")
+    overrides = [f"physics={physics}"] if physics else []
+    try:
+        cfg = parse_env_cfg(task, device=device, num_envs=num_envs, overrides=overrides)
+    except (ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"task '{task}' with physics '{physics or 'default'}': {reason}; choose another") from error
+    if getattr(getattr(cfg, "scene", None), "robot", None) is None or not hasattr(cfg, "observations"):
+        raise InputError(f"task '{task}' has no manager-based scene with a 'robot'; AMP reads its states from one")
+    return cfg
+
+
+def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None, share: float | None) -> None:
+    if dataset is None and share is None:
+        return
+    event = getattr(cfg.events, "reference", None)
+    if event is None:
+        if share:
+            raise InputError(f"task '{task}' cannot start in reference states; set the share to 0 or use {TASK}")
+        return
+    if share is not None and not 0 <= share <= 1:
+        raise InputError(f"the share of episodes that start in a reference state is {share}; give one in 0..1")
+    if dataset is not None:
+        event.params["dataset"] = str(Path(dataset).resolve())
+    if share is not None:
+        event.params["share"] = share
+
+
+def _hold_velocity(cfg: Any, task: str, velocity: float) -> None:
+    command = getattr(cfg.commands, "base_velocity", None)
+    if command is None:
+        raise InputError(f"task '{task}' has no 'base_velocity' command; leave the velocity out")
+    command.rel_standing_envs = 0.0
+    command.ranges.lin_vel_x = (velocity, velocity)
+    command.ranges.lin_vel_y = (0.0, 0.0)
+    command.resampling_time_range = (1e9, 1e9)
+
+
+@dataclass(frozen=True)
+class EnvFacts:
+    """What a dataset has to agree with."""
+
+    joint_names: tuple[str, ...]
+    """In the simulator's order."""
+    default_pose: dict[str, float]
+    """rad by joint name."""
+    step_dt: float
+    """Seconds of a control step."""
+
+
+def facts(env: ManagerBasedRLEnv) -> EnvFacts:
+    """The facts of an open environment."""
+    return EnvFacts(tuple(env.scene["robot"].joint_names), default_pose(env), float(env.step_dt))
+
+
+def env_facts(task: str) -> EnvFacts:
+    """The facts of a task, read from one environment opened for it on the CPU (seconds)."""
+    with make_env(task, num_envs=1) as env:
+        return facts(env)
+
+
+def default_pose(env: ManagerBasedRLEnv) -> dict[str, float]:
+    """The robot's default joint positions, rad by joint name: the offset between dataset and AMP state."""
+    robot = env.scene["robot"]
+    return dict(zip(robot.joint_names, robot.data.default_joint_pos.torch[0].tolist(), strict=True))
+
+
+class AmpEnv(IsaacLabWrapper):
+    """skrl's Isaac Lab wrapper, with what :class:`amp_helpers.agent.AmpAgent` reads from ``infos`` added.
+
+    ``amp_obs`` (E, dim) and ``amp_whole`` (E,) are :meth:`AmpSource.step`'s. On a step that cut episodes at their time
+    limit, ``terminal_states`` (or ``terminal_observations``, for a task without a ``critic`` group) hold what the
+    value function would have seen next: computed before the reset, valid in the rows that were cut.
+    """
+
+    def __init__(
+        self, env: ManagerBasedRLEnv, state: AmpState, group: str | None = None, *, stagger: bool = False
+    ) -> None:
+        """Wrap ``env``.
+
+        Args:
+            env: an open manager-based environment.
+            state: what the discriminator sees.
+            group: as in :meth:`AmpState.from_env`.
+            stagger: let the first episodes end at random times, so that later resets do not all fall on one step.
+        """
+        super().__init__(env)
+        self._stagger = stagger
+        self.lab = env
+        self.source: AmpSource = state.from_env(env, group)
+        self._value_group = "critic" if "critic" in env.observation_manager.active_terms else "policy"
+        self._terminal: torch.Tensor | None = None
+        self._detach = before_reset(env, self._capture)
+
+    def _capture(self, env_ids: torch.Tensor) -> None:
+        # reset_time_outs does not exist before the first step.
+        if getattr(self.lab, "reset_time_outs", None) is not None and self.lab.reset_time_outs.any():
+            self._terminal = self.lab.observation_manager.compute_group(self._value_group)
+
+    def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Any]:
+        self._terminal = None
+        observations, reward, terminated, truncated, infos = super().step(actions)
+        windows, whole = self.source.step((terminated | truncated).flatten())
+        infos = dict(infos, amp_obs=windows, amp_whole=whole)
+        key = "terminal_states" if self._value_group == "critic" else "terminal_observations"
+        infos |= {"terminal_states": None, "terminal_observations": None, key: self._terminal}
+        return observations, reward, terminated, truncated, infos
+
+    def reset(self) -> tuple[torch.Tensor, dict[str, Any]]:
+        first = self._reset_once
+        observations, infos = super().reset()
+        if first:
+            self.source.restart()
+            if self._stagger:
+                self.lab.episode_length_buf = torch.randint_like(
+                    self.lab.episode_length_buf, high=self.lab.max_episode_length
+                )
+        return observations, infos
+
+    def close(self) -> None:
+        """Take the hooks away; the environment itself is closed by :func:`make_env`."""
+        self._detach()
+        self.source.detach()

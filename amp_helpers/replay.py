@@ -1,0 +1,52 @@
+"""Earlier policy windows, so that the discriminator does not forget what it has already seen through."""
+
+from typing import Any
+
+import torch
+from skrl.memories.torch import Memory
+
+
+class Replay:
+    """Earlier policy windows, on top of a skrl memory of one environment, in a way that never loses its fill.
+
+    skrl's memory forgets that it is full when a batch wraps around its end; here no batch is let past the end.
+    """
+
+    def __init__(self, memory: Memory, share: float) -> None:
+        self._memory = memory
+        self._limit = max(1, int(share * memory.memory_size))
+
+    def __len__(self) -> int:
+        return len(self._memory)
+
+    def add(self, windows: torch.Tensor) -> None:
+        """Keep a random part of ``windows`` (N, dim), oldest ones out first."""
+        pick = torch.randperm(len(windows), device=windows.device)[: self._limit]
+        rest = windows[pick]
+        while len(rest):
+            room = self._memory.memory_size - self._memory.memory_index
+            # A batch of one row would be read as one environment's; a one-row memory view is written the same way.
+            self._memory.add_samples(observations=rest[:room])
+            rest = rest[room:]
+
+    def sample(self, count: int) -> torch.Tensor:
+        """``count`` windows (count, dim), drawn with replacement on the memory's own device."""
+        view = self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
+        return view[torch.randint(len(self._memory), (count,), device=view.device)]
+
+    def state_dict(self) -> dict[str, Any]:
+        count = len(self._memory)
+        view = self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
+        return {
+            "windows": view[:count].clone(),
+            "index": self._memory.memory_index,
+            "filled": self._memory.filled,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        windows = state["windows"]
+        view = self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
+        if len(windows) > len(view) or windows.shape[1:] != view.shape[1:]:
+            raise ValueError(f"replay of shape {tuple(windows.shape)} for a buffer of {tuple(view.shape)}")
+        view[: len(windows)] = windows.to(view.device)
+        self._memory.memory_index, self._memory.filled = state["index"], state["filled"]

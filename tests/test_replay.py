@@ -1,0 +1,154 @@
+"""The heart of the project: a clip put into the real simulator frame by frame gives the dataset's rows back."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.amp_source import observation_terms
+from amp_helpers.amp_state import FEATURE_DIMS, AmpState
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.env import TASK, AmpEnv, default_pose, make_env
+from amp_helpers.errors import InputError
+from amp_helpers.joints import JointOrder
+from amp_helpers.mdp import write_state
+from amp_helpers.robots import G1_23DOF
+
+pytestmark = pytest.mark.sim
+
+NUM_ENVS = 4
+EVERYTHING = AmpState(joint_names=G1_23DOF.joint_names, features=tuple(FEATURE_DIMS), window=3, stride=2)
+
+
+@pytest.fixture(scope="module")
+def env():
+    with make_env(TASK, num_envs=NUM_ENVS, seed=3, play=True) as env:
+        env.reset(seed=3)
+        yield env
+
+
+@pytest.fixture(scope="module")
+def dataset(repo_root) -> MotionDataset:
+    return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz")
+
+
+def put(env, clip, frame: int) -> None:
+    """Write frame ``frame`` of a clip into every environment, in the simulator's own joint order."""
+    order = JointOrder(tuple(env.scene["robot"].joint_names))
+    row = {
+        "joint_pos": order.reorder(clip.joint_pos[frame], clip.joint_names),
+        "joint_vel": order.reorder(clip.joint_vel[frame], clip.joint_names),
+        "height": clip.root_pos[frame, 2:3],
+        "quat": clip.root_quat[frame],
+        "lin_vel": clip.root_lin_vel[frame],
+        "ang_vel": clip.root_ang_vel[frame],
+    }
+    everyone = torch.arange(env.num_envs, device=env.device)
+    write_state(env, everyone, **{name: torch.as_tensor(v).float().expand(env.num_envs, -1) for name, v in row.items()})
+    env.scene.update(env.physics_dt)  # velocities in the root frame are renewed once a step
+
+
+def test_the_simulator_orders_its_joints_breadth_first(env):
+    assert tuple(env.scene["robot"].joint_names) != G1_23DOF.joint_names
+    assert env.scene["robot"].joint_names[:2] == ["left_hip_pitch_joint", "right_hip_pitch_joint"]
+
+
+def test_replaying_a_clip_reproduces_the_rows_of_the_dataset(env, dataset):
+    clip = dataset.clips()[0]
+    rows = EVERYTHING.from_dataset(dataset, default_pose(env))
+    source = EVERYTHING.from_env(env)
+    put(env, clip, 0)
+    source.restart()
+    nobody = torch.zeros(env.num_envs, dtype=torch.bool)
+    worst = 0.0
+    for frame in range(1, 90):
+        put(env, clip, frame)
+        windows, whole = source.step(nobody)
+        assert bool(whole.all()) == (frame >= EVERYTHING.span)
+        if whole.all():
+            worst = max(worst, (windows - rows[frame - EVERYTHING.span]).abs().max().item())
+    source.detach()
+    assert worst < 1e-4
+
+
+def test_a_wrong_joint_order_would_be_seen(env, dataset):
+    """The test above can fail: the same replay with the simulator's order taken for the dataset's is off by far."""
+    clip = dataset.clips()[0]
+    state = AmpState(joint_names=G1_23DOF.joint_names)
+    rows = state.from_dataset(dataset, default_pose(env))
+    put(env, clip, 10)
+    by_position = env.scene["robot"].data.joint_pos.torch[0] - env.scene["robot"].data.default_joint_pos.torch[0]
+    assert (by_position - rows[10, :23]).abs().max() > 0.2
+
+
+def test_the_policy_group_gives_the_same_columns(env, dataset):
+    clip = dataset.clips()[0]
+    state = AmpState(joint_names=G1_23DOF.joint_names, features=("joint_pos", "joint_vel", "projected_gravity"))
+    simulator, group = state.from_env(env), state.from_env(env, "policy")
+    put(env, clip, 30)
+    env.obs_buf = env.observation_manager.compute(update_history=True)
+    assert torch.allclose(group.frame(), simulator.frame(), atol=1e-5)
+    assert torch.allclose(group.terminal_frame(), simulator.frame(), atol=1e-5)
+    assert any("keeps 5 frames" in caveat for caveat in group.caveats)
+    assert not any("noise" in caveat for caveat in group.caveats)  # play mode switches it off
+    group.detach()
+    simulator.detach()
+
+
+def test_observation_terms_are_found_by_name(env):
+    terms = {term.name: term for term in observation_terms(env)}
+    assert terms["joint_pos"].joint_names == G1_23DOF.joint_names
+    assert terms["joint_pos"].history == 5
+    assert terms["joint_pos"].newest == slice(terms["joint_pos"].stop - 23, terms["joint_pos"].stop)
+    assert terms["actions"].stop == env.observation_manager.group_obs_dim["policy"][0]
+    with pytest.raises(InputError, match="available: policy, critic"):
+        observation_terms(env, "amp")
+
+
+def test_a_group_without_the_feature_is_refused_with_what_to_add(env):
+    state = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height",))
+    with pytest.raises(InputError, match="base_pos_z"):
+        state.from_env(env, "policy")
+
+
+def test_the_terminal_frame_is_the_fall_not_the_next_start(env):
+    """Environment 1 is laid down: its last window ends lying, and its next one starts standing."""
+    state = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height", "projected_gravity"))
+    wrapped = AmpEnv(env, state)
+    wrapped.reset()
+    wrapped.source.restart()
+    zeros = torch.zeros(NUM_ENVS, 23)
+    wrapped.step(zeros)
+    robot = env.scene["robot"]
+    pose = robot.data.root_link_pose_w.torch[1:2].clone()
+    pose[:, 2] = 0.15
+    pose[:, 3:] = torch.tensor([0.0, np.sin(np.pi / 4), 0.0, np.cos(np.pi / 4)])
+    robot.write_root_link_pose_to_sim_index(root_pose=pose, env_ids=torch.tensor([1], dtype=torch.int32))
+    _, _, terminated, _, infos = wrapped.step(zeros)
+    assert terminated.flatten().tolist() == [False, True, False, False]
+    newest = infos["amp_obs"][:, -state.frame_dim :]
+    assert newest[1, 0] < 0.4 and newest[0, 0] > 0.6
+    assert robot.data.root_link_pos_w.torch[1, 2] > 0.7, "the simulator itself is past the reset"
+    _, _, _, _, infos = wrapped.step(zeros)
+    assert infos["amp_whole"].tolist() == [True, True, True, True]  # two frames, both after the reset
+    assert infos["amp_obs"][1, 0] > 0.7
+    wrapped.close()
+
+
+def test_a_time_out_hands_over_the_state_it_cut(env):
+    wrapped = AmpEnv(env, AmpState(joint_names=G1_23DOF.joint_names))
+    wrapped.reset()
+    env.reset(seed=5)
+    wrapped.source.restart()
+    zeros = torch.zeros(NUM_ENVS, 23)
+    for _ in range(3):
+        _, _, _, _, infos = wrapped.step(zeros)
+    assert infos["terminal_states"] is None
+    env.episode_length_buf[2] = env.max_episode_length - 1
+    _, _, _, truncated, infos = wrapped.step(zeros)
+    assert truncated.flatten().tolist() == [False, False, True, False]
+    fresh = env.obs_buf["critic"]
+    assert not torch.allclose(infos["terminal_states"][2], fresh[2]), "the value would be of the next episode's start"
+    assert torch.allclose(infos["terminal_states"][0], fresh[0], atol=1e-5), "rows that go on are the same"
+    wrapped.close()
