@@ -1,0 +1,93 @@
+"""Where a motion puts the links and soles of a robot: forward kinematics by MuJoCo, without dynamics."""
+
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+
+from amp_helpers.errors import InputError
+from amp_helpers.joints import JointOrder
+from amp_helpers.motion import Motion
+from amp_helpers.robots import Robot
+
+
+@dataclass(frozen=True, eq=False)
+class Kinematics:
+    """Forward kinematics of a robot. World frame, z up, metres; the ground is z = 0.
+
+    A motion may lack joints of the robot, which then hold the default pose; joints that the robot lacks raise
+    :class:`~amp_helpers.errors.InputError`.
+    """
+
+    robot: Robot
+    model: mujoco.MjModel = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", mujoco.MjModel.from_xml_path(str(self.robot.mjcf_path)))
+
+    @property
+    def body_names(self) -> tuple[str, ...]:
+        """The links, (B), depth-first; the first is the root."""
+        return tuple(self.model.body(index).name for index in range(1, self.model.nbody))
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Index into ``body_names`` of each link's parent, (B); -1 for the root."""
+        return tuple(int(parent) - 1 for parent in self.model.body_parentid[1:])
+
+    def qpos(self, motion: Motion) -> np.ndarray:
+        """The motion as MuJoCo's generalised positions, (N, 7 + J): root m, root rotation **wxyz**, joints rad.
+
+        Raises:
+            InputError: the motion has a joint that the robot lacks.
+        """
+        extra = JointOrder(self.robot.joint_names).compare(motion.joint_names).extra
+        if extra:
+            raise InputError(
+                f"{motion.source or 'motion'}: robot '{self.robot.name}' has no joint {', '.join(extra)}; "
+                f"select the robot's joints first; available: {', '.join(self.robot.joint_names)}"
+            )
+        pose = np.tile(self.robot.default_pose(), (motion.num_frames, 1))
+        pose[:, [self.robot.joint_names.index(name) for name in motion.joint_names]] = motion.joint_pos
+        # The model lists its joints in the robot's order: building it made sure.
+        return np.concatenate([motion.root_pos, motion.root_quat[:, [3, 0, 1, 2]], pose], axis=1)
+
+    def body_positions(self, motion: Motion) -> np.ndarray:
+        """Origins of the links, (N, B, 3), m, in the order of ``body_names``."""
+        return self._per_frame(motion, lambda data: data.xpos)[:, 1:]
+
+    def foot_positions(self, motion: Motion) -> np.ndarray:
+        """Origins of the left and right foot links (``Robot.foot_bodies``), (N, 2, 3), m."""
+        feet = [self.model.body(name).id for name in self.robot.foot_bodies]
+        return self._per_frame(motion, lambda data: data.xpos)[:, feet]
+
+    def sole_heights(self, motion: Motion) -> np.ndarray:
+        """Height of the lowest point of the left and right foot's collision capsules, (N, 2), m.
+
+        Negative where the foot is below the ground.
+        """
+        geoms = [self._foot_capsules(name) for name in self.robot.foot_bodies]
+        everything = np.concatenate(geoms)
+        centre = self._per_frame(motion, lambda data: data.geom_xpos[everything, 2])
+        # A capsule lies along its own z axis: element (2, 2) of its rotation is how far that axis points up.
+        upward = self._per_frame(motion, lambda data: data.geom_xmat[everything, 8])
+        radius, half_length = self.model.geom_size[everything, :2].T
+        lowest = centre - np.abs(upward) * half_length - radius
+        return np.stack([lowest[:, np.isin(everything, foot)].min(axis=1) for foot in geoms], axis=1)
+
+    def _foot_capsules(self, body: str) -> np.ndarray:
+        model = self.model
+        own = (model.geom_bodyid == model.body(body).id) & (model.geom_contype > 0)
+        capsules = np.flatnonzero(own & (model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE))
+        if len(capsules) == 0:
+            raise InputError(f"{self.robot.mjcf_path}: '{body}' has no collision capsule; name another foot body")
+        return capsules
+
+    def _per_frame(self, motion: Motion, read) -> np.ndarray:
+        data = mujoco.MjData(self.model)
+        frames = []
+        for qpos in self.qpos(motion):
+            data.qpos[:] = qpos
+            mujoco.mj_kinematics(self.model, data)
+            frames.append(np.array(read(data)))
+        return np.stack(frames)

