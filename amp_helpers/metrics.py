@@ -236,16 +236,17 @@ def foot_quality(foot_pos: np.ndarray, sole_height: np.ndarray, dt: float) -> di
     Returns:
         ``penetration_mean_m`` and ``penetration_max_m``: depth of the lower foot below ground, over all frames;
         ``float_mean_m``: height of the lower foot above ground, over all frames; ``skate_mps``: mean horizontal speed
-        of feet in stance (sole below 2 cm); ``stance_share``: share of foot frames in stance.
+        of the foot in stance (the lower one, its sole below 2 cm); ``stance_share``: share of frames with one.
     """
     lowest = sole_height.min(axis=1)
-    stance = sole_height < CONTACT_HEIGHT_M
+    # The other foot may pass low, or below the ground of a clip that sinks, while it swings.
+    stance = (sole_height < CONTACT_HEIGHT_M) & (sole_height <= lowest[:, None])
     return {
         "penetration_mean_m": float(np.maximum(-lowest, 0).mean()),
         "penetration_max_m": float(np.maximum(-lowest, 0).max()),
         "float_mean_m": float(np.maximum(lowest, 0).mean()),
         "skate_mps": foot_skate(foot_pos, stance, dt),
-        "stance_share": float(stance.mean()),
+        "stance_share": float(stance.any(axis=1).mean()),
     }
 
 
