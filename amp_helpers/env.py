@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import io
 import os
+import warnings
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from .errors import InputError
 from .task import TASK
 
 warp.config.quiet = True  # its compile log would bury a notebook
+warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
 
 __all__ = ["TASK", "AmpEnv", "EnvFacts", "default_pose", "env_facts", "make_env"]
 

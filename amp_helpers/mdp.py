@@ -34,7 +34,7 @@ class reset_to_reference(ManagerTermBase):
         order = JointOrder(tuple(self._robot.joint_names))
 
         def gather(part) -> torch.Tensor:
-            return torch.cat([torch.as_tensor(part(clip)).float() for clip in clips]).to(env.device)
+            return torch.cat([torch.tensor(part(clip), dtype=torch.float32) for clip in clips]).to(env.device)
 
         self._states = {
             "joint_pos": gather(lambda clip: order.reorder(clip.joint_pos, clip.joint_names)),

@@ -317,9 +317,7 @@ def main() -> int:
     folder = train(cfg, on_update=lambda health: last.__setitem__(slice(None), [health]))
     print(last[0].sentence if last else "no update was finished")
     print(f"run: {folder}")
-    print(
-        f"next: python -m amp_helpers.evaluate --checkpoint {folder} --num_envs 16 --seconds 10 --velocity 0.8 --output DIR"
-    )
+    print(f"next: python -m amp_helpers.evaluate --checkpoint {folder} --velocity 0.8 --output DIR")
     return 0
 
 

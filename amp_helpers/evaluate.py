@@ -1,0 +1,185 @@
+"""Measure a policy: ``python -m amp_helpers.evaluate --checkpoint P --velocity 0.8 --output DIR``."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .dataset import MotionDataset
+from .errors import InputError, run_cli
+from .metrics import Rollout, evaluate_rollout
+from .motion import Motion
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+    from .policy import TrainedPolicy
+
+WARMUP_S = 3.0
+"""Left out of every number but the falls: the time to get from standing into the gait."""
+CONTACT_FORCE_N = 1.0
+
+
+def evaluate(
+    checkpoint: str | Path,
+    output: str | Path,
+    *,
+    num_envs: int = 16,
+    seconds: float = 10.0,
+    velocity: float = 0.8,
+    device: str = "cpu",
+    seed: int = 0,
+    dataset: str | Path | None = None,
+    video: bool = False,
+) -> dict[str, float]:
+    """Play a policy at one speed and measure it against its reference.
+
+    Deterministic actions, no noise, no pushes, from the default pose. After a warm-up of 3 s, ``seconds`` are measured.
+    Writes ``metrics.json``, ``rollout.npz`` and, if asked, ``video.mp4`` (policy beside reference) to ``output``.
+
+    Args:
+        checkpoint: see :func:`amp_helpers.policy.load_policy`.
+        output: folder.
+        num_envs: environments side by side.
+        seconds: measured time, s.
+        velocity: commanded forward speed, m/s.
+        device: ``cpu`` or ``cuda:0``.
+        seed: of the environment.
+        dataset: reference to compare with; the one that the policy was trained on when ``None``.
+        video: render the first environment beside the reference.
+
+    Returns:
+        The metrics of :func:`amp_helpers.metrics.evaluate_rollout`.
+
+    Raises:
+        InputError: for a checkpoint, dataset or option that cannot be used.
+    """
+    from .env import make_env
+    from .policy import find_policy, load_policy, write_json
+
+    if seconds <= 0 or not math.isfinite(velocity):
+        raise InputError(f"seconds is {seconds} and velocity {velocity}; give a positive time and a finite speed")
+    output = Path(output)
+    _, config = find_policy(checkpoint)
+    reference = reference_motion(config, dataset)
+    with make_env(config["task"], num_envs=num_envs, device=device, seed=seed, play=True, velocity=velocity) as env:
+        rollout = play(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds)
+    metrics = evaluate_rollout(rollout, reference, WARMUP_S)
+    rollout.save(output / "rollout.npz")
+    # JSON knows no NaN; null says "cannot be said".
+    write_json(output / "metrics.json", {k: v if math.isfinite(v) else None for k, v in metrics.items()})
+    if video:
+        write_comparison(output / "video.mp4", rollout, reference)
+    return metrics
+
+
+def play(env: "ManagerBasedRLEnv", policy: "TrainedPolicy", velocity: float, seconds: float) -> Rollout:
+    """Let a policy act in an open environment for ``seconds`` and record what happened."""
+    import torch
+
+    robot = env.scene["robot"]
+    feet = [robot.body_names.index(name) for name in _feet(robot.body_names)]
+    sensor = env.scene.sensors.get("contact_forces")
+    if sensor is None:
+        raise InputError("the task has no 'contact_forces' sensor on the feet; add one to measure skate")
+    contacts = [sensor.sensor_names.index(robot.body_names[i]) for i in feet]
+    steps = round(seconds / env.step_dt)
+    env.cfg.episode_length_s = seconds + 1.0  # a time-out would be a reset that is not a fall
+    names = ("joint_pos", "joint_vel", "joint_torque", "actions", "root_pos", "root_quat", "root_lin_vel", "foot_pos")
+    frames: dict[str, list[np.ndarray]] = {name: [] for name in (*names, "foot_contact", "fell")}
+    observations, _ = env.reset()
+    with torch.inference_mode():
+        for _ in range(steps):
+            actions = policy(observations["policy"])
+            observations, _, terminated, _, _ = env.step(actions)
+            data = robot.data
+            values = (
+                data.joint_pos.torch,
+                data.joint_vel.torch,
+                data.applied_torque.torch,
+                actions,
+                data.root_link_pos_w.torch - env.scene.env_origins,
+                data.root_link_quat_w.torch,
+                data.root_link_lin_vel_b.torch,
+                data.body_link_pos_w.torch[:, feet] - env.scene.env_origins[:, None],
+                sensor.data.net_normal_forces_w.torch[:, contacts].norm(dim=-1) > CONTACT_FORCE_N,
+                terminated,
+            )
+            for name, value in zip(frames, values, strict=True):
+                frames[name].append(value.cpu().numpy().copy())
+    arrays = {name: np.stack(values, axis=1) for name, values in frames.items()}
+    return Rollout(joint_names=tuple(robot.joint_names), dt=float(env.step_dt), command=velocity, **arrays)
+
+
+def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -> Motion:
+    """One environment of a rollout as a motion, to draw or to measure like a clip; ``start_s`` cuts the beginning."""
+    first = round(start_s / rollout.dt)
+    return Motion(
+        fps=1.0 / rollout.dt,
+        joint_names=rollout.joint_names,
+        joint_pos=rollout.joint_pos[env_index, first:],
+        root_pos=rollout.root_pos[env_index, first:],
+        root_quat=rollout.root_quat[env_index, first:],
+        source=f"policy at {rollout.command} m/s",
+    )
+
+
+def reference_motion(config: dict, dataset: str | Path | None = None) -> Motion:
+    """The first clip of the dataset that a policy's configuration names, or of the one given."""
+    from .train import ROOT
+
+    path = Path(dataset) if dataset else ROOT / "datasets" / Path(config["dataset"]).name
+    if not path.is_file():
+        raise InputError(f"{path}: the dataset that the policy imitates is not there; name it with --dataset")
+    return MotionDataset.load(path).clips()[0]
+
+
+def write_comparison(
+    path: str | Path, rollout: Rollout, reference: Motion, seconds: float = 8.0, fps: float = 30
+) -> Path:
+    """A video of the first environment beside the reference, in step and in real time."""
+    from .render import Renderer, side_by_side, write_video
+    from .robots import G1_23DOF
+
+    policy = rollout_motion(rollout, start_s=WARMUP_S)
+    length = min(seconds, policy.duration_s)
+    reference = reference.loop(max(1, math.ceil(length / reference.duration_s)))
+    with Renderer(G1_23DOF) as renderer:
+        frames = [renderer.video(motion.trim(0.0, length), fps) for motion in (policy, reference)]
+    return write_video(path, side_by_side(*frames, labels=(f"policy, {rollout.command:g} m/s", "reference")), fps)
+
+
+def _feet(body_names: Sequence[str]) -> tuple[str, str]:
+    from .robots import ROBOTS
+
+    for robot in ROBOTS.values():
+        if set(robot.foot_bodies) <= set(body_names):
+            return robot.foot_bodies
+    raise InputError("the robot's feet are not known; add it to amp_helpers.robots with its foot_bodies")
+
+
+def main() -> int:
+    """Evaluate from the command line and print the metrics."""
+    parser = argparse.ArgumentParser(prog="python -m amp_helpers.evaluate", description=__doc__)
+    parser.add_argument("--checkpoint", required=True, help="a folder of policies/, a run folder, or a checkpoint file")
+    parser.add_argument("--output", required=True, type=Path, help="folder for metrics.json and rollout.npz")
+    parser.add_argument("--num_envs", type=int, default=16, help="environments (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="measured time, s (default: %(default)s)")
+    parser.add_argument("--velocity", type=float, default=0.8, help="forward speed, m/s (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:0 (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the environment (default: %(default)s)")
+    parser.add_argument("--dataset", type=Path, help="reference (default: the one it was trained on)")
+    parser.add_argument("--video", action="store_true", help="also write video.mp4, policy beside reference")
+    parser.add_argument("--headless", action="store_true", help="accepted for Isaac Lab's sake; no window opens")
+    options = vars(parser.parse_args())
+    del options["headless"]
+    for name, value in evaluate(options.pop("checkpoint"), options.pop("output"), **options).items():
+        print(f"{name:24s} {value:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
