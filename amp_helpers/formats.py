@@ -19,6 +19,7 @@ import numpy as np
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_23DOF, G1_29DOF
+from amp_helpers.rotations import rotate_inverse
 from amp_helpers.safe_pickle import load_pickle
 
 REQUIRED_KEYS = ("fps", "root_pos", "root_rot", "dof_pos")
@@ -86,7 +87,7 @@ def read_motion(
         shown = ", ".join(f"{key} {count}" for key, count in lengths.items())
         raise InputError(f"{path}: frame counts differ ({shown}); export the motion again")
     names = _joint_names(path, content.get("joint_names"), joint_names, dof_pos.shape[1])
-    root_quat, finding = _read_quaternions(path, root_rot, quaternion)
+    root_quat, finding = _read_quaternions(path, root_rot, quaternion, np.diff(root_pos, axis=0) * fps)
     return Motion(
         fps=fps,
         joint_names=names,
@@ -142,12 +143,10 @@ def read_npz(path: str | os.PathLike, keys: Sequence[str]) -> dict[str, np.ndarr
             )
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in keys}
-    except (zipfile.BadZipFile, zlib.error, EOFError, MemoryError, NotImplementedError) as error:
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, MemoryError, NotImplementedError) as error:
         raise InputError(f"{path}: is not a readable npz file ({error}); convert the motion again") from None
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: an array cannot be read ({error}); convert the motion again") from None
 
 
 def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
@@ -258,8 +257,11 @@ def _joint_names(path: Path, stored: object, given: Sequence[str] | str | None, 
     )
 
 
-def _read_quaternions(path: Path, stored: np.ndarray, reading: str) -> tuple[np.ndarray, str]:
-    """Unit xyzw quaternions, and a phrase saying how they were read and what was repaired."""
+def _read_quaternions(path: Path, stored: np.ndarray, reading: str, velocity: np.ndarray) -> tuple[np.ndarray, str]:
+    """Unit xyzw quaternions, and a phrase saying how they were read and what was repaired.
+
+    ``velocity`` (N-1, 3) m/s of the root in the world tells front from back.
+    """
     if reading not in ("auto", "xyzw", "wxyz"):
         raise InputError(f"quaternion reading '{reading}' not found; available: auto, xyzw, wxyz")
     norm = np.linalg.norm(stored, axis=1)
@@ -281,7 +283,18 @@ def _read_quaternions(path: Path, stored: np.ndarray, reading: str) -> tuple[np.
     elif up["xyzw"] > 0.5 and up["xyzw"] > up["wxyz"] + 0.3:
         reading, finding = "xyzw", f"quaternion xyzw, {evidence}"
     else:
-        reading, finding = "xyzw", f"quaternion xyzw by GMR's convention, undecided: {evidence}"
+        # Near yaw 0 the two readings differ by half a turn, so both stand upright, but one walks backwards. Seen the
+        # other way round this proves nothing: some clips do walk backwards.
+        reading = "xyzw"
+        ahead = {name: _forward_speed(quat, velocity) for name, quat in readings.items()}
+        evidence += f", walking forward at {ahead['xyzw']:.2f} m/s as xyzw, {ahead['wxyz']:.2f} as wxyz"
+        decided = up["xyzw"] > 0.5 and ahead["xyzw"] > 0.1 > -0.1 > ahead["wxyz"]
+        finding = f"quaternion xyzw{'' if decided else " by GMR's convention, undecided"}, {evidence}"
     if abs(norm[worst] - 1) > 1e-3:
         finding += f"; norms {norm.min():.3f} to {norm.max():.3f}, normalised"
     return readings[reading], finding
+
+
+def _forward_speed(quat: np.ndarray, velocity: np.ndarray) -> float:
+    """Median speed along the root's own x axis, m/s; the median, because first frames may jump metres."""
+    return float(np.median(rotate_inverse(quat[:-1], velocity)[:, 0])) if len(velocity) else 0.0

@@ -122,3 +122,11 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
     assert result.stderr.count("\n") == 1
     assert out.read_bytes() == b"what stood there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.pkl", "d.npz"]
+
+
+@pytest.mark.parametrize("name", ["g1_walk", "g1_run"])
+def test_the_demo_datasets_are_what_converting_the_demo_motions_gives(repo_root, tmp_path, name):
+    convert([repo_root / "datasets" / f"{name}.pkl"], tmp_path / "d.npz", verbose=False)
+    shipped = repo_root / "datasets" / f"{name}.npz"
+    assert shipped.read_bytes() == (tmp_path / "d.npz").read_bytes()
+    assert shipped.stat().st_size < 300_000

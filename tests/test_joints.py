@@ -100,8 +100,6 @@ def test_the_cfg_to_paste_is_python_and_preserves_order():
     tree = ast.parse(code)
     assert ast.literal_eval(tree.body[0].value) == list(NAMES)
     # Once for the actions, once for each of the two observation terms.
-    preserved = [
-        node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "preserve_order"
-    ]
+    preserved = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "preserve_order"]
     assert len(preserved) == 3
     assert all(node.value.value is True for node in preserved)

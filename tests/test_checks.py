@@ -1,0 +1,235 @@
+"""Each silent mistake, planted in the demo walk, is found by the check that is meant for it."""
+
+import sys
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from amp_helpers.check import check, main
+from amp_helpers.checks import Check, CheckTable, check_dataset, check_motion, format_table
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.formats import read_motion
+from amp_helpers.robots import G1_23DOF, G1_29DOF
+from amp_helpers.rotations import multiply
+
+
+@pytest.fixture(scope="module")
+def walk(repo_root):
+    return read_motion(repo_root / "datasets" / "g1_walk.pkl").select(G1_23DOF.joint_names)
+
+
+def result(motion, name: str, robot=G1_23DOF) -> Check:
+    return {check.name: check for check in check_motion(motion, robot)}[name]
+
+
+def changed(walk, frames=slice(None), joint=slice(None), add=0.0, scale=1.0):
+    values = walk.joint_pos.copy()
+    column = walk.joint_names.index(joint) if isinstance(joint, str) else joint
+    values[frames, column] = values[frames, column] * scale + add
+    return replace(walk, joint_pos=values)
+
+
+def test_the_demo_walk_has_no_failure(walk):
+    table = check_motion(walk, G1_23DOF)
+    assert table.verdict != "fail", str(table)
+    assert [check.name for check in table if check.verdict == "warn"] in ([], ["foot skate"])
+    assert all(check.evidence for check in table)
+    assert all(bool(check.remedy) == (check.verdict != "ok") for check in table)
+
+
+def test_missing_joints_fail_and_extra_ones_are_named(walk):
+    found = result(walk, "joint set", G1_29DOF)
+    assert found.verdict == "fail"
+    assert "6 of 29" in found.evidence
+    assert "waist_roll_joint" in found.evidence
+    full = walk.select(G1_29DOF.joint_names, fill=G1_29DOF.default_pose())
+    extra = result(full, "joint set")
+    assert extra.verdict == "ok"
+    assert "6 more are set aside" in extra.evidence
+
+
+def test_degrees(walk):
+    found = result(changed(walk, scale=180 / np.pi), "units")
+    assert found.verdict == "fail"
+    assert "pi / 180" in found.remedy
+
+
+def test_a_pelvis_on_its_side(walk):
+    rolled = replace(walk, root_quat=multiply(walk.root_quat, np.array([np.sqrt(0.5), 0, 0, np.sqrt(0.5)])))
+    found = result(rolled, "quaternion")
+    assert found.verdict == "fail"
+    assert "--quaternion" in found.remedy
+
+
+def test_an_undecided_reading_is_passed_on(walk):
+    source = "clip.pkl (quaternion xyzw by GMR's convention, undecided, pelvis up 1.00 as xyzw, 1.00 as wxyz)"
+    assert result(replace(walk, source=source), "quaternion").verdict == "warn"
+
+
+def test_an_implausible_frame_rate(walk):
+    assert result(replace(walk, fps=1.0), "frame rate").verdict == "warn"
+    assert result(walk.trim(0, 0.2), "frame rate").verdict == "warn"
+
+
+def test_angles_beyond_the_limits_name_the_joint_and_frame(walk):
+    found = result(changed(walk, 17, "left_knee_joint", add=2.9), "joint limits")
+    assert found.verdict in ("warn", "fail")
+    assert "frame 17: left_knee_joint" in found.evidence
+    swapped = changed(walk, joint="left_knee_joint", add=-2.5)
+    assert result(swapped, "joint limits").verdict == "fail"
+
+
+def test_a_default_pose_already_subtracted(walk):
+    found = result(replace(walk, joint_pos=walk.joint_pos - G1_23DOF.default_pose()), "default offset")
+    assert found.verdict in ("warn", "fail")
+    assert "add the default pose back" in found.remedy
+    assert result(walk, "default offset").verdict == "ok"
+
+
+def test_a_spike_in_one_joint(walk):
+    found = result(changed(walk, 40, "right_elbow_joint", add=1.5), "joint speed")
+    assert found.verdict == "fail"
+    assert "right_elbow_joint" in found.evidence
+    assert "between frames 39 and 40" in found.evidence or "between frames 40 and 41" in found.evidence
+
+
+def test_a_teleport_after_the_first_frame_tells_where_to_cut(walk):
+    root = walk.root_pos.copy()
+    root[0] += (3, 0, 1)
+    jumping = replace(walk, root_pos=root)
+    found = result(jumping, "root jumps")
+    assert found.verdict == "fail"
+    assert "after frame 0" in found.evidence
+    assert f"Motion.trim({1 / 30:.3f})" in found.remedy
+    assert result(jumping.trim(1 / 30), "root jumps").verdict == "ok"
+
+
+def test_a_jump_at_the_end_is_cut_before_it(walk):
+    root = walk.root_pos.copy()
+    root[-2:] += (0, 3, 0)
+    jumping = replace(walk, root_pos=root)
+    found = result(jumping, "root jumps")
+    start, end = (float(x) for x in found.remedy.split("Motion.trim(")[1].split(")")[0].split(","))
+    assert result(jumping.trim(start, end), "root jumps").verdict == "ok"
+
+
+def test_standing_still_is_noticed(walk):
+    still = replace(walk, joint_pos=np.tile(walk.joint_pos[:1], (walk.num_frames, 1)))
+    found = result(still, "movement")
+    assert found.verdict == "warn"
+    assert "never moved: left_hip_pitch_joint" in found.evidence
+
+
+def test_the_loop_seam_is_information(walk):
+    assert "can be looped" in result(walk, "loop seam").evidence
+    seam = result(walk.trim(0, 0.9), "loop seam")
+    assert "would jump" in seam.evidence
+    assert seam.verdict == "ok"
+
+
+@pytest.mark.parametrize(("lift", "verdict"), [(0.0, "ok"), (0.08, "warn"), (-0.08, "warn"), (0.4, "fail")])
+def test_floating_and_sunken_clips(walk, lift, verdict):
+    found = result(replace(walk, root_pos=walk.root_pos + np.array([0, 0, lift])), "ground height")
+    assert found.verdict == verdict
+    if lift:
+        assert float(found.remedy.split("z by ")[1].split(" ")[0]) == pytest.approx(-lift, abs=0.01)
+
+
+def test_sliding_feet(walk):
+    """The same steps on a root that does not travel: the standing foot slides backwards at walking speed."""
+    treadmill = replace(walk, root_pos=walk.root_pos * (0, 1, 1))
+    found = result(treadmill, "foot skate")
+    assert found.verdict == "warn"
+    assert "--drop_joints feet" in found.remedy
+    slide = float(found.evidence.split(" slides at ")[1].split(" ")[0])
+    assert slide > 0.5
+
+
+def test_clips_with_real_faults(gmr_samples):
+    jump = read_motion(gmr_samples / "0807_yanjie_walk_004.pkl")
+    found = result(jump, "root jumps")
+    assert found.verdict == "fail"
+    assert "3.21 m" in found.evidence
+    start = float(found.remedy.split("Motion.trim(")[1].split(")")[0])
+    assert result(jump.trim(start), "root jumps").verdict == "ok"
+    wrong = read_motion(gmr_samples / "sub1_clothesstand_004.pkl", quaternion="wxyz")
+    assert result(wrong, "quaternion").verdict == "fail"
+
+
+@pytest.fixture(scope="module")
+def dataset(walk):
+    return MotionDataset.from_motions([walk], joint_names=walk.joint_names, control_dt=0.02)
+
+
+def by_name(table: CheckTable) -> dict[str, Check]:
+    assert len({check.name for check in table}) == len(table)
+    return {check.name: check for check in table}
+
+
+def test_a_dataset_that_fits_its_environment(dataset):
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    table = by_name(check_dataset(dataset, G1_23DOF, G1_23DOF.joint_names, pose, 0.02))
+    assert table["joint order"].verdict == table["default pose"].verdict == table["control step"].verdict == "ok"
+    assert "30 fps" in table["control step"].evidence
+
+
+def test_a_dataset_against_another_environment(dataset):
+    names = G1_23DOF.joint_names
+    table = by_name(check_dataset(dataset, G1_23DOF, names[::-1], dict.fromkeys(names, 0.0), 0.01))
+    assert table["control step"].verdict == "fail"
+    assert "--control_dt 0.01" in table["control step"].remedy
+    assert table["default pose"].verdict == "warn"
+    assert "left_knee_joint" in table["default pose"].evidence
+    # Another order is normal and mapped by name; a missing joint is not.
+    assert table["joint order"].verdict == "ok"
+    assert "22 of 23" in table["joint order"].evidence
+    lacking = by_name(check_dataset(dataset, G1_23DOF, names[1:], None, 0.02))
+    assert lacking["joint order"].verdict == "fail"
+    assert "left_hip_pitch_joint" in lacking["joint order"].evidence
+
+
+def test_of_several_motions_the_worst_is_shown(walk):
+    spiked = replace(changed(walk, 40, "right_elbow_joint", add=1.5), source="spiked.pkl (as told)")
+    data = MotionDataset.from_motions([walk, spiked], joint_names=walk.joint_names, control_dt=0.02)
+    table = check_dataset(data, G1_23DOF)
+    assert table.verdict == "fail"
+    assert by_name(table)["joint speed"].evidence.startswith("spiked.pkl: ")
+
+
+def test_tables_print_and_escape():
+    table = CheckTable([Check("a", "ok", "1 < 2"), Check("b", "fail", "bad", "repair it.")])
+    assert format_table(table) == str(table)
+    assert "-> repair it." in str(table)
+    assert "1 &lt; 2" in table._repr_html_()
+    assert table.verdict == "fail"
+    assert CheckTable().verdict == "ok"
+
+
+def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys, monkeypatch):
+    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
+    dataset.save(good)
+    assert main(["--dataset", str(good)]) == 0
+    assert "0 failed" in capsys.readouterr().out
+    spiked = changed(walk, 40, "right_elbow_joint", add=1.5)
+    MotionDataset.from_motions([spiked], joint_names=walk.joint_names, control_dt=0.02).save(bad)
+    assert main(["--dataset", str(bad)]) == 1
+    assert "1 failed: joint speed" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["check"])
+    assert run_cli(lambda: main(["--dataset", str(tmp_path / "absent.npz")])) == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'absent.npz'}: no such file")
+    with pytest.raises(InputError, match="g1_29dof"):
+        check(good, robot="h1")
+
+
+def test_a_named_task_is_asked_for_its_facts(dataset, tmp_path, monkeypatch):
+    dataset.save(tmp_path / "d.npz")
+    facts = SimpleNamespace(joint_names=G1_23DOF.joint_names, default_pose={}, step_dt=0.05)
+    environment = ModuleType("amp_helpers.env")
+    environment.env_facts = lambda task: facts if task == "Some-Task" else None
+    monkeypatch.setitem(sys.modules, "amp_helpers.env", environment)
+    table = by_name(check(tmp_path / "d.npz", task="Some-Task"))
+    assert table["control step"].verdict == "fail"
+    assert "joint order" in table

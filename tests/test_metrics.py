@@ -1,0 +1,261 @@
+"""Each number against a rollout whose answer is known by construction."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amp_helpers.errors import InputError
+from amp_helpers.formats import read_motion
+from amp_helpers.metrics import (
+    Rollout,
+    evaluate_rollout,
+    foot_quality,
+    foot_skate,
+    gait_frequency,
+    pose_distances,
+    settled_frames,
+)
+from amp_helpers.motion import Motion
+
+JOINTS = (
+    "left_hip_pitch_joint",
+    "left_knee_joint",
+    "left_ankle_pitch_joint",
+    "right_hip_pitch_joint",
+    "right_knee_joint",
+    "right_wrist_roll_joint",
+)
+DT = 0.02
+KEYS = {
+    "falls_per_env_10s",
+    "velocity_error_mps",
+    "gait_frequency_hz",
+    "gait_frequency_ratio",
+    "pose_rmse_rad",
+    "coverage_rmse_rad",
+    "foot_skate_mps",
+    "action_rate",
+    "mechanical_power_w",
+}
+
+
+def stride(time_s: np.ndarray, frequency_hz: float) -> np.ndarray:
+    """(..., 6) rad: a walk whose knees bend twice a stride, as real ones do."""
+    left = 2 * np.pi * frequency_hz * time_s
+    sides = []
+    for phase in (left, left + np.pi):
+        hip = 0.35 * np.sin(phase) - 0.2
+        knee = 0.5 + 0.35 * np.sin(phase + 1) + 0.33 * np.sin(2 * phase)
+        sides.append((hip, knee))
+    still = np.zeros_like(left)
+    return np.stack([*sides[0], still, *sides[1], still], axis=-1)
+
+
+def make_rollout(envs: int = 3, steps: int = 500, frequency_hz: float = 0.8, **changes) -> Rollout:
+    time_s = np.arange(steps) * DT + np.arange(envs)[:, None] * 0.1
+    zeros = np.zeros((envs, steps, 6))
+    content = {
+        "joint_names": JOINTS,
+        "joint_pos": stride(time_s, frequency_hz),
+        "joint_vel": zeros,
+        "joint_torque": zeros,
+        "actions": zeros,
+        "root_pos": np.zeros((envs, steps, 3)),
+        "root_quat": np.tile([0.0, 0, 0, 1], (envs, steps, 1)),
+        "root_lin_vel": np.zeros((envs, steps, 3)),
+        "foot_pos": np.zeros((envs, steps, 2, 3)),
+        "foot_contact": np.zeros((envs, steps, 2), dtype=bool),
+        "fell": np.zeros((envs, steps), dtype=bool),
+        "dt": DT,
+        "command": 0.8,
+    }
+    return Rollout(**(content | changes))
+
+
+def make_reference(frequency_hz: float = 0.8, frames: int = 300, fps: float = 30.0) -> Motion:
+    time_s = np.arange(frames) / fps
+    return Motion(
+        fps=fps,
+        joint_names=JOINTS,
+        joint_pos=stride(time_s, frequency_hz),
+        root_pos=np.zeros((frames, 3)),
+        root_quat=np.tile([0.0, 0, 0, 1], (frames, 1)),
+    )
+
+
+def test_exactly_the_agreed_numbers_are_given():
+    result = evaluate_rollout(make_rollout(), make_reference())
+    assert set(result) == KEYS
+    assert all(type(value) is float for value in result.values())
+
+
+@given(st.floats(0.5, 4.0), st.floats(4.0, 12.0))
+@settings(max_examples=25, deadline=None)
+def test_the_gait_frequency_is_the_strides_not_the_knees(frequency_hz, seconds):
+    time_s = np.arange(int(seconds / DT)) * DT
+    found = gait_frequency(stride(time_s, frequency_hz)[None], JOINTS, DT)
+    # A spectrum resolves a fraction of one over the time it has seen.
+    assert found == pytest.approx(frequency_hz, abs=0.15 / seconds)
+
+
+def test_the_demo_walk_strides_every_1_27_seconds(repo_root):
+    walk = read_motion(repo_root / "datasets" / "g1_walk.pkl")
+    assert gait_frequency(walk.joint_pos[None], walk.joint_names, walk.dt) == pytest.approx(0.79, abs=0.01)
+
+
+def test_the_gait_frequency_uses_only_long_unbroken_stretches():
+    rollout = make_rollout(envs=1, frequency_hz=0.8)
+    keep = np.zeros((1, 500), dtype=bool)
+    keep[:, 10:100] = keep[:, 120:219] = True
+    assert np.isnan(gait_frequency(rollout.joint_pos, JOINTS, DT, keep))
+    keep[:, 230:480] = True
+    disturbed = np.where(keep[..., None] & (np.arange(500) >= 230)[:, None], rollout.joint_pos, 50.0)
+    assert gait_frequency(disturbed, JOINTS, DT, keep) == pytest.approx(0.8, abs=0.03)
+
+
+def test_no_movement_has_no_gait_and_no_legs_are_an_error():
+    assert np.isnan(gait_frequency(np.ones((2, 300, 6)), JOINTS, DT))
+    with pytest.raises(InputError, match="matches no joint"):
+        gait_frequency(np.ones((2, 300, 1)), ("waist_yaw_joint",), DT)
+
+
+def test_the_frequency_ratio_compares_with_the_clip():
+    result = evaluate_rollout(make_rollout(frequency_hz=1.6), make_reference(0.8))
+    assert result["gait_frequency_hz"] == pytest.approx(1.6, abs=0.03)
+    assert result["gait_frequency_ratio"] == pytest.approx(2.0, rel=0.03)
+
+
+def test_falls_are_counted_over_the_whole_rollout():
+    fell = np.zeros((4, 1000), dtype=bool)
+    fell[0, 10] = fell[0, 700] = fell[2, 300] = True
+    result = evaluate_rollout(make_rollout(4, 1000, fell=fell), make_reference())
+    assert result["falls_per_env_10s"] == pytest.approx(3 / 4 / 2)
+
+
+def test_frames_after_a_start_or_a_fall_are_left_out():
+    fell = np.zeros((2, 10), dtype=bool)
+    fell[1, 5] = True
+    keep = settled_frames(fell, dt=0.5, warmup_s=1.0)
+    assert keep[0].tolist() == [False] * 2 + [True] * 8
+    assert keep[1].tolist() == [False] * 2 + [True] * 3 + [False] * 2 + [True] * 3
+    assert settled_frames(fell, 0.5, 0.0).tolist() == (~fell).tolist()
+
+
+def test_velocity_error_looks_at_settled_frames_only():
+    speed = np.full((2, 400), 0.7)
+    speed[:, :150] = 99.0
+    velocity = np.stack([speed, 0 * speed + 5, 0 * speed], axis=-1)
+    result = evaluate_rollout(make_rollout(2, 400, root_lin_vel=velocity), make_reference())
+    assert result["velocity_error_mps"] == pytest.approx(0.1)
+
+
+def test_a_rollout_of_falls_says_nan_rather_than_something():
+    result = evaluate_rollout(make_rollout(fell=np.ones((3, 500), dtype=bool)), make_reference())
+    assert result["falls_per_env_10s"] == pytest.approx(500)
+    assert all(np.isnan(result[key]) for key in KEYS - {"falls_per_env_10s"})
+
+
+def test_pose_and_coverage_are_two_different_distances():
+    """Half of the reference is imitated with a constant error; the other half is never visited."""
+    reference = np.zeros((100, 6), dtype=np.float32)
+    reference[50:, 0] = 1.0
+    clip = replace(make_reference(frames=100), joint_pos=reference)
+    poses = np.zeros((40, 6))
+    poses[:, 1] = 0.2
+    pose, coverage = pose_distances(poses, JOINTS, clip)
+    # Four of the six joints count: the ankle and the wrist do not.
+    assert pose == pytest.approx(np.sqrt(0.2**2 / 4), abs=1e-9)
+    far = np.sqrt((0.2**2 + 1.0**2) / 4)
+    assert coverage == pytest.approx((pose + far) / 2, abs=1e-9)
+    poses[:, [2, 5]] = 9.0
+    assert pose_distances(poses, JOINTS, clip)[0] == pytest.approx(pose)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31))
+@settings(max_examples=20, deadline=None)
+def test_pose_distances_agree_with_the_definition(count, seed):
+    random = np.random.default_rng(seed)
+    poses = random.normal(size=(count, 6))
+    clip = replace(make_reference(frames=7), joint_pos=random.normal(size=(7, 6)))
+    table = np.sqrt(((poses[:, None] - clip.joint_pos) ** 2)[..., [0, 1, 3, 4]].mean(axis=-1))
+    pose, coverage = pose_distances(poses, JOINTS, clip)
+    assert pose == pytest.approx(table.min(axis=1).mean(), abs=1e-7)
+    assert coverage == pytest.approx(table.min(axis=0).mean(), abs=1e-7)
+
+
+def test_a_reference_without_a_compared_joint_is_an_error():
+    with pytest.raises(InputError, match="left_knee_joint are not in the clip"):
+        evaluate_rollout(make_rollout(), make_reference().select((JOINTS[0], JOINTS[3], JOINTS[4])))
+
+
+def test_skate_is_the_horizontal_speed_of_standing_feet():
+    foot_pos = np.zeros((1, 5, 2, 3))
+    foot_pos[0, :, 0, 0] = np.arange(5) * 0.3 * DT
+    foot_pos[0, :, 0, 1] = np.arange(5) * 0.4 * DT
+    foot_pos[0, :, 0, 2] = np.arange(5) * 7
+    foot_pos[0, :, 1, 0] = np.arange(5) * 9
+    contact = np.zeros((1, 5, 2), dtype=bool)
+    assert np.isnan(foot_skate(foot_pos, contact, DT))
+    contact[..., 0] = True
+    contact[0, 2, 1] = True  # for one frame only: no two neighbours stand
+    assert foot_skate(foot_pos, contact, DT) == pytest.approx(0.5)
+
+
+def test_action_rate_and_power():
+    actions = np.zeros((1, 500, 6))
+    actions[0, ::2] = 0.3
+    torque = np.full((1, 500, 6), -10.0)
+    velocity = np.full((1, 500, 6), 0.5)
+    rollout = make_rollout(1, actions=actions, joint_torque=torque, joint_vel=velocity)
+    result = evaluate_rollout(rollout, make_reference())
+    assert result["action_rate"] == pytest.approx(0.3)
+    assert result["mechanical_power_w"] == pytest.approx(30.0)
+
+
+def test_the_step_over_a_reset_is_no_action_rate_and_no_skate():
+    actions = np.zeros((1, 800, 6))
+    actions[0, 400:] = 100.0
+    feet = np.zeros((1, 800, 2, 3))
+    feet[0, 400:] = 100.0
+    fell = np.zeros((1, 800), dtype=bool)
+    fell[0, 400] = True
+    contact = np.ones((1, 800, 2), dtype=bool)
+    rollout = make_rollout(1, 800, actions=actions, foot_pos=feet, foot_contact=contact, fell=fell)
+    result = evaluate_rollout(rollout, make_reference())
+    assert result["action_rate"] == 0
+    assert result["foot_skate_mps"] == 0
+
+
+def test_foot_quality_of_a_clip_in_the_ground_and_one_in_the_air():
+    feet = np.zeros((11, 2, 3))
+    feet[:, 1, 0] = np.arange(11) * 0.1
+    soles = np.tile([-0.03, 0.05], (11, 1))
+    quality = foot_quality(feet, soles, dt=0.1)
+    assert quality["penetration_mean_m"] == pytest.approx(0.03)
+    assert quality["penetration_max_m"] == pytest.approx(0.03)
+    assert quality["float_mean_m"] == 0
+    assert quality["skate_mps"] == 0
+    assert quality["stance_share"] == 1
+    quality = foot_quality(feet, soles[:, ::-1], dt=0.1)
+    assert quality["skate_mps"] == pytest.approx(1.0)
+    quality = foot_quality(feet, soles + 0.2, dt=0.1)
+    assert quality["float_mean_m"] == pytest.approx(0.17)
+    assert quality["stance_share"] == 0
+    assert np.isnan(quality["skate_mps"])
+
+
+def test_the_rollout_file_holds_the_agreed_arrays(tmp_path):
+    rollout = make_rollout()
+    rollout.save(tmp_path / "rollout.npz")
+    with np.load(tmp_path / "rollout.npz", allow_pickle=False) as saved:
+        assert set(saved) == {"joint_names", "joint_pos", "root_pos", "root_quat", "dt", "command"}
+        np.testing.assert_array_equal(saved["joint_pos"], rollout.joint_pos)
+        assert saved["joint_names"].tolist() == list(JOINTS)
+
+
+def test_misshapen_rollouts_are_refused():
+    with pytest.raises(InputError, match=r"foot_pos has shape \(3, 500, 2\); expected \(3, 500, 2, 3\)"):
+        make_rollout(foot_pos=np.zeros((3, 500, 2)))
