@@ -1,8 +1,10 @@
 """Pictures and videos of a robot in motion: MuJoCo's renderer without a display, or a drawing where there is no GL."""
 
+import atexit
 import ctypes.util
 import functools
 import os
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -40,6 +42,8 @@ def gl_available() -> bool:
         # A library that is missing or lacks a function, no usable device, or a refusal of the driver.
         return False
     context.free()
+    # Registered after MuJoCo's own exit handler, which ends the connection to the display, and so run before it.
+    atexit.register(_close_all)
     return True
 
 
@@ -118,6 +122,15 @@ class Renderer:
         return self._canvas.draw(self._data, view, bodies)
 
 
+_open_canvases: "weakref.WeakSet[_GlCanvas]" = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    """Close what a notebook left open: a context that outlives the display complains when Python exits."""
+    for canvas in list(_open_canvases):
+        canvas.close()
+
+
 class _GlCanvas:
     """MuJoCo's renderer into an off-screen buffer."""
 
@@ -132,6 +145,7 @@ class _GlCanvas:
         self._options = mujoco.MjvOption()
         self._options.geomgroup[_COLLISION_GROUP] = 0
         self._casting = np.flatnonzero(model.geom_group == _COLLISION_GROUP)
+        _open_canvases.add(self)
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
 
     def draw(self, data: mujoco.MjData, view: mujoco.MjvCamera, highlight: set[int]) -> np.ndarray:
@@ -160,6 +174,9 @@ class _GlCanvas:
             self._scene.ngeom += 1
 
     def close(self) -> None:
+        if self not in _open_canvases:
+            return
+        _open_canvases.discard(self)
         self._context.make_current()
         self._mjr.free()
         self._context.free()
