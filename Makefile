@@ -6,6 +6,12 @@ PYTHON := .venv/bin/python
 OUTPUT ?= outputs
 # For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"
 PYTEST_ARGS ?=
+LAB_ROOT ?= .
+LAB_ARGS ?=
+# The page config keeps JupyterLab from suggesting a rebuild for an extension that comes with a dependency.
+LAB = $(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(LAB_ROOT) \
+    --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) \
+    --ServerApp.tornado_settings="{'page_config_data': {'buildCheck': False, 'buildAvailable': False}}" $(LAB_ARGS)
 
 help:
 	@echo "make run    install what is missing, execute the five notebooks, lead to $(OUTPUT)/index.html"
@@ -24,8 +30,7 @@ test: setup
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 lab: setup
-	@$(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks \
-	    $(if $(filter 0,$(shell id -u)),--allow-root)
+	@$(LAB)
 
 lint: setup
 	@$(PYTHON) -m ruff check .
