@@ -41,7 +41,7 @@ def make_env(
     dataset: str | os.PathLike | None = None,
     reference_share: float | None = None,
     play: bool = False,
-    velocity: float | None = None,
+    velocity: float | tuple[float, float] | None = None,
     quiet: bool = True,
 ) -> Iterator[ManagerBasedRLEnv]:
     """Open a registered manager-based task, and close it again.
@@ -57,7 +57,7 @@ def make_env(
         dataset: reference states for resets, for a task whose ``reference`` event can take them.
         reference_share: share of episodes that start in one.
         play: for measuring, see the task's ``play_mode``: no noise, no pushes.
-        velocity: hold the command at this forward speed, m/s, straight ahead.
+        velocity: command this forward speed, or one drawn from a range (low, high), m/s, straight ahead.
         quiet: keep Isaac Lab's tables out of the output.
 
     Raises:
@@ -71,7 +71,7 @@ def make_env(
             cfg.play_mode()
         _configure_reference(cfg, task, dataset, reference_share)
         if velocity is not None:
-            _hold_velocity(cfg, task, velocity)
+            _command_velocity(cfg, task, velocity)
         launcher = launch_simulation(cfg, Namespace(device=device, headless=True))
         launcher.__enter__()
     try:
@@ -137,14 +137,17 @@ def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None,
         event.params["share"] = share
 
 
-def _hold_velocity(cfg: Any, task: str, velocity: float) -> None:
+def _command_velocity(cfg: Any, task: str, velocity: float | tuple[float, float]) -> None:
     command = getattr(cfg.commands, "base_velocity", None)
     if command is None:
         raise InputError(f"task '{task}' has no 'base_velocity' command; leave the velocity out")
-    command.rel_standing_envs = 0.0
-    command.ranges.lin_vel_x = (velocity, velocity)
+    low, high = velocity if isinstance(velocity, tuple) else (velocity, velocity)
+    if not low <= high:
+        raise InputError(f"the velocity range is {low}..{high} m/s; give the lower speed first")
+    command.ranges.lin_vel_x = (low, high)
     command.ranges.lin_vel_y = (0.0, 0.0)
-    command.resampling_time_range = (1e9, 1e9)
+    if low == high:
+        command.rel_standing_envs = 0.0
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class TrainCfg:
     seed: int = 0
     max_iterations: int = 300
     """Updates; each follows a rollout of ``rollouts`` steps."""
+    max_seconds: float | None = None
+    """Stop after this much wall clock since the start, whatever the number of updates."""
     rollouts: int = 24
     """Control steps between updates."""
     checkpoint: Path | None = None
@@ -69,15 +71,21 @@ class TrainCfg:
     discriminator_learning_rate: float = 1e-4
     reference_share: float = 0.5
     """Share of episodes that start in a reference state."""
+    velocity_range: tuple[float, float] | None = None
+    """Lowest and highest commanded speed, m/s; ``None`` is the task's own."""
     hidden: tuple[int, ...] = (512, 256, 128)
     """Widths of policy and value."""
     discriminator_hidden: tuple[int, ...] = (1024, 512)
 
 
+class _OutOfTime(Exception):
+    """Raised from a listener, because skrl's trainer has no way to stop early."""
+
+
 def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progress: bool = True) -> Path:
     """Train, and leave a run folder behind.
 
-    The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents, to go on from),
+    The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents to go on from),
     ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Interrupting keeps what was learnt.
 
     Args:
@@ -91,6 +99,7 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
     Raises:
         InputError: for anything in ``cfg`` that cannot be; before training starts.
     """
+    started = time.time()
     import torch
     from skrl import logger as skrl_logger
     from skrl.trainers.torch import SequentialTrainer
@@ -108,7 +117,6 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
     state = state.without(drop_patterns(cfg.drop_joints)) if cfg.drop_joints else state
     set_seed(cfg.seed)
-    started = time.time()
     with make_env(
         cfg.task,
         num_envs=cfg.num_envs,
@@ -117,6 +125,7 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         physics=cfg.physics,
         dataset=cfg.dataset if cfg.reference_share else None,
         reference_share=cfg.reference_share if cfg.task == DEFAULT_TASK else None,
+        velocity=cfg.velocity_range,
     ) as lab:
         dataset = MotionDataset.load(cfg.dataset, control_dt=lab.step_dt)
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
@@ -148,10 +157,14 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
                 bar.set_postfix(style=f"{health.style_reward:.2f}", task=f"{health.weighted_task:.2f}/s", refresh=False)
                 if on_update:
                     on_update(health)
+                if cfg.max_seconds and elapsed > cfg.max_seconds:
+                    raise _OutOfTime
 
             agent.on_update.append(record)
             try:
                 trainer.train()
+            except _OutOfTime:
+                pass
             except KeyboardInterrupt:
                 print(f"interrupted after {agent.updates} updates; keeping them")
         bar.close()
@@ -283,6 +296,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("physics", str, "physics preset, such as newton_mjwarp"),
         ("seed", int, "random seed"),
         ("max_iterations", int, "updates"),
+        ("max_seconds", float, "stop after this much wall clock"),
         ("rollouts", int, "control steps between updates"),
         ("checkpoint", Path, "whole checkpoint to go on from"),
         ("run_dir", Path, "folder of the run"),
@@ -304,6 +318,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
     parser.add_argument(
         "--drop_joints", nargs="+", default=(), help="'feet' or patterns the discriminator does not see"
     )
+    parser.add_argument("--velocity_range", nargs=2, type=float, help="lowest and highest commanded speed, m/s")
     parser.add_argument("--hidden", nargs="+", type=int, default=default.hidden, help="widths of policy and value")
     values = vars(parser.parse_args(arguments))
     del values["headless"]
