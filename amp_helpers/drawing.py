@@ -10,7 +10,6 @@ _SKY = "#e6eef7"
 _FLOOR = np.array([[0.85, 0.88, 0.90], [0.77, 0.80, 0.84]])
 _NEAR, _FAR = np.array([0.25, 0.28, 0.33]), np.array([0.66, 0.70, 0.75])
 _HIGHLIGHT = np.array([0.95, 0.38, 0.10])
-_RIM = (0.93, 0.95, 0.97)
 _SHADOW = (0.60, 0.64, 0.69)
 _LINK_RADIUS = 0.022  # m
 _TILE, _FLOOR_TILES = 0.5, 16

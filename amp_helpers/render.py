@@ -144,7 +144,8 @@ class _GlCanvas:
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
         self._options = mujoco.MjvOption()
         self._options.geomgroup[_COLLISION_GROUP] = 0
-        self._casting = np.flatnonzero(model.geom_group == _COLLISION_GROUP)
+        shapes = np.flatnonzero(model.geom_group == _COLLISION_GROUP)
+        self._casting = shapes[np.unique(model.geom_bodyid[shapes], return_index=True)[1]]  # one per link
         _open_canvases.add(self)
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
 
@@ -162,13 +163,13 @@ class _GlCanvas:
         return self._pixels[::-1].copy()  # OpenGL's rows start at the bottom
 
     def _add_shadow(self, data: mujoco.MjData) -> None:
-        """Soft blots on the floor below the collision shapes: enough to see whether a foot is on the ground."""
+        """Soft blots on the floor below the links: enough to see whether a foot is on the ground."""
         for i in self._casting:
             height = data.geom_xpos[i, 2]
             size = (0.05 + 0.10 * height, 0.05 + 0.10 * height, 1e-4)
             position = (*data.geom_xpos[i, :2], 1e-3 + 1e-5 * i)  # apart, or they would flicker
             geom = self._scene.geoms[self._scene.ngeom]
-            colour = np.array([0.1, 0.12, 0.15, 0.10 / (1 + 2 * height)], dtype=np.float32)
+            colour = np.array([0.1, 0.12, 0.15, 0.11 / (1 + 2 * height)], dtype=np.float32)
             disc = mujoco.mjtGeom.mjGEOM_CYLINDER
             mujoco.mjv_initGeom(geom, disc, np.array(size), np.array(position), np.eye(3).ravel(), colour)
             self._scene.ngeom += 1
