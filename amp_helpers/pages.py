@@ -54,7 +54,8 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
 .amp-widget { border-left: 3px solid #b9cbe0; padding: .2rem 0 .2rem .8rem; font: 14px/1.5 system-ui; }
 .amp-widget img { max-width: 100%; }
 .amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: center; }
-.amp-control { color: #5c6b7a; }
+.amp-control { display: block; color: #5c6b7a; }
+.amp-hint { color: #5c6b7a; font-style: italic; }
 .jp-RenderedImage img, .jp-RenderedHTMLCommon video { max-width: 100%; height: auto; }
 """
 
@@ -90,7 +91,8 @@ def write_page(notebook: nbformat.NotebookNode, path: Path, siblings: Sequence[s
             view = output.get("data", {}).get(_WIDGET_VIEW)
             if view:
                 shown = _widget_html(view["model_id"], models)
-                output["data"] = {"text/html": f'<div class="amp-widget">{shown}</div>'} if shown else {}
+                hint = '<p class="amp-hint">Its controls move in JupyterLab.</p>' if "amp-control" in shown else ""
+                output["data"] = {"text/html": f'<div class="amp-widget">{shown}{hint}</div>'} if shown else {}
     exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": _TEMPLATE})], template_file="page.html.j2")
     resources = {
         "metadata": {"name": title_of(notebook) or path.stem},

@@ -2,10 +2,12 @@
 
 import argparse
 import ast
+import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from amp_helpers import pages
@@ -28,6 +30,9 @@ QUIET_ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+_NOT_WRITABLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
 
 
 def run(
@@ -54,8 +59,19 @@ def run(
             check_parameters(", ".join(names), {key: value}, {k: v for has in known.values() for k, v in has.items()})
         for name, has in users.items():
             check_parameters(name, {key: value}, has)
-    _make_writable(output)
+    with _writing_to(output):
+        _make_writable(output)
+        return _run_checked(names, output, parameters, known, folder, report)
 
+
+def _run_checked(
+    names: list[str],
+    output: Path,
+    parameters: Mapping[str, object],
+    known: Mapping[str, Mapping[str, object]],
+    folder: Path,
+    report: Callable[[str], None],
+) -> Path:
     for variable, value in QUIET_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     os.environ.pop("MPLBACKEND", None)  # a backend chosen for scripts would keep figures out of the notebook
@@ -84,15 +100,24 @@ def _parameters_of(path: Path) -> dict[str, object]:
         raise InputError(message if message.startswith(str(path)) else f"{path.name}: {message}") from None
 
 
+@contextmanager
+def _writing_to(output: Path) -> Iterator[None]:
+    """Say which folder it is that is full or closed; the system's own words often leave the name out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise InputError(
+            f"{output}: cannot be written ({error.strerror}); make room or name another folder with --output"
+        ) from error
+
+
 def _make_writable(output: Path) -> None:
     probe = output / ".writable"
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"x" * 4096)
-        probe.unlink()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{output}: cannot be written ({reason}); free it or name a folder by --output") from error
+    output.mkdir(parents=True, exist_ok=True)
+    probe.write_bytes(b"x" * 4096)
+    probe.unlink()
 
 
 def parse_value(text: str) -> object:

@@ -280,7 +280,9 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(folder, output, monkeypat
     monkeypatch.setattr(pages, "write_index", full)
     code = run_cli(lambda: pipeline.run(["a"], output, folder=folder, report=lambda line: None) and 0)
     assert code == 2
-    assert capsys.readouterr().err.startswith("error: No space left on device; check")
+    assert capsys.readouterr().err.startswith(
+        f"error: {output}: cannot be written (No space left on device); make room"
+    )
     assert {p.name: p.read_bytes() for p in output.iterdir()} == before
 
 

@@ -154,7 +154,7 @@ def bare_machine(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
-    for tool in ("bash", "env", "dirname", "cat", "sha256sum", "df", "awk", "tee", "flock", "id"):
+    for tool in ("bash", "env", "dirname", "cat", "sha256sum", "df", "awk", "tee", "flock", "id", "rm"):
         if found := shutil.which(tool):
             (bin_folder / tool).symlink_to(found)
 

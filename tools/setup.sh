@@ -58,7 +58,8 @@ create_venv() {
         fi
     done < <(printf '%s\n' "${PYTHON:-}"; type -aP python3.12 python3 python || true)
     if command -v uv >/dev/null; then
-        uv venv --quiet --seed --clear --python 3.12 $VENV && return
+        rm -rf $VENV
+        uv venv --quiet --seed --python 3.12 $VENV && return
     fi
     fail "Python 3.12 was not found; install it (pyenv install 3.12, uv python install 3.12, or your system's python3.12" \
         "with its venv package), or name it as PYTHON=/path/to/python3.12, and run the command again"
