@@ -1,0 +1,153 @@
+"""The small experiments that the notebooks show: what goes in and what comes out is arrays."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from amp_helpers.amp_state import FEATURE_DIMS, AmpState
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.joints import JointOrder
+from amp_helpers.losses import discriminator_loss
+from amp_helpers.motion import Motion
+from amp_helpers.networks import mlp
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+Discriminator = Callable[[torch.Tensor], torch.Tensor]
+
+
+def place(env: "ManagerBasedRLEnv", clip: Motion, frame: int) -> None:
+    """Put frame ``frame`` of a clip into every environment of the simulator: root and joints, pose and velocity."""
+    from amp_helpers.mdp import write_state
+
+    simulator = JointOrder(tuple(env.scene["robot"].joint_names))
+    row = {
+        "joint_pos": simulator.reorder(clip.joint_pos[frame], clip.joint_names),
+        "joint_vel": simulator.reorder(clip.joint_vel[frame], clip.joint_names),
+        "height": clip.root_pos[frame, 2:3],
+        "quat": clip.root_quat[frame],
+        "lin_vel": clip.root_lin_vel[frame],
+        "ang_vel": clip.root_ang_vel[frame],
+    }
+    everyone = torch.arange(env.num_envs, device=env.device)
+    tensors = {name: torch.tensor(value, dtype=torch.float32, device=env.device) for name, value in row.items()}
+    write_state(env, everyone, **{name: value.expand(env.num_envs, -1) for name, value in tensors.items()})
+    env.scene.update(env.physics_dt)  # velocities in the root frame are renewed once a step
+
+
+def replay(env: "ManagerBasedRLEnv", dataset: MotionDataset, frames: int = 100) -> dict[str, np.ndarray]:
+    """Put the first clip into the simulator frame by frame and compare it with the dataset's rows, four ways.
+
+    Returns:
+        Label -> (frames,) largest difference in each frame, rad for the three wrong ways. The right one compares all
+        features and whole windows, in their own units.
+    """
+    clip, pose = dataset.clips()[0], _default_pose(env)
+    joints = AmpState(joint_names=dataset.joint_names)
+    everything = replace(joints, features=tuple(FEATURE_DIMS), window=2)
+    rows, windows = joints.frames(clip, pose), everything.from_dataset(dataset, pose).numpy()
+    offset = np.array([pose[name] for name in dataset.joint_names], dtype=np.float32)
+    robot = env.scene["robot"].data
+    source = everything.from_env(env)
+    place(env, clip, 0)
+    source.restart()
+    nobody = torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
+    errors: dict[str, list[float]] = {}
+    for frame in range(1, min(frames, clip.num_frames - 1) + 1):
+        place(env, clip, frame)
+        window = source.step(nobody)[0][0].cpu().numpy()
+        seen = window[everything.frame_dim :][: len(offset)]
+        by_position = (robot.joint_pos.torch - robot.default_joint_pos.torch)[0].cpu().numpy()
+        for label, difference in (
+            ("by name, offset subtracted", window - windows[frame - 1]),
+            ("by position", by_position - rows[frame]),
+            ("offset forgotten", seen - (rows[frame] + offset)),
+            ("offset added", seen - (rows[frame] + 2 * offset)),
+        ):
+            errors.setdefault(label, []).append(float(np.abs(difference).max()))
+    source.detach()
+    return {label: np.array(values) for label, values in errors.items()}
+
+
+def _default_pose(env: "ManagerBasedRLEnv") -> dict[str, float]:
+    from amp_helpers.env import default_pose
+
+    return default_pose(env)
+
+
+def level_feet(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion:
+    """A stand-in for a policy whose gait is right and whose feet obey the ground.
+
+    The ankles keep the soles level, as ground contact would press them: pitch = -(hip pitch + knee), roll = -hip roll,
+    limited to the G1's ankle range. All joints carry a slow tracking error of ``error_rad`` (standard deviation).
+    """
+    names = motion.joint_names
+    joint_pos = motion.joint_pos.copy()
+    for side in ("left", "right"):
+        hip, knee, roll = (
+            joint_pos[:, names.index(f"{side}_{part}_joint")] for part in ("hip_pitch", "knee", "hip_roll")
+        )
+        joint_pos[:, names.index(f"{side}_ankle_pitch_joint")] = np.clip(-(hip + knee), -0.87, 0.52)
+        joint_pos[:, names.index(f"{side}_ankle_roll_joint")] = np.clip(-roll, -0.26, 0.26)
+    noise = np.random.default_rng(seed).normal(size=joint_pos.shape)
+    width = max(3, round(0.2 * motion.fps))
+    kernel = np.hanning(width + 2)[1:-1]
+    slow = np.apply_along_axis(np.convolve, 0, noise, kernel / np.linalg.norm(kernel), mode="same")
+    return replace(motion, joint_pos=joint_pos + error_rad * slow, source="level feet")
+
+
+def half_steps(motion: Motion, share: float = 0.4) -> Motion:
+    """A worse gait: every joint swings only ``share`` as far around its mean."""
+    mean = motion.joint_pos.mean(axis=0)
+    return replace(motion, joint_pos=mean + share * (motion.joint_pos - mean), source="half steps")
+
+
+def small_discriminator(
+    reference: torch.Tensor, policy: torch.Tensor, steps: int = 400, gradient_penalty: float = 10.0, seed: int = 0
+) -> Discriminator:
+    """A discriminator of 128 and 64 units, trained to tell windows (n, dim) from windows (m, dim) in seconds on a CPU.
+
+    The loss is the project's own (:func:`amp_helpers.losses.discriminator_loss`, ``lsgan``); inputs are normalised by
+    the mean and standard deviation of both kinds together.
+    """
+    both = torch.cat((reference, policy))
+    mean, std = both.mean(0), both.std(0).clamp(min=1e-3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = mlp(reference.shape[-1], (128, 64), 1, "relu")
+        optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+        for _ in range(steps):
+            batches = [kind[torch.randint(len(kind), (256,))] for kind in (reference, policy)]
+            reference_batch, policy_batch = ((batch - mean) / std for batch in batches)
+            loss, _ = discriminator_loss(net, reference_batch, policy_batch, "lsgan", gradient_penalty)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return lambda windows: net((windows - mean) / std).detach()
+
+
+def joint_influence(
+    discriminator: Discriminator, reference: torch.Tensor, policy: torch.Tensor, joints: Sequence[str]
+) -> dict[str, float]:
+    """How much each joint alone gives a motion away.
+
+    The joint's columns in the policy's windows are replaced by the reference's of the same instants; the logit then
+    rises by a share of the gap between the two, which is the joint's influence. Shares need not add up to one.
+
+    Args:
+        discriminator: windows (n, dim) -> logits (n, 1).
+        reference: windows (n, dim) of joint positions, frames oldest first.
+        policy: windows of the same instants.
+        joints: names of the columns of one frame.
+    """
+    below, above = discriminator(policy).mean(), discriminator(reference).mean()
+    shares = {}
+    for column, name in enumerate(joints):
+        patched = policy.clone()
+        patched[:, column :: len(joints)] = reference[:, column :: len(joints)]
+        shares[name] = float((discriminator(patched).mean() - below) / (above - below))
+    return shares
