@@ -68,6 +68,15 @@ def test_nothing_went_wrong_unseen(executed, name):
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_warning_stands_between_the_figures(executed, name):
+    for cell in nbformat.read(executed[0] / f"{name}.ipynb", as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name == "stderr":
+                assert not re.search(r"warning", output.text, re.IGNORECASE), output.text
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_pages_stand_alone(executed, name):
     page = (executed[0] / f"{name}.html").read_text()
     assert re.findall(r"""<(?:script|img|video|source)[^>]+src=["']https?:""", page) == []
