@@ -24,7 +24,21 @@ from .amp_state import AmpState
 from .errors import InputError
 from .task import TASK
 
-warp.config.quiet = True  # its compile log would bury a notebook
+
+def _start_warp_quietly() -> None:
+    # Its compile log would bury a notebook, and it reports a missing GPU driver from C, past Python's streams.
+    warp.config.log_level = warp.LOG_WARNING
+    with open(os.devnull, "w") as nowhere:
+        stderr = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            warp.init()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+_start_warp_quietly()
 warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
 
 __all__ = ["TASK", "AmpEnv", "EnvFacts", "default_pose", "env_facts", "make_env"]

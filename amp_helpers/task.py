@@ -249,7 +249,7 @@ class PhysicsCfg(PresetCfg):
             cone="pyramidal",
             impratio=1.0,
             integrator="implicitfast",
-            iterations=10,
+            iterations=20,
             ls_iterations=50,
         ),
         num_substeps=1,

@@ -73,6 +73,10 @@ class TrainCfg:
     """Share of episodes that start in a reference state."""
     velocity_range: tuple[float, float] | None = None
     """Lowest and highest commanded speed, m/s; ``None`` is the task's own."""
+    initial_std: float = 1.0
+    """Standard deviation of the untrained policy's actions."""
+    entropy: float = 0.005
+    """Weight of the entropy bonus, which keeps that deviation up."""
     hidden: tuple[int, ...] = (512, 256, 128)
     """Widths of policy and value."""
     discriminator_hidden: tuple[int, ...] = (1024, 512)
@@ -85,7 +89,7 @@ class _OutOfTime(Exception):
 def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progress: bool = True) -> Path:
     """Train, and leave a run folder behind.
 
-    The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents to go on from),
+    The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents),
     ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Interrupting keeps what was learnt.
 
     Args:
@@ -206,7 +210,9 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
             preprocessors[f"{name}_kwargs"] = {"size": size, "device": device}
     return AmpAgent(
         models={
-            "policy": Policy(env.observation_space, env.action_space, device, hidden=cfg.hidden),
+            "policy": Policy(
+                env.observation_space, env.action_space, device, hidden=cfg.hidden, initial_std=cfg.initial_std
+            ),
             "value": Value(env.observation_space, env.state_space, env.action_space, device, hidden=cfg.hidden),
             "discriminator": Discriminator(amp_space, env.action_space, device, hidden=cfg.discriminator_hidden),
         },
@@ -223,6 +229,7 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
             task_reward_scale=cfg.task_weight,
             style_reward_scale=cfg.style_weight,
             step_dt=step_dt,
+            entropy_loss_scale=cfg.entropy,
             discriminator_loss=cfg.discriminator_loss,
             discriminator_gradient_penalty_scale=cfg.gradient_penalty,
             discriminator_learning_rate=cfg.discriminator_learning_rate,
@@ -309,6 +316,8 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("discriminator_loss", str, "lsgan or bce"),
         ("gradient_penalty", float, "weight of the discriminator's gradient penalty"),
         ("discriminator_learning_rate", float, "fixed rate of the discriminator"),
+        ("initial_std", float, "standard deviation of the untrained policy's actions"),
+        ("entropy", float, "weight of the entropy bonus"),
         ("reference_share", float, "share of episodes that start in a reference state"),
     ):
         shown = getattr(default, name)
