@@ -1,7 +1,7 @@
 """The small experiments that the notebooks show: what goes in and what comes out is arrays."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +9,8 @@ import torch
 
 from amp_helpers.amp_state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.joints import JointOrder
-from amp_helpers.losses import discriminator_loss
+from amp_helpers.joints import JointOrder, match_joints
+from amp_helpers.losses import discriminator_loss, style_reward
 from amp_helpers.motion import Motion
 from amp_helpers.networks import mlp
 
@@ -101,9 +101,14 @@ def level_feet(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion
 
 
 def half_steps(motion: Motion, share: float = 0.4) -> Motion:
-    """A worse gait: every joint swings only ``share`` as far around its mean."""
-    mean = motion.joint_pos.mean(axis=0)
-    return replace(motion, joint_pos=mean + share * (motion.joint_pos - mean), source="half steps")
+    """A worse gait: hip pitches and knees swing only ``share`` as far around their mean."""
+    columns = [
+        motion.joint_names.index(name) for name in match_joints((".*_hip_pitch.*", ".*_knee.*"), motion.joint_names)
+    ]
+    joint_pos = motion.joint_pos.copy()
+    mean = joint_pos[:, columns].mean(axis=0)
+    joint_pos[:, columns] = mean + share * (joint_pos[:, columns] - mean)
+    return replace(motion, joint_pos=joint_pos, source="half steps")
 
 
 def small_discriminator(
@@ -151,3 +156,40 @@ def joint_influence(
         patched[:, column :: len(joints)] = reference[:, column :: len(joints)]
         shares[name] = float((discriminator(patched).mean() - below) / (above - below))
     return shares
+
+
+@dataclass(frozen=True)
+class StyleOutcome:
+    """What a small discriminator pays two stand-ins for a policy, and what it looks at."""
+
+    joint_names: tuple[str, ...]
+    """Joints that it sees."""
+    right_gait: float
+    """Mean style reward, 0 to 1, of the right gait on level feet."""
+    wrong_gait: float
+    """The same of half steps on level feet."""
+    influence: dict[str, float]
+    """Share of the gap between reference and right gait that each joint explains."""
+
+
+def style_experiment(clip: Motion, default_pose: Mapping[str, float], drop: Sequence[str] = ()) -> StyleOutcome:
+    """Train :func:`small_discriminator` on a clip against a right and a wrong gait, both with :func:`level_feet`.
+
+    Args:
+        clip: the reference, at the control rate.
+        default_pose: rad by joint name.
+        drop: regular expressions of joints that the discriminator does not see.
+    """
+    state = AmpState(joint_names=clip.joint_names)
+    state = state.without(tuple(drop)) if drop else state
+
+    def windows(motion: Motion) -> torch.Tensor:
+        data = MotionDataset.from_motions([motion], joint_names=clip.joint_names, control_dt=clip.dt)
+        return state.from_dataset(data, default_pose)
+
+    reference, right, wrong = (
+        windows(motion) for motion in (clip, level_feet(clip), level_feet(half_steps(clip), seed=1))
+    )
+    discriminator = small_discriminator(reference, torch.cat((right, wrong)))
+    paid = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
+    return StyleOutcome(state.joint_names, *paid, joint_influence(discriminator, reference, right, state.joint_names))

@@ -153,7 +153,7 @@ def feet(times: np.ndarray, sole_height: np.ndarray, speed: np.ndarray, stance_b
         times: (N,) s.
         sole_height: (N, 2), negative below the ground.
         speed: (N, 2).
-        stance_below: a sole lower than this stands, m.
+        stance_below: the lower sole stands when it is below this, m.
     """
     figure = _figure(8.5, 5.2)
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
@@ -161,7 +161,8 @@ def feet(times: np.ndarray, sole_height: np.ndarray, speed: np.ndarray, stance_b
         height, slide = panels[0, side], panels[1, side]
         _style(height, f"{name} foot", ylabel="" if side else "sole height, cm")
         _style(slide, xlabel="time, s", ylabel="" if side else "horizontal speed, m/s")
-        stance = sole_height[:, side] < stance_below
+        low = sole_height[:, side] <= sole_height.min(axis=1)
+        stance = low & (sole_height[:, side] < stance_below)
         height.plot(times, sole_height[:, side] * 100, color=colour, linewidth=1.6)
         below = np.minimum(sole_height[:, side] * 100, 0)
         height.fill_between(times, below, 0, color=INK, alpha=0.75, linewidth=0, label="in the ground")
@@ -169,6 +170,7 @@ def feet(times: np.ndarray, sole_height: np.ndarray, speed: np.ndarray, stance_b
         slide.plot(times, speed[:, side], color=GREY, linewidth=1.2)
         slide.plot(times, np.where(stance, speed[:, side], np.nan), color=colour, linewidth=2.4, label="in stance")
         for axes in (height, slide):
+            axes.margins(y=0.22)  # room for the legend
             low, high = axes.get_ylim()
             axes.fill_between(times, low, high, where=stance, color=SKY, alpha=0.2, linewidth=0, step="mid")
             axes.set_ylim(low, high)
@@ -218,14 +220,14 @@ def training_curves(history: Sequence["Health"]) -> Figure:
     _style(rewards, "reward", ylabel="per second")
     draw(rewards, "weighted_task", BLUE, "task")
     draw(rewards, "weighted_style", ORANGE, "style")
-    _style(logits, "discriminator's logit", ylabel="1")
+    _style(logits, "discriminator", ylabel="logit")
     draw(logits, "expert_logit", GREEN, "reference")
     draw(logits, "policy_logit", RED, "policy")
-    _style(accuracy, "share of windows told apart", xlabel="update", ylabel="1")
+    _style(accuracy, "windows told apart", xlabel="update", ylabel="share")
     draw(accuracy, "accuracy", PURPLE, "accuracy")
     accuracy.axhline(0.5, color=GREY, linestyle=":", label="guessing")
     accuracy.set_ylim(0, 1.05)
-    _style(style, "style reward before its weight", xlabel="update", ylabel="1")
+    _style(style, "style, before its weight", xlabel="update", ylabel="reward, 0 to limit")
     draw(style, "style_reward", ORANGE, "style reward")
     if history:
         style.axhline(history[-1].style_reward_limit, color=GREY, linestyle=":", label="the most it can be")

@@ -108,6 +108,8 @@ def read_joint(
         InputError: no such joint or order.
     """
     column = JointOrder(motion.joint_names).index(selection.joint)
+    if selection.joint not in default_pose:
+        raise InputError(f"the default pose names no {selection.joint}; it has: {', '.join(sorted(default_pose))}")
     shown = read_in_order(motion, simulator_names, selection.order)
     return Reading(
         joint=selection.joint,

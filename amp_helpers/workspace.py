@@ -5,9 +5,11 @@ import html
 import importlib.util
 import io
 import os
+import shutil
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +42,21 @@ class Workspace:
         """Folder of videos."""
         return self.output / "videos"
 
+    def fresh_folder(self, name: str) -> Path:
+        """An empty folder of that name for a training run, in place of the run that was there.
+
+        Raises:
+            InputError: what is there is not a training run, so it is left alone.
+        """
+        folder = self.output / name
+        if folder.exists() and any(folder.iterdir()) and not (folder / "health.jsonl").is_file():
+            raise InputError(
+                f"{folder}: holds something other than a training run; move it, or choose another output_dir"
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
     def show(self, figure: "Figure", name: str, alt: str) -> None:
         """Write ``figures/NAME.png`` and display it; ``alt`` says in words what there is to see."""
         from IPython.display import Image, display
@@ -69,20 +86,23 @@ def _video_source(path: Path) -> str:
     return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _start_warp_quietly() -> None:
-    """Load Warp, whose native code tells every machine without a GPU that it has none."""
-    import warp
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what native code prints off the page, such as a solver's notes; Python's own output is not affected.
 
-    warp.config.quiet = True
-    sys.stderr.flush()
-    kept = os.dup(2)
+    In a notebook Python's prints do not go through the file descriptors that are turned away here. In a script they do,
+    and are silenced as well.
+    """
+    kept = [os.dup(stream) for stream in (1, 2)]
     try:
         with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        warp.init()
+            for stream in (1, 2):
+                os.dup2(nowhere.fileno(), stream)
+        yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
+            os.close(copy)
 
 
 def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
@@ -103,7 +123,11 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
     if missing:
         raise InputError(f"{here}, which has no {', '.join(missing)}; {remedy}")
     if "isaaclab" in needs:
-        _start_warp_quietly()
+        import warp
+
+        warp.config.quiet = True
+        with quiet():  # it tells every machine without a GPU that there is none
+            warp.init()
     # Isaac Lab's importers announce changes of their next release; a reader of a notebook cannot act on it.
     warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
     workspace = Workspace(Path(output_dir).resolve())

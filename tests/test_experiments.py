@@ -1,0 +1,64 @@
+"""The experiments of the notebooks: they show what they claim, and could show the opposite."""
+
+import numpy as np
+import pytest
+import torch
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.experiments import half_steps, joint_influence, level_feet, small_discriminator, style_experiment
+from amp_helpers.robots import G1_23DOF
+
+
+@pytest.fixture(scope="module")
+def clip(repo_root):
+    return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
+
+
+def test_level_feet_change_ankles_most_and_track_the_rest(clip):
+    stand_in = level_feet(clip, error_rad=0.02)
+    change = (stand_in.joint_pos - clip.joint_pos).std(axis=0)
+    ankles = np.array(["ankle" in name for name in clip.joint_names])
+    assert change[~ankles].max() < 0.04
+    assert change[~ankles].mean() == pytest.approx(0.02, rel=0.3)
+    exact = level_feet(clip, error_rad=0.0)
+    column = {name: exact.joint_pos[:, i] for i, name in enumerate(exact.joint_names)}
+    pitch = column["left_hip_pitch_joint"] + column["left_knee_joint"] + column["left_ankle_pitch_joint"]
+    inside = np.abs(column["left_ankle_pitch_joint"] + 0.175) < 0.69
+    assert inside.any() and np.abs(pitch[inside]).max() < 1e-5, "the sole is level within the ankle's range"
+
+
+def test_half_steps_shrink_the_swing_and_nothing_else(clip):
+    stand_in = half_steps(clip, 0.4)
+    ratio = stand_in.joint_pos.std(axis=0) / np.maximum(clip.joint_pos.std(axis=0), 1e-9)
+    for name, value in zip(clip.joint_names, ratio, strict=True):
+        if "wrist" not in name:
+            assert value == pytest.approx(0.4 if "hip_pitch" in name or "knee" in name else 1.0, rel=1e-3), name
+
+
+def test_influence_finds_the_joint_that_gives_it_away():
+    generator = torch.Generator().manual_seed(0)
+    reference = torch.randn(500, 6, generator=generator)
+    policy = reference.clone()
+    policy[:, [1, 4]] += 3.0  # joint b in both frames
+    discriminator = small_discriminator(reference, policy, steps=150)
+    shares = joint_influence(discriminator, reference, policy, ("a", "b", "c"))
+    assert shares["b"] == pytest.approx(1.0)
+    assert abs(shares["a"]) < 0.05 and abs(shares["c"]) < 0.05
+
+
+def test_training_the_small_discriminator_repeats_and_leaves_the_generator_alone():
+    data = torch.randn(100, 4, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second = (small_discriminator(data, data + 1, steps=20)(data) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_hiding_feet_makes_the_right_gait_worth_more(clip):
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    seen, hidden = (style_experiment(clip, pose, drop) for drop in ((), (".*ankle.*", ".*wrist.*")))
+    assert len(seen.joint_names) == 23 and len(hidden.joint_names) == 17
+    assert hidden.right_gait - hidden.wrong_gait > 3 * abs(seen.right_gait - seen.wrong_gait)
+    ankles = sum(share for name, share in seen.influence.items() if "ankle" in name)
+    assert ankles > 0.4
