@@ -33,7 +33,7 @@ class TrainCfg:
     physics: str | None = None
     """Physics preset of the task; ``None`` is its default."""
     seed: int = 0
-    max_iterations: int = 300
+    max_iterations: int = 600
     """Updates; each follows a rollout of ``rollouts`` steps."""
     max_seconds: float | None = None
     """Stop after this much wall clock since the start, whatever the number of updates."""
@@ -64,15 +64,15 @@ class TrainCfg:
     amp_group: str | None = None
     """Observation group to read AMP states from; ``None`` reads the simulator."""
     task_weight: float = 1.0
-    style_weight: float = 5.0
+    style_weight: float = 15.0
     """Weight of the style reward, per second; see :class:`amp_helpers.agent_cfg.AmpAgentCfg`."""
     discriminator_loss: str = "lsgan"
     gradient_penalty: float = 10.0
     discriminator_learning_rate: float = 1e-4
-    reference_share: float = 0.5
-    """Share of episodes that start in a reference state."""
+    reference_share: float | None = None
+    """Share of episodes that start in a reference state; ``None`` is 0.8 on this project's task and 0 on others."""
     velocity_range: tuple[float, float] | None = None
-    """Lowest and highest commanded speed, m/s; ``None`` is the task's own."""
+    """Lowest and highest commanded speed, m/s; ``None`` is 0.5 to 1.1 on this project's task, others' own."""
     initial_std: float = 1.0
     """Standard deviation of the untrained policy's actions."""
     entropy: float = 0.005
@@ -128,7 +128,7 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         seed=cfg.seed,
         physics=cfg.physics,
         dataset=cfg.dataset if cfg.reference_share else None,
-        reference_share=cfg.reference_share if cfg.task == DEFAULT_TASK else None,
+        reference_share=cfg.reference_share,
         velocity=cfg.velocity_range,
     ) as lab:
         dataset = MotionDataset.load(cfg.dataset, control_dt=lab.step_dt)
@@ -261,8 +261,11 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
 
         if importlib.util.find_spec("wandb") is None:
             raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
+    ours = cfg.task == DEFAULT_TASK
     return replace(
         cfg,
+        reference_share=cfg.reference_share if cfg.reference_share is not None else (0.8 if ours else 0.0),
+        velocity_range=cfg.velocity_range or ((0.5, 1.1) if ours else None),
         num_envs=cfg.num_envs or (4096 if cfg.device.startswith("cuda") else 16),
         run_dir=Path(cfg.run_dir or ROOT / "runs" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve(),
     )
