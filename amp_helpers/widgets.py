@@ -193,7 +193,8 @@ class JointInspector(ipywidgets.VBox):
         reading = read_joint(self._motion, self._simulator_names, self._default, chosen)
         shown = read_in_order(self._motion, self._simulator_names, chosen.order)
         self.picture.value = png(self._renderer.frame(shown, chosen.frame, highlight=(chosen.joint,)))
-        self.text.value = f'<pre aria-live="polite" style="white-space:pre-wrap">{html.escape(str(reading))}</pre>'
+        lines = html.escape(str(reading)).replace("\n", "<br>")
+        self.text.value = f'<div aria-live="polite" style="line-height:1.6;padding:8px">{lines}</div>'
 
     def _changed(self, change: object) -> None:
         # An exception in a callback would end nowhere; in an Output it is on the page, and the runner finds it.
