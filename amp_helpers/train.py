@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, run_cli
+from .train_checks import check_finite, check_joints, check_numbers, check_run_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_DATASET = ROOT / "datasets" / "g1_walk.npz"
@@ -101,9 +102,13 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         The run folder.
 
     Raises:
-        InputError: for anything in ``cfg`` that cannot be; before training starts.
+        InputError: for anything in ``cfg`` that cannot be, before training starts and before anything is written; and
+            when training diverges or the disk is full, in which case what was written before is kept.
     """
     started = time.time()
+    from . import warp_start  # noqa: F401 - before skrl, which would start Warp aloud
+
+    # isort: split
     import torch
     from skrl import logger as skrl_logger
     from skrl.trainers.torch import SequentialTrainer
@@ -111,9 +116,10 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
     from tqdm.auto import tqdm
 
     from .amp_state import AmpState
+    from .checkpoint import check_parts
     from .dataset import MotionDataset
     from .env import AmpEnv, default_pose, make_env
-    from .policy import save_policy, state_config
+    from .policy import CONFIG_FILE, save_policy, state_config, write_json
 
     skrl_logger.setLevel(logging.WARNING)
     cfg = resolve(cfg)
@@ -132,9 +138,12 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         velocity=cfg.velocity_range,
     ) as lab:
         dataset = MotionDataset.load(cfg.dataset, control_dt=lab.step_dt)
+        check_joints(cfg.dataset, dataset, lab.scene["robot"])
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
         env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
         agent = build_agent(cfg, env, windows, lab.step_dt)
+        if cfg.checkpoint:
+            check_parts(cfg.checkpoint, agent.checkpoint_modules)
         trainer = SequentialTrainer(
             env=env,
             agents=agent,
@@ -148,12 +157,16 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         )
         if cfg.checkpoint:
             agent.load(str(cfg.checkpoint))
-        cfg.run_dir.mkdir(parents=True, exist_ok=True)
         config = run_config(cfg, state_config(state), dataset)
-        bar = tqdm(total=cfg.max_iterations, unit="update", disable=not progress)
-        with open(cfg.run_dir / "health.jsonl", "a") as log:
+        # Now already, so that the checkpoints of a run that is cut short can be played.
+        write_json(cfg.run_dir / CONFIG_FILE, config)
+        with (
+            open(cfg.run_dir / "health.jsonl", "a") as log,
+            tqdm(total=cfg.max_iterations, unit="update", disable=not progress) as bar,
+        ):
 
             def record(health: Any) -> None:
+                check_finite(cfg.run_dir, health)
                 elapsed = time.time() - started
                 log.write(json.dumps(asdict(health) | {"wall_s": round(elapsed, 2)}) + "\n")
                 log.flush()
@@ -171,7 +184,6 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
                 pass
             except KeyboardInterrupt:
                 print(f"interrupted after {agent.updates} updates; keeping them")
-        bar.close()
         if getattr(agent, "writer", None) is not None:
             agent.writer.close()
         config |= {"updates": agent.updates, "wall_s": round(time.time() - started, 1)}
@@ -250,10 +262,7 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     from .env import check_device
 
     check_device(cfg.device)
-    if cfg.max_iterations < 1 or cfg.rollouts < 1:
-        raise InputError(f"max_iterations is {cfg.max_iterations} and rollouts {cfg.rollouts}; give at least 1 of each")
-    if cfg.task_weight < 0 or cfg.style_weight < 0:
-        raise InputError(f"weights are {cfg.task_weight} (task) and {cfg.style_weight} (style); give none below 0")
+    check_numbers(cfg)
     if cfg.logger not in ("tensorboard", "wandb"):
         raise InputError(f"logger '{cfg.logger}' not found; available: tensorboard, wandb")
     if cfg.logger == "wandb":
@@ -262,12 +271,14 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
         if importlib.util.find_spec("wandb") is None:
             raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
     ours = cfg.task == DEFAULT_TASK
+    run_dir = Path(cfg.run_dir or ROOT / "runs" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
+    check_run_dir(run_dir, cfg.checkpoint)
     return replace(
         cfg,
         reference_share=cfg.reference_share if cfg.reference_share is not None else (0.8 if ours else 0.0),
         velocity_range=cfg.velocity_range or ((0.5, 1.1) if ours else None),
         num_envs=cfg.num_envs or (4096 if cfg.device.startswith("cuda") else 16),
-        run_dir=Path(cfg.run_dir or ROOT / "runs" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve(),
+        run_dir=run_dir,
     )
 
 
@@ -278,17 +289,26 @@ def drop_patterns(names: Sequence[str]) -> tuple[str, ...]:
 
 def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, Any]:
     """What ``config.json`` says: enough to train the same again."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
     values = {f.name: getattr(cfg, f.name) for f in fields(cfg)}
     values = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+    # Paths are of one machine; what they lead to is named by content, below.
+    del values["run_dir"], values["checkpoint"]
     values["dataset"] = cfg.dataset.name
     return values | {
         "amp_state": state,
         "joint_names": list(dataset.joint_names),
         "dataset_sources": list(dataset.source),
         "dataset_sha256": list(dataset.sha256),
-        "commit": commit.stdout.strip() or "unknown",
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
+    except OSError:  # a machine without git trains all the same
+        return "unknown"
+    return commit.stdout.strip() if commit.returncode == 0 else "unknown"
 
 
 def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
