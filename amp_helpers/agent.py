@@ -147,10 +147,9 @@ class AmpAgent(AMP):
             self._amp_observation_preprocessor(mixture, train=True)
 
         names = ["observations", "states", "actions", "log_prob", "values", "returns", "advantages"]
-        rows = len(whole)
-        sums: dict[str, torch.Tensor] = {}
+        steps, sums = 0, dict[str, torch.Tensor]()
         for _ in range(self.cfg.learning_epochs):
-            order = torch.randperm(rows, device=self.device)
+            order = torch.randperm(len(whole), device=self.device)
             kls = []
             for batch in order.chunk(self.cfg.mini_batches):
                 sampled = dict(zip(names, self.memory.sample_by_index(names, indexes=batch)[0], strict=True))
@@ -158,6 +157,7 @@ class AmpAgent(AMP):
                 kls.append(figures["kl"])
                 if len(policy_windows):
                     figures |= self._discriminator_step(policy_windows)
+                steps += 1
                 for name, figure in figures.items():
                     sums[name] = sums.get(name, 0) + figure
             self._steer_learning_rate(torch.stack(kls).mean().item())
@@ -168,7 +168,7 @@ class AmpAgent(AMP):
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
         self.updates += 1
-        self._report({name: float(total) for name, total in sums.items()}, style, whole)
+        self._report({name: float(total) / steps for name, total in sums.items()}, style, whole)
 
     def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:
         count = min(self.cfg.discriminator_batch_size, len(policy_windows))
@@ -257,10 +257,9 @@ class AmpAgent(AMP):
         for group in self.optimizer.param_groups:
             group["lr"] = min(max(group["lr"] * factor, self.cfg.min_learning_rate), self.cfg.max_learning_rate)
 
-    def _report(self, sums: dict[str, float], style: torch.Tensor, whole: torch.Tensor) -> None:
+    def _report(self, means: dict[str, float], style: torch.Tensor, whole: torch.Tensor) -> None:
         """Write the update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
-        cfg, steps = self.cfg, self.cfg.learning_epochs * self.cfg.mini_batches
-        per_second = 1 / cfg.step_dt
+        cfg, per_second = self.cfg, 1 / self.cfg.step_dt
         health = Health(
             update=self.updates,
             learning_rate=self.optimizer.param_groups[0]["lr"],
@@ -269,7 +268,7 @@ class AmpAgent(AMP):
             weighted_style=cfg.style_reward_scale * style.mean().item(),
             weighted_task=cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean().item(),
             style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss],
-            **{name: sums.get(name, 0.0) / steps for name in Health.loss_names()},
+            **{name: means.get(name, 0.0) for name in Health.loss_names()},
         )
         for name, value in asdict(health).items():
             self.track_data(f"AMP / {name}", value)
@@ -286,8 +285,9 @@ class AmpAgent(AMP):
         save_parts(path, self.checkpoint_modules)
 
     def write_checkpoint(self, *, timestep: int, timesteps: int) -> None:
-        """Called by skrl every ``checkpoint_interval`` steps: ``checkpoints/agent_<timestep>.pt``, whole."""
-        self.save(str(Path(self.experiment_dir) / "checkpoints" / f"agent_{timestep}.pt"))
+        """Called by skrl every ``checkpoint_interval`` steps: ``checkpoints/agent_<steps>.pt``, whole."""
+        # Steps of its whole life: skrl's count begins again when a run goes on, and would overwrite the first ones.
+        self.save(str(Path(self.experiment_dir) / "checkpoints" / f"agent_{self.updates * self.cfg.rollouts}.pt"))
 
     def load(self, path: str) -> None:
         """Take over an agent written by :meth:`save`; nothing is changed unless all of it fits.

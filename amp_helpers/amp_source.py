@@ -24,18 +24,23 @@ def before_reset(env: ManagerBasedRLEnv, callback: Callable[[torch.Tensor], None
     launch-bound environment pays for in full.
 
     Returns:
-        A function that takes the callback away again.
+        A function that takes the callback away again, in whatever order several are taken away.
     """
     original = env._reset_idx
+    active = True
 
     def reset_idx(env_ids: torch.Tensor) -> None:
-        callback(env_ids)
+        if active:
+            callback(env_ids)
         original(env_ids)
 
     env._reset_idx = reset_idx
 
     def detach() -> None:
-        env._reset_idx = original
+        nonlocal active
+        active = False
+        if env._reset_idx is reset_idx:  # else another hook is around this one, and goes on calling through it
+            env._reset_idx = original
 
     return detach
 

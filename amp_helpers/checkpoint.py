@@ -1,5 +1,6 @@
 """Checkpoints: files of tensors and plain values, read without executing anything, taken over whole or not at all."""
 
+import copy
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,7 +42,9 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dic
         saved = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such checkpoint; give a file written by training") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder; give one of the checkpoints/agent_*.pt in it") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path}: is not a checkpoint of tensors; give a file written by training") from error
     if not isinstance(saved, dict):
         raise InputError(f"{path}: holds no named parts; give a file written by training")
@@ -52,9 +55,8 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: dict[str, t
     """Raise :class:`InputError` when ``state`` is not for ``module``, naming the first parameter that differs."""
     own = module.state_dict()
     for key in [*own, *state]:
-        here, there = own.get(key), state.get(key)
-        if here is None or there is None or here.shape != there.shape:
-            shapes = [tuple(t.shape) if t is not None else "absent" for t in (there, here)]
+        shapes = [tuple(t.shape) if isinstance(t, torch.Tensor) else "absent" for t in (state.get(key), own.get(key))]
+        if "absent" in shapes or shapes[0] != shapes[1]:
             raise InputError(
                 f"{path}: made for another network, {name} {key} is {shapes[0]} in the file and {shapes[1]} here; "
                 "use the task, features and network sizes that it was trained with"
@@ -63,22 +65,40 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: dict[str, t
 
 def save_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
     """Write the ``state_dict`` of every part to one file, replacing it only when all of it is written."""
-    with atomic_path(path) as temporary:
-        torch.save({name: part.state_dict() for name, part in parts.items()}, temporary)
+    # Through a file of Python's, because torch's own writer hides a full disk behind an internal assertion.
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        torch.save({name: part.state_dict() for name, part in parts.items()}, file)
 
 
-def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
-    """Give every part its state from a file of :func:`save_parts`; networks are compared before anything changes.
+def check_parts(path: str | Path, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a file of :func:`save_parts` and compare its networks with ``parts``, which are left as they are.
 
     Raises:
         InputError: when the file is no such checkpoint, lacks a part, or holds a network of another shape.
     """
     saved = load_checkpoint(path)
-    missing = [name for name in parts if name not in saved]
+    missing = [name for name in parts if not isinstance(saved.get(name), dict)]
     if missing:
         raise InputError(f"{path}: holds no {', '.join(missing)}; give a whole checkpoint written by training")
     for name, part in parts.items():
         if isinstance(part, nn.Module):
             check_fit(path, name, part, saved[name])
+    return saved
+
+
+def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
+    """Give every part its state from a file of :func:`save_parts`, or leave all of them as they were.
+
+    Raises:
+        InputError: as :func:`check_parts`, or when a part that is no network does not fit.
+    """
+    saved = check_parts(path, parts)
+    before = {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
     for name, part in parts.items():
-        part.load_state_dict(saved[name])
+        try:
+            part.load_state_dict(saved[name])
+        except (ValueError, RuntimeError, LookupError, TypeError, AttributeError) as error:
+            for changed, state in before.items():
+                parts[changed].load_state_dict(state)
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{path}: its {name} cannot be taken over ({reason}); give another checkpoint") from error

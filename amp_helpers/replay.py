@@ -44,9 +44,14 @@ class Replay:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        windows = state["windows"]
-        view = self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
-        if len(windows) > len(view) or windows.shape[1:] != view.shape[1:]:
-            raise ValueError(f"replay of shape {tuple(windows.shape)} for a buffer of {tuple(view.shape)}")
+        """Take over a state, also one of a buffer of another size: of a larger one, the newest windows."""
+        windows, index, size = state["windows"], state["index"], self._memory.memory_size
+        view = self._memory.get_tensor_by_name("observations").view(size, -1)
+        if windows.shape[1:] != view.shape[1:]:
+            raise ValueError(f"windows of {tuple(windows.shape[1:])} columns for a buffer of {tuple(view.shape[1:])}")
+        # Rows keep their place in a buffer of the same size, so that a resumed agent draws the same ones.
+        if not (state["filled"] and len(windows) == size):
+            windows = (windows.roll(-index, dims=0) if state["filled"] else windows)[-size:]
+            index = len(windows) % size
         view[: len(windows)] = windows.to(view.device)
-        self._memory.memory_index, self._memory.filled = state["index"], state["filled"]
+        self._memory.memory_index, self._memory.filled = index, len(windows) == size
