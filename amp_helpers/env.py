@@ -13,7 +13,10 @@ from typing import Any
 
 import gymnasium
 import torch
-import warp
+
+from . import warp_start  # noqa: F401 - before Isaac Lab, which would start Warp aloud
+
+# isort: split
 from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab_tasks.utils import parse_env_cfg
@@ -24,21 +27,6 @@ from .amp_state import AmpState
 from .errors import InputError
 from .task import TASK
 
-
-def _start_warp_quietly() -> None:
-    # Its compile log would bury a notebook, and it reports a missing GPU driver from C, past Python's streams.
-    warp.config.log_level = warp.LOG_WARNING
-    with open(os.devnull, "w") as nowhere:
-        stderr = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            warp.init()
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
-_start_warp_quietly()
 warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
 
 __all__ = ["TASK", "AmpEnv", "EnvFacts", "default_pose", "env_facts", "make_env"]

@@ -60,12 +60,15 @@ def evaluate(
     from .env import make_env
     from .policy import find_policy, load_policy, write_json
 
-    if seconds <= 0 or not math.isfinite(velocity):
+    if not 0 < seconds < math.inf or not math.isfinite(velocity):
         raise InputError(f"seconds is {seconds} and velocity {velocity}; give a positive time and a finite speed")
     output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file; give a folder for the results")
     _, config = find_policy(checkpoint)
-    reference = reference_motion(config, dataset)
+    reference_motion(config, dataset)
     with make_env(config["task"], num_envs=num_envs, device=device, seed=seed, play=True, velocity=velocity) as env:
+        reference = reference_motion(config, dataset, env)
         rollout = play(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")
@@ -127,14 +130,23 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
     )
 
 
-def reference_motion(config: dict, dataset: str | Path | None = None) -> Motion:
-    """The first clip of the dataset that a policy's configuration names, or of the one given."""
+def reference_motion(config: dict, dataset: str | Path | None = None, env: "ManagerBasedRLEnv | None" = None) -> Motion:
+    """The first clip of the dataset that a policy's configuration names, or of the one given.
+
+    Raises:
+        InputError: when it is not there, or was made for another robot or control step than ``env``'s.
+    """
     from .train import ROOT
+    from .train_checks import check_joints
 
     path = Path(dataset) if dataset else ROOT / "datasets" / Path(config["dataset"]).name
     if not path.is_file():
         raise InputError(f"{path}: the dataset that the policy imitates is not there; name it with --dataset")
-    return MotionDataset.load(path).clips()[0]
+    if env is None:
+        return MotionDataset.load(path).clips()[0]
+    loaded = MotionDataset.load(path, control_dt=env.step_dt)
+    check_joints(path, loaded, env.scene["robot"])
+    return loaded.clips()[0]
 
 
 def write_comparison(

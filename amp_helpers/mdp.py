@@ -30,8 +30,9 @@ class reset_to_reference(ManagerTermBase):
         self._states: dict[str, torch.Tensor] = {}
         if not path:
             return
-        clips = MotionDataset.load(Path(path)).clips()
-        order = JointOrder(tuple(self._robot.joint_names))
+        robot_names = tuple(self._robot.joint_names)
+        clips = MotionDataset.load(Path(path), joint_names=robot_names, control_dt=env.step_dt).clips()
+        order = JointOrder(robot_names)
 
         def gather(part) -> torch.Tensor:
             return torch.cat([torch.tensor(part(clip), dtype=torch.float32) for clip in clips]).to(env.device)

@@ -88,13 +88,16 @@ def read_config(file: Path) -> dict[str, Any]:
     """Read a run's ``config.json`` and check that it says what evaluation needs."""
     try:
         config = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{file}: is not valid JSON; take the file that training wrote") from error
     missing = (
         [key for key in ("task", "hidden", "dataset") if key not in config] if isinstance(config, dict) else ["all"]
     )
     if missing:
         raise InputError(f"{file}: says nothing about {', '.join(missing)}; take the file that training wrote")
+    widths = config["hidden"]
+    if not isinstance(widths, list) or not all(isinstance(w, int) and w > 0 for w in widths):
+        raise InputError(f"{file}: hidden is {widths!r}, not a list of widths; take the file that training wrote")
     return config
 
 
