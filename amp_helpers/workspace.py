@@ -67,12 +67,12 @@ class Workspace:
             temporary.write_bytes(picture.getvalue())
         display(Image(picture.getvalue(), width=round(figure.get_figwidth() * SCREEN_DPI), alt=alt))
 
-    def play(self, videos: Mapping[str, Path]) -> None:
-        """Display videos side by side, each under its title, looping without sound."""
+    def play(self, videos: Mapping[str, Path], min_width: int = 320) -> None:
+        """Display videos, each under its title, looping without sound; side by side where ``min_width`` pixels allow."""
         from IPython.display import HTML, display
 
         tiles = "".join(
-            f'<figure style="margin:0;flex:1 1 320px;max-width:960px"><figcaption>{html.escape(title)}</figcaption>'
+            f'<figure style="margin:0;flex:1 1 {min_width}px;max-width:960px"><figcaption>{html.escape(title)}</figcaption>'
             f'<video src="{_video_source(path)}" aria-label="{html.escape(title)}" controls loop muted autoplay '
             'playsinline style="width:100%"></video></figure>'
             for title, path in videos.items()
