@@ -68,11 +68,12 @@ class Workspace:
         display(Image(picture.getvalue(), width=round(figure.get_figwidth() * SCREEN_DPI), alt=alt))
 
     def play(self, videos: Mapping[str, Path], min_width: int = 320) -> None:
-        """Display videos, each under its title, looping without sound; side by side where ``min_width`` pixels allow."""
+        """Display videos, looping without sound, each under its title; side by side where ``min_width`` px allow."""
         from IPython.display import HTML, display
 
         tiles = "".join(
-            f'<figure style="margin:0;flex:1 1 {min_width}px;max-width:960px"><figcaption>{html.escape(title)}</figcaption>'
+            f'<figure style="margin:0;flex:1 1 {min_width}px;max-width:960px">'
+            f"<figcaption>{html.escape(title)}</figcaption>"
             f'<video src="{_video_source(path)}" aria-label="{html.escape(title)}" controls loop muted autoplay '
             'playsinline style="width:100%"></video></figure>'
             for title, path in videos.items()
