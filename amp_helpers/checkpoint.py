@@ -1,6 +1,7 @@
 """Checkpoints: files of tensors and plain values, read without executing anything, taken over whole or not at all."""
 
 import copy
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,9 +66,11 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: dict[str, t
 
 def save_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
     """Write the ``state_dict`` of every part to one file, replacing it only when all of it is written."""
-    # Through a file of Python's, because torch's own writer hides a full disk behind an internal assertion.
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        torch.save({name: part.state_dict() for name, part in parts.items()}, file)
+    # In memory first, because torch's own writer hides a full disk behind an assertion of its own.
+    content = io.BytesIO()
+    torch.save({name: part.state_dict() for name, part in parts.items()}, content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def check_parts(path: str | Path, parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,5 +53,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
+    except OSError as error:
+        # A refused write names no file, or the temporary one, which tells a user nothing.
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, run_cli
-from .train_checks import check_finite, check_joints, check_numbers, check_run_dir
+from .train_checks import check_finite, check_joints, check_numbers, check_run_dir, writing
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_DATASET = ROOT / "datasets" / "g1_walk.npz"
@@ -127,16 +127,19 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
     state = state.without(drop_patterns(cfg.drop_joints)) if cfg.drop_joints else state
     set_seed(cfg.seed)
-    with make_env(
-        cfg.task,
-        num_envs=cfg.num_envs,
-        device=cfg.device,
-        seed=cfg.seed,
-        physics=cfg.physics,
-        dataset=cfg.dataset if cfg.reference_share else None,
-        reference_share=cfg.reference_share,
-        velocity=cfg.velocity_range,
-    ) as lab:
+    with (
+        make_env(
+            cfg.task,
+            num_envs=cfg.num_envs,
+            device=cfg.device,
+            seed=cfg.seed,
+            physics=cfg.physics,
+            dataset=cfg.dataset if cfg.reference_share else None,
+            reference_share=cfg.reference_share,
+            velocity=cfg.velocity_range,
+        ) as lab,
+        writing(cfg.run_dir),
+    ):
         dataset = MotionDataset.load(cfg.dataset, control_dt=lab.step_dt)
         check_joints(cfg.dataset, dataset, lab.scene["robot"])
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
@@ -189,8 +192,8 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         config |= {"updates": agent.updates, "wall_s": round(time.time() - started, 1)}
         if torch.device(cfg.device).type == "cuda":
             config["peak_gpu_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
-        agent.save(str(cfg.run_dir / "checkpoints" / "agent_last.pt"))
         save_policy(cfg.run_dir, agent, config)
+        agent.save(str(cfg.run_dir / "checkpoints" / "agent_last.pt"))
         env.close()
     return cfg.run_dir
 

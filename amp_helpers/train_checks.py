@@ -1,6 +1,8 @@
 """What a training run refuses before it starts, and when it has to stop."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +58,18 @@ def check_run_dir(run_dir: Path, checkpoint: Path | None) -> None:
             f"{run_dir}: already holds a run; choose another --run_dir, or go on with "
             f"--checkpoint {run_dir / 'checkpoints' / 'agent_last.pt'}"
         )
+
+
+@contextmanager
+def writing(run_dir: Path) -> Iterator[None]:
+    """Turn the system's refusal to write, such as a full disk, into :class:`InputError` with the folder's name."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or run_dir}: cannot be written ({error.strerror or error}); "
+            "free some space or choose another --run_dir; what was written before is kept"
+        ) from error
 
 
 def check_joints(path: Path, dataset: "MotionDataset", robot: Any) -> None:
