@@ -18,3 +18,24 @@ def gmr_samples(repo_root) -> Path:
     if not any(folder.glob("*.pkl")):
         pytest.skip(f"no GMR pickles in {folder}; name a folder of them in AMP_GMR_SAMPLES")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """A real training run of three updates on the CPU: its folder, configuration and health records."""
+    pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+    from types import SimpleNamespace
+
+    from amp_helpers.train import TrainCfg, train
+
+    cfg = TrainCfg(
+        num_envs=8,
+        rollouts=16,
+        max_iterations=3,
+        hidden=(32,),
+        discriminator_hidden=(32,),
+        run_dir=tmp_path_factory.mktemp("runs") / "small",
+    )
+    records = []
+    folder = train(cfg, on_update=records.append, progress=False)
+    return SimpleNamespace(folder=folder, cfg=cfg, records=records, last=folder / "checkpoints" / "agent_last.pt")

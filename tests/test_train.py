@@ -1,0 +1,202 @@
+"""Training in the real simulator, small and on the CPU: what a run leaves behind, and how it goes on and stops."""
+
+import json
+import math
+import resource
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from amp_helpers.amp_state import FEATURE_DIMS
+from amp_helpers.checkpoint import load_checkpoint
+from amp_helpers.env import TASK
+from amp_helpers.errors import InputError
+from amp_helpers.health import Health
+from amp_helpers.robots import G1_23DOF
+from amp_helpers.train import TrainCfg, parse, train
+
+pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+
+
+def lines(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / "health.jsonl").read_text().splitlines()]
+
+
+def weights(file) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in load_checkpoint(file)["policy"].values()])
+
+
+def test_a_run_leaves_everything_that_is_needed_later(small_run):
+    files = {path.relative_to(small_run.folder).as_posix() for path in small_run.folder.rglob("*") if path.is_file()}
+    events = {name for name in files if name.startswith("events.out.tfevents")}
+    assert files - events == {"config.json", "health.jsonl", "policy.pt", "checkpoints/agent_last.pt"}
+    assert len(events) == 1
+
+
+def test_health_is_written_once_an_update_with_every_field(small_run):
+    written = lines(small_run.folder)
+    assert [line["update"] for line in written] == [1, 2, 3]
+    assert [{k: v for k, v in line.items() if k != "wall_s"} for line in written] == [
+        asdict(record) for record in small_run.records
+    ]
+    assert all(set(line) == {*Health.names(), "wall_s"} for line in written)
+    assert all(math.isfinite(value) for line in written for value in line.values())
+    assert written[0]["wall_s"] <= written[1]["wall_s"] <= written[2]["wall_s"]
+    assert 0 < written[-1]["accuracy"] <= 1 and written[-1]["gradient_penalty"] > 0
+
+
+def test_the_configuration_says_how_to_train_the_same_again(small_run):
+    config = json.loads((small_run.folder / "config.json").read_text())
+    assert config["task"] == TASK and config["updates"] == 3 and config["wall_s"] > 0
+    assert config["dataset"] == "g1_walk.npz", "a name, because a path is of one machine"
+    assert config["hidden"] == [32] and config["num_envs"] == 8 and config["seed"] == 0
+    assert config["joint_names"] == list(G1_23DOF.joint_names)
+    assert config["amp_state"]["features"] == list(small_run.cfg.features)
+    assert config["amp_state"]["window"] == small_run.cfg.window
+    assert all(len(digest) == 64 for digest in config["dataset_sha256"])
+    assert str(small_run.folder.parent) not in json.dumps(config)
+
+
+def test_tensorboard_shows_every_health_figure(small_run):
+    events = EventAccumulator(str(small_run.folder)).Reload()
+    for name in Health.names():
+        shown = [scalar.value for scalar in events.Scalars(f"AMP / {name}")]
+        assert shown == pytest.approx([getattr(record, name) for record in small_run.records], rel=1e-5, abs=1e-6)
+    assert [scalar.step for scalar in events.Scalars("AMP / accuracy")] == [16, 32, 48]
+
+
+def test_the_policy_file_is_the_checkpoints_policy(small_run):
+    policy, whole = load_checkpoint(small_run.folder / "policy.pt"), load_checkpoint(small_run.last)
+    assert set(policy) == {"policy", "observation_preprocessor"}
+    for part, state in policy.items():
+        assert all(torch.equal(value, whole[part][name]) for name, value in state.items())
+    assert whole["progress"] == {"updates": 3}
+    assert whole["replay"]["windows"].shape[1] == 6 * (2 * 23 + 1 + 3 + 3 + 3)
+
+
+def test_a_run_goes_on_from_a_checkpoint(small_run, tmp_path):
+    seen = []
+    folder = train(
+        replace(small_run.cfg, checkpoint=small_run.last, seed=7, max_iterations=1, run_dir=tmp_path / "on"),
+        on_update=seen.append,
+        progress=False,
+    )
+    assert [record.update for record in seen] == [4]
+    before, after = load_checkpoint(small_run.last), load_checkpoint(folder / "checkpoints" / "agent_last.pt")
+    for optimizer in ("optimizer", "discriminator_optimizer"):
+        steps = [saved[optimizer]["state"][0]["step"].item() for saved in (before, after)]
+        assert steps[1] * 3 == steps[0] * 4, "the optimiser's own count goes on"
+    moved = (weights(folder / "policy.pt") - weights(small_run.last)).abs().mean()
+    other = weights(small_run.last)[torch.randperm(len(weights(small_run.last)))]
+    assert 0 < moved < 0.1 * (other - weights(small_run.last)).abs().mean(), "the weights are the same ones, moved"
+    assert len(after["replay"]["windows"]) > len(before["replay"]["windows"])
+    assert json.loads((folder / "config.json").read_text())["updates"] == 4
+
+
+def test_going_on_in_the_same_folder_adds_to_it_and_a_new_run_does_not_overwrite_it(small_run, tmp_path):
+    cfg = replace(small_run.cfg, max_iterations=1, num_envs=2, run_dir=tmp_path / "run")
+    last = train(cfg, progress=False) / "checkpoints" / "agent_last.pt"
+    kept = last.read_bytes()
+    with pytest.raises(InputError, match=f"already holds a run; .* --checkpoint {last}"):
+        train(cfg, progress=False)
+    assert last.read_bytes() == kept
+    # With more environments, too: the replay buffer is then a larger one.
+    train(replace(cfg, checkpoint=last, num_envs=4), progress=False)
+    assert [line["update"] for line in lines(cfg.run_dir)] == [1, 2]
+
+
+def test_dropping_the_feet_narrows_what_the_discriminator_sees(small_run, tmp_path):
+    cfg = replace(small_run.cfg, features=("joint_pos",), window=2, stride=1, max_iterations=1)
+    folder = train(replace(cfg, drop_joints=("feet",), run_dir=tmp_path / "no_feet"), progress=False)
+    config = json.loads((folder / "config.json").read_text())
+    kept = config["amp_state"]["joint_names"]
+    assert kept == [name for name in G1_23DOF.joint_names if name not in G1_23DOF.feet_joints]
+    saved = load_checkpoint(folder / "checkpoints" / "agent_last.pt")
+    assert saved["discriminator"]["net.0.weight"].shape == (32, 2 * 19)
+    assert saved["policy"]["net.0.weight"].shape == load_checkpoint(small_run.last)["policy"]["net.0.weight"].shape
+
+
+def test_an_interruption_keeps_what_was_learnt(small_run, tmp_path, capsys):
+    def stop_at_two(health: Health) -> None:
+        if health.update == 2:
+            raise KeyboardInterrupt
+
+    cfg = replace(small_run.cfg, max_iterations=50, run_dir=tmp_path / "cut")
+    folder = train(cfg, on_update=stop_at_two, progress=False)
+    assert "interrupted after 2 updates" in capsys.readouterr().out
+    assert [line["update"] for line in lines(folder)] == [1, 2]
+    assert load_checkpoint(folder / "checkpoints" / "agent_last.pt")["progress"] == {"updates": 2}
+    assert json.loads((folder / "config.json").read_text())["updates"] == 2
+    assert torch.equal(weights(folder / "policy.pt"), weights(folder / "checkpoints" / "agent_last.pt"))
+
+
+def test_a_run_stops_when_its_time_is_over(small_run, tmp_path):
+    folder = train(replace(small_run.cfg, max_iterations=50, max_seconds=0.01, run_dir=tmp_path / "short"))
+    assert len(lines(folder)) == 1
+    assert (folder / "policy.pt").is_file()
+
+
+def test_the_same_seed_trains_the_same_policy(small_run, tmp_path):
+    cfg = replace(small_run.cfg, max_iterations=1, num_envs=2)
+    folders = [
+        train(replace(cfg, seed=seed, run_dir=tmp_path / name), progress=False)
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    ]
+    first, second, third = (weights(folder / "policy.pt") for folder in folders)
+    assert torch.equal(first, second)
+    assert not torch.allclose(first, third, atol=1e-3)
+
+
+def test_the_observation_group_of_an_environment_serves_as_well(small_run, tmp_path):
+    features = ("joint_pos", "joint_vel", "projected_gravity")
+    cfg = replace(small_run.cfg, amp_group="policy", features=features, max_iterations=1, run_dir=tmp_path / "group")
+    assert lines(train(cfg, progress=False))[0]["gradient_penalty"] > 0
+
+
+def test_a_diverging_run_stops_with_a_sentence_and_writes_no_policy(small_run, tmp_path):
+    cfg = replace(small_run.cfg, discriminator_learning_rate=1e30, max_iterations=9, run_dir=tmp_path / "wild")
+    with pytest.raises(InputError, match=r"update \d made .*discriminator_loss.* infinite or NaN"):
+        train(cfg, progress=False)
+    assert not (cfg.run_dir / "policy.pt").exists()
+
+
+def test_a_full_disk_is_named_and_what_was_written_stays(small_run, tmp_path):
+    """The limit on file size stands for the disk; torch's own writer would answer with an internal assertion."""
+    cfg = replace(small_run.cfg, max_iterations=1, run_dir=tmp_path / "full")
+    last = train(cfg, progress=False) / "checkpoints" / "agent_last.pt"
+    kept = last.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(health: Health) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+
+    try:
+        with pytest.raises(InputError, match=r"agent_last.pt: cannot be written \(File too large\); free some space"):
+            train(replace(cfg, checkpoint=last), on_update=fill_up, progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert last.read_bytes() == kept
+    assert [line["update"] for line in lines(cfg.run_dir)] == [1, 2]
+    assert not [path for path in cfg.run_dir.rglob(".*")], "no half-written file is left"
+
+
+def test_the_command_line_is_the_configuration():
+    assert parse([]) == TrainCfg()
+    command = "--num_envs 4096 --headless --device cuda:0 --drop_joints feet --features joint_pos root_height"
+    cfg = parse(f"{command} --velocity_range 0.4 1.2 --hidden 64 32 --seed 3 --max_iterations 9".split())
+    assert cfg == TrainCfg(
+        num_envs=4096,
+        device="cuda:0",
+        drop_joints=("feet",),
+        features=("joint_pos", "root_height"),
+        velocity_range=(0.4, 1.2),
+        hidden=(64, 32),
+        seed=3,
+        max_iterations=9,
+    )
+    assert set(TrainCfg().features) <= set(FEATURE_DIMS)
