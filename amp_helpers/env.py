@@ -37,7 +37,7 @@ def make_env(
     task: str = TASK,
     *,
     num_envs: int = 16,
-    device: str = "cpu",
+    device: str | None = "cpu",
     seed: int = 0,
     physics: str | None = None,
     dataset: str | os.PathLike | None = None,
@@ -53,7 +53,7 @@ def make_env(
     Args:
         task: an id registered with Gymnasium, this project's or Isaac Lab's own.
         num_envs: environments simulated side by side.
-        device: ``cpu`` or ``cuda:0``.
+        device: ``cpu`` or ``cuda:0``; ``None`` is the GPU if there is one.
         seed: for everything random in the environment.
         physics: the task's physics preset, such as ``newton_mjwarp`` or ``physx``; ``None`` for its own default.
         dataset: reference states for resets, for a task whose ``reference`` event can take them.
@@ -65,7 +65,7 @@ def make_env(
     Raises:
         InputError: for an unknown task, a device that is not there, or an option that the task cannot take.
     """
-    check_device(device)
+    device = check_device(device)
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
         cfg = _task_cfg(task, num_envs, device, physics)
         cfg.seed = seed
@@ -87,16 +87,22 @@ def make_env(
         launcher.__exit__(None, None, None)
 
 
-def check_device(device: str) -> None:
-    """Raise :class:`InputError` when torch does not have ``device``."""
+def check_device(device: str | None) -> str:
+    """The device to use: ``None`` is the first GPU, or the CPU where there is none.
+
+    Raises:
+        InputError: when torch does not have ``device``.
+    """
+    if device is None:
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
         raise InputError(f"device '{device}' not found; available: {', '.join(_devices())}") from error
-    if wanted.type not in ("cpu", "cuda") or (
-        wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count()
-    ):
+    missing_gpu = wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count()
+    if wanted.type not in ("cpu", "cuda") or missing_gpu:
         raise InputError(f"device '{device}' not found; available: {', '.join(_devices())}")
+    return device
 
 
 def _devices() -> list[str]:

@@ -30,7 +30,7 @@ def evaluate(
     num_envs: int = 16,
     seconds: float = 10.0,
     velocity: float = 0.8,
-    device: str = "cpu",
+    device: str | None = "cpu",
     seed: int = 0,
     dataset: str | Path | None = None,
     video: bool = False,
@@ -46,7 +46,7 @@ def evaluate(
         num_envs: environments side by side.
         seconds: measured time, s.
         velocity: commanded forward speed, m/s.
-        device: ``cpu`` or ``cuda:0``.
+        device: ``cpu`` or ``cuda:0``; ``None`` is the GPU if there is one.
         seed: of the environment.
         dataset: reference to compare with; the one that the policy was trained on when ``None``.
         video: render the first environment beside the reference.
@@ -136,10 +136,10 @@ def reference_motion(config: dict, dataset: str | Path | None = None, env: "Mana
     Raises:
         InputError: when it is not there, or was made for another robot or control step than ``env``'s.
     """
-    from .train import ROOT
+    from .train_cfg import ROOT
     from .train_checks import check_joints
 
-    path = Path(dataset) if dataset else ROOT / "datasets" / Path(config["dataset"]).name
+    path = Path(dataset) if dataset else ROOT / config["dataset"]
     if not path.is_file():
         raise InputError(f"{path}: the dataset that the policy imitates is not there; name it with --dataset")
     if env is None:
@@ -181,7 +181,7 @@ def main() -> int:
     parser.add_argument("--num_envs", type=int, default=16, help="environments (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time, s (default: %(default)s)")
     parser.add_argument("--velocity", type=float, default=0.8, help="forward speed, m/s (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:0 (default: %(default)s)")
+    parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
     parser.add_argument("--seed", type=int, default=0, help="of the environment (default: %(default)s)")
     parser.add_argument("--dataset", type=Path, help="reference (default: the one it was trained on)")
     parser.add_argument("--video", action="store_true", help="also write video.mp4, policy beside reference")

@@ -1,86 +1,16 @@
 """Train a policy with AMP on an Isaac Lab task: ``python -m amp_helpers.train --num_envs 4096 --headless``."""
 
-import argparse
 import json
 import logging
-import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, run_cli
-from .train_checks import check_finite, check_joints, check_numbers, check_run_dir, writing
-
-ROOT = Path(__file__).resolve().parents[1]
-DEMO_DATASET = ROOT / "datasets" / "g1_walk.npz"
-DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainCfg:
-    """Everything about a run; the defaults are the recipe that this project trains with."""
-
-    dataset: Path = DEMO_DATASET
-    """Dataset of ``python -m amp_helpers.convert``."""
-    task: str = DEFAULT_TASK
-    """A registered manager-based task."""
-    num_envs: int | None = None
-    """Environments side by side; ``None`` is 4096 on a GPU and 16 on a CPU."""
-    device: str = "cpu"
-    """``cpu`` or ``cuda:0``."""
-    physics: str | None = None
-    """Physics preset of the task; ``None`` is its default."""
-    seed: int = 0
-    max_iterations: int = 600
-    """Updates; each follows a rollout of ``rollouts`` steps."""
-    max_seconds: float | None = None
-    """Stop after this much wall clock since the start, whatever the number of updates."""
-    rollouts: int = 24
-    """Control steps between updates."""
-    checkpoint: Path | None = None
-    """Whole checkpoint (``checkpoints/agent_*.pt``) to go on from."""
-    run_dir: Path | None = None
-    """Folder for the run; ``None`` makes one under ``runs/``."""
-    logger: str = "tensorboard"
-    """``tensorboard`` or ``wandb``."""
-
-    features: tuple[str, ...] = (
-        "joint_pos",
-        "joint_vel",
-        "root_height",
-        "projected_gravity",
-        "root_lin_vel",
-        "root_ang_vel",
-    )
-    """What the discriminator sees, see :data:`amp_helpers.amp_state.FEATURE_DIMS`."""
-    window: int = 6
-    """Frames that it sees at once."""
-    stride: int = 2
-    """Control steps between them."""
-    drop_joints: tuple[str, ...] = ()
-    """Joints that it does not see: ``feet``, or regular expressions."""
-    amp_group: str | None = None
-    """Observation group to read AMP states from; ``None`` reads the simulator."""
-    task_weight: float = 1.0
-    style_weight: float = 15.0
-    """Weight of the style reward, per second; see :class:`amp_helpers.agent_cfg.AmpAgentCfg`."""
-    discriminator_loss: str = "lsgan"
-    gradient_penalty: float = 10.0
-    discriminator_learning_rate: float = 1e-4
-    reference_share: float | None = None
-    """Share of episodes that start in a reference state; ``None`` is 0.8 on this project's task and 0 on others."""
-    velocity_range: tuple[float, float] | None = None
-    """Lowest and highest commanded speed, m/s; ``None`` is 0.5 to 1.1 on this project's task, others' own."""
-    initial_std: float = 1.0
-    """Standard deviation of the untrained policy's actions."""
-    entropy: float = 0.005
-    """Weight of the entropy bonus, which keeps that deviation up."""
-    hidden: tuple[int, ...] = (512, 256, 128)
-    """Widths of policy and value."""
-    discriminator_hidden: tuple[int, ...] = (1024, 512)
+from .errors import run_cli
+from .train_cfg import TrainCfg, drop_patterns, parse, resolve, run_config
+from .train_checks import check_finite, check_joints, writing
 
 
 class _OutOfTime(Exception):
@@ -258,106 +188,6 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
             **preprocessors,
         ),
     )
-
-
-def resolve(cfg: TrainCfg) -> TrainCfg:
-    """Fill in what depends on the device and the time, and refuse what cannot be."""
-    from .env import check_device
-
-    check_device(cfg.device)
-    check_numbers(cfg)
-    if cfg.logger not in ("tensorboard", "wandb"):
-        raise InputError(f"logger '{cfg.logger}' not found; available: tensorboard, wandb")
-    if cfg.logger == "wandb":
-        import importlib.util
-
-        if importlib.util.find_spec("wandb") is None:
-            raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
-    ours = cfg.task == DEFAULT_TASK
-    run_dir = Path(cfg.run_dir or ROOT / "runs" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
-    check_run_dir(run_dir, cfg.checkpoint)
-    return replace(
-        cfg,
-        reference_share=cfg.reference_share if cfg.reference_share is not None else (0.8 if ours else 0.0),
-        velocity_range=cfg.velocity_range or ((0.5, 1.1) if ours else None),
-        num_envs=cfg.num_envs or (4096 if cfg.device.startswith("cuda") else 16),
-        run_dir=run_dir,
-    )
-
-
-def drop_patterns(names: Sequence[str]) -> tuple[str, ...]:
-    """``feet`` stands for the ankle joints; anything else is a regular expression."""
-    return tuple(".*ankle.*" if name == "feet" else name for name in names)
-
-
-def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, Any]:
-    """What ``config.json`` says: enough to train the same again."""
-    values = {f.name: getattr(cfg, f.name) for f in fields(cfg)}
-    values = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-    # Paths are of one machine; what they lead to is named by content, below.
-    del values["run_dir"], values["checkpoint"]
-    values["dataset"] = cfg.dataset.name
-    return values | {
-        "amp_state": state,
-        "joint_names": list(dataset.joint_names),
-        "dataset_sources": list(dataset.source),
-        "dataset_sha256": list(dataset.sha256),
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str:
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
-    except OSError:  # a machine without git trains all the same
-        return "unknown"
-    return commit.stdout.strip() if commit.returncode == 0 else "unknown"
-
-
-def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
-    """The command line as a configuration; option names follow Isaac Lab's scripts."""
-    default = TrainCfg()
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.train", description=__doc__)
-    parser.add_argument(
-        "--headless", action="store_true", help="accepted for Isaac Lab's sake; training opens no window"
-    )
-    for name, kind, text in (
-        ("dataset", Path, "dataset to imitate"),
-        ("task", str, "registered task"),
-        ("num_envs", int, "environments (4096 on a GPU, 16 on a CPU)"),
-        ("device", str, "cpu or cuda:0"),
-        ("physics", str, "physics preset, such as newton_mjwarp"),
-        ("seed", int, "random seed"),
-        ("max_iterations", int, "updates"),
-        ("max_seconds", float, "stop after this much wall clock"),
-        ("rollouts", int, "control steps between updates"),
-        ("checkpoint", Path, "whole checkpoint to go on from"),
-        ("run_dir", Path, "folder of the run"),
-        ("logger", str, "tensorboard or wandb"),
-        ("window", int, "frames in an AMP window"),
-        ("stride", int, "control steps between two of them"),
-        ("amp_group", str, "observation group to read AMP states from, instead of the simulator"),
-        ("task_weight", float, "weight of the task reward"),
-        ("style_weight", float, "weight of the style reward, per second"),
-        ("discriminator_loss", str, "lsgan or bce"),
-        ("gradient_penalty", float, "weight of the discriminator's gradient penalty"),
-        ("discriminator_learning_rate", float, "fixed rate of the discriminator"),
-        ("initial_std", float, "standard deviation of the untrained policy's actions"),
-        ("entropy", float, "weight of the entropy bonus"),
-        ("reference_share", float, "share of episodes that start in a reference state"),
-    ):
-        shown = getattr(default, name)
-        shown = shown.relative_to(ROOT) if name == "dataset" else shown
-        parser.add_argument(f"--{name}", type=kind, default=getattr(default, name), help=f"{text} (default: {shown})")
-    parser.add_argument("--features", nargs="+", default=default.features, help="what the discriminator sees")
-    parser.add_argument(
-        "--drop_joints", nargs="+", default=(), help="'feet' or patterns the discriminator does not see"
-    )
-    parser.add_argument("--velocity_range", nargs=2, type=float, help="lowest and highest commanded speed, m/s")
-    parser.add_argument("--hidden", nargs="+", type=int, default=default.hidden, help="widths of policy and value")
-    values = vars(parser.parse_args(arguments))
-    del values["headless"]
-    return TrainCfg(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .dataset import MotionDataset
     from .health import Health
-    from .train import TrainCfg
+    from .train_cfg import TrainCfg
 
 _LARGEST = 2**32 - 1  # what NumPy takes for a seed
 _LEAST = {
