@@ -57,9 +57,7 @@ def _matches(pattern: str, names: tuple[str, ...]) -> list[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise InputError(
-            f"joint pattern '{pattern}' is not a regular expression ({error}); correct it"
-        ) from None
+        raise InputError(f"joint pattern '{pattern}' is not a regular expression ({error}); correct it") from None
     found = [name for name in names if compiled.fullmatch(name)]
     if not found:
         close = difflib.get_close_matches(pattern.replace(".*", ""), names, n=3, cutoff=0.5)
@@ -153,9 +151,7 @@ class JointOrder:
         indices = self.indices_from(source)
         width = len(tuple(source))
         if np.shape(values)[-1:] != (width,):
-            raise InputError(
-                f"values have shape {np.shape(values)} but {width} joints are named; give one column each"
-            )
+            raise InputError(f"values have shape {np.shape(values)} but {width} joints are named; give one column each")
         return values[..., indices]
 
     def without(self, names_or_patterns: Iterable[str]) -> "JointOrder":

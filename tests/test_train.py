@@ -53,7 +53,7 @@ def test_health_is_written_once_an_update_with_every_field(small_run):
 def test_the_configuration_says_how_to_train_the_same_again(small_run):
     config = json.loads((small_run.folder / "config.json").read_text())
     assert config["task"] == TASK and config["updates"] == 3 and config["wall_s"] > 0
-    assert config["dataset"] == "g1_walk.npz", "a name, because a path is of one machine"
+    assert config["dataset"] == "datasets/g1_walk.npz", "relative to the repository, where it lies in it"
     assert config["hidden"] == [32] and config["num_envs"] == 8 and config["seed"] == 0
     assert config["joint_names"] == list(G1_23DOF.joint_names)
     assert config["amp_state"]["features"] == list(small_run.cfg.features)
