@@ -140,7 +140,7 @@ class ObservationTerm:
 
 
 # The function that computes a term says what the term is; its name in a configuration is the author's choice.
-_TERM_FUNCTIONS = {
+TERM_FUNCTIONS = {
     "joint_pos": ("joint_pos_rel", "joint_pos"),
     "joint_vel": ("joint_vel_rel", "joint_vel"),
     "root_height": ("base_pos_z",),
@@ -200,11 +200,11 @@ class ObservationSource(AmpSource):
         self.caveats: list[str] = []
         default = env.scene["robot"].data.default_joint_pos.torch[0]
         for feature in state.features:
-            term = next((t for t in terms if t.function in _TERM_FUNCTIONS[feature]), None)
+            term = next((t for t in terms if t.function in TERM_FUNCTIONS[feature]), None)
             if term is None:
                 raise InputError(
                     f"observation group '{group}' has no {feature}; add a term with "
-                    f"mdp.{_TERM_FUNCTIONS[feature][0]} or read the simulator's state instead; "
+                    f"mdp.{TERM_FUNCTIONS[feature][0]} or read the simulator's state instead; "
                     f"it has: {', '.join(t.name for t in terms)}"
                 )
             cfg = cfgs[term.name]

@@ -19,6 +19,7 @@ from . import warp_start  # noqa: F401 - before Isaac Lab, which would start War
 # isort: split
 from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 from skrl.envs.wrappers.torch.isaaclab_envs import IsaacLabWrapper
 
@@ -63,9 +64,12 @@ def make_env(
         quiet: keep Isaac Lab's tables out of the output.
 
     Raises:
-        InputError: for an unknown task, a device that is not there, or an option that the task cannot take.
+        InputError: for an unknown task, a device that is not there, an option that the task cannot take, or while
+            another environment is open.
     """
     device = check_device(device)
+    if SimulationContext.instance() is not None:
+        raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
         cfg = _task_cfg(task, num_envs, device, physics)
         cfg.seed = seed

@@ -15,6 +15,10 @@ class InputError(ValueError):
     valid are listed in it.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback: the sentence."""
+        return [f"error: {' '.join(str(self).split())}"]
+
 
 def run_cli(main: Callable[[], int | None]) -> int:
     """Run a command's ``main`` and turn what a user can cause into ``error: ...`` and exit code 2.

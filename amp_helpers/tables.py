@@ -95,11 +95,11 @@ def observation_table(terms: Iterable["ObservationTerm"], state: "AmpState") -> 
 
     Terms are recognised by the function that computes them, not by their name, which is the author's choice.
     """
-    from amp_helpers.amp_source import _TERM_FUNCTIONS
+    from amp_helpers.amp_source import TERM_FUNCTIONS
 
     rows, marked = [], set()
     for index, term in enumerate(terms):
-        feature = next((name for name in state.features if term.function in _TERM_FUNCTIONS[name]), "")
+        feature = next((name for name in state.features if term.function in TERM_FUNCTIONS[name]), "")
         if feature:
             marked.add(index)
         newest = f"{term.newest.start} … {term.newest.stop - 1}" if feature else ""
