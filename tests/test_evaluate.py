@@ -1,0 +1,131 @@
+"""Measuring a policy in the real simulator: files with exactly the contract's keys, the same numbers each time."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.env import make_env
+from amp_helpers.errors import InputError
+from amp_helpers.evaluate import evaluate, play, reference_motion, rollout_motion
+from amp_helpers.policy import find_policy, load_policy
+from amp_helpers.robots import G1_23DOF
+
+pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+
+NUM_ENVS, SECONDS, DT = 3, 0.5, 0.02
+STEPS = round((3.0 + SECONDS) / DT)
+METRICS = {
+    "falls_per_env_10s",
+    "velocity_error_mps",
+    "gait_frequency_hz",
+    "gait_frequency_ratio",
+    "pose_rmse_rad",
+    "coverage_rmse_rad",
+    "foot_skate_mps",
+    "action_rate",
+    "mechanical_power_w",
+}
+
+
+@pytest.fixture(scope="module")
+def measured(small_run, tmp_path_factory):
+    output = tmp_path_factory.mktemp("evaluation") / "new" / "folder"
+    return output, evaluate(small_run.folder, output, num_envs=NUM_ENVS, seconds=SECONDS, velocity=0.6)
+
+
+def test_the_metrics_have_the_names_of_the_contract(measured):
+    output, metrics = measured
+    assert set(metrics) == METRICS
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    written = json.loads((output / "metrics.json").read_text(), parse_constant=refuse)
+    assert set(written) == METRICS
+    for name, value in metrics.items():
+        assert written[name] == (value if math.isfinite(value) else None)
+
+
+def test_the_rollout_has_the_arrays_of_the_contract(measured):
+    output, _ = measured
+    with np.load(output / "rollout.npz", allow_pickle=False) as rollout:
+        assert set(rollout) == {"joint_names", "joint_pos", "root_pos", "root_quat", "dt", "command"}
+        names = [str(name) for name in rollout["joint_names"]]
+        assert sorted(names) == sorted(G1_23DOF.joint_names)
+        assert rollout["joint_pos"].shape == (NUM_ENVS, STEPS, 23)
+        assert rollout["root_pos"].shape == (NUM_ENVS, STEPS, 3)
+        assert np.allclose(np.linalg.norm(rollout["root_quat"], axis=-1), 1, atol=1e-4)
+        assert np.all(rollout["root_quat"][:, 0, 3] > 0.99), "xyzw: upright at first"
+        assert np.allclose(rollout["root_pos"][:, 0, 2], 0.8, atol=0.03)
+        assert np.abs(rollout["root_pos"][:, 0, :2]).max() < 0.05, "relative to each environment's own origin"
+        assert float(rollout["dt"]) == pytest.approx(DT) and float(rollout["command"]) == 0.6
+        knee = rollout["joint_pos"][:, 0, names.index("left_knee_joint")]
+        assert np.allclose(knee, 0.42, atol=0.1), "columns are named as they are"
+    assert {path.name for path in output.iterdir()} == {"metrics.json", "rollout.npz"}
+
+
+def test_measuring_again_gives_the_same(measured, small_run, tmp_path):
+    output, metrics = measured
+    again = evaluate(small_run.last, tmp_path, num_envs=NUM_ENVS, seconds=SECONDS, velocity=0.6)
+    assert again == pytest.approx(metrics, nan_ok=True, rel=0, abs=0), "from the whole checkpoint as from the folder"
+    assert (tmp_path / "rollout.npz").read_bytes() == (output / "rollout.npz").read_bytes()
+
+
+def test_falls_are_counted_and_time_outs_are_not(small_run):
+    """A limp robot falls over within the time; the episode's own limit lies behind the measured time."""
+    with make_env(num_envs=2, play=True, velocity=0.8) as env:
+        policy = load_policy(small_run.folder, env)
+        env.cfg.episode_length_s = 0.5
+        rollout = play(env, policy, 0.8, 1.0)
+        assert env.max_episode_length * env.step_dt > 1.0 and not rollout.fell[:, :25].any()
+        limp = play(env, lambda observations: torch.full((2, 23), 3.0), 0.8, 2.0)
+    assert limp.fell.any(axis=1).all()
+    upright = limp.root_pos[..., 2] > 0.7
+    assert upright[limp.fell].all(), "the frame of a fall is already the next start"
+    motion = rollout_motion(rollout, env_index=1, start_s=0.2)
+    assert motion.num_frames == 40 and motion.dt == pytest.approx(DT)
+    assert np.array_equal(motion.joint_pos, rollout.joint_pos[1, 10:])
+
+
+def test_actions_are_the_mean_of_the_normalised_observation(small_run):
+    with make_env(num_envs=2, play=True) as env:
+        policy = load_policy(small_run.folder, env)
+        observations = env.reset()[0]["policy"].clone()
+        actions = policy(observations)
+    assert actions.shape == (2, 23)
+    assert torch.equal(actions, policy(observations)), "no noise"
+    saved = torch.load(small_run.folder / "policy.pt", weights_only=True)
+    mean, variance = (saved["observation_preprocessor"][f"running_{name}"] for name in ("mean", "variance"))
+    inputs = ((observations - mean) / (variance.sqrt() + 1e-8)).clamp(-5, 5).float()
+    first = torch.nn.functional.elu(inputs @ saved["policy"]["net.0.weight"].T + saved["policy"]["net.0.bias"])
+    expected = first @ saved["policy"]["net.2.weight"].T + saved["policy"]["net.2.bias"]
+    assert torch.allclose(actions, expected, atol=1e-5)
+
+
+def test_a_checkpoint_is_named_by_folder_or_file(small_run):
+    file, config = find_policy(small_run.folder)
+    assert file == small_run.folder / "policy.pt" and config["updates"] == 3
+    assert find_policy(file) == (file, config)
+    assert find_policy(small_run.last) == (small_run.last, config)
+
+
+def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path):
+    config = find_policy(small_run.folder)[1]
+    assert reference_motion(config).joint_names == G1_23DOF.joint_names
+    dataset = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz")
+    names = tuple(name.replace("elbow", "wing") for name in dataset.joint_names)
+    replace(dataset, joint_names=names).save(tmp_path / "bird.npz")
+    replace(dataset, dt=0.01).save(tmp_path / "fast.npz")
+    with make_env(num_envs=1, play=True) as env:
+        with pytest.raises(InputError, match=r"bird.npz: was made for another robot, .* left_wing_joint"):
+            reference_motion(config, tmp_path / "bird.npz", env)
+        with pytest.raises(InputError, match=r"fast.npz: was made for a control step of 0.01 s"):
+            reference_motion(config, tmp_path / "fast.npz", env)
+        assert reference_motion(config, None, env).num_frames == reference_motion(config).num_frames
