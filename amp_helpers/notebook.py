@@ -172,12 +172,14 @@ def execute(
     """
     from papermill import PapermillExecutionError, execute_notebook
 
+    # papermill changes the working folder while the notebook runs.
+    path, output = path.resolve(), output.resolve()
     name, parameters = path.stem, dict(parameters or {})
     notebook = read_notebook(path)
     known = notebook_parameters(notebook)
     check_parameters(name, parameters, known)
     if "output_dir" in known:
-        parameters.setdefault("output_dir", str(output.resolve()))
+        parameters.setdefault("output_dir", str(output))
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata.pop(_SEEN_ERRORS, None)
 
@@ -186,11 +188,11 @@ def execute(
         try:
             execute_notebook(
                 notebook,
-                str(running.resolve()),
+                str(running),
                 parameters=parameters,
                 engine_name=_engine(log),
                 kernel_name="python3",
-                cwd=str(path.parent.resolve()),
+                cwd=str(path.parent),
                 progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,
             )
         except PapermillExecutionError as error:

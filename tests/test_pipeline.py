@@ -306,3 +306,11 @@ def test_the_command_line_answers_in_one_sentence():
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: 06_more: no such notebook; available: 01_joint_order, ")
+
+
+def test_a_relative_output_folder_that_is_not_there_yet_is_made(folder, tmp_path, monkeypatch):
+    write_notebook(folder, "a", "open(output_dir + '/made_by_the_notebook', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    index = pipeline.run(["a"], "fresh/outputs", folder=folder)
+    assert index.is_file() and (tmp_path / "fresh" / "outputs" / "a.html").is_file()
+    assert (tmp_path / "fresh" / "outputs" / "made_by_the_notebook").is_file()
