@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,16 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dic
         InputError: when it does not exist or is something else.
     """
     try:
-        saved = torch.load(path, map_location=device, weights_only=True)
+        content = io.BytesIO(Path(path).read_bytes())
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such checkpoint; give a file written by training") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; give one of the checkpoints/agent_*.pt in it") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of another pickle protocol: it is refused anyway
+            saved = torch.load(content, map_location=device, weights_only=True)
+    # A damaged file can also make torch seek to where no file can be, which is an OSError.
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path}: is not a checkpoint of tensors; give a file written by training") from error
     if not isinstance(saved, dict):
         raise InputError(f"{path}: holds no named parts; give a file written by training")

@@ -106,7 +106,7 @@ def check_device(device: str | None) -> str:
     missing_gpu = wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count()
     if wanted.type not in ("cpu", "cuda") or missing_gpu:
         raise InputError(f"device '{device}' not found; available: {', '.join(_devices())}")
-    return device
+    return f"cuda:{wanted.index or 0}" if wanted.type == "cuda" else "cpu"
 
 
 def _devices() -> list[str]:

@@ -29,6 +29,7 @@ def small_run(tmp_path_factory):
     from amp_helpers.train import TrainCfg, train
 
     cfg = TrainCfg(
+        device="cpu",
         num_envs=8,
         rollouts=16,
         max_iterations=3,

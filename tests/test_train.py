@@ -10,13 +10,15 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+from skrl.memories.torch import RandomMemory
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from amp_helpers.amp_state import FEATURE_DIMS
-from amp_helpers.checkpoint import load_checkpoint
+from amp_helpers.checkpoint import load_checkpoint, load_parts, save_parts
 from amp_helpers.env import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.health import Health
+from amp_helpers.replay import Replay
 from amp_helpers.robots import G1_23DOF
 from amp_helpers.train import TrainCfg, parse, train
 
@@ -163,6 +165,55 @@ def test_a_diverging_run_stops_with_a_sentence_and_writes_no_policy(small_run, t
     with pytest.raises(InputError, match=r"update \d made .*discriminator_loss.* infinite or NaN"):
         train(cfg, progress=False)
     assert not (cfg.run_dir / "policy.pt").exists()
+
+
+def replay(size: int, rows: int) -> Replay:
+    """A buffer after ``rows`` windows that count from 1."""
+    memory = RandomMemory(memory_size=size, num_envs=1, device="cpu")
+    memory.create_tensor(name="observations", size=1, dtype=torch.float32)
+    buffer = Replay(memory, share=1.0)
+    for row in range(rows):
+        buffer.add(torch.full((1, 1), row + 1.0))
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "into", "kept"),
+    [
+        (6, 4, 10, {1, 2, 3, 4}),
+        (6, 9, 10, {4, 5, 6, 7, 8, 9}),
+        (6, 9, 6, {4, 5, 6, 7, 8, 9}),
+        (6, 9, 3, {7, 8, 9}),
+        (6, 5, 3, {3, 4, 5}),
+        (6, 6, 6, {1, 2, 3, 4, 5, 6}),
+    ],
+)
+def test_replay_goes_on_in_a_buffer_of_another_size(size, rows, into, kept):
+    """Never with rows that nobody wrote: a run may go on with more environments, and a larger buffer."""
+    resumed = replay(into, 0)
+    resumed.load_state_dict(replay(size, rows).state_dict())
+    assert set(resumed.sample(500).flatten().tolist()) == kept
+    resumed.add(torch.full((1, 1), 99.0))
+    after = kept | {99} if len(kept) < into else (kept - {min(kept)}) | {99}
+    assert set(resumed.sample(500).flatten().tolist()) == after, "the oldest one makes room"
+
+
+def test_a_checkpoint_is_taken_over_whole_or_not_at_all(tmp_path):
+    def parts() -> dict:
+        network = torch.nn.Linear(2, 2)
+        return {"network": network, "optimizer": torch.optim.Adam(network.parameters()), "replay": replay(4, 2)}
+
+    saved, own = parts(), parts()
+    save_parts(tmp_path / "good.pt", saved)
+    before = {name: value.clone() for name, value in own["network"].state_dict().items()}
+    damaged = torch.load(tmp_path / "good.pt", weights_only=True)
+    damaged["replay"]["windows"] = torch.zeros(2, 7)
+    torch.save(damaged, tmp_path / "damaged.pt")
+    with pytest.raises(InputError, match=r"damaged.pt: its replay cannot be taken over \(windows of \(7,\) columns"):
+        load_parts(tmp_path / "damaged.pt", own)
+    assert all(torch.equal(value, before[name]) for name, value in own["network"].state_dict().items())
+    load_parts(tmp_path / "good.pt", own)
+    assert torch.equal(own["network"].weight, saved["network"].weight)
 
 
 def test_a_full_disk_is_named_and_what_was_written_stays(small_run, tmp_path):
