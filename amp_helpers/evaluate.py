@@ -134,7 +134,8 @@ def reference_motion(config: dict, dataset: str | Path | None = None, env: "Mana
     """The first clip of the dataset that a policy's configuration names, or of the one given.
 
     Raises:
-        InputError: when it is not there, or was made for another robot or control step than ``env``'s.
+        InputError: when it is not there, or was made for another robot or control step than ``env``'s, or when the
+            file that the configuration names holds other motions by now.
     """
     from .train_cfg import ROOT
     from .train_checks import check_joints
@@ -142,10 +143,14 @@ def reference_motion(config: dict, dataset: str | Path | None = None, env: "Mana
     path = Path(dataset) if dataset else ROOT / config["dataset"]
     if not path.is_file():
         raise InputError(f"{path}: the dataset that the policy imitates is not there; name it with --dataset")
-    if env is None:
-        return MotionDataset.load(path).clips()[0]
-    loaded = MotionDataset.load(path, control_dt=env.step_dt)
-    check_joints(path, loaded, env.scene["robot"])
+    loaded = MotionDataset.load(path, control_dt=env.step_dt if env else None)
+    if not dataset and config.get("dataset_sha256", list(loaded.sha256)) != list(loaded.sha256):
+        raise InputError(
+            f"{path}: holds other motions than those the policy was trained on; name theirs with --dataset, "
+            "or this file, to compare with it all the same"
+        )
+    if env:
+        check_joints(path, loaded, env.scene["robot"])
     return loaded.clips()[0]
 
 

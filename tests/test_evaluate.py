@@ -116,6 +116,17 @@ def test_a_checkpoint_is_named_by_folder_or_file(small_run):
     assert find_policy(small_run.last) == (small_run.last, config)
 
 
+def test_the_shipped_policies_act_in_the_task(repo_root):
+    folders = [file.parent for file in (repo_root / "policies").glob("*/policy.pt")]
+    assert folders
+    with make_env(num_envs=1, play=True) as env:
+        observations = env.reset()[0]["policy"].clone()
+        for folder in folders:
+            policy = load_policy(folder, env)
+            assert reference_motion(policy.config, env=env).joint_names == G1_23DOF.joint_names
+            assert policy(observations).abs().max() < 10
+
+
 def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path):
     config = find_policy(small_run.folder)[1]
     assert reference_motion(config).joint_names == G1_23DOF.joint_names
@@ -123,6 +134,8 @@ def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path
     names = tuple(name.replace("elbow", "wing") for name in dataset.joint_names)
     replace(dataset, joint_names=names).save(tmp_path / "bird.npz")
     replace(dataset, dt=0.01).save(tmp_path / "fast.npz")
+    with pytest.raises(InputError, match=r"g1_walk.npz: holds other motions than .* name theirs with --dataset"):
+        reference_motion(config | {"dataset_sha256": ["0" * 64]})
     with make_env(num_envs=1, play=True) as env:
         with pytest.raises(InputError, match=r"bird.npz: was made for another robot, .* left_wing_joint"):
             reference_motion(config, tmp_path / "bird.npz", env)
