@@ -149,9 +149,8 @@ class AmpAgent(AMP):
         names = ["observations", "states", "actions", "log_prob", "values", "returns", "advantages"]
         steps, sums = 0, dict[str, torch.Tensor]()
         for _ in range(self.cfg.learning_epochs):
-            order = torch.randperm(len(whole), device=self.device)
             kls = []
-            for batch in order.chunk(self.cfg.mini_batches):
+            for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):
                 sampled = dict(zip(names, self.memory.sample_by_index(names, indexes=batch)[0], strict=True))
                 figures = self._policy_step(sampled)
                 kls.append(figures["kl"])
