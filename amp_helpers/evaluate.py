@@ -37,7 +37,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Play a policy at one speed and measure it against its reference.
 
-    Deterministic actions, no noise, no pushes, from the default pose. After a warm-up of 3 s, ``seconds`` are measured.
+    Deterministic actions, no noise, no pushes, from within 0.05 rad of the default pose. ``seconds`` are measured after
+    a warm-up of 3 s.
     Writes ``metrics.json``, ``rollout.npz`` and, if asked, ``video.mp4`` (policy beside reference) to ``output``.
 
     Args:
