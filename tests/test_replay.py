@@ -11,8 +11,7 @@ from amp_helpers.amp_state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import TASK, AmpEnv, default_pose, make_env
 from amp_helpers.errors import InputError
-from amp_helpers.joints import JointOrder
-from amp_helpers.mdp import write_state
+from amp_helpers.experiments import place
 from amp_helpers.robots import G1_23DOF
 
 pytestmark = pytest.mark.sim
@@ -33,22 +32,6 @@ def dataset(repo_root) -> MotionDataset:
     return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz")
 
 
-def put(env, clip, frame: int) -> None:
-    """Write frame ``frame`` of a clip into every environment, in the simulator's own joint order."""
-    order = JointOrder(tuple(env.scene["robot"].joint_names))
-    row = {
-        "joint_pos": order.reorder(clip.joint_pos[frame], clip.joint_names),
-        "joint_vel": order.reorder(clip.joint_vel[frame], clip.joint_names),
-        "height": clip.root_pos[frame, 2:3],
-        "quat": clip.root_quat[frame],
-        "lin_vel": clip.root_lin_vel[frame],
-        "ang_vel": clip.root_ang_vel[frame],
-    }
-    everyone = torch.arange(env.num_envs, device=env.device)
-    write_state(env, everyone, **{name: torch.as_tensor(v).float().expand(env.num_envs, -1) for name, v in row.items()})
-    env.scene.update(env.physics_dt)  # velocities in the root frame are renewed once a step
-
-
 def test_the_simulator_orders_its_joints_breadth_first(env):
     assert tuple(env.scene["robot"].joint_names) != G1_23DOF.joint_names
     assert env.scene["robot"].joint_names[:2] == ["left_hip_pitch_joint", "right_hip_pitch_joint"]
@@ -58,12 +41,12 @@ def test_replaying_a_clip_reproduces_the_rows_of_the_dataset(env, dataset):
     clip = dataset.clips()[0]
     rows = EVERYTHING.from_dataset(dataset, default_pose(env))
     source = EVERYTHING.from_env(env)
-    put(env, clip, 0)
+    place(env, clip, 0)
     source.restart()
     nobody = torch.zeros(env.num_envs, dtype=torch.bool)
     worst = 0.0
     for frame in range(1, 90):
-        put(env, clip, frame)
+        place(env, clip, frame)
         windows, whole = source.step(nobody)
         assert bool(whole.all()) == (frame >= EVERYTHING.span)
         if whole.all():
@@ -77,7 +60,7 @@ def test_a_wrong_joint_order_would_be_seen(env, dataset):
     clip = dataset.clips()[0]
     state = AmpState(joint_names=G1_23DOF.joint_names)
     rows = state.from_dataset(dataset, default_pose(env))
-    put(env, clip, 10)
+    place(env, clip, 10)
     by_position = env.scene["robot"].data.joint_pos.torch[0] - env.scene["robot"].data.default_joint_pos.torch[0]
     assert (by_position - rows[10, :23]).abs().max() > 0.2
 
@@ -86,7 +69,7 @@ def test_the_policy_group_gives_the_same_columns(env, dataset):
     clip = dataset.clips()[0]
     state = AmpState(joint_names=G1_23DOF.joint_names, features=("joint_pos", "joint_vel", "projected_gravity"))
     simulator, group = state.from_env(env), state.from_env(env, "policy")
-    put(env, clip, 30)
+    place(env, clip, 30)
     env.obs_buf = env.observation_manager.compute(update_history=True)
     assert torch.allclose(group.frame(), simulator.frame(), atol=1e-5)
     assert torch.allclose(group.terminal_frame(), simulator.frame(), atol=1e-5)
