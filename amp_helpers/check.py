@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.check", description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", required=True, metavar="D.npz")
     parser.add_argument("--task", metavar="ID", help="also check against this environment")
-    parser.add_argument("--robot", help=f"one of {', '.join(ROBOTS)}; by default the one with the dataset's joints")
+    parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF; default: the one with the dataset's joints")
     arguments = parser.parse_args(argv)
     table = check(arguments.dataset, arguments.task, arguments.robot)
     print(table)

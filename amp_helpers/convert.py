@@ -35,7 +35,8 @@ def convert(
         robot: the robot, or its name, whose joints become the columns.
         control_dt: the environment's step, s.
         quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.read_motion`.
-        joint_order: a key of ``JOINT_ORDERS``, for files that do not name their joints.
+        joint_order: a key of ``JOINT_ORDERS``, or ``robot`` for the robot's own, for files that do not name their
+            joints.
         fill_missing: hold robot joints that a motion lacks at the default pose instead of refusing the motion.
         verbose: print what was done to each motion.
 
@@ -43,6 +44,7 @@ def convert(
         InputError: a motion or an argument cannot be used.
     """
     robot = get_robot(robot) if isinstance(robot, str) else robot
+    order = robot.joint_names if joint_order == "robot" else joint_order
     if not (np.isfinite(control_dt) and control_dt > 0):
         raise InputError(f"--control_dt {control_dt}: not a control step; give a positive number of seconds")
     if Path(output).suffix != ".npz":
@@ -56,7 +58,7 @@ def convert(
         from tqdm import tqdm
 
         for path in tqdm(motions, unit="motion", disable=None if len(motions) > 1 else True, leave=False):
-            motion = read_motion(path, joint_names=joint_order, quaternion=quaternion)
+            motion = read_motion(path, joint_names=order, quaternion=quaternion)
             report = JointOrder(robot.joint_names).compare(motion.joint_names)
             lines.extend(_summary(motion, control_dt, report.extra, report.missing if fill_missing else ()))
             yield _for_robot(path, motion, robot, report.missing, fill_missing)
@@ -103,7 +105,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=__doc__)
     parser.add_argument("motions", nargs="+", metavar="MOTION", help="GMR pickle")
     parser.add_argument("--output", required=True, metavar="D.npz", help="dataset to write")
-    parser.add_argument("--robot", default="g1_23dof", help="robot whose joints become the columns (%(default)s)")
+    parser.add_argument(
+        "--robot", default="g1_23dof", help="robot whose joints become the columns: a name or your MJCF (%(default)s)"
+    )
     parser.add_argument(
         "--control_dt", type=float, default=0.02, help="control step of the environment, s (%(default)s)"
     )
@@ -111,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--quaternion", choices=("auto", "xyzw", "wxyz"), default="auto", help="how root_rot is stored (%(default)s)"
     )
     parser.add_argument(
-        "--joint_order", choices=tuple(JOINT_ORDERS), help="columns of dof_pos, for files that do not name them"
+        "--joint_order",
+        choices=("robot", *JOINT_ORDERS),
+        help="columns of dof_pos, for files that do not name them; 'robot': as in the robot's model",
     )
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"

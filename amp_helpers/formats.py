@@ -253,7 +253,7 @@ def _joint_names(path: Path, stored: object, given: Sequence[str] | str | None, 
         )
     raise InputError(
         f"{path}: has {width} joint columns and no joint names; add joint_names to the file or give an order of "
-        f"that width, known: {known}"
+        f"that width, known: {known}; with --joint_order robot, that of your --robot"
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
+from amp_helpers.mjcf import lowest_points, shapes
 from amp_helpers.motion import Motion
 from amp_helpers.robots import Robot
 
@@ -57,31 +58,28 @@ class Kinematics:
         return self._per_frame(motion, lambda data: data.xpos)[:, 1:]
 
     def foot_positions(self, motion: Motion) -> np.ndarray:
-        """Origins of the left and right foot links (``Robot.foot_bodies``), (N, 2, 3), m."""
+        """Origins of the foot links in the order of ``Robot.foot_bodies``, (N, F, 3), m."""
         feet = [self.model.body(name).id for name in self.robot.foot_bodies]
         return self._per_frame(motion, lambda data: data.xpos)[:, feet]
 
     def sole_heights(self, motion: Motion) -> np.ndarray:
-        """Height of the lowest point of the left and right foot's collision capsules, (N, 2), m.
+        """Height of the lowest point of each foot's collision shapes, (N, F), m.
 
         Negative where the foot is below the ground.
         """
-        geoms = [self._foot_capsules(name) for name in self.robot.foot_bodies]
+        geoms = [self._foot_shapes(name) for name in self.robot.foot_bodies]
         everything = np.concatenate(geoms)
         centre = self._per_frame(motion, lambda data: data.geom_xpos[everything, 2])
-        # A capsule lies along its own z axis: element (2, 2) of its rotation is how far that axis points up.
-        upward = self._per_frame(motion, lambda data: data.geom_xmat[everything, 8])
-        radius, half_length = self.model.geom_size[everything, :2].T
-        lowest = centre - np.abs(upward) * half_length - radius
+        # The last row of a shape's rotation is the world's vertical seen from the shape.
+        up = self._per_frame(motion, lambda data: data.geom_xmat[everything, 6:])
+        lowest = lowest_points(self.model, everything, centre, up)
         return np.stack([lowest[:, np.isin(everything, foot)].min(axis=1) for foot in geoms], axis=1)
 
-    def _foot_capsules(self, body: str) -> np.ndarray:
-        model = self.model
-        own = (model.geom_bodyid == model.body(body).id) & (model.geom_contype > 0)
-        capsules = np.flatnonzero(own & (model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE))
-        if len(capsules) == 0:
-            raise InputError(f"{self.robot.mjcf_path}: '{body}' has no collision capsule; name another foot body")
-        return capsules
+    def _foot_shapes(self, body: str) -> np.ndarray:
+        found = shapes(self.model, self.model.body(body).id)
+        if len(found) == 0:
+            raise InputError(f"{self.robot.mjcf_path}: '{body}' has no collision shape; name another foot body")
+        return found
 
     def _per_frame(self, motion: Motion, read) -> np.ndarray:
         data = mujoco.MjData(self.model)

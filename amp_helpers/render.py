@@ -21,9 +21,9 @@ from amp_helpers.robots import Robot
 CAMERAS = {"side": (90.0, -8.0), "front": (180.0, -8.0), "quarter": (135.0, -14.0)}
 """Camera -> (azimuth, elevation) of its viewing direction, degrees; "side" sees the robot walk to the right."""
 HIGHLIGHT = np.array([0.95, 0.38, 0.10, 1.0])
-_DISTANCE = 2.4
-_LOOK_AT_HEIGHT = 0.68
+_DISTANCE, _LOOK_AT = 3.0, 0.85  # in heights of the root, so that a small robot fills the picture as well
 _VISUAL_GROUP, _COLLISION_GROUP = 2, 3
+_FLOOR = "amp_helpers_floor"  # a name that no robot's own file has
 
 
 @functools.cache
@@ -116,8 +116,9 @@ class Renderer:
         self._data.qpos[:] = qpos
         mujoco.mj_forward(self._model, self._data)
         view = mujoco.MjvCamera()
-        view.lookat[:] = (*qpos[:2], _LOOK_AT_HEIGHT)
-        view.distance = _DISTANCE
+        height = self.robot.default_root_height
+        view.lookat[:] = (*qpos[:2], _LOOK_AT * height)
+        view.distance = _DISTANCE * height
         view.azimuth, view.elevation = CAMERAS[self.camera]
         return self._canvas.draw(self._data, view, bodies)
 
@@ -190,10 +191,11 @@ def _scene_model(robot: Robot, width: int, height: int) -> mujoco.MjModel:
     spec.visual.headlight.ambient[:] = 0.45
     spec.visual.headlight.diffuse[:] = 0.35
     spec.visual.headlight.specular[:] = 0.0
-    for light in list(spec.lights):
-        spec.delete(light)
+    floors = [geom for geom in spec.worldbody.geoms if geom.type == mujoco.mjtGeom.mjGEOM_PLANE]
+    for own in (*spec.lights, *floors):  # a file of one's own may bring a scene along
+        spec.delete(own)
     spec.add_texture(
-        name="sky",
+        name="amp_helpers_sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
         rgb1=[0.80, 0.88, 0.96],
@@ -202,7 +204,7 @@ def _scene_model(robot: Robot, width: int, height: int) -> mujoco.MjModel:
         height=256,
     )
     spec.add_texture(
-        name="floor",
+        name=_FLOOR,
         type=mujoco.mjtTexture.mjTEXTURE_2D,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
         rgb1=[0.82, 0.85, 0.88],
@@ -210,10 +212,10 @@ def _scene_model(robot: Robot, width: int, height: int) -> mujoco.MjModel:
         width=512,
         height=512,
     )
-    material = spec.add_material(name="floor", texrepeat=[1, 1], texuniform=True)
-    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "floor"
+    material = spec.add_material(name=_FLOOR, texrepeat=[1, 1], texuniform=True)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = _FLOOR
     world = spec.worldbody
-    world.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.1], material="floor")
+    world.add_geom(name=_FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.1], material=_FLOOR)
     # Without MuJoCo's shadow map, which doubles the time of a frame and speckles the floor of software renderers.
     world.add_light(
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,

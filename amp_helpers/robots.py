@@ -2,10 +2,8 @@
 
 import functools
 import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import numpy as np
 
 from amp_helpers.cache import Wheel, cache_dir, cached_folder
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.joints import expand_patterns
+from amp_helpers.joints import expand_patterns, match_joints
+from amp_helpers.usd import build_ground, build_usd
 
 MJLAB = Wheel(
     project="mjlab",
@@ -70,12 +69,65 @@ class Robot:
     """Joints in the dataset's order (depth-first), (J)."""
     feet_joints: tuple[str, ...]
     """The ankle joints, which feet removal drops."""
-    foot_bodies: tuple[str, str]
-    """Links that carry the soles, left and right."""
+    foot_bodies: tuple[str, ...]
+    """Links that carry the soles, (F): left and right for a humanoid."""
     default_joint_pos: Mapping[str, float]
     """Pattern -> rad, as in Isaac Lab's ``InitialStateCfg.joint_pos``; other joints are at 0."""
     default_root_height: float = 0.8
-    """Height of the pelvis at reset, m."""
+    """Height of the root at reset, m."""
+    model_file: Path | None = None
+    """MJCF file of a robot of one's own; ``None`` for those that this project fetches."""
+
+    @classmethod
+    def from_mjcf(
+        cls,
+        path: str | os.PathLike,
+        *,
+        name: str | None = None,
+        foot_bodies: Sequence[str] = (),
+        feet_joints: Sequence[str] = (),
+        default_joint_pos: Mapping[str, float] | None = None,
+        default_root_height: float | None = None,
+    ) -> "Robot":
+        """A robot out of its MuJoCo file; what is not given is found in the model.
+
+        Args:
+            path: the MJCF (XML), of the robot alone, with a free root and a name for every joint.
+            name: by default the file's.
+            foot_bodies: by default the links whose collision shapes are lowest in the default pose.
+            feet_joints: names or patterns; by default the foot bodies' own joints.
+            default_joint_pos: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into
+                the joint's limits.
+            default_root_height: by default that at which the lowest shape touches the ground, m.
+
+        Raises:
+            InputError: the file is no such robot, a name is not in it, or no feet are found.
+        """
+        from amp_helpers import mjcf
+
+        path = Path(path).resolve()
+        model = mjcf.load_model(path)
+        names = mjcf.joint_names(path, model)
+        given = None if default_joint_pos is None else expand_patterns(default_joint_pos, names)
+        found = mjcf.model_facts(model, given)
+        bodies = [model.body(index).name for index in range(1, model.nbody)]
+        for body in foot_bodies:
+            if body not in bodies:
+                raise InputError(f"{path}: body '{body}' not found; available: {', '.join(filter(None, bodies))}")
+        feet = tuple(foot_bodies) or found.feet
+        if not feet or not all(feet):
+            raise InputError(f"{path}: no feet found among its lowest links; name them with foot_bodies")
+        own = [model.joint(joint).name for joint in range(1, model.njnt) if bodies[model.jnt_bodyid[joint] - 1] in feet]
+        pose = {re.escape(joint): float(value) for joint, value in zip(names, found.pose, strict=True) if value}
+        return cls(
+            name=name or path.stem,
+            joint_names=names,
+            feet_joints=match_joints(feet_joints, names) if feet_joints else tuple(own),
+            foot_bodies=feet,
+            default_joint_pos=pose,
+            default_root_height=found.root_height if default_root_height is None else default_root_height,
+            model_file=path,
+        )
 
     @property
     def num_joints(self) -> int:
@@ -93,19 +145,23 @@ class Robot:
     @property
     def mjcf_path(self) -> Path:
         """The MuJoCo model (XML beside its meshes)."""
+        if self.model_file is not None:
+            return self.model_file
         return cached_folder(_folder_name("unitree_g1"), _build_mjcf) / f"{self.name}.xml"
 
     @property
     def usd_path(self) -> Path:
-        """The same model as USD, for Isaac Lab."""
+        """The same model as USD, for Isaac Lab; of a robot of one's own, the environment has one already."""
+        if self.model_file is not None:
+            raise InputError(f"{self.model_file}: is not converted to USD here; spawn the USD of your own environment")
         source = self.mjcf_path
-        folder = cached_folder(_folder_name(f"{self.name}-usd"), functools.partial(_build_usd, source))
+        folder = cached_folder(_folder_name(f"{self.name}-usd"), functools.partial(build_usd, source))
         return folder / f"{self.name}.usda"
 
     @property
     def ground_usd_path(self) -> Path:
         """A flat ground plane for ``GroundPlaneCfg``, in place of Isaac Lab's remote one."""
-        return cached_folder(_folder_name("ground"), _build_ground) / "ground.usda"
+        return cached_folder(_folder_name("ground"), build_ground) / "ground.usda"
 
     def build(self) -> "Robot":
         """Fetch and convert everything now. Idempotent, and safe beside another process doing the same."""
@@ -131,13 +187,15 @@ ROBOTS: dict[str, Robot] = {robot.name: robot for robot in (G1_23DOF, G1_29DOF)}
 
 
 def get_robot(name: str) -> Robot:
-    """The robot of that name.
+    """The robot of that name, or the one in an MJCF file (a path that ends in ``.xml``).
 
     Raises:
-        InputError: no such robot; the message lists the names.
+        InputError: no such robot, in which case the message lists the names; or the file cannot be used.
     """
+    if name not in ROBOTS and name.endswith(".xml"):
+        return Robot.from_mjcf(name)
     if name not in ROBOTS:
-        raise InputError(f"robot '{name}' not found; available: {', '.join(ROBOTS)}")
+        raise InputError(f"robot '{name}' not found; available: {', '.join(ROBOTS)}, or a path of an MJCF file (.xml)")
     return ROBOTS[name]
 
 
@@ -172,69 +230,11 @@ def _build_mjcf(folder: Path) -> None:
     (folder / "g1.xml").unlink()
 
 
-def _build_usd(source: Path, folder: Path) -> None:
-    """``source`` (MJCF) as USD layers in ``folder``, named after the model."""
-    # In a process of its own: the converter is talkative, and USD must not be loaded here before a simulator
-    # application loads its own.
-    convert = "import sys, mujoco_usd_converter as m; m.Converter(scene=False).convert(*sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", convert, source, folder], capture_output=True, text=True)
-    if "No module named 'mujoco_usd_converter'" in done.stderr:
-        raise InputError("mujoco-usd-converter is not installed, so no USD model can be built; pip install -e '.[sim]'")
-    if done.returncode != 0:
-        reason = (done.stderr.splitlines() or ["no message"])[-1]
-        raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
-    licence = source.parent / "LICENSE.mjlab"
-    shutil.copyfile(licence, folder / licence.name)
-
-
-def _build_ground(folder: Path) -> None:
-    """A horizontal collision plane at z = 0; Isaac Lab looks for the ``Plane`` and the shader's tint."""
-    (folder / "ground.usda").write_text(_GROUND_USDA)
-
-
-_GROUND_USDA = """#usda 1.0
-(
-    defaultPrim = "Ground"
-    metersPerUnit = 1
-    upAxis = "Z"
-)
-
-def Xform "Ground"
-{
-    def Plane "CollisionPlane" (
-        prepend apiSchemas = ["PhysicsCollisionAPI"]
-    )
-    {
-        uniform token axis = "Z"
-        double width = 200
-        double length = 200
-    }
-
-    def Scope "Looks"
-    {
-        def Material "theGrid"
-        {
-            token outputs:surface.connect = </Ground/Looks/theGrid/Shader.outputs:surface>
-
-            def Shader "Shader"
-            {
-                uniform token info:id = "UsdPreviewSurface"
-                color3f inputs:diffuseColor.connect = </Ground/Looks/theGrid/Shader.inputs:diffuse_tint>
-                color3f inputs:diffuse_tint = (0.5, 0.5, 0.5)
-                token outputs:surface
-            }
-        }
-    }
-}
-"""
-
-
 @functools.lru_cache
-def _joint_limits(mjcf: Path, joint_names: tuple[str, ...]) -> np.ndarray:
-    import mujoco
+def _joint_limits(path: Path, joint_names: tuple[str, ...]) -> np.ndarray:
+    from amp_helpers import mjcf
 
-    spec = mujoco.MjSpec.from_file(str(mjcf))
-    limits = np.array([spec.joint(name).range for name in joint_names], dtype=np.float32)
+    limits = mjcf.joint_limits(mjcf.load_model(path), joint_names)
     limits.flags.writeable = False  # the cached array is shared
     return limits
 

@@ -1,0 +1,155 @@
+"""What a robot's own MuJoCo file says about it: joints, limits, default pose, feet, and how low its shapes reach."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from amp_helpers.errors import InputError
+
+_GEOM = mujoco.mjtGeom
+_SOLID = (
+    _GEOM.mjGEOM_SPHERE,
+    _GEOM.mjGEOM_CAPSULE,
+    _GEOM.mjGEOM_CYLINDER,
+    _GEOM.mjGEOM_BOX,
+    _GEOM.mjGEOM_ELLIPSOID,
+    _GEOM.mjGEOM_MESH,
+)
+FOOT_TOLERANCE = 0.05
+"""Bodies that reach within this share of the robot's height of its lowest point are feet."""
+
+
+def load_model(path: Path) -> mujoco.MjModel:
+    """The compiled model of an MJCF file.
+
+    Raises:
+        InputError: there is no such file, or MuJoCo cannot read it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the robot's MJCF")
+    try:
+        return mujoco.MjModel.from_xml_path(str(path))
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: MuJoCo cannot read it ({reason}); correct the file or what it includes") from error
+
+
+def joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:
+    """The joints, depth-first, of a model that holds one robot with a free root and one number per joint.
+
+    Raises:
+        InputError: the model is something else, or a joint has no name.
+    """
+    kinds = list(model.jnt_type)
+    free = kinds.count(mujoco.mjtJoint.mjJNT_FREE)
+    if free != 1 or kinds[0] != mujoco.mjtJoint.mjJNT_FREE:
+        raise InputError(
+            f"{path}: has {free} free joints{'' if free != 1 else ', and not at its root'}; "
+            "give a file of the robot alone, with a <freejoint/> in its root body"
+        )
+    names = tuple(model.joint(index).name for index in range(1, model.njnt))
+    if not all(names):
+        raise InputError(f"{path}: joint {names.index('') + 1} has no name; name every joint, datasets go by name")
+    balls = [name for name, kind in zip(names, kinds[1:], strict=True) if kind == mujoco.mjtJoint.mjJNT_BALL]
+    if balls or not names:
+        raise InputError(
+            f"{path}: {', '.join(balls)} are ball joints; replace each by three hinges"
+            if balls
+            else f"{path}: has no joints but the free one; give the file of a robot that moves"
+        )
+    return names
+
+
+def joint_limits(model: mujoco.MjModel, names: tuple[str, ...]) -> np.ndarray:
+    """Lower and upper limit of each joint, (J,2) float32, rad; infinite for a joint without any."""
+    joints = [model.joint(name).id for name in names]
+    limits = np.where(model.jnt_limited[joints, None] > 0, model.jnt_range[joints], (-np.inf, np.inf))
+    return limits.astype(np.float32)
+
+
+def shapes(model: mujoco.MjModel, body: int) -> np.ndarray:
+    """The geoms with which a body touches others, (G) indices; planes and height fields are none."""
+    touching = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
+    return np.flatnonzero((model.geom_bodyid == body) & touching & np.isin(model.geom_type, _SOLID))
+
+
+def lowest_points(model: mujoco.MjModel, geoms: np.ndarray, height: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Height of the lowest point of each geom, (..., G), m.
+
+    Args:
+        model: the model.
+        geoms: indices (G) of :func:`shapes`.
+        height: of the geoms' centres (..., G), m: ``geom_xpos``'s z.
+        up: the world's vertical in each geom's own frame (..., G, 3): the third row of ``geom_xmat``.
+    """
+    depths = [_depth(model, geom, up[..., column, :]) for column, geom in enumerate(geoms)]
+    return height - np.stack(depths, axis=-1)
+
+
+def _depth(model: mujoco.MjModel, geom: int, up: np.ndarray) -> np.ndarray:
+    """How far a geom reaches below its centre: the support function of its shape, (...,)."""
+    size, kind = model.geom_size[geom], model.geom_type[geom]
+    x, y, z = np.moveaxis(np.abs(up), -1, 0)
+    if kind == _GEOM.mjGEOM_SPHERE:
+        return np.full_like(z, size[0])
+    if kind == _GEOM.mjGEOM_CAPSULE:
+        return size[0] + z * size[1]
+    if kind == _GEOM.mjGEOM_CYLINDER:
+        return size[0] * np.hypot(x, y) + z * size[1]
+    if kind == _GEOM.mjGEOM_BOX:
+        return x * size[0] + y * size[1] + z * size[2]
+    if kind == _GEOM.mjGEOM_ELLIPSOID:
+        return np.linalg.norm(up * size, axis=-1)
+    mesh = model.geom_dataid[geom]
+    first, count = model.mesh_vertadr[mesh], model.mesh_vertnum[mesh]
+    vertices = model.mesh_vert[first : first + count]
+    # Frame by frame: all of them at once would be gigabytes.
+    depths = [(-(vertices @ direction)).max() for direction in up.reshape(-1, 3)]
+    return np.reshape(depths, z.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFacts:
+    """What a model says about its robot, in a pose."""
+
+    pose: np.ndarray
+    """Joint positions (J), rad."""
+    feet: tuple[str, ...]
+    """Bodies that reach the ground first, depth-first; never the root."""
+    root_height: float
+    """Of the root with the lowest shape on the ground, m."""
+
+
+def model_facts(model: mujoco.MjModel, pose: np.ndarray | None = None) -> ModelFacts:
+    """Feet and root height of a robot that stands in ``pose`` (J,), rad.
+
+    Without a pose it is the model's first keyframe, or 0 in every joint, moved into the joint's limits.
+    """
+    data = mujoco.MjData(model)
+    start = model.key_qpos[0] if model.nkey else model.qpos0
+    if pose is None:
+        names = tuple(model.joint(index).name for index in range(1, model.njnt))
+        pose = np.clip(start[7:], *joint_limits(model, names).astype(np.float64).T)
+    data.qpos[:] = (0, 0, 0, *start[3:7], *pose)
+    mujoco.mj_kinematics(model, data)
+    root = int(model.jnt_bodyid[0])
+    lowest: dict[int, float] = {}
+    for body in range(root, model.nbody):
+        geoms = shapes(model, body)
+        if len(geoms):
+            up = data.geom_xmat[geoms].reshape(-1, 3, 3)[:, 2]
+            lowest[body] = float(lowest_points(model, geoms, data.geom_xpos[geoms, 2], up).min())
+    ground = min(lowest.values(), default=0.0)
+    top = max(float(data.xpos[root:, 2].max()), 0.0)
+    reach = FOOT_TOLERANCE * (top - ground)
+    low = [body for body, z in lowest.items() if z <= ground + reach and body != root]
+    above = {ancestor for body in low for ancestor in _ancestors(model, body)}  # a shin is not the foot below it
+    feet = tuple(model.body(body).name for body in low if body not in above)
+    return ModelFacts(pose=np.asarray(pose, dtype=np.float32), feet=feet, root_height=-ground)
+
+
+def _ancestors(model: mujoco.MjModel, body: int) -> list[int]:
+    parent = int(model.body_parentid[body])
+    return [] if parent == 0 else [parent, *_ancestors(model, parent)]
