@@ -162,7 +162,7 @@ class AmpAgent(AMP):
             self._steer_learning_rate(torch.stack(kls).mean().item())
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
         self._observation_preprocessor(self.memory.get_tensor_by_name("observations").flatten(0, 1), train=True)
-        if self.memory.get_tensor_by_name("states") is not None:
+        if "states" in self.memory.tensors:  # a task without a critic group has none
             self._state_preprocessor(self.memory.get_tensor_by_name("states").flatten(0, 1), train=True)
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
