@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from amp_helpers import formats, safe_pickle
+from amp_helpers import formats, formats_npz, safe_pickle
 from amp_helpers.errors import InputError
 from amp_helpers.formats import JOINT_ORDERS, read_motion, read_npz, write_gmr, write_npz
 from amp_helpers.safe_pickle import load_pickle
@@ -352,6 +352,6 @@ def test_a_huge_npz_is_refused_before_it_is_unfolded(tmp_path, monkeypatch):
     path = tmp_path / "d.npz"
     np.savez_compressed(path, a=np.zeros(100_000))
     assert path.stat().st_size < 5_000
-    monkeypatch.setattr(formats, "MAX_NPZ_BYTES", 500_000)
+    monkeypatch.setattr(formats_npz, "MAX_NPZ_BYTES", 500_000)
     with pytest.raises(InputError, match="read at most"):
         read_npz(path, ["a"])
