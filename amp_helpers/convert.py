@@ -1,4 +1,4 @@
-"""GMR motions to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
+"""Motion files to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
 
 import argparse
 import os
@@ -10,10 +10,14 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats import JOINT_ORDERS, read_motion
+from amp_helpers.formats import FORMATS, JOINT_ORDERS, read_motion
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
+from amp_helpers.motion_files import motion_files
+from amp_helpers.repair import drop_first_jump
 from amp_helpers.robots import Robot, get_robot
+
+_KINDS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
 
 
 def convert(
@@ -25,12 +29,14 @@ def convert(
     quaternion: str = "auto",
     joint_order: str | None = None,
     fill_missing: bool = False,
+    fps: float | None = None,
+    repair: bool = False,
     verbose: bool = True,
 ) -> MotionDataset:
     """Read motions, resample them to the control step, keep the robot's joints, and write one dataset.
 
     Args:
-        motions: GMR pickles.
+        motions: motion files, folders of them (with what lies below) and glob patterns; one named twice counts twice.
         output: npz file, replaced only when everything has succeeded.
         robot: the robot, or its name, whose joints become the columns.
         control_dt: the environment's step, s.
@@ -38,6 +44,8 @@ def convert(
         joint_order: a key of ``JOINT_ORDERS``, or ``robot`` for the robot's own, for files that do not name their
             joints.
         fill_missing: hold robot joints that a motion lacks at the default pose instead of refusing the motion.
+        fps: frames per second of files that do not say, such as CSV.
+        repair: drop first frames from which the root jumps, and say so in the dataset's ``source``.
         verbose: print what was done to each motion.
 
     Raises:
@@ -50,15 +58,16 @@ def convert(
     if Path(output).suffix != ".npz":
         raise InputError(f"{output}: a dataset file ends in .npz; choose such a name")
     if not motions:
-        raise InputError("no motion given; name at least one GMR pickle")
-    lines: list[str] = []
+        raise InputError("no motion given; name at least one motion file or folder")
+    files, lines = motion_files(motions, output=output)
 
     def clips() -> Iterator[Motion]:
         # Shown on a terminal only: the default output goes to the same place as errors.
         from tqdm import tqdm
 
-        for path in tqdm(motions, unit="motion", disable=None if len(motions) > 1 else True, leave=False):
-            motion = read_motion(path, joint_names=order, quaternion=quaternion)
+        for path in tqdm(files, unit="motion", disable=None if len(files) > 1 else True, leave=False):
+            motion = read_motion(path, joint_names=order, quaternion=quaternion, fps=fps)
+            motion = drop_first_jump(motion) if repair else motion
             report = JointOrder(robot.joint_names).compare(motion.joint_names)
             lines.extend(_summary(motion, control_dt, report.extra, report.missing if fill_missing else ()))
             yield _for_robot(path, motion, robot, report.missing, fill_missing)
@@ -103,7 +112,7 @@ def _summary(motion: Motion, control_dt: float, dropped: Sequence[str], filled: 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=__doc__)
-    parser.add_argument("motions", nargs="+", metavar="MOTION", help="GMR pickle")
+    parser.add_argument("motions", nargs="+", metavar="MOTION", help=f"file, folder or glob; {_KINDS}")
     parser.add_argument("--output", required=True, metavar="D.npz", help="dataset to write")
     parser.add_argument(
         "--robot", default="g1_23dof", help="robot whose joints become the columns: a name or your MJCF (%(default)s)"
@@ -112,16 +121,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--control_dt", type=float, default=0.02, help="control step of the environment, s (%(default)s)"
     )
     parser.add_argument(
-        "--quaternion", choices=("auto", "xyzw", "wxyz"), default="auto", help="how root_rot is stored (%(default)s)"
+        "--quaternion",
+        choices=("auto", "xyzw", "wxyz"),
+        default="auto",
+        help="how root rotations are stored (%(default)s)",
     )
     parser.add_argument(
         "--joint_order",
         choices=("robot", *JOINT_ORDERS),
-        help="columns of dof_pos, for files that do not name them; 'robot': as in the robot's model",
+        help="joint columns of files that do not name them; 'robot': as in the robot's model",
     )
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"
     )
+    parser.add_argument("--fps", type=float, help="frames per second of files that do not say (CSV)")
+    parser.add_argument("--repair", action="store_true", help="drop first frames from which the root jumps away")
     arguments = vars(parser.parse_args(argv))
     convert(**arguments)
 

@@ -109,21 +109,28 @@ def joint_speed(motion: Motion, robot: Robot) -> Check:
     return Check("joint speed", "warn", evidence, remedy) if speed.max() > 20 else Check("joint speed", "ok", evidence)
 
 
-def root_speed(motion: Motion, robot: Robot) -> Check:
+def root_speeds(motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The root's speed between neighbouring frames in m/s and in rad/s, (N-1) each, and the frames it jumps after."""
     speed = np.linalg.norm(np.diff(motion.root_pos, axis=0), axis=1) * motion.fps
     turn = np.linalg.norm(rotation_vector(multiply(conjugate(motion.root_quat[:-1]), motion.root_quat[1:])), axis=1)
     turn *= motion.fps
+    # Faster than a sprint or a pirouette: two takes were joined, or the tracker lost the body.
+    return speed, turn, np.flatnonzero((speed > 8) | (turn > 20))
+
+
+def root_speed(motion: Motion, robot: Robot) -> Check:
+    speed, turn, jumps = root_speeds(motion)
     fast, spun = int(speed.argmax()), int(turn.argmax())
     evidence = (
         f"root moves at most {speed[fast]:.1f} m/s (after frame {fast}: {speed[fast] / motion.fps:.2f} m) and turns "
         f"{turn[spun]:.1f} rad/s (after frame {spun})"
     )
-    # Faster than a sprint or a pirouette: two takes were joined, or the tracker lost the body.
-    jumps = np.flatnonzero((speed > 8) | (turn > 20))
     if jumps.size:
         first, last, middle = jumps[0], jumps[-1], motion.num_frames // 2
         if last < middle:
             remedy = f"cut the jump away: Motion.trim({(last + 1) * motion.dt:.3f}) starts after it."
+            if first == 0:
+                remedy += " Or convert with --repair, which drops first frames that jump."
         elif first >= middle:
             remedy = f"cut the jump away: Motion.trim(0, {first * motion.dt:.3f}) ends before it."
         else:
