@@ -132,6 +132,8 @@ class ObservationTerm:
     """The noise's configuration as text, empty when there is none."""
     joint_names: tuple[str, ...]
     """The joints of its columns in order; empty for a term that is not about joints."""
+    asset: str = "robot"
+    """The asset of the scene that it is about."""
 
     @property
     def newest(self) -> slice:
@@ -170,16 +172,22 @@ def observation_terms(env: ManagerBasedRLEnv, group: str = "policy") -> list[Obs
         manager._group_obs_term_cfgs[group],
         strict=True,
     ):
-        stop = start + dims[-1]
+        if len(dims) != 1:
+            raise InputError(
+                f"observation group '{group}' has a table of numbers in '{name}'; set flatten_history_dim=True, "
+                "and keep images in a group of their own"
+            )
+        stop = start + dims[0]
         function = getattr(cfg.func, "__name__", type(cfg.func).__name__)
         names: tuple[str, ...] = ()
+        asset = cfg.params.get("asset_cfg")
         if function.startswith("joint_"):
-            asset = cfg.params.get("asset_cfg")
             robot = env.scene[asset.name if asset else "robot"]
             ids = asset.joint_ids if asset else slice(None)
             names = tuple(robot.joint_names[ids] if isinstance(ids, slice) else (robot.joint_names[i] for i in ids))
         noise = repr(cfg.noise) if corrupted and cfg.noise is not None else ""
-        terms.append(ObservationTerm(name, function, start, stop, cfg.history_length or 0, noise, names))
+        about = asset.name if asset else "robot"
+        terms.append(ObservationTerm(name, function, start, stop, cfg.history_length or 0, noise, names, about))
         start = stop
     return terms
 
@@ -200,7 +208,10 @@ class ObservationSource(AmpSource):
         self.caveats: list[str] = []
         default = env.scene["robot"].data.default_joint_pos.torch[0]
         for feature in state.features:
-            term = next((t for t in terms if t.function in TERM_FUNCTIONS[feature]), None)
+            found = [t for t in terms if t.asset == "robot" and t.function in TERM_FUNCTIONS[feature]]
+            # Legs and arms may be terms of their own: the one that has all the joints, or one to name those it lacks.
+            found.sort(key=lambda t: len(set(state.joint_names) - set(t.joint_names)))
+            term = next(iter(found), None)
             if term is None:
                 raise InputError(
                     f"observation group '{group}' has no {feature}; add a term with "

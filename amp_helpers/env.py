@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import importlib
 import io
 import os
 import warnings
@@ -52,7 +53,8 @@ def make_env(
     Several may be opened one after the other in a process, also in a notebook.
 
     Args:
-        task: an id registered with Gymnasium, this project's or Isaac Lab's own.
+        task: an id registered with Gymnasium, this project's, Isaac Lab's or your own; ``package.module:ID`` imports
+            the module that registers it first.
         num_envs: environments simulated side by side.
         device: ``cpu`` or ``cuda:0``; ``None`` is the GPU if there is one.
         seed: for everything random in the environment.
@@ -82,7 +84,7 @@ def make_env(
         launcher.__enter__()
     try:
         with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
-            env = gymnasium.make(task, cfg=cfg).unwrapped
+            env = _open(task, cfg)
         try:
             yield env
         finally:
@@ -116,12 +118,7 @@ def _devices() -> list[str]:
 def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any:
     if num_envs < 1:
         raise InputError(f"num_envs is {num_envs}; simulate at least 1 environment")
-    if task not in gymnasium.registry:
-        import isaaclab_tasks  # noqa: F401 - registers Isaac Lab's own tasks
-    if task not in gymnasium.registry:
-        isaac = [name for name in gymnasium.registry if name.startswith("Isaac")]
-        close = difflib.get_close_matches(task, isaac, n=5, cutoff=0.3) or sorted(isaac)[:5]
-        raise InputError(f"task '{task}' not found; close to it: {', '.join(close)}")
+    _register(task)
     overrides = [f"physics={physics}"] if physics else []
     try:
         cfg = parse_env_cfg(task, device=device, num_envs=num_envs, overrides=overrides)
@@ -129,8 +126,41 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' with physics '{physics or 'default'}': {reason}; choose another") from error
     if getattr(getattr(cfg, "scene", None), "robot", None) is None or not hasattr(cfg, "observations"):
-        raise InputError(f"task '{task}' has no manager-based scene with a 'robot'; AMP reads its states from one")
+        raise InputError(
+            f"task '{task}' has no manager-based scene with a 'robot'; AMP reads its states from one, so give a "
+            "manager-based task whose scene names its articulation 'robot'"
+        )
     return cfg
+
+
+def _register(task: str) -> None:
+    """See to it that Gymnasium knows the task: import the module named before its colon, or Isaac Lab's own tasks."""
+    module, colon, name = task.rpartition(":")
+    if colon:
+        remedy = "write package.module:ID, and run from the folder that holds the module, or install it"
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise InputError(f"task '{task}': '{module}' is not the name of a module; {remedy}")
+        try:
+            importlib.import_module(module)
+        except (ImportError, SyntaxError) as error:
+            raise InputError(f"task '{task}': module '{module}' cannot be imported ({error}); {remedy}") from error
+    elif name not in gymnasium.registry:
+        import isaaclab_tasks  # noqa: F401 - registers Isaac Lab's own tasks
+    if name not in gymnasium.registry:
+        known = sorted(other for other in gymnasium.registry if colon or other.startswith("Isaac"))
+        close = ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.3) or known[:5])
+        own = f"module '{module}' does not register it" if colon else "name one of your own as package.module:ID"
+        raise InputError(f"task '{name}' not found; close to it: {close}; {own}")
+
+
+def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
+    try:
+        return gymnasium.make(task, cfg=cfg).unwrapped
+    except FileNotFoundError as error:
+        raise InputError(
+            f"task '{task}': {error}; fetch what the task is made of, and set ISAACSIM_ASSET_ROOT to the folder that "
+            "holds it if it is one of Isaac's"
+        ) from error
 
 
 def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None, share: float | None) -> None:

@@ -1,0 +1,275 @@
+"""Tasks that know nothing of AMP: one of Isaac Lab's own, and one of a user, in a package outside this project."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.amp_source import observation_terms
+from amp_helpers.amp_state import AmpState
+from amp_helpers.checkpoint import load_checkpoint
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.env import make_env
+from amp_helpers.errors import InputError
+from amp_helpers.motion import Motion
+from amp_helpers.robots import G1_23DOF
+
+pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+
+SMALL = ["--num_envs", "4", "--rollouts", "16", "--max_iterations", "1", "--hidden", "32", "--device", "cpu"]
+LEGS = tuple(name for name in G1_23DOF.joint_names if any(part in name for part in ("hip", "knee", "ankle")))
+
+# What a user has: names of their own, joints where the simulator puts them, no critic, contact sensor, command or
+# reference states, legs and arms observed apart, and a second asset that is observed as well.
+WALKING = """
+import gymnasium
+import isaaclab.envs.mdp as mdp
+import isaaclab.sim as sim_utils
+from isaaclab.actuators import ImplicitActuatorCfg
+from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
+from isaaclab.envs import ManagerBasedRLEnvCfg
+from isaaclab.managers import EventTermCfg, ObservationGroupCfg, ObservationTermCfg, RewardTermCfg
+from isaaclab.managers import SceneEntityCfg, TerminationTermCfg
+from isaaclab.scene import InteractiveSceneCfg
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import configclass
+from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
+
+USD, GROUND = {usd!r}, {ground!r}
+LEGS = SceneEntityCfg("robot", joint_names=[".*_hip_.*", ".*_knee_.*", ".*_ankle_.*"])
+ARMS = SceneEntityCfg("robot", joint_names=["waist_.*", ".*_shoulder_.*", ".*_elbow_.*", ".*_wrist_.*"])
+
+@configclass
+class Scene(InteractiveSceneCfg):
+    floor = AssetBaseCfg(prim_path="/World/floor", spawn=sim_utils.GroundPlaneCfg(usd_path=GROUND))
+    crate = RigidObjectCfg(
+        prim_path="{{ENV_REGEX_NS}}/Crate",
+        spawn=sim_utils.CuboidCfg(
+            size=(0.2, 0.2, 0.2),
+            rigid_props=sim_utils.RigidBodyPropertiesCfg(),
+            collision_props=sim_utils.CollisionPropertiesCfg(),
+            mass_props=sim_utils.MassPropertiesCfg(mass=1.0),
+        ),
+        init_state=RigidObjectCfg.InitialStateCfg(pos=(1.0, 1.0, 0.1)),
+    )
+    robot = ArticulationCfg(
+        prim_path="{{ENV_REGEX_NS}}/Mine",
+        spawn=sim_utils.UsdFileCfg(usd_path=USD),
+        init_state=ArticulationCfg.InitialStateCfg(pos=(0.0, 0.0, 0.8), joint_pos={{".*_knee_joint": 0.3}}),
+        actuators={{"all": ImplicitActuatorCfg(joint_names_expr=[".*"], stiffness=60.0, damping=3.0, armature=0.02)}},
+    )
+
+@configclass
+class Policy(ObservationGroupCfg):
+    crate_speed = ObservationTermCfg(func=mdp.base_lin_vel, params={{"asset_cfg": SceneEntityCfg("crate")}})
+    up = ObservationTermCfg(func=mdp.projected_gravity, scale=2.0)
+    arm_angles = ObservationTermCfg(func=mdp.joint_pos, params={{"asset_cfg": ARMS}})
+    leg_angles = ObservationTermCfg(func=mdp.joint_pos, params={{"asset_cfg": LEGS}}, scale=0.5)
+
+@configclass
+class Observations:
+    policy: Policy = Policy()
+
+@configclass
+class Actions:
+    legs = mdp.JointPositionActionCfg(asset_name="robot", joint_names=LEGS.joint_names, scale=0.3)
+
+@configclass
+class Rewards:
+    alive = RewardTermCfg(func=mdp.is_alive, weight=1.0)
+
+@configclass
+class Terminations:
+    over = TerminationTermCfg(func=mdp.time_out, time_out=True)
+    fell = TerminationTermCfg(func=mdp.root_height_below_minimum, params={{"minimum_height": 0.5}})
+
+@configclass
+class Events:
+    anew = EventTermCfg(func=mdp.reset_scene_to_default, mode="reset")
+
+@configclass
+class Walking(ManagerBasedRLEnvCfg):
+    sim: SimulationCfg = SimulationCfg(
+        dt=0.005, physics=NewtonCfg(solver_cfg=MJWarpSolverCfg(njmax=400, nconmax=60, integrator="implicitfast"))
+    )
+    scene: Scene = Scene(num_envs=64, env_spacing=4.0)
+    observations: Observations = Observations()
+    actions: Actions = Actions()
+    rewards: Rewards = Rewards()
+    terminations: Terminations = Terminations()
+    events: Events = Events()
+    decimation: int = 4
+    episode_length_s: float = 5.0
+
+gymnasium.register(
+    id="Mine-Walking-v0",
+    entry_point="isaaclab.envs:ManagerBasedRLEnv",
+    disable_env_checker=True,
+    kwargs={{"env_cfg_entry_point": Walking}},
+)
+"""
+TASK = "mine.walking:Mine-Walking-v0"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory) -> Path:
+    """A folder of the user's with a package in it."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "mine").mkdir()
+    (folder / "mine" / "__init__.py").touch()
+    usd, ground = str(G1_23DOF.usd_path), str(G1_23DOF.ground_usd_path)
+    (folder / "mine" / "walking.py").write_text(WALKING.format(usd=usd, ground=ground))
+    (folder / "mine" / "broken.py").write_text("import a_package_that_nobody_has\n")
+    (folder / "mine" / "unfinished.py").write_text("def task(:\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def env(elsewhere):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(elsewhere)
+        with make_env(TASK, num_envs=2) as env:
+            env.reset()
+            for _ in range(3):
+                env.step(torch.full((2, len(LEGS)), 0.2))
+            yield env
+
+
+def command(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+    """Train as a user does, in a folder of their own."""
+    line = [sys.executable, "-m", "amp_helpers.train", *SMALL, *map(str, arguments)]
+    environment = os.environ | variables
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_its_observations_are_found_by_what_they_are_not_by_name(env):
+    terms = {term.name: term for term in observation_terms(env)}
+    assert terms["crate_speed"].asset == "crate" and terms["leg_angles"].asset == "robot"
+    assert set(terms["leg_angles"].joint_names) == set(LEGS)
+    assert terms["leg_angles"].start == 3 + 3 + (23 - len(LEGS))
+
+
+def test_the_states_are_the_same_from_the_simulator_and_from_its_observations(env):
+    state = AmpState(joint_names=LEGS, features=("joint_pos", "projected_gravity"))
+    group, simulator = state.from_env(env, "policy"), state.from_env(env)
+    joints = env.scene["robot"].joint_names
+    left_knee = env.scene["robot"].data.joint_pos.torch[:, joints.index("left_knee_joint")] - 0.3
+    assert (left_knee.abs() > 1e-4).all(), "the robot has moved"
+    for source in (group, simulator):
+        assert torch.allclose(source.frame()[:, LEGS.index("left_knee_joint")], left_knee, atol=1e-5)
+        source.detach()
+    assert torch.allclose(group.frame(), simulator.frame(), atol=1e-5)
+    assert torch.allclose(group.terminal_frame(), simulator.frame(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("features", "joints", "sentence"),
+    [
+        (("root_lin_vel",), LEGS, "has no root_lin_vel; add a term with mdp.base_lin_vel or read the simulator's"),
+        (("joint_vel",), LEGS, "has no joint_vel; add a term with mdp.joint_vel_rel"),
+        (("joint_pos",), G1_23DOF.joint_names, "waist_yaw_joint"),
+    ],
+)
+def test_a_group_that_cannot_give_the_states_is_refused_with_what_to_add(env, features, joints, sentence):
+    with pytest.raises(InputError, match=sentence):
+        AmpState(joint_names=joints, features=features).from_env(env, "policy")
+
+
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ("mine.nowhere:X", "module 'mine.nowhere' cannot be imported (No module named 'mine.nowhere'); write package"),
+        ("mine.broken:X", "cannot be imported (No module named 'a_package_that_nobody_has')"),
+        ("mine.unfinished:X", "module 'mine.unfinished' cannot be imported (invalid syntax"),
+        ("mine/walking.py:X", "'mine/walking.py' is not the name of a module; write package.module:ID"),
+        (":X", "'' is not the name of a module"),
+        ("mine.walking:Mine-Walk", "close to it: Mine-Walking-v0, "),
+        ("Mine-Walk", "name one of your own as package.module:ID"),
+        ("Isaac-Ant-Direct", "a manager-based task whose scene names its articulation 'robot'"),
+    ],
+)
+def test_a_task_that_cannot_be_had_is_one_sentence(elsewhere, monkeypatch, task, sentence):
+    monkeypatch.syspath_prepend(elsewhere)
+    from amp_helpers.env import _task_cfg
+
+    with pytest.raises(InputError) as refusal:
+        _task_cfg(task, 1, "cpu", None)
+    assert sentence in str(refusal.value)
+
+
+def test_a_users_task_trains_where_the_user_is(elsewhere, repo_root):
+    """By import path, on the walk of the demo, unchanged."""
+    dataset = repo_root / "datasets" / "g1_walk.npz"
+    done = command(elsewhere, "--task", TASK, "--dataset", dataset, "--run_dir", "run")
+    assert done.returncode == 0, done.stderr
+    config = json.loads((elsewhere / "run" / "config.json").read_text())
+    assert config["task"] == TASK and config["updates"] == 1 and config["reference_share"] == 0
+    health = json.loads((elsewhere / "run" / "health.jsonl").read_text())
+    assert 0 < health["accuracy"] <= 1 and health["weighted_task"] > 0
+    saved = load_checkpoint(elsewhere / "run" / "policy.pt")
+    assert saved["policy"]["net.0.weight"].shape == (32, 3 + 3 + 23)
+
+
+ANT = (
+    *("front_left_leg", "front_left_foot", "front_right_leg", "front_right_foot"),
+    *("left_back_leg", "left_back_foot", "right_back_leg", "right_back_foot"),
+)
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory) -> Path:
+    """A local asset root, as Isaac Sim's ISAACSIM_ASSET_ROOT names one, with what Isaac-Ant asks it for."""
+    root = tmp_path_factory.mktemp("assets")
+    ant = Path(find_spec("newton").origin).parent / "examples" / "assets" / "ant.usda"  # the same ant, by Newton
+    grid = "Isaac/IsaacLab/Environments/Grid/default_ground_plane_checker_v1/default_ground_plane.usda"
+    for source, name in ((ant, "Isaac/Robots/IsaacSim/Ant/ant_instanceable.usd"), (G1_23DOF.ground_usd_path, grid)):
+        (root / name).parent.mkdir(parents=True)
+        shutil.copy(source, root / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory) -> Path:
+    """Two seconds of an ant that waves its legs, at the task's 60 Hz; columns in an order of their own."""
+    time = np.arange(120) / 60
+    rest = [
+        0.0 if "leg" in name else 0.785 if name in ("front_left_foot", "right_back_foot") else -0.785 for name in ANT
+    ]
+    clip = Motion(
+        fps=60.0,
+        joint_names=ANT,
+        joint_pos=rest + 0.2 * np.sin(2 * np.pi * time[:, None] + np.arange(8)),
+        root_pos=np.stack([0.5 * time, 0 * time, 0 * time + 0.5], axis=1),
+        root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (120, 1)),
+    )
+    path = tmp_path_factory.mktemp("datasets") / "crawl.npz"
+    MotionDataset.from_motions([clip], joint_names=ANT[::-1], control_dt=1 / 60).save(path)
+    return path
+
+
+def test_a_task_of_isaac_labs_own_trains_unchanged(assets, crawl, tmp_path):
+    arguments = ["--task", "Isaac-Ant", "--dataset", crawl, "--run_dir", "run"]
+    done = command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(assets))
+    assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["amp_state"]["joint_names"] == list(ANT[::-1]) and config["task"] == "Isaac-Ant"
+    health = json.loads((tmp_path / "run" / "health.jsonl").read_text())
+    assert 0 < health["accuracy"] <= 1 and health["gradient_penalty"] > 0
+    assert load_checkpoint(tmp_path / "run" / "policy.pt")["policy"]["log_std"].shape == (8,)
+
+
+def test_assets_that_are_not_there_are_named_with_the_remedy(crawl, tmp_path):
+    arguments = ["--task", "Isaac-Ant", "--dataset", crawl, "--run_dir", "run"]
+    done = command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(tmp_path / "empty"))
+    assert done.returncode == 2 and not (tmp_path / "run").exists()
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith("error: task 'Isaac-Ant': ") and "set ISAACSIM_ASSET_ROOT to the folder" in error
