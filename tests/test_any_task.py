@@ -15,11 +15,12 @@ import torch
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from amp_helpers.amp_source import observation_terms
-from amp_helpers.amp_state import AmpState
+from amp_helpers.amp_state import FEATURE_DIMS, AmpState
 from amp_helpers.checkpoint import load_checkpoint
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env import make_env
+from amp_helpers.env import default_pose, make_env
 from amp_helpers.errors import InputError
+from amp_helpers.experiments import place
 from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_23DOF
 
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape c
 SMALL = ["--num_envs", "4", "--rollouts", "16", "--max_iterations", "1", "--hidden", "32", "--device", "cpu"]
 LEGS = tuple(name for name in G1_23DOF.joint_names if any(part in name for part in ("hip", "knee", "ankle")))
 
-# What a user has: names of their own, joints where the simulator puts them, no critic, contact sensor, command or
+# What a user has: names of their own, joints in an order of their own, no critic, contact sensor, command or
 # reference states, legs and arms observed apart, and a second asset that is observed as well.
 WALKING = """
 import gymnasium
@@ -64,6 +65,7 @@ class Scene(InteractiveSceneCfg):
     robot = ArticulationCfg(
         prim_path="{{ENV_REGEX_NS}}/Mine",
         spawn=sim_utils.UsdFileCfg(usd_path=USD),
+        joint_ordering={joints!r},
         init_state=ArticulationCfg.InitialStateCfg(pos=(0.0, 0.0, 0.8), joint_pos={{".*_knee_joint": 0.3}}),
         actuators={{"all": ImplicitActuatorCfg(joint_names_expr=[".*"], stiffness=60.0, damping=3.0, armature=0.02)}},
     )
@@ -127,7 +129,8 @@ def elsewhere(tmp_path_factory) -> Path:
     (folder / "mine").mkdir()
     (folder / "mine" / "__init__.py").touch()
     usd, ground = str(G1_23DOF.usd_path), str(G1_23DOF.ground_usd_path)
-    (folder / "mine" / "walking.py").write_text(WALKING.format(usd=usd, ground=ground))
+    joints = G1_23DOF.joint_names[::-1]
+    (folder / "mine" / "walking.py").write_text(WALKING.format(usd=usd, ground=ground, joints=joints))
     (folder / "mine" / "broken.py").write_text("import a_package_that_nobody_has\n")
     (folder / "mine" / "unfinished.py").write_text("def task(:\n")
     return folder
@@ -169,6 +172,25 @@ def test_the_states_are_the_same_from_the_simulator_and_from_its_observations(en
         source.detach()
     assert torch.allclose(group.frame(), simulator.frame(), atol=1e-5)
     assert torch.allclose(group.terminal_frame(), simulator.frame(), atol=1e-5)
+
+
+def test_a_clip_replayed_in_it_gives_the_datasets_rows(env, repo_root):
+    """The demo's clip, in a simulator whose joints are in another order than the demo's and at another default pose."""
+    assert env.scene["robot"].joint_names[0] == "right_wrist_roll_joint"
+    clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
+    state = AmpState(joint_names=clip.joint_names, features=tuple(FEATURE_DIMS))
+    source = state.from_env(env)
+    expected = torch.from_numpy(state.frames(clip, default_pose(env)))
+    for frame in (3, 17, 60):
+        place(env, clip, frame)
+        assert torch.allclose(source.frame(), expected[frame].expand(2, -1), atol=1e-4)
+    source.detach()
+
+
+def test_a_group_of_tables_is_refused(env, monkeypatch):
+    monkeypatch.setitem(env.observation_manager._group_obs_term_dim, "policy", [(5, 3), (3,), (11,), (12,)])
+    with pytest.raises(InputError, match="table of numbers in 'crate_speed'; set flatten_history_dim=True"):
+        observation_terms(env)
 
 
 @pytest.mark.parametrize(
