@@ -40,3 +40,21 @@ def small_run(tmp_path_factory):
     records = []
     folder = train(cfg, on_update=records.append, progress=False)
     return SimpleNamespace(folder=folder, cfg=cfg, records=records, last=folder / "checkpoints" / "agent_last.pt")
+
+
+@pytest.fixture(scope="session")
+def metric_names() -> frozenset[str]:
+    """The keys of ``metrics.json``, which other tools read."""
+    return frozenset(
+        {
+            "falls_per_env_10s",
+            "velocity_error_mps",
+            "gait_frequency_hz",
+            "gait_frequency_ratio",
+            "pose_rmse_rad",
+            "coverage_rmse_rad",
+            "foot_skate_mps",
+            "action_rate",
+            "mechanical_power_w",
+        }
+    )
