@@ -79,6 +79,8 @@ def limits(motion: Motion, robot: Robot) -> Check:
 def offset(motion: Motion, robot: Robot) -> Check:
     default = JointOrder(motion.joint_names).reorder(robot.default_pose(), robot.joint_names)
     posed = np.abs(default) > 0.1
+    if not posed.any():
+        return Check("default offset", "ok", f"{robot.name}'s default pose is near zero in every joint here")
     mean = motion.joint_pos.mean(axis=0)
     stored, restored = (np.sqrt(np.mean((mean[posed] - target[posed]) ** 2)) for target in (0 * default, default))
     outside = (_beyond_limits(motion, robot, motion.joint_pos)[0] > 0.02).any(axis=1).mean()
@@ -91,7 +93,7 @@ def offset(motion: Motion, robot: Robot) -> Check:
     # Knees cannot bend backwards: with the bent default knee subtracted they appear to.
     if outside > 0.05 and outside_restored < outside / 5:
         return Check("default offset", "fail", evidence, remedy)
-    if posed.any() and stored < 0.3 * restored:
+    if stored < 0.3 * restored:
         return Check("default offset", "warn", evidence, remedy)
     return Check("default offset", "ok", evidence)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from amp_helpers import check, convert, mjcf
+from amp_helpers.checks import check_motion
 from amp_helpers.errors import InputError
 from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
@@ -186,6 +187,13 @@ def test_a_nameless_file_of_ones_own_robot_is_converted_and_checked(tripod_file,
     assert check.main(["--dataset", str(output), "--robot", str(tripod_file)]) == 0
     assert "0 failed" in capsys.readouterr().out
     assert get_robot(str(tripod_file)).name == "dreibein ü"
+
+
+def test_a_default_pose_of_zero_leaves_no_offset_to_check(tripod_file):
+    upright = Robot.from_mjcf(tripod_file, default_joint_pos={})
+    table = {check.name: check for check in check_motion(standing(upright, frames=60), upright)}
+    assert table["default offset"].verdict == "ok" and "near zero" in table["default offset"].evidence
+    assert not any("nan" in check.evidence for check in table.values())
 
 
 @pytest.mark.parametrize(
