@@ -74,6 +74,8 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         check_joints(cfg.dataset, dataset, lab.scene["robot"])
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
         env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
+        for caveat in getattr(env.source, "caveats", ()):
+            print(f"note: {caveat}")
         agent = build_agent(cfg, env, windows, lab.step_dt)
         if cfg.checkpoint:
             check_parts(cfg.checkpoint, agent.checkpoint_modules)

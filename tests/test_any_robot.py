@@ -1,6 +1,11 @@
 """A robot of one's own, out of an MJCF file: three legs of different make, nothing of a G1."""
 
+import os
 import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -223,3 +228,36 @@ def test_a_file_that_is_not_there_and_a_model_nobody_converted():
         get_robot("gone.xml")
     with pytest.raises(InputError, match=r"'h1' not found; available: g1_23dof, g1_29dof, or a path of an MJCF"):
         get_robot("h1")
+
+
+# --- the cookbook ---------------------------------------------------------------------------------------------------
+
+
+def blocks(repo_root, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", (repo_root / "docs" / "cookbook.md").read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize("command", ["convert", "check", "train", "evaluate"])
+def test_the_cookbooks_commands_take_its_options(repo_root, command):
+    line = [sys.executable, "-m", f"amp_helpers.{command}", "--help"]
+    known = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    lines = [
+        text for block in blocks(repo_root, "bash") for text in block.splitlines() if f"amp_helpers.{command} " in text
+    ]
+    assert lines
+    for option in re.findall(r"--\w+", " ".join(lines)):
+        assert re.search(rf"{option}\b", known), option
+
+
+def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
+    """From the stand-ins to the picture, as they stand on the page; training is shown in test_any_task.py."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").symlink_to(repo_root / "datasets")
+    robot, look = blocks(repo_root, "python")
+    (tmp_path / "my_robot.py").write_text(robot)
+    (tmp_path / "look.py").write_text(look)
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for block in blocks(repo_root, "bash"):
+        if "--task" not in block and "evaluate" not in block:
+            subprocess.run(["bash", "-ec", block], env=os.environ | {"PATH": tools}, check=True, timeout=200)
+    assert (tmp_path / "my_walk.mp4").stat().st_size > 10_000
