@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from amp_helpers.errors import InputError
 from amp_helpers.experiments import place
 from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_23DOF
-from amp_helpers.train import train
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 
@@ -289,14 +287,6 @@ def test_a_task_of_isaac_labs_own_trains_unchanged(assets, crawl, tmp_path):
     health = json.loads((tmp_path / "run" / "health.jsonl").read_text())
     assert 0 < health["accuracy"] <= 1 and health["gradient_penalty"] > 0
     assert load_checkpoint(tmp_path / "run" / "policy.pt")["policy"]["log_std"].shape == (8,)
-
-
-def test_what_a_group_does_to_the_states_is_said(small_run, tmp_path, capsys):
-    features = ("joint_pos", "joint_vel")
-    train(replace(small_run.cfg, amp_group="policy", features=features, max_iterations=1, run_dir=tmp_path / "group"))
-    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
-    assert len(notes) == 4 and "note: joint_vel keeps 5 frames; the newest one is read" in notes
-    assert any(note.startswith("note: joint_pos carries noise (") and "the dataset has none" in note for note in notes)
 
 
 def test_assets_that_are_not_there_are_named_with_the_remedy(crawl, tmp_path):

@@ -154,10 +154,13 @@ def test_the_same_seed_trains_the_same_policy(small_run, tmp_path):
     assert not torch.allclose(first, third, atol=1e-3)
 
 
-def test_the_observation_group_of_an_environment_serves_as_well(small_run, tmp_path):
+def test_the_observation_group_of_an_environment_serves_as_well(small_run, tmp_path, capsys):
     features = ("joint_pos", "joint_vel", "projected_gravity")
     cfg = replace(small_run.cfg, amp_group="policy", features=features, max_iterations=1, run_dir=tmp_path / "group")
     assert lines(train(cfg, progress=False))[0]["gradient_penalty"] > 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 6 and "note: joint_vel keeps 5 frames; the newest one is read" in notes
+    assert any(note.startswith("note: joint_pos carries noise (") and "the dataset has none" in note for note in notes)
 
 
 def test_a_diverging_run_stops_with_a_sentence_and_writes_no_policy(small_run, tmp_path):
