@@ -176,7 +176,8 @@ def read_quaternions(
     """
     if reading not in ("auto", "xyzw", "wxyz"):
         raise InputError(f"quaternion reading '{reading}' not found; available: auto, xyzw, wxyz")
-    norm = np.linalg.norm(stored, axis=1)
+    with np.errstate(over="ignore"):  # a damaged file may hold numbers whose square is none; the check below says so
+        norm = np.linalg.norm(stored, axis=1)
     worst = int(np.argmax(np.abs(norm - 1)))
     if abs(norm[worst] - 1) > 0.2:
         raise InputError(
