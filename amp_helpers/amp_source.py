@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.managers import ObservationTermCfg
 
 from .amp_state import AmpState
 from .errors import InputError
@@ -192,6 +193,21 @@ def observation_terms(env: ManagerBasedRLEnv, group: str = "policy") -> list[Obs
     return terms
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """How one feature is read: from the group's columns, or from the term itself."""
+
+    term: ObservationTermCfg
+    pick: torch.Tensor
+    """Columns of the term's own output, in the order of the state."""
+    columns: torch.Tensor
+    """The same ones in the group."""
+    scale: torch.Tensor | float
+    """What the group multiplied them by."""
+    offset: torch.Tensor
+    """What is still to be subtracted, rad."""
+
+
 class ObservationSource(AmpSource):
     """Frames cut out of an observation group of an environment that stays as it is.
 
@@ -204,7 +220,7 @@ class ObservationSource(AmpSource):
         manager = env.observation_manager
         cfgs = dict(zip(manager.active_terms[group], manager._group_obs_term_cfgs[group], strict=True))
         self._group = group
-        self._readers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | float, object]] = []
+        self._readers: list[_Reader] = []
         self.caveats: list[str] = []
         default = env.scene["robot"].data.default_joint_pos.torch[0]
         for feature in state.features:
@@ -231,7 +247,7 @@ class ObservationSource(AmpSource):
             scale = (
                 1.0 if cfg.scale is None else torch.as_tensor(cfg.scale, device=env.device).expand(len(columns))[pick]
             )
-            self._readers.append((columns[pick], offset[pick], scale, (cfg, pick)))
+            self._readers.append(_Reader(cfg, pick, columns[pick], scale, offset[pick]))
             if term.noise:
                 self.caveats.append(f"{term.name} carries noise ({term.noise}); the dataset has none")
             if term.history > 1:
@@ -240,11 +256,9 @@ class ObservationSource(AmpSource):
 
     def frame(self) -> torch.Tensor:
         values = self._env.obs_buf[self._group]
-        return torch.cat([values[:, c] / s - o for c, o, s, _ in self._readers], dim=-1)
+        return torch.cat([values[:, r.columns] / r.scale - r.offset for r in self._readers], dim=-1)
 
     def terminal_frame(self) -> torch.Tensor:
         # The group's buffers are renewed only after the reset, so the terms themselves are asked.
-        parts = []
-        for _, offset, _, (cfg, pick) in self._readers:
-            parts.append(cfg.func(self._env, **cfg.params)[:, pick] - offset)
+        parts = [r.term.func(self._env, **r.term.params)[:, r.pick] - r.offset for r in self._readers]
         return torch.cat(parts, dim=-1)

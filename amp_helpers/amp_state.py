@@ -5,7 +5,7 @@ oldest first. Two frames one step apart are the recipe's concatenated ``states``
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +95,7 @@ class AmpState:
         kept = tuple(name for name in self.joint_names if name not in dropped)
         if not kept:
             raise InputError(f"dropping {', '.join(patterns)} leaves no joint; drop fewer joints")
-        return AmpState(joint_names=kept, features=self.features, window=self.window, stride=self.stride)
+        return replace(self, joint_names=kept)
 
     def frames(self, motion: Motion, default_pose: Mapping[str, float]) -> np.ndarray:
         """Frames of one clip at its own rate, (N, frame_dim) float32; derivatives by central differences."""

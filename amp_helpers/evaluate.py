@@ -59,7 +59,7 @@ def evaluate(
         InputError: for a checkpoint, dataset or option that cannot be used.
     """
     from .env import make_env
-    from .policy import find_policy, load_policy, write_json
+    from .policy import find_policy, load_policy
 
     if not 0 < seconds < math.inf or not math.isfinite(velocity):
         raise InputError(f"seconds is {seconds} and velocity {velocity}; give a positive time and a finite speed")
@@ -73,11 +73,17 @@ def evaluate(
         rollout = play(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")
-    # JSON knows no NaN; null says "cannot be said".
-    write_json(output / "metrics.json", {k: v if math.isfinite(v) else None for k, v in metrics.items()})
+    write_metrics(output / "metrics.json", metrics)
     if video:
         write_comparison(output / "video.mp4", rollout, reference)
     return metrics
+
+
+def write_metrics(path: Path, metrics: dict[str, float]) -> None:
+    """Write ``metrics.json``. JSON knows no NaN; null says "cannot be said"."""
+    from .policy import write_json
+
+    write_json(path, {name: value if math.isfinite(value) else None for name, value in metrics.items()})
 
 
 def play(env: "ManagerBasedRLEnv", policy: "TrainedPolicy", velocity: float, seconds: float) -> Rollout:
@@ -92,28 +98,27 @@ def play(env: "ManagerBasedRLEnv", policy: "TrainedPolicy", velocity: float, sec
     contacts = [sensor.sensor_names.index(robot.body_names[i]) for i in feet]
     steps = round(seconds / env.step_dt)
     env.cfg.episode_length_s = seconds + 1.0  # a time-out would be a reset that is not a fall
-    names = ("joint_pos", "joint_vel", "joint_torque", "actions", "root_pos", "root_quat", "root_lin_vel", "foot_pos")
-    frames: dict[str, list[np.ndarray]] = {name: [] for name in (*names, "foot_contact", "fell")}
+    frames: dict[str, list[np.ndarray]] = {}
     observations, _ = env.reset()
     with torch.inference_mode():
         for _ in range(steps):
             actions = policy(observations["policy"])
             observations, _, terminated, _, _ = env.step(actions)
             data = robot.data
-            values = (
-                data.joint_pos.torch,
-                data.joint_vel.torch,
-                data.applied_torque.torch,
-                actions,
-                data.root_link_pos_w.torch - env.scene.env_origins,
-                data.root_link_quat_w.torch,
-                data.root_link_lin_vel_b.torch,
-                data.body_link_pos_w.torch[:, feet] - env.scene.env_origins[:, None],
-                sensor.data.net_normal_forces_w.torch[:, contacts].norm(dim=-1) > CONTACT_FORCE_N,
-                terminated,
-            )
-            for name, value in zip(frames, values, strict=True):
-                frames[name].append(value.cpu().numpy().copy())
+            now = {
+                "joint_pos": data.joint_pos.torch,
+                "joint_vel": data.joint_vel.torch,
+                "joint_torque": data.applied_torque.torch,
+                "actions": actions,
+                "root_pos": data.root_link_pos_w.torch - env.scene.env_origins,
+                "root_quat": data.root_link_quat_w.torch,
+                "root_lin_vel": data.root_link_lin_vel_b.torch,
+                "foot_pos": data.body_link_pos_w.torch[:, feet] - env.scene.env_origins[:, None],
+                "foot_contact": sensor.data.net_normal_forces_w.torch[:, contacts].norm(dim=-1) > CONTACT_FORCE_N,
+                "fell": terminated,
+            }
+            for name, value in now.items():
+                frames.setdefault(name, []).append(value.cpu().numpy().copy())
     arrays = {name: np.stack(values, axis=1) for name, values in frames.items()}
     return Rollout(joint_names=tuple(robot.joint_names), dt=float(env.step_dt), command=velocity, **arrays)
 

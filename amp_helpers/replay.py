@@ -19,34 +19,34 @@ class Replay:
     def __len__(self) -> int:
         return len(self._memory)
 
+    @property
+    def _windows(self) -> torch.Tensor:
+        """All rows of the memory, (size, dim), those not yet filled included."""
+        return self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
+
     def add(self, windows: torch.Tensor) -> None:
         """Keep a random part of ``windows`` (N, dim), oldest ones out first."""
         pick = torch.randperm(len(windows), device=windows.device)[: self._limit]
         rest = windows[pick]
         while len(rest):
             room = self._memory.memory_size - self._memory.memory_index
-            # A batch of one row would be read as one environment's; a one-row memory view is written the same way.
             self._memory.add_samples(observations=rest[:room])
             rest = rest[room:]
 
     def sample(self, count: int) -> torch.Tensor:
         """``count`` windows (count, dim), drawn with replacement on the memory's own device."""
-        view = self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
-        return view[torch.randint(len(self._memory), (count,), device=view.device)]
+        return self._windows[torch.randint(len(self), (count,), device=self._windows.device)]
 
     def state_dict(self) -> dict[str, Any]:
-        count = len(self._memory)
-        view = self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
         return {
-            "windows": view[:count].clone(),
+            "windows": self._windows[: len(self)].clone(),
             "index": self._memory.memory_index,
             "filled": self._memory.filled,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a state, also one of a buffer of another size: of a larger one, the newest windows."""
-        windows, index, size = state["windows"], state["index"], self._memory.memory_size
-        view = self._memory.get_tensor_by_name("observations").view(size, -1)
+        windows, index, size, view = state["windows"], state["index"], self._memory.memory_size, self._windows
         if windows.shape[1:] != view.shape[1:]:
             raise ValueError(f"windows of {tuple(windows.shape[1:])} columns for a buffer of {tuple(view.shape[1:])}")
         # Rows keep their place in a buffer of the same size, so that a resumed agent draws the same ones.

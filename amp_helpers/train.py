@@ -195,9 +195,9 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
 def main() -> int:
     """Train from the command line."""
     cfg = parse()
-    last: list[Any] = []
-    folder = train(cfg, on_update=lambda health: last.__setitem__(slice(None), [health]))
-    print(last[0].sentence if last else "no update was finished")
+    history: list[Any] = []
+    folder = train(cfg, on_update=history.append)
+    print(history[-1].sentence if history else "no update was finished")
     print(f"run: {folder}")
     print(f"next: python -m amp_helpers.evaluate --checkpoint {folder} --velocity 0.8 --output DIR")
     return 0
