@@ -1,4 +1,4 @@
-"""Things to move and watch in a notebook: pure functions make what is shown, a thin layer of ipywidgets shows it.
+"""A clip on its robot: choose a joint, a frame and a joint order; see it and read it.
 
 On your own robot and motion::
 
@@ -10,11 +10,8 @@ On your own robot and motion::
 """
 
 import html
-import io
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -22,12 +19,9 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
-from amp_helpers.plots import training_curves
 from amp_helpers.render import Renderer
 from amp_helpers.robots import Robot
-
-if TYPE_CHECKING:
-    from amp_helpers.health import Health
+from amp_helpers.widgets.picture import png
 
 BY_NAME = "by name"
 DATASET_AS_SIMULATOR = "dataset read as simulator"
@@ -121,15 +115,6 @@ def read_joint(
     )
 
 
-def png(image: np.ndarray) -> bytes:
-    """An image (H, W, 3) uint8 as PNG."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
 class JointInspector(ipywidgets.VBox):
     """A clip on its robot: choose a joint, a frame, and what is done with the column order; see it and read it.
 
@@ -200,37 +185,3 @@ class JointInspector(ipywidgets.VBox):
         # An exception in a callback would end nowhere; in an Output it is on the page, and the runner finds it.
         with self.messages:
             self.refresh()
-
-
-class LiveCurves(ipywidgets.VBox):
-    """Training curves that grow: hand :meth:`update` to ``train(..., on_update=...)``.
-
-    Args:
-        every_s: draw at most this often; drawing takes a moment of the training's time.
-    """
-
-    def __init__(self, every_s: float = 4.0) -> None:
-        self.history: list[Health] = []
-        self._every_s, self._drawn = every_s, -np.inf
-        self.picture = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(width="748px", height="422px", object_fit="contain")
-        )
-        self.text = ipywidgets.HTML("Waiting for the first update.", layout=ipywidgets.Layout(min_height="28px"))
-        super().__init__([self.picture, self.text])
-
-    def update(self, health: "Health") -> None:
-        """Take in one update's record."""
-        self.history.append(health)
-        if time.monotonic() - self._drawn >= self._every_s:
-            self.draw()
-
-    def draw(self) -> None:
-        """Draw everything there is now."""
-        if not self.history:
-            raise InputError("no update to draw; train for at least one")
-        buffer = io.BytesIO()
-        training_curves(self.history).savefig(buffer, format="png", dpi=88)
-        self.picture.value = buffer.getvalue()
-        last = self.history[-1]
-        self.text.value = f'<span aria-live="polite">update {last.update}: {html.escape(last.sentence)}</span>'
-        self._drawn = time.monotonic()
