@@ -17,7 +17,12 @@ class _OutOfTime(Exception):
     """Raised from a listener, because skrl's trainer has no way to stop early."""
 
 
-def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progress: bool = True) -> Path:
+def train(
+    cfg: TrainCfg,
+    on_update: Callable[[Any], None] | None = None,
+    progress: bool = True,
+    build: Callable[[TrainCfg, Any, Any, float], Any] | None = None,
+) -> Path:
     """Train, and leave a run folder behind.
 
     The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents),
@@ -27,6 +32,7 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         cfg: the run.
         on_update: called with each update's :class:`amp_helpers.health.Health`.
         progress: show a progress bar.
+        build: makes the agent in the place of :func:`build_agent`, for comparisons with another.
 
     Returns:
         The run folder.
@@ -41,7 +47,6 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
     # isort: split
     import torch
     from skrl import logger as skrl_logger
-    from skrl.trainers.torch import SequentialTrainer
     from skrl.utils import set_seed
     from tqdm.auto import tqdm
 
@@ -76,20 +81,10 @@ def train(cfg: TrainCfg, on_update: Callable[[Any], None] | None = None, progres
         env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
         for caveat in getattr(env.source, "caveats", ()):
             print(f"note: {caveat}")
-        agent = build_agent(cfg, env, windows, lab.step_dt)
+        agent = (build or build_agent)(cfg, env, windows, lab.step_dt)
         if cfg.checkpoint:
             check_parts(cfg.checkpoint, agent.checkpoint_modules)
-        trainer = SequentialTrainer(
-            env=env,
-            agents=agent,
-            cfg={
-                "timesteps": cfg.max_iterations * cfg.rollouts,
-                "headless": True,
-                "disable_progressbar": True,
-                "close_environment_at_exit": False,
-                "environment_info": "log",
-            },
-        )
+        trainer = build_trainer(cfg, env, agent)
         if cfg.checkpoint:
             agent.load(str(cfg.checkpoint))
         config = run_config(cfg, state_config(state), dataset)
@@ -189,6 +184,23 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
             },
             **preprocessors,
         ),
+    )
+
+
+def build_trainer(cfg: TrainCfg, env: Any, agent: Any) -> Any:
+    """skrl's trainer for ``max_iterations`` updates; making it also makes the agent's memories."""
+    from skrl.trainers.torch import SequentialTrainer
+
+    return SequentialTrainer(
+        env=env,
+        agents=agent,
+        cfg={
+            "timesteps": cfg.max_iterations * cfg.rollouts,
+            "headless": True,
+            "disable_progressbar": True,
+            "close_environment_at_exit": False,
+            "environment_info": "log",
+        },
     )
 
 
