@@ -2,12 +2,11 @@
 
 import contextlib
 import difflib
-import importlib
 import io
 import os
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from .amp_source import AmpSource, before_reset
 from .amp_state import AmpState
 from .errors import InputError
 from .task import TASK
+from .user_module import import_user_module
 
 warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
 
@@ -137,13 +137,7 @@ def _register(task: str) -> None:
     """See to it that Gymnasium knows the task: import the module named before its colon, or Isaac Lab's own tasks."""
     module, colon, name = task.rpartition(":")
     if colon:
-        remedy = "write package.module:ID, and run from the folder that holds the module, or install it"
-        if not all(part.isidentifier() for part in module.split(".")):
-            raise InputError(f"task '{task}': '{module}' is not the name of a module; {remedy}")
-        try:
-            importlib.import_module(module)
-        except (ImportError, SyntaxError) as error:
-            raise InputError(f"task '{task}': module '{module}' cannot be imported ({error}); {remedy}") from error
+        import_user_module(module, f"task '{task}'", "ID")
     elif name not in gymnasium.registry:
         import isaaclab_tasks  # noqa: F401 - registers Isaac Lab's own tasks
     if name not in gymnasium.registry:
@@ -247,6 +241,8 @@ class AmpEnv(IsaacLabWrapper):
         self._value_group = "critic" if "critic" in env.observation_manager.active_terms else "policy"
         self._terminal: torch.Tensor | None = None
         self._detach = before_reset(env, self._capture)
+        self.on_step: list[Callable[[torch.Tensor, torch.Tensor], None]] = []
+        """Called after every step with which episodes ended in a fall, (E,), and which by their time limit, (E,)."""
 
     def _capture(self, env_ids: torch.Tensor) -> None:
         # reset_time_outs does not exist before the first step.
@@ -257,6 +253,8 @@ class AmpEnv(IsaacLabWrapper):
         self._terminal = None
         observations, reward, terminated, truncated, infos = super().step(actions)
         windows, whole = self.source.step((terminated | truncated).flatten())
+        for listener in self.on_step:
+            listener(terminated.flatten(), truncated.flatten())
         infos = dict(infos, amp_obs=windows, amp_whole=whole)
         key = "terminal_states" if self._value_group == "critic" else "terminal_observations"
         infos |= {"terminal_states": None, "terminal_observations": None, key: self._terminal}

@@ -13,7 +13,7 @@ from .train_cfg import TrainCfg, drop_patterns, parse, resolve, run_config
 from .train_checks import check_finite, check_joints, writing
 
 
-class _OutOfTime(Exception):
+class _Enough(Exception):
     """Raised from a listener, because skrl's trainer has no way to stop early."""
 
 
@@ -26,7 +26,8 @@ def train(
     """Train, and leave a run folder behind.
 
     The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents),
-    ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Interrupting keeps what was learnt.
+    ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Interrupting it, or
+    :func:`amp_helpers.run_log.request_stop`, ends it early and keeps what was learnt.
 
     Args:
         cfg: the run.
@@ -54,10 +55,13 @@ def train(
     from .checkpoint import check_parts
     from .dataset import MotionDataset
     from .env import AmpEnv, default_pose, make_env
+    from .gait_probe import watch_gait
     from .policy import CONFIG_FILE, save_policy, state_config, write_json
+    from .run_log import HEALTH_FILE, clear_stop, stop_requested
 
     skrl_logger.setLevel(logging.WARNING)
     cfg = resolve(cfg)
+    clear_stop(cfg.run_dir)
     dataset = MotionDataset.load(cfg.dataset)
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
     state = state.without(drop_patterns(cfg.drop_joints)) if cfg.drop_joints else state
@@ -79,6 +83,7 @@ def train(
         check_joints(cfg.dataset, dataset, lab.scene["robot"])
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
         env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
+        gait = watch_gait(env, dataset.clips()[0])
         for caveat in getattr(env.source, "caveats", ()):
             print(f"note: {caveat}")
         agent = (build or build_agent)(cfg, env, windows, lab.step_dt)
@@ -91,26 +96,29 @@ def train(
         # Now already, so that the checkpoints of a run that is cut short can be played.
         write_json(cfg.run_dir / CONFIG_FILE, config)
         with (
-            open(cfg.run_dir / "health.jsonl", "a") as log,
+            open(cfg.run_dir / HEALTH_FILE, "a") as log,
             tqdm(total=cfg.max_iterations, unit="update", disable=not progress) as bar,
         ):
 
             def record(health: Any) -> None:
                 check_finite(cfg.run_dir, health)
                 elapsed = time.time() - started
-                log.write(json.dumps(asdict(health) | {"wall_s": round(elapsed, 2)}) + "\n")
+                line = asdict(health) | {"wall_s": round(elapsed, 2)}
+                if gait and (numbers := gait.measure()):
+                    line["gait"] = numbers
+                log.write(json.dumps(line) + "\n")
                 log.flush()
                 bar.update()
                 bar.set_postfix(style=f"{health.style_reward:.2f}", task=f"{health.weighted_task:.2f}/s", refresh=False)
                 if on_update:
                     on_update(health)
-                if cfg.max_seconds and elapsed > cfg.max_seconds:
-                    raise _OutOfTime
+                if stop_requested(cfg.run_dir) or (cfg.max_seconds and elapsed > cfg.max_seconds):
+                    raise _Enough
 
             agent.on_update.append(record)
             try:
                 trainer.train()
-            except _OutOfTime:
+            except _Enough:
                 pass
             except KeyboardInterrupt:
                 print(f"interrupted after {agent.updates} updates; keeping them")
