@@ -1,5 +1,6 @@
 """What a robot's own MuJoCo file says about it: joints, limits, default pose, feet, and how low its shapes reach."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,21 +20,6 @@ _SOLID = (
 )
 FOOT_TOLERANCE = 0.05
 """Bodies that reach within this share of the robot's height of its lowest point are feet."""
-
-
-def load_model(path: Path) -> mujoco.MjModel:
-    """The compiled model of an MJCF file.
-
-    Raises:
-        InputError: there is no such file, or MuJoCo cannot read it.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the robot's MJCF")
-    try:
-        return mujoco.MjModel.from_xml_path(str(path))
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: MuJoCo cannot read it ({reason}); correct the file or what it includes") from error
 
 
 def joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:
@@ -67,6 +53,25 @@ def joint_limits(model: mujoco.MjModel, names: tuple[str, ...]) -> np.ndarray:
     joints = [model.joint(name).id for name in names]
     limits = np.where(model.jnt_limited[joints, None] > 0, model.jnt_range[joints], (-np.inf, np.inf))
     return limits.astype(np.float32)
+
+
+def check_bodies(path: Path, model: mujoco.MjModel, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, all of which are links of the robot.
+
+    Raises:
+        InputError: one is not; the message lists the links.
+    """
+    bodies = [model.body(index).name for index in range(1, model.nbody)]
+    for body in names:
+        if body not in bodies:
+            raise InputError(f"{path}: body '{body}' not found; available: {', '.join(filter(None, bodies))}")
+    return tuple(names)
+
+
+def joints_above(model: mujoco.MjModel, bodies: Sequence[str]) -> tuple[str, ...]:
+    """The joints next above these bodies, depth-first: a body's own, or those of the link that it is fixed to."""
+    owners = {int(model.body_weldid[model.body(name).id]) for name in bodies}
+    return tuple(model.joint(joint).name for joint in range(1, model.njnt) if int(model.jnt_bodyid[joint]) in owners)
 
 
 def shapes(model: mujoco.MjModel, body: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from amp_helpers.cache import Wheel, cache_dir, cached_folder
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.joints import expand_patterns, match_joints
 from amp_helpers.usd import build_ground, build_usd
+from amp_helpers.user_module import import_user_module
 
 MJLAB = Wheel(
     project="mjlab",
@@ -22,6 +23,9 @@ MJLAB = Wheel(
 )
 # Raise when the recipe below changes: it names the cached folders, so that older code's models are not used.
 FORMAT_VERSION = 1
+
+FILE_SUFFIXES = (".xml", ".mjcf", ".urdf")
+"""Of robots' own files, in small letters."""
 
 _LEG = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
 _ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
@@ -77,9 +81,11 @@ class Robot:
     """Height of the root at reset, m."""
     model_file: Path | None = None
     """MJCF file of a robot of one's own; ``None`` for those that this project fetches."""
+    missing_meshes: tuple[str, ...] = ()
+    """Meshes that its file names and that were not there: it is drawn without them, and not converted to USD."""
 
     @classmethod
-    def from_mjcf(
+    def from_file(
         cls,
         path: str | os.PathLike,
         *,
@@ -89,13 +95,13 @@ class Robot:
         default_joint_pos: Mapping[str, float] | None = None,
         default_root_height: float | None = None,
     ) -> "Robot":
-        """A robot out of its MuJoCo file; what is not given is found in the model.
+        """A robot out of its MJCF or URDF file; what is not given is found in the model.
 
         Args:
-            path: the MJCF (XML), of the robot alone, with a free root and a name for every joint.
+            path: the file, of the robot alone, with a name for every joint; in MJCF the root is free.
             name: by default the file's.
             foot_bodies: by default the links whose collision shapes are lowest in the default pose.
-            feet_joints: names or patterns; by default the foot bodies' own joints.
+            feet_joints: names or patterns; by default the joints that move the foot bodies.
             default_joint_pos: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into
                 the joint's limits.
             default_root_height: by default that at which the lowest shape touches the ground, m.
@@ -104,29 +110,27 @@ class Robot:
             InputError: the file is no such robot, a name is not in it, or no feet are found.
         """
         from amp_helpers import mjcf
+        from amp_helpers.robot_file import read_robot
 
         path = Path(path).resolve()
-        model = mjcf.load_model(path)
-        names = mjcf.joint_names(path, model)
+        file = read_robot(path)
+        names = mjcf.joint_names(path, file.model)
         given = None if default_joint_pos is None else expand_patterns(default_joint_pos, names)
-        found = mjcf.model_facts(model, given)
-        bodies = [model.body(index).name for index in range(1, model.nbody)]
-        for body in foot_bodies:
-            if body not in bodies:
-                raise InputError(f"{path}: body '{body}' not found; available: {', '.join(filter(None, bodies))}")
-        feet = tuple(foot_bodies) or found.feet
+        found = mjcf.model_facts(file.model, given)
+        feet = mjcf.check_bodies(path, file.model, foot_bodies) or found.feet
         if not feet or not all(feet):
             raise InputError(f"{path}: no feet found among its lowest links; name them with foot_bodies")
-        own = [model.joint(joint).name for joint in range(1, model.njnt) if bodies[model.jnt_bodyid[joint] - 1] in feet]
+        own = mjcf.joints_above(file.model, feet)
         pose = {re.escape(joint): float(value) for joint, value in zip(names, found.pose, strict=True) if value}
         return cls(
             name=name or path.stem,
             joint_names=names,
-            feet_joints=match_joints(feet_joints, names) if feet_joints else tuple(own),
+            feet_joints=match_joints(feet_joints, names) if feet_joints else own,
             foot_bodies=feet,
             default_joint_pos=pose,
             default_root_height=found.root_height if default_root_height is None else default_root_height,
-            model_file=path,
+            model_file=file.mjcf,
+            missing_meshes=file.missing_meshes,
         )
 
     @property
@@ -151,12 +155,20 @@ class Robot:
 
     @property
     def usd_path(self) -> Path:
-        """The same model as USD, for Isaac Lab; of a robot of one's own, the environment has one already."""
-        if self.model_file is not None:
-            raise InputError(f"{self.model_file}: is not converted to USD here; spawn the USD of your own environment")
+        """The same model as USD, for Isaac Lab."""
         source = self.mjcf_path
-        folder = cached_folder(_folder_name(f"{self.name}-usd"), functools.partial(build_usd, source))
-        return folder / f"{self.name}.usda"
+        if self.missing_meshes:
+            raise InputError(
+                f"{source}: lacks the meshes {', '.join(self.missing_meshes)}, and a simulator needs them; "
+                "put them where the robot's file looks for them"
+            )
+        content = self.name
+        if self.model_file is not None:
+            from amp_helpers.robot_file import model_digest
+
+            content = f"robot-{model_digest(source)}"
+        folder = cached_folder(_folder_name(f"{content}-usd"), functools.partial(build_usd, source))
+        return next(folder.glob("*.usda"))
 
     @property
     def ground_usd_path(self) -> Path:
@@ -187,34 +199,53 @@ ROBOTS: dict[str, Robot] = {robot.name: robot for robot in (G1_23DOF, G1_29DOF)}
 
 
 def get_robot(name: str) -> Robot:
-    """The robot of that name, or the one in an MJCF file (a path that ends in ``.xml``).
+    """A robot by its name here, by its file (MJCF or URDF), or by where Python finds it: ``package.module:NAME``.
 
     Raises:
         InputError: no such robot, in which case the message lists the names; or the file cannot be used.
     """
-    if name not in ROBOTS and name.endswith(".xml"):
-        return Robot.from_mjcf(name)
-    if name not in ROBOTS:
-        raise InputError(f"robot '{name}' not found; available: {', '.join(ROBOTS)}, or a path of an MJCF file (.xml)")
-    return ROBOTS[name]
+    if name in ROBOTS:
+        return ROBOTS[name]
+    if name.lower().endswith(FILE_SUFFIXES):
+        return Robot.from_file(name)
+    module, colon, attribute = name.rpartition(":")
+    if colon:
+        robot = getattr(import_user_module(module, f"robot '{name}'", "NAME"), attribute, None)
+        if isinstance(robot, Robot):
+            return robot
+        raise InputError(f"robot '{name}': module '{module}' has no Robot '{attribute}'; make one with Robot.from_file")
+    raise InputError(
+        f"robot '{name}' not found; available: {', '.join(ROBOTS)}, a path of an MJCF (.xml) or URDF file, or "
+        "package.module:NAME"
+    )
+
+
+def go1_mjcf() -> Path:
+    """MJCF of Unitree's Go1, which has four legs and 12 joints, as mjlab ships it: to try another robot with."""
+    return cached_folder(_folder_name("unitree_go1"), functools.partial(_extract_model, "unitree_go1")) / "go1.xml"
 
 
 def _folder_name(content: str) -> str:
     return f"{content}-v{FORMAT_VERSION}"
 
 
-def _build_mjcf(folder: Path) -> None:
-    """Both robots as MJCF in ``folder``, sharing the meshes, beside the licence they came with."""
-    import mujoco
-
-    model = "mjlab/asset_zoo/robots/unitree_g1/xmls/"
+def _extract_model(model: str, folder: Path) -> None:
+    """A robot of mjlab in ``folder``, beside the licence it came with."""
+    prefix = f"mjlab/asset_zoo/robots/{model}/xmls/"
 
     def members(name: str) -> str | None:
-        if name.startswith(model):
-            return name.removeprefix(model)
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
         return "LICENSE.mjlab" if name.endswith(".dist-info/licenses/LICENSE") else None
 
     MJLAB.extract(folder, members)
+
+
+def _build_mjcf(folder: Path) -> None:
+    """Both robots as MJCF in ``folder``, sharing the meshes."""
+    import mujoco
+
+    _extract_model("unitree_g1", folder)
     for robot in ROBOTS.values():
         spec = mujoco.MjSpec.from_file(str(folder / "g1.xml"))
         spec.modelname = robot.name
@@ -233,8 +264,9 @@ def _build_mjcf(folder: Path) -> None:
 @functools.lru_cache
 def _joint_limits(path: Path, joint_names: tuple[str, ...]) -> np.ndarray:
     from amp_helpers import mjcf
+    from amp_helpers.robot_file import read_robot
 
-    limits = mjcf.joint_limits(mjcf.load_model(path), joint_names)
+    limits = mjcf.joint_limits(read_robot(path).model, joint_names)
     limits.flags.writeable = False  # the cached array is shared
     return limits
 

@@ -20,7 +20,8 @@ def build_usd(source: Path, folder: Path) -> None:
         reason = (done.stderr.splitlines() or ["no message"])[-1]
         raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
     licence = source.parent / "LICENSE.mjlab"
-    shutil.copyfile(licence, folder / licence.name)
+    if licence.is_file():  # of a robot that this project fetched
+        shutil.copyfile(licence, folder / licence.name)
 
 
 def build_ground(folder: Path) -> None:

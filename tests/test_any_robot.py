@@ -55,7 +55,7 @@ def tripod_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tripod(tripod_file):
-    return Robot.from_mjcf(tripod_file)
+    return Robot.from_file(tripod_file)
 
 
 def standing(robot: Robot, frames: int = 3, height: float | None = None, **joints: float) -> Motion:
@@ -84,7 +84,7 @@ def test_names_limits_pose_and_feet_are_found_in_the_file(tripod):
 
 
 def test_what_is_given_is_taken(tripod_file):
-    robot = Robot.from_mjcf(
+    robot = Robot.from_file(
         tripod_file,
         name="tripod",
         foot_bodies=("toe_a", "toe_b"),
@@ -102,12 +102,12 @@ def test_what_is_given_is_taken(tripod_file):
 def test_a_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
     home = '<keyframe><key name="home" qpos="0 0 1 1 0 0 0 .1 -.2 .1 -.2 .1 .4 .05"/></keyframe></mujoco>'
     (tmp_path / "home.xml").write_text(TRIPOD.replace("</mujoco>", home))
-    pose = Robot.from_mjcf(tmp_path / "home.xml").default_pose()
+    pose = Robot.from_file(tmp_path / "home.xml").default_pose()
     np.testing.assert_allclose(pose, (0.1, -0.2, 0.1, -0.2, 0.1, 0.4, 0.05), rtol=1e-6)
 
 
 def test_the_g1s_own_file_gives_the_g1():
-    robot = Robot.from_mjcf(G1_23DOF.mjcf_path)
+    robot = Robot.from_file(G1_23DOF.mjcf_path)
     assert robot.joint_names == G1_23DOF.joint_names and robot.foot_bodies == G1_23DOF.foot_bodies
     np.testing.assert_array_equal(robot.joint_limits(), G1_23DOF.joint_limits())
     assert robot.default_root_height == pytest.approx(G1_23DOF.default_root_height, abs=0.02)
@@ -195,7 +195,7 @@ def test_a_nameless_file_of_ones_own_robot_is_converted_and_checked(tripod_file,
 
 
 def test_a_default_pose_of_zero_leaves_no_offset_to_check(tripod_file):
-    upright = Robot.from_mjcf(tripod_file, default_joint_pos={})
+    upright = Robot.from_file(tripod_file, default_joint_pos={})
     table = {check.name: check for check in check_motion(standing(upright, frames=60), upright)}
     assert table["default offset"].verdict == "ok" and "near zero" in table["default offset"].evidence
     assert not any("nan" in check.evidence for check in table.values())
@@ -219,15 +219,28 @@ def test_what_is_no_robot_is_refused(tmp_path, change, options, sentence):
     path = tmp_path / "robot.xml"
     path.write_text(TRIPOD.replace(*change) if change[0] else TRIPOD)
     with pytest.raises(InputError) as refusal:
-        Robot.from_mjcf(path, **options)
+        Robot.from_file(path, **options)
     assert sentence in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_a_file_that_is_not_there_and_a_model_nobody_converted():
-    with pytest.raises(InputError, match=r"gone.xml: no such file; give the robot's MJCF"):
+def test_a_robot_that_is_not_there():
+    with pytest.raises(InputError, match=r"gone.xml: no such file; give the robot's MJCF or URDF"):
         get_robot("gone.xml")
-    with pytest.raises(InputError, match=r"'h1' not found; available: g1_23dof, g1_29dof, or a path of an MJCF"):
+    with pytest.raises(InputError, match=r"'h1' not found; available: g1_23dof, g1_29dof, a path of an MJCF"):
         get_robot("h1")
+
+
+def test_a_robot_with_choices_of_ones_own_is_named_by_its_module(tripod_file, tmp_path, monkeypatch):
+    (tmp_path / "my_tripod.py").write_text(
+        f"from amp_helpers.robots import Robot\nMINE = Robot.from_file({str(tripod_file)!r}, foot_bodies=['toe_a'])\n"
+    )
+    (tmp_path / "my_broken.py").write_text("import a_package_that_nobody_has\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert get_robot("my_tripod:MINE").foot_bodies == ("toe_a",)
+    with pytest.raises(InputError, match=r"module 'my_tripod' has no Robot 'YOURS'; make one with Robot.from_file"):
+        get_robot("my_tripod:YOURS")
+    with pytest.raises(InputError, match=r"'my_broken' cannot be imported .*a_package_that_nobody_has.*module:NAME"):
+        get_robot("my_broken:MINE")
 
 
 # --- the cookbook ---------------------------------------------------------------------------------------------------
