@@ -1,0 +1,282 @@
+"""skrl's own AMP class on this project's task: ``python benchmarks/rivals.py --device cuda:0 --max_seconds 410``.
+
+Leaves a run folder of the same form as ``python -m amp_helpers.train``, so that ``python -m amp_helpers.evaluate
+--checkpoint RUN`` plays and measures it unchanged. The task, its dataset and reference-state starts are the same too.
+
+Two settings, ``--settings``:
+
+``documented`` (default)
+    What Isaac Lab ships for skrl's AMP, read from the installed file ``isaaclab_tasks/contrib/humanoid_amp/agents/
+    skrl_walk_amp_cfg.yaml`` (Isaac Lab 3.0.0): rollouts 16, 6 epochs of 2 mini batches, one Adam at a fixed 5e-5 for
+    all three networks, no gradient clip, policy noise fixed at exp(-2.9) = 0.055, networks 1024-512, discriminator
+    batch 4096, its loss scaled by 5, gradient penalty 5, logit regularisation 0.05, weight decay 1e-4, motion dataset
+    of 200,000 windows in batches of 512, replay of 1,000,000, **task reward 0, style reward 2**. Windows of two frames
+    one step apart, as in its ``humanoid_amp_env_cfg.py`` (``num_amp_observations = 2``). These are also the defaults of
+    skrl 2.1.1's ``AMP_CFG`` but for the clip (0.5 there) and the discriminator batch (all rows there). skrl 1.x wrote
+    the same weights as task 0.0, style 1.0 and ``discriminator_reward_scale`` 2.
+``matched``
+    The same class with this project's rollout, epochs, mini batches, networks, windows, noise and reward weights, and
+    skrl's ``KLAdaptiveLR``: what ``benchmarks/throughput.py`` times.
+
+How skrl 2.1.1 mixes rewards (``agents/torch/amp/amp.py``): each step earns ``task_reward_scale * task +
+style_reward_scale * style`` with ``style = -log(max(1 - sigmoid(logit), 1e-4))``, 0 to 9.2. ``task`` is what the
+environment returns, in Isaac Lab already multiplied by the step's seconds, so per step the style counts 1/0.02 = 50
+times as much as a reward term of the same weight: 0.1 is 5 per second in ``train --style_weight``. Its gradient penalty
+has no factor 1/2: 5 there is 10 in ``train --gradient_penalty``.
+
+What skrl is given here: ``infos["amp_obs"]`` of :class:`amp_helpers.env.AmpEnv` (with the terminal frame right, which
+Isaac Lab's own environment also takes care of; skrl knows nothing of windows that are still filling), and
+``collect_reference_motions`` drawing windows of the dataset at random. Apart from the file above: policy and value have
+ELU units, which is what ``evaluate`` builds, and the value sees the task's ``critic`` group.
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from amp_helpers import warp_start  # noqa: F401 - before skrl, which would start Warp aloud
+
+# isort: split
+import isaaclab_tasks
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from skrl.agents.torch.amp import AMP, AMP_CFG
+from skrl.memories.torch import RandomMemory
+from skrl.resources.preprocessors.torch import RunningStandardScaler
+from skrl.resources.schedulers.torch import KLAdaptiveLR
+
+from amp_helpers.agent_cfg import AmpAgentCfg
+from amp_helpers.errors import run_cli
+from amp_helpers.health import Health
+from amp_helpers.losses import STYLE_REWARD_LIMIT, discriminator_loss, style_reward
+from amp_helpers.networks import Discriminator, Policy, Value
+from amp_helpers.policy import CONFIG_FILE, write_json
+from amp_helpers.train import train
+from amp_helpers.train_cfg import DEMO_DATASET, TrainCfg
+
+SETTINGS = ("documented", "matched")
+SHIPPED = Path(isaaclab_tasks.__file__).parent / "contrib/humanoid_amp/agents/skrl_walk_amp_cfg.yaml"
+
+
+class ObservedAmp(AMP):
+    """skrl's AMP, not a step of it changed, which also writes a :class:`Health` record after each update."""
+
+    def __init__(self, *, step_dt: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.updates = 0
+        self.on_update: list[Callable[[Health], None]] = []
+        self._step_dt = step_dt
+        self._task: list[torch.Tensor] = []
+        # skrl would copy every module whenever the mean reward is a new best.
+        self.checkpoint_best_modules["reward"] = float("inf")
+
+    def record_transition(self, *, rewards: torch.Tensor, **transition: Any) -> None:
+        self._task.append(rewards.mean())  # now: skrl adds bootstrapped values to the same tensor
+        super().record_transition(rewards=rewards, **transition)
+
+    def update(self, *, timestep: int, timesteps: int) -> None:
+        amp = self.memory.get_tensor_by_name("amp_observations").flatten(0, 1)
+        with torch.no_grad():
+            style = style_reward(self._logits(self._amp_observation_preprocessor(amp)), "bce").mean().item()
+        super().update(timestep=timestep, timesteps=timesteps)
+        self.updates += 1
+        health = self._health(amp, style)
+        self._task.clear()
+        for listener in self.on_update:
+            listener(health)
+
+    def _health(self, amp: torch.Tensor, style: float) -> Health:
+        """The discriminator is measured after the update, on a sample; the rewards are those that were learnt from."""
+        sample = torch.randint(len(amp), (min(4096, len(amp)),), device=self.device)
+        scale = self._amp_observation_preprocessor
+        _, figures = discriminator_loss(
+            self._logits,
+            scale(self.collect_reference_motions(len(sample))),
+            scale(amp[sample]),
+            "bce",
+            2 * self.cfg.discriminator_gradient_penalty_scale,
+        )
+        task = torch.stack(self._task).mean().item()
+        return Health(
+            update=self.updates,
+            policy_loss=self.tracking_data["Loss / Policy loss"][-1],
+            value_loss=self.tracking_data["Loss / Value loss"][-1],
+            kl=self._kl(sample),
+            style_reward=style,
+            style_reward_limit=STYLE_REWARD_LIMIT["bce"],
+            weighted_style=self.cfg.style_reward_scale * style / self._step_dt,
+            weighted_task=self.cfg.task_reward_scale * task / self._step_dt,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            action_std=self.policy.log_std.detach().exp().mean().item(),
+            **{name: value.item() for name, value in figures.items()},
+        )
+
+    @torch.no_grad()
+    def _kl(self, sample: torch.Tensor) -> float:
+        observations, actions, before = (
+            self.memory.get_tensor_by_name(name).flatten(0, 1)[sample]
+            for name in ("observations", "actions", "log_prob")
+        )
+        inputs = {"observations": self._observation_preprocessor(observations), "taken_actions": actions}
+        log_ratio = self.policy.act(inputs, role="policy")[1]["log_prob"] - before
+        return -log_ratio.mean().item()  # not the exponential form: with noise this small it overflows
+
+    def _logits(self, windows: torch.Tensor) -> torch.Tensor:
+        return self.discriminator.act({"observations": windows}, role="discriminator")[0]
+
+
+def rival_cfg(settings: str, **options: Any) -> TrainCfg:
+    """A run of skrl's AMP in this project's words; reward weights are per second, as everywhere in ``TrainCfg``."""
+    values: dict[str, Any] = {"discriminator_loss": "bce"}
+    if settings == "documented":
+        file = yaml.safe_load(SHIPPED.read_text())
+        agent, policy = file["agent"], file["models"]["policy"]
+        values |= {
+            "rollouts": agent["rollouts"],
+            "hidden": tuple(policy["network"][0]["layers"]),
+            "discriminator_hidden": tuple(file["models"]["discriminator"]["network"][0]["layers"]),
+            "initial_std": math.exp(policy["initial_log_std"]),
+            "window": 2,
+            "stride": 1,
+            "task_weight": agent["task_reward_scale"],
+            "style_weight": agent["style_reward_scale"] / AmpAgentCfg.step_dt,
+            "gradient_penalty": 2 * agent["discriminator_gradient_penalty_scale"],
+            "discriminator_learning_rate": agent["learning_rate"],
+            "entropy": agent["entropy_loss_scale"],
+        }
+    return TrainCfg(**values | {name: value for name, value in options.items() if value is not None})
+
+
+def skrl_settings(settings: str, cfg: TrainCfg, step_dt: float) -> dict[str, Any]:
+    """The fields of skrl's ``AMP_CFG`` that are plain values."""
+    shipped = yaml.safe_load(SHIPPED.read_text())["agent"]
+    values = {
+        field.name: shipped[field.name]
+        for field in dataclasses.fields(AMP_CFG)
+        if isinstance(shipped.get(field.name), int | float)
+    }
+    values["gae_lambda"] = shipped["lambda"]
+    if settings == "matched":
+        ours = AmpAgentCfg()
+        for name in (
+            "learning_epochs",
+            "mini_batches",
+            "learning_rate",
+            "value_loss_scale",
+            "grad_norm_clip",
+            "time_limit_bootstrap",
+            "discriminator_batch_size",
+            "discriminator_loss_scale",
+            "discriminator_logit_regularization_scale",
+        ):
+            values[name] = getattr(ours, name)
+        values["learning_rate_scheduler"] = KLAdaptiveLR
+        values["learning_rate_scheduler_kwargs"] = {"kl_threshold": ours.kl_threshold}
+    return values | {
+        "rollouts": cfg.rollouts,
+        "task_reward_scale": cfg.task_weight,
+        "style_reward_scale": cfg.style_weight * step_dt,
+        "entropy_loss_scale": cfg.entropy,
+        "discriminator_gradient_penalty_scale": cfg.gradient_penalty / 2,
+    }
+
+
+def build_skrl_amp(
+    settings: str, cfg: TrainCfg, env: Any, windows: torch.Tensor, step_dt: float, observed: bool = True
+) -> AMP:
+    """skrl's AMP for a wrapped environment and reference windows (K, dim), its memories as Isaac Lab's file has them.
+
+    Args:
+        settings: one of :data:`SETTINGS`.
+        cfg: the run, of :func:`rival_cfg`.
+        env: an :class:`amp_helpers.env.AmpEnv`.
+        windows: reference windows on the environment's device.
+        step_dt: seconds of a control step.
+        observed: write health records; the plain class otherwise.
+    """
+    device, file = env.device, yaml.safe_load(SHIPPED.read_text())
+    amp_space = Box(-np.inf, np.inf, (windows.shape[-1],))
+    spaces = {
+        "observation_space": env.observation_space,
+        "state_space": env.state_space,
+        "action_space": env.action_space,
+    }
+    scalers: dict[str, Any] = {}
+    for name, size in {
+        "observation": env.observation_space,
+        "state": env.state_space,
+        "value": 1,
+        "amp_observation": amp_space,
+    }.items():
+        if size is not None:
+            scalers[f"{name}_preprocessor"] = RunningStandardScaler
+            scalers[f"{name}_preprocessor_kwargs"] = {"size": size, "device": device}
+    policy = Policy(env.observation_space, env.action_space, device, hidden=cfg.hidden, initial_std=cfg.initial_std)
+    policy.log_std.requires_grad_(settings != "documented" or not file["models"]["policy"]["fixed_log_std"])
+    values = skrl_settings(settings, cfg, step_dt)
+    return (ObservedAmp if observed else AMP)(
+        **({"step_dt": step_dt} if observed else {}),
+        models={
+            "policy": policy,
+            "value": Value(*spaces.values(), device, hidden=cfg.hidden),
+            "discriminator": Discriminator(amp_space, env.action_space, device, hidden=cfg.discriminator_hidden),
+        },
+        memory=RandomMemory(memory_size=cfg.rollouts, num_envs=env.num_envs, device=device),
+        motion_dataset=RandomMemory(memory_size=file["motion_dataset"]["memory_size"], device=device),
+        reply_buffer=RandomMemory(memory_size=file["reply_buffer"]["memory_size"], device=device),
+        collect_reference_motions=lambda n: windows[torch.randint(len(windows), (n,), device=device)],
+        amp_observation_space=amp_space,
+        device=device,
+        cfg=AMP_CFG(
+            **values,
+            **scalers,
+            experiment={
+                "directory": str(cfg.run_dir.parent),
+                "experiment_name": cfg.run_dir.name,
+                "write_interval": cfg.rollouts,
+                "checkpoint_interval": 100 * cfg.rollouts,
+            },
+        ),
+        **spaces,
+    )
+
+
+def main() -> int:
+    """Train the rival from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", choices=SETTINGS, default="documented")
+    parser.add_argument("--task_reward_scale", type=float, help="instead of the setting's, as skrl counts it")
+    parser.add_argument("--style_reward_scale", type=float, help="instead of the setting's, per step as skrl counts it")
+    for name, kind in (("dataset", Path), ("run_dir", Path), ("device", str), ("max_seconds", float)):
+        parser.add_argument(f"--{name}", type=kind, default=DEMO_DATASET if name == "dataset" else None)
+    for name, default in (("num_envs", None), ("seed", 0), ("max_iterations", 1_000_000)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = vars(parser.parse_args())
+    settings = options.pop("settings")
+    options["task_weight"] = options.pop("task_reward_scale")
+    style = options.pop("style_reward_scale")
+    options["style_weight"] = None if style is None else style / AmpAgentCfg.step_dt
+    history: list[Health] = []
+    built: dict[str, Any] = {}
+
+    def build(cfg: TrainCfg, env: Any, windows: torch.Tensor, step_dt: float) -> AMP:
+        built["skrl"] = skrl_settings(settings, cfg, step_dt)
+        return build_skrl_amp(settings, cfg, env, windows, step_dt)
+
+    folder = train(rival_cfg(settings, **options), on_update=history.append, build=build)
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    write_json(folder / CONFIG_FILE, config | {"agent": f"skrl.agents.torch.amp.AMP, {settings}"} | built)
+    print(history[-1].sentence if history else "no update was finished")
+    print(f"run: {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
