@@ -59,10 +59,15 @@ def read_gmr(path: Path, *, fps: float | None, joint_names: Sequence[str] | str 
     )
 
 
-def write_gmr(path: str | os.PathLike, motion: Motion) -> None:
+def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:
     """Write a GMR pickle (xyzw), with ``joint_names`` added so that nobody has to guess the columns.
 
     The same motion gives the same bytes. The write is atomic.
+
+    Args:
+        path: the file.
+        motion: the clip.
+        history: lines on how the clip came about, kept as ``history`` where there are any.
     """
     content = {
         "fps": motion.fps,
@@ -73,5 +78,14 @@ def write_gmr(path: str | os.PathLike, motion: Motion) -> None:
         "link_body_list": None,
         "joint_names": list(motion.joint_names),
     }
+    if history:
+        content["history"] = list(history)
     with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(pickle.dumps(content, protocol=4))
+
+
+def read_history(path: str | os.PathLike) -> tuple[str, ...]:
+    """The lines that :func:`write_gmr` kept on how the clip came about; none where a file has no such lines."""
+    content = load_pickle(Path(path))
+    lines = content.get("history") if isinstance(content, dict) else None
+    return tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()

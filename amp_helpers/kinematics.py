@@ -62,6 +62,18 @@ class Kinematics:
         feet = [self.model.body(name).id for name in self.robot.foot_bodies]
         return self._per_frame(motion, lambda data: data.xpos)[:, feet]
 
+    def foot_rotations(self, motion: Motion) -> np.ndarray:
+        """Rotation matrices (N, F, 3, 3) of the foot links: from each link's frame to the world."""
+        feet = [self.model.body(name).id for name in self.robot.foot_bodies]
+        return self._per_frame(motion, lambda data: data.xmat[feet]).reshape(-1, len(feet), 3, 3)
+
+    def foot_points(self, motion: Motion) -> np.ndarray:
+        """Where ``Robot.foot_points`` are, (N, F, 3), m: a foot far from its link's origin slides when these do."""
+        places = self.foot_positions(motion)
+        if self.robot.foot_points:
+            places = places + np.einsum("nfij,fj->nfi", self.foot_rotations(motion), np.array(self.robot.foot_points))
+        return places
+
     def sole_heights(self, motion: Motion) -> np.ndarray:
         """Height of the lowest point of each foot's collision shapes, (N, F), m.
 

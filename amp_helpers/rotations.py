@@ -50,6 +50,13 @@ def rotation_vector(quat: np.ndarray) -> np.ndarray:
     return quat[..., :3] * np.divide(angle, sine, out=np.full_like(sine, 2.0), where=sine > 1e-12)
 
 
+def from_rotation_vector(vector: np.ndarray) -> np.ndarray:
+    """The rotation (..., 4) by an axis times an angle (..., 3), rad."""
+    angle = np.linalg.norm(vector, axis=-1, keepdims=True)
+    # sin(angle / 2) / angle, which tends to 1 / 2 as the angle vanishes.
+    return np.concatenate([0.5 * np.sinc(angle / (2 * np.pi)) * vector, np.cos(angle / 2)], axis=-1)
+
+
 def yaw_part(quat: np.ndarray) -> np.ndarray:
     """The turn about the world's z axis in a rotation (..., 4): its swing-twist decomposition about z."""
     flat = quat * np.array([0.0, 0.0, 1.0, 1.0])
