@@ -115,7 +115,7 @@ def feet_report(motion: Motion, kinematics: Kinematics) -> FeetReport:
         InputError: the clip has fewer than two frames, or a joint that the robot lacks.
     """
     feet = find_stance(motion, kinematics)
-    quality = foot_quality(feet.position, feet.sole_height, motion.dt)
+    quality = foot_quality(kinematics.foot_points(motion), feet.sole_height, motion.dt)
     steps = feet.stance[:-1] & feet.stance[1:]
     slip = feet.slip[:-1][steps]
     return FeetReport(

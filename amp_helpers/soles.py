@@ -42,9 +42,9 @@ class Sole:
 def soles(kinematics: Kinematics) -> tuple[Sole, ...]:
     """The soles of a robot in the order of ``Robot.foot_bodies``.
 
-    A foot lies flat on that side of its shapes' convex hull which is nearest to the link's origin, among those that
-    face down, give or take 35 degrees, in the robot's default pose; neighbouring facets within 5 degrees of it count
-    as the same side. A foot without such a side, like a ball, is flat in the default pose.
+    A foot lies flat on the largest side of its shapes' convex hull, among those that face down, give or take 35
+    degrees, in the robot's default pose; facets within 5 degrees of each other are one side. A foot without such a
+    side, like a ball, is flat in the default pose.
     """
     model, robot = kinematics.model, kinematics.robot
     data = mujoco.MjData(model)
@@ -83,15 +83,14 @@ def _flat(points: np.ndarray, up: np.ndarray) -> np.ndarray:
         hull = ConvexHull(points)
     except (QhullError, ValueError):  # fewer than four points, or all in a plane
         return up
-    normals, offsets = hull.equations[:, :3], hull.equations[:, 3]
-    facing = np.flatnonzero(normals @ -up > _MOST_TILTED)
-    if not len(facing):
+    normals = hull.equations[:, :3]
+    corner, *others = np.moveaxis(points[hull.simplices], 1, 0)
+    area = np.linalg.norm(np.cross(*(other - corner for other in others)), axis=1) * (normals @ -up > _MOST_TILTED)
+    if not area.any():
         return up
-    nearest = normals[facing[np.argmax(offsets[facing])]]
-    side = normals @ nearest > _SAME_SIDE
-    corner, *others = np.moveaxis(points[hull.simplices[side]], 1, 0)
-    area = np.linalg.norm(np.cross(*(other - corner for other in others)), axis=1)
-    mean = area @ normals[side]
+    together = normals @ normals.T > _SAME_SIDE
+    side = together[np.argmax(together @ area)]
+    mean = (area * side) @ normals
     return -mean / np.linalg.norm(mean)
 
 
