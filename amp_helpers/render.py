@@ -46,7 +46,9 @@ class Renderer:
         self.robot, self.width, self.height, self.camera = robot, width, height, camera
         self.uses_gl = gl_available() if gl is None else gl
         self._kinematics = Kinematics(robot)
-        self._model = scene_model(robot, width, height) if self.uses_gl else self._kinematics.model
+        half_view = np.radians(self._kinematics.model.vis.global_.fovy / 2)
+        pixel = 2 * _DISTANCE * robot.default_root_height * np.tan(half_view) / height  # m, at the robot
+        self._model = scene_model(robot, width, height, 0.7 * pixel) if self.uses_gl else self._kinematics.model
         self._data = mujoco.MjData(self._model)
         self._canvas = (GlCanvas if self.uses_gl else Drawing)(self._model, width, height)
 
