@@ -16,11 +16,14 @@ from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
 from amp_helpers.robots import Robot
 
-CAMERAS = {"side": (90.0, -8.0), "front": (180.0, -8.0), "quarter": (135.0, -14.0)}
-"""Camera -> (azimuth, elevation) of its viewing direction, degrees; "side" sees the robot walk to the right."""
+CAMERAS = {"side": (90.0, -8.0), "front": (180.0, -8.0), "quarter": (135.0, -14.0), "feet": (90.0, -4.0)}
+"""Camera -> (azimuth, elevation) of its viewing direction, degrees; "side" sees the robot walk to the right, and "feet"
+its feet from nearby."""
 MAX_SHARED = 6
 """Renderers that :func:`shared_renderer` keeps open."""
-_DISTANCE, _LOOK_AT = 3.0, 0.85  # in heights of the root, so that a small robot fills the picture as well
+# Distance and height of what is looked at, in heights of the root, so that a small robot fills the picture as well.
+_DISTANCE, _LOOK_AT = 3.0, 0.85
+_NEAR = {"feet": (1.6, 0.25)}
 
 
 class Renderer:
@@ -83,8 +86,9 @@ class Renderer:
         mujoco.mj_forward(self._model, self._data)
         view = mujoco.MjvCamera()
         height = self.robot.default_root_height
-        view.lookat[:] = (*qpos[:2], _LOOK_AT * height)
-        view.distance = _DISTANCE * height
+        distance, look_at = _NEAR.get(self.camera, (_DISTANCE, _LOOK_AT))
+        view.lookat[:] = (*qpos[:2], look_at * height)
+        view.distance = distance * height
         view.azimuth, view.elevation = CAMERAS[self.camera]
         return self._canvas.draw(self._data, view, bodies)
 
