@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amp_helpers import widgets, workspace
+from amp_helpers import render, widgets, workspace
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.health import Health
+from amp_helpers.motion import Motion
 from amp_helpers.plots import training_curves
+from amp_helpers.render import Renderer
 from amp_helpers.robots import G1_23DOF
-from amp_helpers.widgets import BY_NAME, DATASET_AS_SIMULATOR, SIMULATOR_AS_DATASET, JointInspector, LiveCurves
+from amp_helpers.widgets import BY_NAME, DATASET_AS_SIMULATOR, ORDERS, SIMULATOR_AS_DATASET, JointInspector, LiveCurves
 
 SIMULATOR = tuple(sorted(G1_23DOF.joint_names))
 
@@ -29,12 +31,13 @@ def inspector(clip):
 
 
 def test_orders_are_what_they_say(clip):
-    assert widgets.read_in_order(clip, SIMULATOR, BY_NAME) is clip
+    names = clip.joint_names
+    np.testing.assert_array_equal(widgets.read_in_order(clip, SIMULATOR, BY_NAME).joint_pos, clip.joint_pos)
     there = widgets.read_in_order(clip, SIMULATOR, DATASET_AS_SIMULATOR)
-    assert there.joint_names == SIMULATOR and (there.joint_pos == clip.joint_pos).all()
+    np.testing.assert_array_equal(there.select(SIMULATOR).joint_pos, clip.joint_pos)
     back = widgets.read_in_order(clip, SIMULATOR, SIMULATOR_AS_DATASET)
-    assert back.joint_names == clip.joint_names
-    assert (back.joint_pos[:, 0] == clip.joint_pos[:, clip.joint_names.index(SIMULATOR[0])]).all()
+    np.testing.assert_array_equal(back.joint_pos, clip.select(SIMULATOR).joint_pos)
+    assert there.joint_names == back.joint_names == names
 
 
 def test_wrong_orders_and_joints_are_refused(clip):
@@ -42,6 +45,24 @@ def test_wrong_orders_and_joints_are_refused(clip):
         widgets.read_in_order(clip, SIMULATOR, "alphabetically")
     with pytest.raises(InputError, match="1 missing: tail_joint"):
         widgets.read_in_order(clip, (*SIMULATOR, "tail_joint"), BY_NAME)
+
+
+def test_a_row_says_whose_angles_a_joint_gets(clip):
+    default = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    right = {row.joint: row for row in widgets.joint_rows(clip, G1_23DOF, SIMULATOR, default)}
+    knee, column = right["left_knee_joint"], clip.joint_names.index("left_knee_joint")
+    assert (knee.dataset_column, knee.simulator_column) == (column, SIMULATOR.index("left_knee_joint"))
+    assert knee.mean == pytest.approx(clip.joint_pos[:, column].mean()) and knee.default == pytest.approx(0.42)
+    assert (knee.low, knee.high) == pytest.approx((-0.087, 2.88), abs=0.01)
+    assert knee.most == pytest.approx(clip.joint_pos[:, column].max())
+    assert all(row.ok and row.verdict == "ok" for row in right.values())
+
+    wrong = widgets.joint_rows(clip, G1_23DOF, SIMULATOR, default, SIMULATOR_AS_DATASET)
+    assert wrong[0].verdict == "gets left_ankle_pitch" and not wrong[0].ok
+    own = sum(row.source == row.joint for row in wrong)
+    assert own == sum(a == b for a, b in zip(SIMULATOR, clip.joint_names, strict=True)) < 5
+    far = Motion(clip.fps, clip.joint_names, clip.joint_pos + 3, clip.root_pos, clip.root_quat)
+    assert widgets.joint_rows(far, G1_23DOF, SIMULATOR, default)[column].verdict == "100% beyond limits"
 
 
 def test_the_inspector_shows_a_picture_and_numbers(inspector, clip):
@@ -61,40 +82,94 @@ def test_the_inspector_shows_a_picture_and_numbers(inspector, clip):
 @pytest.mark.parametrize(
     ("control", "value"), [("joint", "right_elbow_joint"), ("frame", 20), ("order", DATASET_AS_SIMULATOR)]
 )
-def test_every_control_changes_the_picture(inspector, control, value):
-    before = inspector.picture.value
+def test_every_control_changes_picture_and_curve(inspector, control, value):
+    before = inspector.picture.value, inspector.curve.value
     getattr(inspector, control).value = value
-    assert inspector.picture.value != before
+    assert inspector.picture.value != before[0] and inspector.curve.value != before[1]
 
 
-def test_a_wrong_order_is_called_wrong(inspector):
+def test_a_wrong_order_breaks_and_by_name_heals(inspector):
     inspector.frame.value, inspector.joint.value = 12, "left_knee_joint"
+    healthy = inspector.picture.value, inspector.text.value, inspector.joint.options
     inspector.order.value = SIMULATOR_AS_DATASET
+    assert inspector.joint.value == "left_knee_joint", "the choice stays"
     assert "wrong: the clip says" in inspector.text.value
+    assert inspector.joint.label.endswith("gets\u00a0left_hip_pitch")
+    assert "what it gets: " in inspector.curve.value
+    assert "by name" not in inspector.summary.value and "23 of 23" not in inspector.summary.value
+    inspector.order.value = BY_NAME
+    assert (inspector.picture.value, inspector.text.value, inspector.joint.options) == healthy
+    assert "by name: 23 of 23 joints get their own angles, 0 beyond" in inspector.summary.value
 
 
-def test_controls_are_labelled_and_calm(inspector):
-    assert [c.description for c in (inspector.joint, inspector.frame, inspector.order)] == ["Joint", "Frame", "Order"]
-    assert all(c.tooltip for c in (inspector.joint, inspector.frame, inspector.order))
-    assert inspector.frame.continuous_update is False
-    assert inspector.picture.layout.height == "200px"
+def test_the_curve_names_limits_default_and_mean_and_marks_the_frame(inspector):
+    inspector.joint.value = "left_knee_joint"
+    at_start = inspector.curve.value
+    for text in ("left_knee, rad", "limit +2.88", "limit -0.09", "default +0.42", "mean +0.55", "its own angles"):
+        assert text in at_start, text
+    inspector.frame.value = 40
+    before, after = ({*svg.split("<")} for svg in (at_start, inspector.curve.value))
+    moved = before - after
+    assert 1 <= len(moved) <= 2 and all(part.startswith(("path", "circle")) for part in moved), "only the mark moves"
+
+
+def test_nothing_jumps_and_everything_is_labelled(inspector):
+    heights = [part.layout.height for part in (inspector.picture, inspector.curve, inspector.text, inspector.summary)]
+    assert all(height.endswith("px") for height in heights)
+    for control in (inspector.order, inspector.joint, inspector.frame, inspector.player.play):
+        assert control.description and (control.tooltip or control.tooltips)
+    assert len(inspector.order.tooltips) == len(ORDERS)
+    assert inspector.frame.continuous_update, "dragging shows what is passed"
+
+
+def test_playing_keeps_the_clips_pace(inspector, clip):
+    play = inspector.player.play
+    assert play.max == inspector.frame.max == clip.num_frames - 1
+    assert play.step / (play.interval / 1000) == pytest.approx(clip.fps, rel=0.01)
+    assert play.interval >= 100, "time to draw a picture"
+
+
+def test_a_picture_that_was_shown_is_not_drawn_again(inspector, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        Renderer,
+        "frame",
+        lambda self, *args, frame=Renderer.frame, **options: (drawn.append(args[1]), frame(self, *args, **options))[1],
+    )
+    for frame in (5, 6, 5, 6):
+        inspector.frame.value = frame
+    assert drawn == [5, 6]
+
+
+def test_inspectors_share_renderers_and_old_ones_are_closed(clip):
+    first = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
+    again = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
+    kept = [renderer for key, renderer in render._shared.items() if key[1:3] == (64, 48)]
+    assert len(kept) == 1 and first.picture.value == again.picture.value
+    for size in range(render.MAX_SHARED):
+        render.shared_renderer(G1_23DOF, 32 + size, 32, gl=False).frame(clip, 0)
+    assert len(render._shared) == render.MAX_SHARED and kept[0] not in render._shared.values()
+    first.frame.value = 7  # opens its renderer anew
+    assert first.picture.value != again.picture.value
 
 
 def test_an_error_in_a_callback_is_not_swallowed(inspector):
-    inspector._default = {}
-    with pytest.raises(
-        InputError, match="default pose names no right_knee_joint"
-    ):  # in a kernel it is caught by the Output, where the runner finds it
+    inspector._rows = dict.fromkeys(ORDERS, ())
+    with pytest.raises(IndexError):  # in a kernel it is caught by the Output, where the runner finds it
         inspector.joint.value = "right_knee_joint"
+
+
+def test_a_default_pose_without_a_joint_is_refused(clip):
+    with pytest.raises(InputError, match="default pose names no left_hip_pitch_joint; it has: knee"):
+        JointInspector(clip, G1_23DOF, SIMULATOR, default_pose={"knee": 0.1}, gl=False)
 
 
 def test_a_clip_of_another_robot_is_cut_to_its_joints(repo_root):
     from amp_helpers.formats import read_motion
 
     motion = read_motion(repo_root / "datasets" / "g1_walk.pkl")
-    assert (
-        JointInspector(motion, G1_23DOF, SIMULATOR, width=80, height=80, gl=False).joint.options == G1_23DOF.joint_names
-    )
+    inspector = JointInspector(motion, G1_23DOF, SIMULATOR, width=80, height=80, gl=False)
+    assert tuple(row.joint for row in inspector.rows) == G1_23DOF.joint_names
 
 
 def record(update: int) -> Health:

@@ -1,17 +1,8 @@
 """Things to move and watch in a notebook: pure functions make what is shown, a thin layer of ipywidgets shows it."""
 
-from .joint_inspector import (
-    BY_NAME,
-    DATASET_AS_SIMULATOR,
-    ORDERS,
-    SIMULATOR_AS_DATASET,
-    JointInspector,
-    Reading,
-    Selection,
-    read_in_order,
-    read_joint,
-)
-from .picture import png
+from .joint_inspector import JointInspector
+from .joint_rows import BY_NAME, DATASET_AS_SIMULATOR, ORDERS, SIMULATOR_AS_DATASET, joint_rows, read_in_order
+from .picture import FramePlayer, Panel, png
 from .training_panel import LiveCurves
 
 __all__ = [
@@ -19,11 +10,11 @@ __all__ = [
     "DATASET_AS_SIMULATOR",
     "ORDERS",
     "SIMULATOR_AS_DATASET",
+    "FramePlayer",
     "JointInspector",
+    "Panel",
     "LiveCurves",
-    "Reading",
-    "Selection",
+    "joint_rows",
     "png",
     "read_in_order",
-    "read_joint",
 ]

@@ -1,17 +1,17 @@
-"""A clip on its robot: choose a joint, a frame and a joint order; see it and read it.
+"""A clip on its robot: choose a joint, a frame and a joint order; see it, and read it as numbers.
 
 On your own robot and motion::
 
     from amp_helpers.formats import read_motion
-    from amp_helpers.robots import G1_29DOF
+    from amp_helpers.robots import Robot
     from amp_helpers.widgets import JointInspector
 
-    JointInspector(read_motion("mine.pkl"), G1_29DOF, simulator_names=env.scene["robot"].joint_names)
+    robot = Robot.from_mjcf("mine.xml")
+    JointInspector(read_motion("mine.pkl"), robot, simulator_names=env.scene["robot"].joint_names)
 """
 
-import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -19,43 +19,22 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
-from amp_helpers.render import Renderer
+from amp_helpers.plots import BLUE, GREEN, GREY, ORANGE, RED, short
+from amp_helpers.render import shared_renderer
 from amp_helpers.robots import Robot
-from amp_helpers.widgets.picture import png
+from amp_helpers.widgets.curve import Level, Line, curve_svg
+from amp_helpers.widgets.joint_rows import BY_NAME, ORDERS, JointRow, joint_rows, read_in_order
+from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, remembered, text_block
 
-BY_NAME = "by name"
-DATASET_AS_SIMULATOR = "dataset read as simulator"
-SIMULATOR_AS_DATASET = "simulator read as dataset"
-ORDERS = (BY_NAME, DATASET_AS_SIMULATOR, SIMULATOR_AS_DATASET)
-"""What can be done with columns on their way from one order to another; only the first is right."""
-
-
-def read_in_order(motion: Motion, simulator_names: Sequence[str], order: str) -> Motion:
-    """A clip after its columns were taken from one joint order to another, by name or, wrongly, by position.
-
-    Args:
-        motion: the clip, its columns in the dataset's order.
-        simulator_names: the same joints in the simulator's order.
-        order: ``by name`` leaves the clip as it is. ``dataset read as simulator`` gives the first column to the
-            simulator's first joint, and so on. ``simulator read as dataset`` is the way back: the simulator's first
-            value is taken for the dataset's first joint.
-
-    Raises:
-        InputError: no such order, or the joints are not the same.
-    """
-    if order not in ORDERS:
-        raise InputError(f"order '{order}' not found; available: {', '.join(ORDERS)}")
-    simulator = JointOrder(tuple(simulator_names))
-    report = simulator.compare(motion.joint_names)
-    if report.missing or report.extra:
-        raise InputError(
-            f"{motion.source or 'motion'}: its joints are not the simulator's ({report}); select them first"
-        )
-    if order == BY_NAME:
-        return motion
-    if order == DATASET_AS_SIMULATOR:
-        return replace(motion, joint_names=simulator.names)
-    return replace(motion, joint_pos=simulator.reorder(motion.joint_pos, motion.joint_names))
+# A list box is chosen from by mouse and by keyboard; in a font of equal widths it is a table as well.
+_STYLE = """<style>
+.{own} {{ flex-direction: column; align-items: stretch; height: auto; }}
+.{own} > label, .{own} > select {{ font: 11px/17px 'DejaVu Sans Mono', monospace; width: 100%; max-width: none;
+  text-align: left; padding: 0 4px; white-space: pre; }}
+.{own} > label {{ font-weight: bold; overflow: hidden; text-overflow: clip; }}
+.{own} > select {{ height: {height}px; overflow-x: hidden; }}
+{wrong} {{ color: {colour}; }}</style>"""
+_MOST_ROWS = 24
 
 
 @dataclass(frozen=True)
@@ -71,52 +50,55 @@ class Selection:
 class Reading:
     """One joint in one frame, as numbers."""
 
-    joint: str
-    dataset_column: int
-    simulator_column: int
+    row: JointRow
     angle: float
     """rad, absolute, as it reaches the robot in the chosen order."""
     right_angle: float
     """rad, what the clip says about this joint."""
-    default: float
-    """rad, the robot's default pose."""
 
     def __str__(self) -> str:
+        row = self.row
         lines = [
-            f"{self.joint}: column {self.dataset_column} of the dataset, {self.simulator_column} of the simulator",
+            f"{row.joint}: column {row.dataset_column} of the dataset, {row.simulator_column} of the simulator",
             f"angle {self.angle:+.3f} rad ({np.degrees(self.angle):+.1f}°)",
-            f"offset (default pose) {self.default:+.3f} rad",
-            f"angle - offset = {self.angle - self.default:+.3f} rad, which the discriminator sees",
+            f"offset (default pose) {row.default:+.3f} rad",
+            f"angle - offset = {self.angle - row.default:+.3f} rad, which the discriminator sees",
         ]
         if abs(self.angle - self.right_angle) > 1e-6:
             lines.append(f"wrong: the clip says {self.right_angle:+.3f} rad")
         return "\n".join(lines)
 
 
-def read_joint(
-    motion: Motion, simulator_names: Sequence[str], default_pose: Mapping[str, float], selection: Selection
-) -> Reading:
-    """The numbers behind a selection.
+def read_joint(motion: Motion, shown: Motion, rows: Sequence[JointRow], selection: Selection) -> Reading:
+    """The numbers behind a selection, of a clip and of what arrived of it in the chosen order.
 
     Raises:
-        InputError: no such joint or order.
+        InputError: no such joint.
     """
     column = JointOrder(motion.joint_names).index(selection.joint)
-    if selection.joint not in default_pose:
-        raise InputError(f"the default pose names no {selection.joint}; it has: {', '.join(sorted(default_pose))}")
-    shown = read_in_order(motion, simulator_names, selection.order)
-    return Reading(
-        joint=selection.joint,
-        dataset_column=column,
-        simulator_column=JointOrder(tuple(simulator_names)).index(selection.joint),
-        angle=float(shown.joint_pos[selection.frame, shown.joint_names.index(selection.joint)]),
-        right_angle=float(motion.joint_pos[selection.frame, column]),
-        default=float(default_pose[selection.joint]),
-    )
+    frame = selection.frame
+    return Reading(rows[column], float(shown.joint_pos[frame, column]), float(motion.joint_pos[frame, column]))
 
 
-class JointInspector(ipywidgets.VBox):
-    """A clip on its robot: choose a joint, a frame, and what is done with the column order; see it and read it.
+def joint_curve(motion: Motion, shown: Motion, row: JointRow, frame: int) -> str:
+    """One joint over the clip as SVG: limits, default, mean, and the frame; what was meant in grey if it differs."""
+    column = motion.joint_names.index(row.joint)
+    if row.source == row.joint:
+        lines = [Line("its own angles", shown.joint_pos[:, column], BLUE)]
+    else:
+        meant = Line("its own angles", motion.joint_pos[:, column], GREY)
+        lines = [meant, Line(f"what it gets: {short(row.source)}'s", shown.joint_pos[:, column], RED)]
+    levels = [
+        *(Level("limit", limit, RED, "5 4") for limit in (row.low, row.high)),
+        Level("default", row.default, GREEN),
+        Level("mean", row.mean, ORANGE, "2 3"),
+    ]
+    levels = [level for level in levels if np.isfinite(level.value)]
+    return curve_svg(motion.times, lines, levels, frame, f"{short(row.joint)}, rad")
+
+
+class JointInspector(Panel):
+    """A clip on its robot beside a table of its joints: choose a joint, a frame, and what is done with the columns.
 
     Args:
         motion: the clip; joints that the robot lacks are set aside.
@@ -125,6 +107,9 @@ class JointInspector(ipywidgets.VBox):
         default_pose: rad by joint name, the robot's own when ``None``.
         width, height: of the picture, pixels.
         gl: as in :class:`amp_helpers.render.Renderer`.
+
+    Raises:
+        InputError: the default pose lacks a joint, or the simulator does.
     """
 
     def __init__(
@@ -134,54 +119,94 @@ class JointInspector(ipywidgets.VBox):
         simulator_names: Sequence[str],
         *,
         default_pose: Mapping[str, float] | None = None,
-        width: int = 400,
-        height: int = 400,
+        width: int = 440,
+        height: int = 360,
         gl: bool | None = None,
     ) -> None:
         self._motion = motion.select([name for name in robot.joint_names if name in motion.joint_names])
-        self._simulator_names = tuple(name for name in simulator_names if name in self._motion.joint_names)
-        self._default = default_pose or dict(zip(robot.joint_names, robot.default_pose(), strict=True))
-        self._renderer = Renderer(robot, width, height, camera="quarter", gl=gl)
-        wide = ipywidgets.Layout(width="420px")
-        self.joint = ipywidgets.Dropdown(
-            options=self._motion.joint_names, description="Joint", tooltip="joint to colour and read", layout=wide
+        names = self._motion.joint_names
+        self._simulator_names = tuple(name for name in simulator_names if name in names)
+        default = default_pose or dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
+        if missing := [name for name in names if name not in default]:
+            raise InputError(f"the default pose names no {missing[0]}; it has: {', '.join(sorted(default))}")
+        self._clips = {order: read_in_order(self._motion, self._simulator_names, order) for order in ORDERS}
+        self._rows = {order: joint_rows(self._motion, robot, self._simulator_names, default, order) for order in ORDERS}
+
+        def draw(order: str, frame: int, joint: str) -> np.ndarray:
+            renderer = shared_renderer(robot, width, height, "quarter", gl)
+            return renderer.frame(self._clips[order], frame, highlight=(joint,))
+
+        self._picture_of = remembered(draw)
+        self.order = ipywidgets.ToggleButtons(
+            options=ORDERS,
+            description="Columns",
+            tooltips=[
+                "every column to the joint of its name",
+                "the file's first column to the simulator's first joint, and so on",
+                "the simulator's first value to the file's first joint, and so on",
+            ],
+            style={"button_width": "auto"},
         )
-        self.frame = ipywidgets.IntSlider(
-            max=self._motion.num_frames - 1,
-            description="Frame",
-            tooltip="frame of the clip",
-            continuous_update=False,
-            layout=wide,
+        self.joint = ipywidgets.Select(
+            rows=min(len(names), _MOST_ROWS),
+            tooltip="joint to colour, draw and read; arrow keys or its first letters choose one",
+            layout=ipywidgets.Layout(width="100%"),
         )
-        self.order = ipywidgets.Dropdown(
-            options=ORDERS, description="Order", tooltip="how columns are mapped between the two orders", layout=wide
+        self._table_class = f"amp-joints-{self.joint.model_id}"  # another inspector on the page has other wrong rows
+        self.joint.add_class(self._table_class)
+        self.player = FramePlayer(motion.num_frames, motion.fps)
+        self.frame = self.player.frame
+        self.picture = picture(width, height, f"{robot.name} in the pose of the chosen frame")
+        self.curve = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", height="186px"))
+        self.summary = text_block(30)
+        self.text = text_block(130)
+        self._style = ipywidgets.HTML(layout=ipywidgets.Layout(height="0px", margin="0"))
+        self._tabled = ""
+        self._fill_table()
+        column = {"flex_flow": "column", "margin": "0 12px 0 0"}
+        seen = ipywidgets.VBox(
+            [self.picture, self.player, self.curve], layout=ipywidgets.Layout(width=f"{width}px", **column)
         )
-        self.picture = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(width=f"{width}px", height=f"{height}px", flex="0 0 auto")
+        read = ipywidgets.VBox(
+            [self.joint, self.text], layout=ipywidgets.Layout(flex="1 1 600px", min_width="600px", **column)
         )
-        self.text = ipywidgets.HTML(layout=ipywidgets.Layout(width="420px", min_height="150px"))
-        self.messages = ipywidgets.Output()
-        controls = ipywidgets.VBox([self.joint, self.frame, self.order, self.text])
-        super().__init__([ipywidgets.HBox([self.picture, controls]), self.messages])
-        for control in (self.joint, self.frame, self.order):
-            control.observe(self._changed, names="value")
-        self.refresh()
+        side_by_side = ipywidgets.HBox([seen, read], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        super().__init__((self.order, self.joint, self.frame), [self._style, self.order, self.summary, side_by_side])
 
     @property
     def selection(self) -> Selection:
         """What is chosen now."""
         return Selection(self.joint.value, self.frame.value, self.order.value)
 
+    @property
+    def rows(self) -> tuple[JointRow, ...]:
+        """The table as it stands now."""
+        return self._rows[self.order.value]
+
     def refresh(self) -> None:
         """Draw and write what is chosen now."""
-        chosen = self.selection
-        reading = read_joint(self._motion, self._simulator_names, self._default, chosen)
-        shown = read_in_order(self._motion, self._simulator_names, chosen.order)
-        self.picture.value = png(self._renderer.frame(shown, chosen.frame, highlight=(chosen.joint,)))
-        lines = html.escape(str(reading)).replace("\n", "<br>")
-        self.text.value = f'<div aria-live="polite" style="line-height:1.6;padding:8px">{lines}</div>'
+        if self._tabled != self.order.value:
+            self._fill_table()
+        chosen, shown = self.selection, self._clips[self.order.value]
+        reading = read_joint(self._motion, shown, self.rows, chosen)
+        self.picture.value = self._picture_of(chosen.order, chosen.frame, chosen.joint)
+        self.curve.value = joint_curve(self._motion, shown, reading.row, chosen.frame)
+        self.text.value = as_html(str(reading))
 
-    def _changed(self, change: object) -> None:
-        # An exception in a callback would end nowhere; in an Output it is on the page, and the runner finds it.
-        with self.messages:
-            self.refresh()
+    def _fill_table(self) -> None:
+        rows, joint = self.rows, self.joint.value
+        self._tabled = self.order.value
+        with self.quietly(), self.joint.hold_sync():
+            self.joint.description = JointRow.header(rows).replace(" ", "\u00a0")
+            self.joint.options = [(row.line(rows).replace(" ", "\u00a0"), row.joint) for row in rows]
+            self.joint.value = joint or rows[0].joint
+        own = self._table_class
+        wrong = [f".{own} option:nth-child({place})" for place, row in enumerate(rows, 1) if not row.ok]
+        self._style.value = _STYLE.format(
+            own=own, height=17 * self.joint.rows + 6, wrong=", ".join(wrong) or ".nothing", colour=RED
+        )
+        right = sum(row.source == row.joint for row in rows)
+        beyond = sum(row.beyond > 0 for row in rows)
+        self.summary.value = as_html(
+            f"{self.order.value}: {right} of {len(rows)} joints get their own angles, {beyond} beyond their limits"
+        )

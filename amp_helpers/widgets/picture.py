@@ -92,9 +92,10 @@ class Panel(ipywidgets.VBox):
         children: what is laid out, top to bottom.
     """
 
+    _quiet = False
+
     def __init__(self, controls: Iterable[ipywidgets.Widget], children: Sequence[ipywidgets.Widget]) -> None:
         self.messages = ipywidgets.Output()
-        self._together = False
         super().__init__([*children, self.messages])
         for control in controls:
             control.observe(self._changed, names="value")
@@ -105,17 +106,23 @@ class Panel(ipywidgets.VBox):
         raise TypeError(f"{type(self).__name__} draws nothing; give it a refresh method")
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Change several controls in this block and draw once, at its end."""
-        self._together = True
+    def quietly(self) -> Iterator[None]:
+        """Changes of controls in this block draw nothing."""
+        before, self._quiet = self._quiet, True
         try:
             yield
         finally:
-            self._together = False
+            self._quiet = before
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Change several controls in this block and draw once, at its end."""
+        with self.quietly():
+            yield
         self._changed()
 
     def _changed(self, change: object = None) -> None:
-        if self._together:
+        if self._quiet:
             return
         # An exception in a callback would end nowhere; in an Output it is on the page, and the runner finds it.
         with self.messages:
