@@ -12,6 +12,7 @@ from .dataset import MotionDataset
 from .errors import InputError, run_cli
 from .metrics import Rollout, evaluate_rollout
 from .motion import Motion
+from .robots import G1_23DOF, ROBOTS, Robot, get_robot
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -34,6 +35,7 @@ def evaluate(
     seed: int = 0,
     dataset: str | Path | None = None,
     video: bool = False,
+    robot: str | Robot | None = None,
 ) -> dict[str, float]:
     """Play a policy at one speed and measure it against its reference.
 
@@ -51,6 +53,8 @@ def evaluate(
         seed: of the environment.
         dataset: reference to compare with; the one that the policy was trained on when ``None``.
         video: render the first environment beside the reference.
+        robot: whose feet are watched, see :func:`amp_helpers.robots.get_robot`; when ``None``, the one that training
+            was told, or the one of this project's that has the task's links.
 
     Returns:
         The metrics of :func:`amp_helpers.metrics.evaluate_rollout`.
@@ -68,14 +72,17 @@ def evaluate(
         raise InputError(f"{output}: is a file; give a folder for the results")
     _, config = find_policy(checkpoint)
     reference_motion(config, dataset)
+    robot = robot or config.get("robot")
+    robot = get_robot(robot) if isinstance(robot, str) else robot
     with make_env(config["task"], num_envs=num_envs, device=device, seed=seed, play=True, velocity=velocity) as env:
         reference = reference_motion(config, dataset, env)
-        rollout = play(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds)
+        robot = robot or _robot_of(env.scene["robot"].body_names)
+        rollout = play(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds, robot)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)
     if video:
-        write_comparison(output / "video.mp4", rollout, reference)
+        write_comparison(output / "video.mp4", rollout, reference, robot)
     return metrics
 
 
@@ -86,16 +93,21 @@ def write_metrics(path: Path, metrics: dict[str, float]) -> None:
     write_json(path, {name: value if math.isfinite(value) else None for name, value in metrics.items()})
 
 
-def play(env: "ManagerBasedRLEnv", policy: "TrainedPolicy", velocity: float, seconds: float) -> Rollout:
-    """Let a policy act in an open environment for ``seconds`` and record what happened."""
+def play(
+    env: "ManagerBasedRLEnv", policy: "TrainedPolicy", velocity: float, seconds: float, model: Robot = G1_23DOF
+) -> Rollout:
+    """Let a policy act in an open environment for ``seconds`` and record what happened, ``model``'s feet included."""
     import torch
+    from isaaclab.utils.math import quat_apply
 
     robot = env.scene["robot"]
-    feet = [robot.body_names.index(name) for name in _feet(robot.body_names)]
+    feet = _columns(model.foot_bodies, robot.body_names, "the task's robot has no link")
     sensor = env.scene.sensors.get("contact_forces")
-    if sensor is None:
-        raise InputError("the task has no 'contact_forces' sensor on the feet; add one to measure skate")
-    contacts = [sensor.sensor_names.index(robot.body_names[i]) for i in feet]
+    contacts = _columns(
+        model.foot_bodies, sensor.sensor_names if sensor else (), "the task has no 'contact_forces' sensor on"
+    )
+    points = torch.tensor(model.foot_points or [(0.0, 0.0, 0.0)] * len(feet), device=env.device)
+    points = points.expand(env.num_envs, -1, -1)
     steps = round(seconds / env.step_dt)
     env.cfg.episode_length_s = seconds + 1.0  # a time-out would be a reset that is not a fall
     frames: dict[str, list[np.ndarray]] = {}
@@ -113,7 +125,9 @@ def play(env: "ManagerBasedRLEnv", policy: "TrainedPolicy", velocity: float, sec
                 "root_pos": data.root_link_pos_w.torch - env.scene.env_origins,
                 "root_quat": data.root_link_quat_w.torch,
                 "root_lin_vel": data.root_link_lin_vel_b.torch,
-                "foot_pos": data.body_link_pos_w.torch[:, feet] - env.scene.env_origins[:, None],
+                "foot_pos": data.body_link_pos_w.torch[:, feet]
+                + quat_apply(data.body_link_quat_w.torch[:, feet], points)
+                - env.scene.env_origins[:, None],
                 "foot_contact": sensor.data.net_normal_forces_w.torch[:, contacts].norm(dim=-1) > CONTACT_FORCE_N,
                 "fell": terminated,
             }
@@ -161,27 +175,36 @@ def reference_motion(config: dict, dataset: str | Path | None = None, env: "Mana
 
 
 def write_comparison(
-    path: str | Path, rollout: Rollout, reference: Motion, seconds: float = 8.0, fps: float = 30
+    path: str | Path,
+    rollout: Rollout,
+    reference: Motion,
+    robot: Robot = G1_23DOF,
+    seconds: float = 8.0,
+    fps: float = 30,
 ) -> Path:
     """A video of the first environment beside the reference, in step and in real time."""
     from .render import Renderer, side_by_side, write_video
-    from .robots import G1_23DOF
 
     policy = rollout_motion(rollout, start_s=WARMUP_S)
     length = min(seconds, policy.duration_s)
     reference = reference.loop(max(1, math.ceil(length / reference.duration_s)))
-    with Renderer(G1_23DOF) as renderer:
+    with Renderer(robot) as renderer:
         frames = [renderer.video(motion.trim(0.0, length), fps) for motion in (policy, reference)]
     return write_video(path, side_by_side(*frames, labels=(f"policy, {rollout.command:g} m/s", "reference")), fps)
 
 
-def _feet(body_names: Sequence[str]) -> tuple[str, str]:
-    from .robots import ROBOTS
+def _columns(names: Sequence[str], available: Sequence[str], complaint: str) -> list[int]:
+    missing = [name for name in names if name not in available]
+    if missing:
+        raise InputError(f"{complaint} {', '.join(missing)}, whose sliding is measured; has: {', '.join(available)}")
+    return [available.index(name) for name in names]
 
+
+def _robot_of(body_names: Sequence[str]) -> Robot:
     for robot in ROBOTS.values():
         if set(robot.foot_bodies) <= set(body_names):
-            return robot.foot_bodies
-    raise InputError("the robot's feet are not known; add it to amp_helpers.robots with its foot_bodies")
+            return robot
+    raise InputError("which links are the robot's feet is not known; name the robot with --robot, by its MJCF or URDF")
 
 
 def main() -> int:
@@ -195,6 +218,7 @@ def main() -> int:
     parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
     parser.add_argument("--seed", type=int, default=0, help="of the environment (default: %(default)s)")
     parser.add_argument("--dataset", type=Path, help="reference (default: the one it was trained on)")
+    parser.add_argument("--robot", help="whose feet to watch: your MJCF or URDF (default: as in training)")
     parser.add_argument("--video", action="store_true", help="also write video.mp4, policy beside reference")
     parser.add_argument("--headless", action="store_true", help="accepted for Isaac Lab's sake; no window opens")
     options = vars(parser.parse_args())

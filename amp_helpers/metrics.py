@@ -7,7 +7,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats import write_npz
-from amp_helpers.joints import JointOrder, match_joints
+from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
 
 GAIT_BAND_HZ = (0.3, 5.0)
@@ -19,7 +19,7 @@ MIN_SEGMENT_S = 2.0
 CONTACT_HEIGHT_M = 0.02
 """A sole below this height above the ground counts as standing, for clips that carry no contact sensor."""
 
-_GAIT_JOINTS = (".*_hip_pitch_joint", ".*_knee_joint")
+_GAIT_JOINTS = ("_hip_pitch_joint", "_knee_joint")
 _FREQUENCY_STEP_HZ = 0.02
 _CHUNK = 8192
 
@@ -45,9 +45,9 @@ class Rollout:
     root_lin_vel: np.ndarray
     """(E, T, 3) m/s, root frame."""
     foot_pos: np.ndarray
-    """(E, T, 2, 3) m, world frame, left and right."""
+    """(E, T, F, 3) m, world frame, in the order of the robot's ``foot_bodies``."""
     foot_contact: np.ndarray
-    """(E, T, 2) bool."""
+    """(E, T, F) bool."""
     fell: np.ndarray
     """(E, T) bool, the step ended in a fall, after which the environment was reset."""
     dt: float
@@ -57,7 +57,7 @@ class Rollout:
 
     def __post_init__(self) -> None:
         envs, steps = np.shape(self.fell)
-        joints = len(self.joint_names)
+        joints, feet = len(self.joint_names), np.shape(self.foot_contact)[-1]
         shapes = {
             "joint_pos": (envs, steps, joints),
             "joint_vel": (envs, steps, joints),
@@ -65,8 +65,8 @@ class Rollout:
             "root_pos": (envs, steps, 3),
             "root_quat": (envs, steps, 4),
             "root_lin_vel": (envs, steps, 3),
-            "foot_pos": (envs, steps, 2, 3),
-            "foot_contact": (envs, steps, 2),
+            "foot_pos": (envs, steps, feet, 3),
+            "foot_contact": (envs, steps, feet),
         }
         for name, shape in shapes.items():
             if np.shape(getattr(self, name)) != shape:
@@ -133,7 +133,8 @@ def settled_frames(fell: np.ndarray, dt: float, warmup_s: float) -> np.ndarray:
 def gait_frequency(
     joint_pos: np.ndarray, joint_names: tuple[str, ...], dt: float, keep: np.ndarray | None = None
 ) -> float:
-    """Stride frequency, Hz: the peak in 0.3 to 5 Hz of the mean periodogram of both hip pitches and knees.
+    """Stride frequency, Hz: the peak in 0.3 to 5 Hz of the mean periodogram of both hip pitches and knees, or of all
+    joints of a robot that has none of those.
 
     Each unbroken stretch of kept frames of at least 2 s gives one periodogram per joint (mean removed, Hann window);
     they are added, longer stretches counting for more, and the peak is refined by a parabola through its logarithm. A
@@ -141,17 +142,14 @@ def gait_frequency(
 
     Args:
         joint_pos: (E, T, J) rad.
-        joint_names: (J); hip pitch and knee joints must be among them.
+        joint_names: (J).
         dt: seconds between frames.
         keep: (E, T) bool; all frames by default.
 
     Returns:
         Hz; NaN without a stretch that is long enough, or without movement.
-
-    Raises:
-        InputError: no hip pitch or no knee joint.
     """
-    joints = match_joints(_GAIT_JOINTS, joint_names)
+    joints = [name for name in joint_names if name.endswith(_GAIT_JOINTS)] or joint_names
     signals = joint_pos[..., JointOrder(joints).indices_from(joint_names)]
     keep = np.ones(signals.shape[:2], dtype=bool) if keep is None else keep
     # Zero padding samples the spectrum finely; the parabola does the rest.
@@ -229,8 +227,8 @@ def foot_quality(foot_pos: np.ndarray, sole_height: np.ndarray, dt: float) -> di
     """How well the feet of a clip meet the ground.
 
     Args:
-        foot_pos: (N, 2, 3) m.
-        sole_height: (N, 2) m, lowest point of each foot above the ground; negative below it.
+        foot_pos: (N, F, 3) m.
+        sole_height: (N, F) m, lowest point of each foot above the ground; negative below it.
         dt: seconds between frames.
 
     Returns:

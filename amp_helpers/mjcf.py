@@ -20,6 +20,8 @@ _SOLID = (
 )
 FOOT_TOLERANCE = 0.05
 """Bodies that reach within this share of the robot's height of its lowest point are feet."""
+FOOT_THICKNESS_M = 0.01
+"""Shapes of a foot that reach within this of its lowest point are its sole, m."""
 
 
 def joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:
@@ -123,14 +125,17 @@ class ModelFacts:
     """Joint positions (J), rad."""
     feet: tuple[str, ...]
     """Bodies that reach the ground first, depth-first; never the root."""
+    foot_points: tuple[tuple[float, float, float], ...]
+    """Where each foot meets the ground, in its link's frame (F, 3), m."""
     root_height: float
     """Of the root with the lowest shape on the ground, m."""
 
 
-def model_facts(model: mujoco.MjModel, pose: np.ndarray | None = None) -> ModelFacts:
+def model_facts(model: mujoco.MjModel, pose: np.ndarray | None = None, feet: Sequence[str] = ()) -> ModelFacts:
     """Feet and root height of a robot that stands in ``pose`` (J,), rad.
 
-    Without a pose it is the model's first keyframe, or 0 in every joint, moved into the joint's limits.
+    Without a pose it is the model's first keyframe, or 0 in every joint, moved into the joint's limits. Without
+    ``feet`` they are the links whose shapes are lowest.
     """
     data = mujoco.MjData(model)
     start = model.key_qpos[0] if model.nkey else model.qpos0
@@ -151,8 +156,26 @@ def model_facts(model: mujoco.MjModel, pose: np.ndarray | None = None) -> ModelF
     reach = FOOT_TOLERANCE * (top - ground)
     low = [body for body, z in lowest.items() if z <= ground + reach and body != root]
     above = {ancestor for body in low for ancestor in _ancestors(model, body)}  # a shin is not the foot below it
-    feet = tuple(model.body(body).name for body in low if body not in above)
-    return ModelFacts(pose=np.asarray(pose, dtype=np.float32), feet=feet, root_height=-ground)
+    found = [body for body in low if body not in above]
+    found = [model.body(name).id for name in feet] or found
+    return ModelFacts(
+        pose=np.asarray(pose, dtype=np.float32),
+        feet=tuple(model.body(body).name for body in found),
+        foot_points=tuple(_foot_point(model, data, body) for body in found),
+        root_height=-ground,
+    )
+
+
+def _foot_point(model: mujoco.MjModel, data: mujoco.MjData, body: int) -> tuple[float, float, float]:
+    """The middle of a link's lowest shapes; its origin where it has none."""
+    geoms = shapes(model, body)
+    if not len(geoms):
+        return (0.0, 0.0, 0.0)
+    up = data.geom_xmat[geoms].reshape(-1, 3, 3)[:, 2]
+    lowest = lowest_points(model, geoms, data.geom_xpos[geoms, 2], up)
+    middle = data.geom_xpos[geoms[lowest < lowest.min() + FOOT_THICKNESS_M]].mean(axis=0)
+    x, y, z = data.xmat[body].reshape(3, 3).T @ (middle - data.xpos[body])
+    return (float(x), float(y), float(z))
 
 
 def _ancestors(model: mujoco.MjModel, body: int) -> list[int]:

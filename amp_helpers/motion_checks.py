@@ -174,7 +174,7 @@ def ground(motion: Motion, robot: Robot, max_frames: int) -> list[Check]:
         motion = motion.trim(0, (max_frames - 1) * motion.dt)
     kinematics = Kinematics(robot)
     soles = kinematics.sole_heights(motion)
-    quality = foot_quality(kinematics.foot_positions(motion), soles, motion.dt)
+    quality = foot_quality(kinematics.foot_points(motion), soles, motion.dt)
     part = f" (first {motion.num_frames} frames)" if cut else ""
     lowest = soles.min(axis=1)
     deepest, highest = int(lowest.argmin()), int(lowest.argmax())

@@ -79,6 +79,8 @@ class Robot:
     """Pattern -> rad, as in Isaac Lab's ``InitialStateCfg.joint_pos``; other joints are at 0."""
     default_root_height: float = 0.8
     """Height of the root at reset, m."""
+    foot_points: tuple[tuple[float, float, float], ...] = ()
+    """Where each foot meets the ground, in its link's frame (F, 3), m; the links' origins where nothing is said."""
     model_file: Path | None = None
     """MJCF file of a robot of one's own; ``None`` for those that this project fetches."""
     missing_meshes: tuple[str, ...] = ()
@@ -116,8 +118,8 @@ class Robot:
         file = read_robot(path)
         names = mjcf.joint_names(path, file.model)
         given = None if default_joint_pos is None else expand_patterns(default_joint_pos, names)
-        found = mjcf.model_facts(file.model, given)
-        feet = mjcf.check_bodies(path, file.model, foot_bodies) or found.feet
+        found = mjcf.model_facts(file.model, given, mjcf.check_bodies(path, file.model, foot_bodies))
+        feet = found.feet
         if not feet or not all(feet):
             raise InputError(f"{path}: no feet found among its lowest links; name them with foot_bodies")
         own = mjcf.joints_above(file.model, feet)
@@ -127,6 +129,7 @@ class Robot:
             joint_names=names,
             feet_joints=match_joints(feet_joints, names) if feet_joints else own,
             foot_bodies=feet,
+            foot_points=found.foot_points,
             default_joint_pos=pose,
             default_root_height=found.root_height if default_root_height is None else default_root_height,
             model_file=file.mjcf,

@@ -64,7 +64,7 @@ def train(
     clear_stop(cfg.run_dir)
     dataset = MotionDataset.load(cfg.dataset)
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
-    state = state.without(drop_patterns(cfg.drop_joints)) if cfg.drop_joints else state
+    state = state.without(drop_patterns(cfg.drop_joints, cfg.robot)) if cfg.drop_joints else state
     set_seed(cfg.seed)
     with (
         make_env(

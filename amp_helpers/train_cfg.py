@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .robots import get_robot
 from .train_checks import check_numbers, check_run_dir
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,8 @@ class TrainCfg:
     """Frames that it sees at once."""
     stride: int = 2
     """Control steps between them."""
+    robot: str | None = None
+    """Whose feet ``feet`` stands for, and evaluation watches: a name, a file or ``package.module:NAME``."""
     drop_joints: tuple[str, ...] = ()
     """Joints that it does not see: ``feet``, or regular expressions."""
     amp_group: str | None = None
@@ -106,9 +109,10 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     )
 
 
-def drop_patterns(names: Sequence[str]) -> tuple[str, ...]:
-    """``feet`` stands for the ankle joints; anything else is a regular expression."""
-    return tuple(".*ankle.*" if name == "feet" else name for name in names)
+def drop_patterns(names: Sequence[str], robot: str | None = None) -> tuple[str, ...]:
+    """``feet`` stands for the robot's feet joints, or the ankles; anything else is a regular expression."""
+    feet = get_robot(robot).feet_joints if robot else (".*ankle.*",)
+    return tuple(pattern for name in names for pattern in (feet if name == "feet" else (name,)))
 
 
 def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, Any]:
@@ -158,6 +162,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("logger", str, "tensorboard or wandb"),
         ("window", int, "frames in an AMP window"),
         ("stride", int, "control steps between two of them"),
+        ("robot", str, "robot whose feet 'feet' means and evaluation watches: a name or your MJCF or URDF"),
         ("amp_group", str, "observation group to read AMP states from, instead of the simulator"),
         ("task_weight", float, "weight of the task reward"),
         ("style_weight", float, "weight of the style reward, per second"),
