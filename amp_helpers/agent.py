@@ -49,7 +49,8 @@ class AmpAgent(AMP):
         if not callable(self.collect_reference_motions):
             raise InputError("collect_reference_motions is missing; give a function that returns n reference windows")
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
-        self.optimizer = torch.optim.Adam(self._actor_parameters, lr=cfg.learning_rate[0])
+        fused = torch.device(self.device).type == "cuda"  # one kernel instead of dozens a step
+        self.optimizer = torch.optim.Adam(self._actor_parameters, lr=cfg.learning_rate[0], fused=fused)
         weights = [p for p in self.discriminator.parameters() if p.ndim > 1]
         biases = [p for p in self.discriminator.parameters() if p.ndim <= 1]
         self.discriminator_optimizer = torch.optim.AdamW(
@@ -58,6 +59,7 @@ class AmpAgent(AMP):
                 {"params": biases, "weight_decay": 0},
             ],
             lr=cfg.discriminator_learning_rate,
+            fused=fused,
         )
         self.scheduler = None  # the rate is steered in _steer_learning_rate, for the policy and value alone
         self.replay: Replay | None = None
@@ -77,61 +79,84 @@ class AmpAgent(AMP):
         sizes = {
             "observations": self.observation_space,
             "states": self.state_space,
+            "terminal": self.observation_space if self.state_space is None else self.state_space,
             "actions": self.action_space,
             "amp_observations": self.amp_observation_space,
         }
-        for name in ("rewards", "bootstrap", "log_prob", "values", "returns", "advantages"):
+        for name in ("rewards", "log_prob", "values", "returns", "advantages"):
             sizes[name] = 1
         for name, size in sizes.items():
             self.memory.create_tensor(name=name, size=size, dtype=torch.float32)
-        for name in ("done", "amp_whole"):
+        for name in ("done", "cut", "amp_whole"):
             self.memory.create_tensor(name=name, size=1, dtype=torch.bool)
         if self.reply_buffer is not None:
             self.reply_buffer.create_tensor(name="observations", size=self.amp_observation_space, dtype=torch.float32)
             self.replay = Replay(self.reply_buffer, self.cfg.replay_share)
             self.checkpoint_modules["replay"] = self.replay
         self._current_next_observations = self._current_next_states = None
+        self._log: dict[str, Any] = {}
         self._rollout = 0
 
-    # -- collecting --
+    # -- collecting: as few kernels a step as it takes, because launching them is what a step's time goes into --
+
+    def act(
+        self, observations: torch.Tensor, states: torch.Tensor | None, *, timestep: int, timesteps: int
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Draw actions. The values wait for the update, where one pass over the rollout gives them all."""
+        actions, outputs = self.policy.act(self._inputs(observations, states), role="policy")
+        self._current_log_prob = outputs["log_prob"]
+        return actions, outputs
 
     def record_transition(self, *, infos: Any, **transition: Any) -> None:
-        """Store a step, with the value of the state that a time-out cut.
+        """Store a step.
 
-        The value is kept apart from the reward, because the reward is weighed against the style later and the value
-        already speaks of both.
+        skrl would fetch a dozen figures from the device for its statistics, and wait for each. The environment's own
+        (``infos["log"]``) are tracked once an update instead.
         """
-        Agent.record_transition(self, infos=infos, **transition)
         if not self.training:
             return
+        self._log = infos.get("log", {})
         self._current_next_observations = transition["next_observations"]
         self._current_next_states = transition["next_states"]
         truncated, terminated = transition["truncated"], transition["terminated"]
-        bootstrap = torch.zeros_like(transition["rewards"])
-        if self.cfg.time_limit_bootstrap and truncated.any():
-            values = self._values(infos["terminal_observations"], infos.get("terminal_states"))
-            bootstrap = self.cfg.discount_factor * values * (truncated & ~terminated)
+        kind = "observations" if self.state_space is None else "states"
+        terminal = infos[f"terminal_{kind}"]
         self.memory.add_samples(
             observations=transition["observations"],
             states=transition["states"],
+            terminal=transition[kind] if terminal is None else terminal,
             actions=transition["actions"],
             rewards=transition["rewards"],
-            bootstrap=bootstrap,
             done=terminated | truncated,
+            cut=truncated & ~terminated,
             log_prob=self._current_log_prob,
-            values=self._current_values,
             amp_observations=infos["amp_obs"],
             amp_whole=infos["amp_whole"].view(-1, 1),
         )
 
-    def _values(self, observations: torch.Tensor, states: torch.Tensor | None) -> torch.Tensor:
-        inputs = {
+    def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> dict[str, Any]:
+        return {
             "observations": self._observation_preprocessor(observations),
             "states": self._state_preprocessor(states),
         }
-        with torch.no_grad():
-            values, _ = self.value.act(inputs, role="value")
+
+    @torch.no_grad()
+    def _values(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> torch.Tensor:
+        values, _ = self.value.act(self._inputs(observations, states), role="value")
         return self._value_preprocessor(values, inverse=True)
+
+    def _bootstrap(self) -> torch.Tensor:
+        """What the states that time-outs cut were worth, (T, E, 1), discounted; zero where nothing was cut.
+
+        Kept apart from the task's reward, which is weighed against the style: the value speaks of both.
+        """
+        cut = self.memory.get_tensor_by_name("cut")
+        worth = torch.zeros_like(cut, dtype=torch.float32)
+        if self.cfg.time_limit_bootstrap and cut.any():
+            terminal = self.memory.get_tensor_by_name("terminal")[cut.squeeze(-1)]
+            values = self._values(terminal, None) if self.state_space is None else self._values(None, terminal)
+            worth[cut] = self.cfg.discount_factor * values.flatten()
+        return worth
 
     # -- learning --
 
@@ -162,7 +187,7 @@ class AmpAgent(AMP):
             self._steer_learning_rate(torch.stack(kls).mean().item())
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
         self._observation_preprocessor(self.memory.get_tensor_by_name("observations").flatten(0, 1), train=True)
-        if "states" in self.memory.tensors:  # a task without a critic group has none
+        if self.state_space is not None:  # a task without a critic group has none
             self._state_preprocessor(self.memory.get_tensor_by_name("states").flatten(0, 1), train=True)
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
@@ -182,13 +207,14 @@ class AmpAgent(AMP):
         logits = self._logits(self._amp_observation_preprocessor(amp))
         style = style_reward(logits, self.cfg.discriminator_loss) * whole.unsqueeze(-1)
         rewards = self.memory.get_tensor_by_name("rewards")
-        bootstrap = self.memory.get_tensor_by_name("bootstrap")
         total = (
             self.cfg.task_reward_scale * rewards
             + self.cfg.style_reward_scale * self.cfg.step_dt * style.view_as(rewards)
-            + bootstrap
+            + self._bootstrap()
         )
-        values = self.memory.get_tensor_by_name("values")
+        observations = self.memory.get_tensor_by_name("observations").flatten(0, 1)
+        states = None if self.state_space is None else self.memory.get_tensor_by_name("states").flatten(0, 1)
+        values = self._values(observations, states).view_as(rewards)
         last = self._values(self._current_next_observations, self._current_next_states)
         done = self.memory.get_tensor_by_name("done")
         advantages = generalised_advantages(total, done, values, last, self.cfg.discount_factor, self.cfg.gae_lambda)
@@ -202,10 +228,7 @@ class AmpAgent(AMP):
     def _policy_step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """One PPO step of policy and value."""
         cfg = self.cfg
-        inputs = {
-            "observations": self._observation_preprocessor(batch["observations"]),
-            "states": self._state_preprocessor(batch["states"]),
-        }
+        inputs = self._inputs(batch["observations"], batch["states"])
         _, outputs = self.policy.act({**inputs, "taken_actions": batch["actions"]}, role="policy")
         predicted, _ = self.value.act(inputs, role="value")
         log_ratio = outputs["log_prob"] - batch["log_prob"]
@@ -271,6 +294,8 @@ class AmpAgent(AMP):
         )
         for name, value in asdict(health).items():
             self.track_data(f"AMP / {name}", value)
+        for name, value in self._log.items():
+            self.track_data(name if "/" in name else f"Info / {name}", float(value))
         for listener in self.on_update:
             listener(health)
 

@@ -11,21 +11,26 @@ from .dataset import MotionDataset
 from .joints import JointOrder
 
 
-class reset_to_reference(ManagerTermBase):
-    """Start a share of the episodes in the middle of a reference motion (Peng et al. 2018, "reference state init").
+class reset_robot(ManagerTermBase):
+    """Put the robot at its start, a share of the times in the middle of a reference motion.
 
-    A policy that always starts upright sees the middle of a stride only once it can already walk. The state is a frame
-    of the dataset: root height, orientation and velocity, joint positions and velocities; the place stays the
-    environment's own. Runs after the ordinary reset terms and overwrites what they set.
+    A policy that always starts upright sees the middle of a stride only once it can already walk (Peng et al. 2018,
+    "reference state initialisation"). Such a state is a frame of the dataset: root height, orientation and velocity,
+    joint positions and velocities. Otherwise it is the default pose, with some randomness. The place is the
+    environment's own. One term does it all, because each write to the simulator costs as much as a reward term, and
+    with thousands of environments some are reset in every step.
 
     Params:
-        dataset: path of the dataset; an empty path switches the term off.
-        share: share of the episodes, in [0, 1].
+        dataset: path of the dataset; an empty path leaves reference states out.
+        share: share of the episodes that start in one, in [0, 1].
+        yaw: largest turn of a default start, rad.
+        forward, sideways: (low, high) velocity of a default start, m/s.
+        joint_noise: largest distance of its joints from the default pose, rad.
     """
 
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedEnv) -> None:
         super().__init__(cfg, env)
-        self._robot = env.scene[SceneEntityCfg("robot").name]
+        self._robot = env.scene["robot"]
         path = cfg.params["dataset"]
         self._states: dict[str, torch.Tensor] = {}
         if not path:
@@ -46,15 +51,38 @@ class reset_to_reference(ManagerTermBase):
             "ang_vel": gather(lambda clip: clip.root_ang_vel),
         }
 
-    def __call__(self, env: ManagerBasedEnv, env_ids: torch.Tensor | slice, dataset: str, share: float) -> None:
-        if not self._states or share <= 0:
-            return
-        everyone = torch.arange(env.num_envs, device=env.device)[env_ids]
-        chosen = everyone[torch.rand(len(everyone), device=env.device) < share]
-        if not len(chosen):
-            return
-        frame = torch.randint(len(self._states["height"]), (len(chosen),), device=env.device)
-        write_state(env, chosen, **{name: values[frame] for name, values in self._states.items()})
+    def __call__(
+        self,
+        env: ManagerBasedEnv,
+        env_ids: torch.Tensor | slice,
+        dataset: str,
+        share: float,
+        yaw: float,
+        forward: tuple[float, float],
+        sideways: tuple[float, float],
+        joint_noise: float,
+    ) -> None:
+        ids = torch.arange(env.num_envs, device=env.device)[env_ids]
+        data, count = self._robot.data, len(ids)
+
+        def within(low: float, high: float, width: int = 1) -> torch.Tensor:
+            return torch.empty(count, width, device=env.device).uniform_(low, high)
+
+        zero, half_turn = torch.zeros(count, 1, device=env.device), within(-yaw / 2, yaw / 2)
+        default_pos = data.default_joint_pos.torch[ids]
+        state = {
+            "joint_pos": default_pos + within(-joint_noise, joint_noise, default_pos.shape[1]),
+            "joint_vel": torch.zeros_like(default_pos),
+            "height": data.default_root_pose.torch[ids, 2:3],
+            "quat": torch.cat((zero, zero, half_turn.sin(), half_turn.cos()), dim=-1),
+            "lin_vel": torch.cat((within(*forward), within(*sideways), zero), dim=-1),
+            "ang_vel": torch.zeros(count, 3, device=env.device),
+        }
+        if self._states and share > 0:
+            chosen = torch.rand(count, 1, device=env.device) < share
+            frame = torch.randint(len(self._states["height"]), (count,), device=env.device)
+            state = {name: torch.where(chosen, self._states[name][frame], value) for name, value in state.items()}
+        write_state(env, ids, **state)
 
 
 def write_state(
@@ -82,8 +110,9 @@ def write_state(
     position = env.scene.env_origins[env_ids].clone()
     position[:, 2:3] += height
     velocity = torch.cat((quat_apply(quat, lin_vel), quat_apply(quat, ang_vel)), dim=-1)
-    ids = env_ids.int()
-    robot.write_root_link_pose_to_sim_index(root_pose=torch.cat((position, quat), dim=-1), env_ids=ids)
-    robot.write_root_link_velocity_to_sim_index(root_velocity=velocity, env_ids=ids)
+    ids, pose = env_ids.int(), torch.cat((position, quat), dim=-1)
+    # The last write tells the simulator that all it had derived from the state is stale; saying so once is enough.
+    robot.write_root_link_pose_to_sim_index(root_pose=pose, env_ids=ids, skip_forward=True)
+    robot.write_root_link_velocity_to_sim_index(root_velocity=velocity, env_ids=ids, skip_forward=True)
+    robot.write_joint_velocity_to_sim_index(velocity=joint_vel, env_ids=ids, skip_forward=True)
     robot.write_joint_position_to_sim_index(position=joint_pos, env_ids=ids)
-    robot.write_joint_velocity_to_sim_index(velocity=joint_vel, env_ids=ids)

@@ -24,7 +24,7 @@ from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from isaaclab_newton.sim.schemas import NewtonArticulationCfg
 from isaaclab_tasks.utils import PresetCfg
 
-from .mdp import reset_to_reference
+from .mdp import reset_robot
 from .robots import G1_23DOF
 
 TASK = "Isaac-AMP-Velocity-Flat-G1"
@@ -217,19 +217,20 @@ class TerminationsCfg:
 
 @configclass
 class EventsCfg:
-    """Resets and pushes. ``reference`` comes last and overwrites the other resets in its share of episodes."""
+    """Resets and pushes."""
 
-    base = EventTermCfg(
-        func=lab.reset_root_state_uniform,
+    reference = EventTermCfg(
+        func=reset_robot,
         mode="reset",
-        params={"pose_range": {"yaw": (-0.3, 0.3)}, "velocity_range": {"x": (-0.2, 0.8), "y": (-0.2, 0.2)}},
+        params={
+            "dataset": "",
+            "share": 0.5,
+            "yaw": 0.3,
+            "forward": (-0.2, 0.8),
+            "sideways": (-0.2, 0.2),
+            "joint_noise": 0.05,
+        },
     )
-    joints = EventTermCfg(
-        func=lab.reset_joints_by_offset,
-        mode="reset",
-        params={"position_range": (-0.05, 0.05), "velocity_range": (0.0, 0.0)},
-    )
-    reference = EventTermCfg(func=reset_to_reference, mode="reset", params={"dataset": "", "share": 0.5})
     push = EventTermCfg(
         func=lab.push_by_setting_velocity,
         mode="interval",
@@ -282,8 +283,7 @@ class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
         """
         self.observations.policy.enable_corruption = False
         self.events.push = None
-        self.events.reference.params["share"] = 0.0
-        self.events.base.params = {"pose_range": {}, "velocity_range": {}}
+        self.events.reference.params |= {"share": 0.0, "yaw": 0.0, "forward": (0.0, 0.0), "sideways": (0.0, 0.0)}
 
 
 if TASK not in gymnasium.registry:

@@ -62,6 +62,7 @@ def train(
     skrl_logger.setLevel(logging.WARNING)
     cfg = resolve(cfg)
     clear_stop(cfg.run_dir)
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
     dataset = MotionDataset.load(cfg.dataset)
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
     state = state.without(drop_patterns(cfg.drop_joints, cfg.robot)) if cfg.drop_joints else state

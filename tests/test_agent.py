@@ -139,7 +139,7 @@ def test_advantages_stop_at_every_end_of_an_episode():
 def test_a_time_out_is_worth_the_state_it_cut():
     agent = make_agent()
     roll_out(agent, seed=1, truncated_at=3, terminal_value=2.0)
-    bootstrap = agent.memory.get_tensor_by_name("bootstrap")
+    bootstrap = agent._bootstrap()
     expected = agent.cfg.discount_factor * agent._values(None, torch.full((1, STATES), 2.0))
     assert bootstrap[3, 0].item() == pytest.approx(expected.item(), rel=1e-5)
     assert bootstrap.count_nonzero() == 1
