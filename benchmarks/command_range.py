@@ -1,0 +1,55 @@
+"""What a policy does over a range of commands: ``python benchmarks/command_range.py --checkpoint policies/g1_walk``.
+
+One environment, one rollout of ``evaluate`` at each speed. Writes JSON::
+
+    policy, hardware, num_envs, seconds, seed, speeds: [{command, forward_speed_mps, falls_per_env_10s, ...metrics}]
+"""
+
+import argparse
+import platform
+from pathlib import Path
+
+import torch
+
+from amp_helpers.env import make_env
+from amp_helpers.errors import run_cli
+from amp_helpers.evaluate import WARMUP_S, play, reference_motion
+from amp_helpers.metrics import evaluate_rollout, settled_frames
+from amp_helpers.policy import find_policy, load_policy, write_json
+
+
+def main() -> int:
+    """Measure and print a line a speed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, type=Path)
+    parser.add_argument("--speeds", nargs="+", type=float, default=[0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2], help="m/s")
+    parser.add_argument("--num_envs", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=10.0, help="measured time a speed, after 3 s of warm-up")
+    parser.add_argument("--device", default=None)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dataset", type=Path, help="clip to compare with (default: the one it was trained on)")
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    _, config = find_policy(args.checkpoint)
+    rows = []
+    with make_env(
+        config["task"], num_envs=args.num_envs, device=args.device, seed=args.seed, play=True, velocity=args.speeds[0]
+    ) as env:
+        reference, policy = reference_motion(config, args.dataset, env), load_policy(args.checkpoint, env)
+        command = env.command_manager.get_term("base_velocity")
+        for speed in args.speeds:
+            command.cfg.ranges.lin_vel_x = (speed, speed)
+            rollout = play(env, policy, speed, WARMUP_S + args.seconds)
+            keep = settled_frames(rollout.fell, rollout.dt, WARMUP_S)
+            row = {"command": speed, "forward_speed_mps": float(rollout.root_lin_vel[..., 0][keep].mean())}
+            rows.append(row | evaluate_rollout(rollout, reference, WARMUP_S))
+            shown = ("forward_speed_mps", "falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad")
+            print(f"{speed:4.2f} m/s: " + ", ".join(f"{name} {rows[-1][name]:.3f}" for name in shown), flush=True)
+        hardware = torch.cuda.get_device_name() if "cuda" in str(env.device) else platform.processor() or "cpu"
+    report = {"policy": str(args.checkpoint), "hardware": hardware, "num_envs": args.num_envs}
+    write_json(args.output, report | {"seconds": args.seconds, "seed": args.seed, "speeds": rows})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
