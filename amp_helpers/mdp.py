@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from isaaclab.envs import ManagerBasedEnv
-from isaaclab.managers import EventTermCfg, ManagerTermBase, SceneEntityCfg
+from isaaclab.managers import EventTermCfg, ManagerTermBase
 from isaaclab.utils.math import quat_apply
 
 from .dataset import MotionDataset

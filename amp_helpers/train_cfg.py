@@ -83,6 +83,23 @@ class TrainCfg:
     discriminator_hidden: tuple[int, ...] = (1024, 512)
 
 
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "published": {
+        "features": ("joint_pos",),
+        "window": 2,
+        "stride": 1,
+        "discriminator_loss": "bce",
+        "task_weight": 0.9,
+        "style_weight": 5.0,
+        "reference_share": 0.0,
+    },
+}
+"""What ``--recipe`` stands for, as fields of :class:`TrainCfg`. ``published`` is the recipe this project started from:
+joint positions of two frames, task 0.9 and style 0.1. It counts the style per step, 0.1 at 50 Hz is 5 a second; the
+gradient penalty is skrl's 5, which has no factor 1/2, and so 10 here."""
+
+
 def resolve(cfg: TrainCfg) -> TrainCfg:
     """Fill in what depends on the device and the time, and refuse what cannot be."""
     from .env import check_device
@@ -142,8 +159,14 @@ def _commit() -> str:
 
 def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
     """The command line as a configuration; option names follow Isaac Lab's scripts."""
-    default = TrainCfg()
+    chosen = argparse.ArgumentParser(add_help=False)
+    chosen.add_argument("--recipe", default="default", choices=RECIPES)
+    recipe = chosen.parse_known_args(arguments)[0].recipe
+    default = TrainCfg(**RECIPES[recipe])
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.train", description=__doc__)
+    parser.add_argument(
+        "--recipe", default="default", choices=RECIPES, help="where the defaults below come from (default: default)"
+    )
     parser.add_argument(
         "--headless", action="store_true", help="accepted for Isaac Lab's sake; training opens no window"
     )
@@ -180,8 +203,14 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
     parser.add_argument(
         "--drop_joints", nargs="+", default=(), help="'feet' or patterns the discriminator does not see"
     )
-    parser.add_argument("--velocity_range", nargs=2, type=float, help="lowest and highest commanded speed, m/s")
+    parser.add_argument(
+        "--velocity_range",
+        nargs=2,
+        type=float,
+        default=default.velocity_range,
+        help="lowest and highest commanded speed, m/s",
+    )
     parser.add_argument("--hidden", nargs="+", type=int, default=default.hidden, help="widths of policy and value")
     values = vars(parser.parse_args(arguments))
-    del values["headless"]
-    return TrainCfg(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    del values["headless"], values["recipe"]
+    return TrainCfg(**RECIPES[recipe] | {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
