@@ -93,11 +93,16 @@ def level_feet(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion
         )
         joint_pos[:, names.index(f"{side}_ankle_pitch_joint")] = np.clip(-(hip + knee), -0.87, 0.52)
         joint_pos[:, names.index(f"{side}_ankle_roll_joint")] = np.clip(-roll, -0.26, 0.26)
-    noise = np.random.default_rng(seed).normal(size=joint_pos.shape)
+    return tracking_error(replace(motion, joint_pos=joint_pos, source="level feet"), error_rad, seed)
+
+
+def tracking_error(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion:
+    """The motion as somebody follows it: a slow error of ``error_rad`` (standard deviation) on every joint."""
+    noise = np.random.default_rng(seed).normal(size=motion.joint_pos.shape)
     width = max(3, round(0.2 * motion.fps))
     kernel = np.hanning(width + 2)[1:-1]
     slow = np.apply_along_axis(np.convolve, 0, noise, kernel / np.linalg.norm(kernel), mode="same")
-    return replace(motion, joint_pos=joint_pos + error_rad * slow, source="level feet")
+    return replace(motion, joint_pos=motion.joint_pos + error_rad * slow)
 
 
 def half_steps(motion: Motion, share: float = 0.4) -> Motion:
@@ -165,21 +170,29 @@ class StyleOutcome:
     joint_names: tuple[str, ...]
     """Joints that it sees."""
     right_gait: float
-    """Mean style reward, 0 to 1, of the right gait on level feet."""
+    """Mean style reward, 0 to 1, of the right gait."""
     wrong_gait: float
-    """The same of half steps on level feet."""
+    """The same of the wrong one."""
     influence: dict[str, float]
     """Share of the gap between reference and right gait that each joint explains."""
 
 
-def style_experiment(clip: Motion, default_pose: Mapping[str, float], drop: Sequence[str] = ()) -> StyleOutcome:
-    """Train :func:`small_discriminator` on a clip against a right and a wrong gait, both with :func:`level_feet`.
+def style_experiment(
+    clip: Motion,
+    default_pose: Mapping[str, float],
+    drop: Sequence[str] = (),
+    gaits: tuple[Motion, Motion] | None = None,
+) -> StyleOutcome:
+    """Train :func:`small_discriminator` on a clip against a right and a wrong gait.
 
     Args:
         clip: the reference, at the control rate.
         default_pose: rad by joint name.
         drop: regular expressions of joints that the discriminator does not see.
+        gaits: the right and the wrong one, at the clip's instants and with its joints; by default the clip and
+            :func:`half_steps` of it, both with :func:`level_feet`.
     """
+    gaits = gaits or (level_feet(clip), level_feet(half_steps(clip), seed=1))
     state = AmpState(joint_names=clip.joint_names)
     state = state.without(tuple(drop)) if drop else state
 
@@ -187,9 +200,7 @@ def style_experiment(clip: Motion, default_pose: Mapping[str, float], drop: Sequ
         data = MotionDataset.from_motions([motion], joint_names=clip.joint_names, control_dt=clip.dt)
         return state.from_dataset(data, default_pose)
 
-    reference, right, wrong = (
-        windows(motion) for motion in (clip, level_feet(clip), level_feet(half_steps(clip), seed=1))
-    )
+    reference, right, wrong = (windows(motion) for motion in (clip, *gaits))
     discriminator = small_discriminator(reference, torch.cat((right, wrong)))
     paid = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
     return StyleOutcome(state.joint_names, *paid, joint_influence(discriminator, reference, right, state.joint_names))
