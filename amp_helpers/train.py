@@ -208,7 +208,7 @@ def build_trainer(cfg: TrainCfg, env: Any, agent: Any) -> Any:
             "headless": True,
             "disable_progressbar": True,
             "close_environment_at_exit": False,
-            "environment_info": "log",
+            "environment_info": "",  # skrl would fetch each figure every step; AmpAgent does so once an update
         },
     )
 
