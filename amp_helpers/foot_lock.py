@@ -48,6 +48,8 @@ class FootLockCfg:
 class Feet:
     """Where the feet of a clip are, and when they stand."""
 
+    times: np.ndarray
+    """(N,) s."""
     position: np.ndarray
     """(N, F, 3) m, origins of the foot links."""
     rotation: np.ndarray
@@ -55,11 +57,17 @@ class Feet:
     sole_height: np.ndarray
     """(N, F) m, of the lowest point."""
     slip: np.ndarray
-    """(N, F) m/s, speed of the lowest point over the ground."""
+    """(N, F) m/s, speed of the lowest point over the ground, from each frame to the next."""
     stance: np.ndarray
     """(N, F) bool."""
     ground: float
     """Height of the ground that the clip's standing soles suggest, m."""
+
+    @property
+    def sliding(self) -> np.ndarray:
+        """(N, F) m/s: ``slip`` where the foot stands in this frame and the next, NaN elsewhere."""
+        following = np.concatenate([self.stance[1:], self.stance[-1:]])
+        return np.where(self.stance & following, self.slip, np.nan)
 
 
 def find_stance(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Feet:
@@ -92,7 +100,7 @@ def find_stance(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None 
     stance = binary_opening(binary_closing(padded, run), run)[frames:-frames]
     standing = stance.any(axis=1)
     ground = float(np.median(lower[standing])) if standing.any() else float(level.min())
-    return Feet(position, rotation, height, slide, stance, ground)
+    return Feet(motion.times, position, rotation, height, slide, stance, ground)
 
 
 def ground(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Motion:
@@ -123,21 +131,19 @@ def _lock(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg) -> Motion:
             f"{motion.source or 'motion'}: no foot stands anywhere in it, so there is nothing to hold; "
             "check the robot, the order of the joints and the height of the root"
         )
-    position, rotation = foot_targets(feet, soles(kinematics), motion.times, cfg)
+    position, rotation = foot_targets(feet, soles(kinematics), cfg)
     grounded = replace(motion, root_pos=motion.root_pos - [0.0, 0.0, feet.ground])
     return _follow(grounded, kinematics, position, rotation, cfg)
 
 
-def foot_targets(
-    feet: Feet, soles: tuple[Sole, ...], times: np.ndarray, cfg: FootLockCfg
-) -> tuple[np.ndarray, np.ndarray]:
+def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple[np.ndarray, np.ndarray]:
     """Where each foot should be: positions (N, F, 3) m on a ground at 0, and rotations (N, F, 3, 3).
 
     In a stance the foot keeps one heading, lies flat when it nearly does, and rolls over its lowest point otherwise;
     the whole stance is placed as near to the clip's as can be. What this changes is carried over the swing between two
     stances by a monotone cubic (no kink, no overshoot), and a swinging foot is kept out of the ground.
     """
-    position, rotation = feet.position.copy(), feet.rotation.copy()
+    times, position, rotation = feet.times, feet.position.copy(), feet.rotation.copy()
     position[..., 2] -= feet.ground
     for foot, sole in enumerate(soles):
         stands = np.flatnonzero(feet.stance[:, foot])

@@ -18,13 +18,15 @@ import numpy as np
 
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.foot_lock import find_stance, ground, lock_feet
-from amp_helpers.formats import FORMATS, JOINT_ORDERS, read_motion
+from amp_helpers.formats import JOINT_ORDERS, read_motion
 from amp_helpers.formats_gmr import read_history, write_gmr
 from amp_helpers.kinematics import Kinematics
 from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
 from amp_helpers.robots import ROBOTS, Robot, get_robot
 from amp_helpers.seam import as_cycle, close_loop
+
+PICKLES = (".pkl", ".pickle")
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def feet_report(motion: Motion, kinematics: Kinematics) -> FeetReport:
     """
     feet = find_stance(motion, kinematics)
     quality = foot_quality(kinematics.foot_points(motion), feet.sole_height, motion.dt)
-    steps = feet.stance[:-1] & feet.stance[1:]
-    slip = feet.slip[:-1][steps]
+    slip = feet.sliding[:-1]
+    slip = slip[np.isfinite(slip)]
     return FeetReport(
         **quality | {"stance_share": float(feet.stance.any(axis=1).mean())},
         slip_mps=float(slip.mean()) if slip.size else float("nan"),
@@ -160,11 +162,11 @@ def save_refined(path: str | os.PathLike, motion: Motion, source: str | os.PathL
         InputError: ``path`` is the source, or is no ``.pkl``, or cannot be written.
     """
     path, source = Path(path), Path(source)
-    if path.suffix not in (".pkl", ".pickle"):
+    if path.suffix not in PICKLES:
         raise InputError(f"{path}: a refined clip is written as a GMR pickle; choose a name that ends in .pkl")
     if path.exists() and path.samefile(source):
         raise InputError(f"{path}: is the source itself, which is never written over; choose another name")
-    earlier = read_history(source) if source.suffix.lower() in FORMATS[0].suffixes else ()
+    earlier = read_history(source) if source.suffix.lower() in PICKLES else ()
     lines = [*earlier, f"read {source.name}, SHA-256 {motion.sha256}", *map(str, edits)]
     write_gmr(path, motion, history=lines)
 
