@@ -1,6 +1,7 @@
 """Widgets driven by setting their values, as a mouse would; and what notebooks start with."""
 
 import io
+import re
 import sys
 
 import numpy as np
@@ -11,11 +12,21 @@ from amp_helpers import render, widgets, workspace
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.health import Health
+from amp_helpers.joints import expand_patterns
 from amp_helpers.motion import Motion
 from amp_helpers.plots import training_curves
 from amp_helpers.render import Renderer
 from amp_helpers.robots import G1_23DOF
-from amp_helpers.widgets import BY_NAME, DATASET_AS_SIMULATOR, ORDERS, SIMULATOR_AS_DATASET, JointInspector, LiveCurves
+from amp_helpers.widgets import (
+    BY_NAME,
+    DATASET_AS_SIMULATOR,
+    ORDERS,
+    SIMULATOR_AS_DATASET,
+    JointInspector,
+    LiveCurves,
+    OffsetInspector,
+)
+from amp_helpers.widgets.offsets import POSES, Offsets, asked_poses, compare_pose
 
 SIMULATOR = tuple(sorted(G1_23DOF.joint_names))
 
@@ -170,6 +181,95 @@ def test_a_clip_of_another_robot_is_cut_to_its_joints(repo_root):
     motion = read_motion(repo_root / "datasets" / "g1_walk.pkl")
     inspector = JointInspector(motion, G1_23DOF, SIMULATOR, width=80, height=80, gl=False)
     assert tuple(row.joint for row in inspector.rows) == G1_23DOF.joint_names
+
+
+# --- the offset inspector -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offsets():
+    return Offsets(G1_23DOF.joint_names, tuple(G1_23DOF.default_pose().tolist()))
+
+
+@pytest.fixture
+def offset_inspector(clip):
+    return OffsetInspector(clip, G1_23DOF, width=84, height=125, gl=False)
+
+
+def test_a_pose_is_asked_for_by_what_was_done_with_the_offset(clip, offsets):
+    angles, default = clip.joint_pos[20].astype(float), G1_23DOF.default_pose().astype(float)
+    shoulder = G1_23DOF.joint_names.index("right_shoulder_pitch_joint")
+    poses = asked_poses(angles, offsets, default, "right_shoulder_pitch_joint")
+    assert tuple(poses) == POSES
+    np.testing.assert_allclose(poses["subtracted once"], angles, atol=1e-7)
+    np.testing.assert_allclose(poses["added"], angles + 2 * default, atol=1e-6)
+    np.testing.assert_allclose(poses["subtracted twice"], angles - default, atol=1e-6)
+    slip = poses["one sign wrong"] - angles
+    assert slip[shoulder] == pytest.approx(0.7) and np.abs(np.delete(slip, shoulder)).max() < 1e-6
+    with pytest.raises(InputError, match="joint 'tail' not found; available: left_hip_pitch_joint"):
+        asked_poses(angles, offsets, default, "tail")
+
+
+def test_the_literal_is_what_isaac_lab_takes(offsets):
+    pose = eval(f"dict({offsets.turned('right_shoulder_pitch_joint').literal()})")["joint_pos"]
+    np.testing.assert_allclose(
+        expand_patterns(pose, G1_23DOF.joint_names)[:18], G1_23DOF.default_pose()[:18], atol=1e-6
+    )
+    assert pose["right_shoulder_pitch_joint"] == -0.35 and "left_elbow_joint" not in pose
+    assert eval(f"dict({Offsets(('a',), (0.0,)).literal()})") == {"joint_pos": {}}
+
+
+def test_editing_stays_within_the_limits_and_shows_at_once(offset_inspector):
+    box = offset_inspector
+    box.joint.value = "right_shoulder_pitch_joint"
+    assert box.offset.value == pytest.approx(0.35)
+    low, high = G1_23DOF.joint_limits()[G1_23DOF.joint_names.index(box.joint.value)]
+    assert low <= box.offset.min <= low + 0.01 and high - 0.01 <= box.offset.max <= high
+    before = {name: image.value for name, image in box.pictures.items()}
+    box.offset.value = -0.35
+    assert '"right_shoulder_pitch_joint": -0.35' in box.literal.value
+    changed = {name for name, image in box.pictures.items() if image.value != before[name]}
+    assert changed == {*POSES} - {"the clip"}
+    assert "0.70 rad off: right_shoulder_pitch" in box.captions["subtracted once"].value
+    assert "your offset -0.350, the environment&#x27;s +0.350" in box.text.value
+    assert box.state.offsets["right_shoulder_pitch_joint"] == -0.35
+
+
+def test_buttons_turn_a_sign_and_take_it_back(offset_inspector):
+    box = offset_inspector
+    untouched = box.literal.value
+    assert "as the clip" in box.captions["subtracted once"].value
+    box.joint.value = "right_shoulder_pitch_joint"
+    box.turn.click()
+    assert box.offset.value == -0.35 and "as the clip" not in box.captions["subtracted once"].value
+    box.reset_joint.click()
+    assert box.offset.value == pytest.approx(0.35) and box.literal.value == untouched
+    for joint, value in (("left_knee_joint", 1.0), ("right_elbow_joint", 0.5)):
+        box.joint.value, box.offset.value = joint, value
+    assert '"left_knee_joint": 1,' in box.literal.value and '"right_elbow_joint": 0.5,' in box.literal.value
+    box.joint.value = "left_knee_joint"
+    assert box.offset.value == 1.0, "an edit is kept while another joint is looked at"
+    box.reset.click()
+    assert box.literal.value == untouched and box.offset.value == pytest.approx(0.42)
+
+
+def test_the_offset_inspector_follows_the_clip_and_is_labelled(offset_inspector, clip):
+    box = offset_inspector
+    before = {name: image.value for name, image in box.pictures.items()}
+    box.frame.value = 60
+    changed = {name for name, image in box.pictures.items() if image.value != before[name]}
+    assert changed == {*POSES} - {"default pose"}
+    for control in (box.joint, box.offset, box.frame, box.turn, box.reset_joint, box.reset, box.literal):
+        assert control.description and control.tooltip
+    fixed = [*box.pictures.values(), *box.captions.values(), box.text, box.literal]
+    assert all(part.layout.height.endswith("px") for part in fixed)
+    assert re.search(r"0\.84 rad off: (left|right)_knee", box.captions["added"].value)
+
+
+def test_a_limit_overstepped_is_counted():
+    limits = np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    assert compare_pose(np.array([0.5, 2.0]), np.zeros(2), limits, ("a", "b")) == "2.00 rad off: b\n1 beyond its limit"
+    assert "2 beyond their limits" in compare_pose(np.array([-3.0, 2.0]), np.zeros(2), limits, ("a", "b"))
 
 
 def record(update: int) -> Health:

@@ -2,6 +2,7 @@
 
 from .joint_inspector import JointInspector
 from .joint_rows import BY_NAME, DATASET_AS_SIMULATOR, ORDERS, SIMULATOR_AS_DATASET, joint_rows, read_in_order
+from .offset_inspector import OffsetInspector
 from .picture import FramePlayer, Panel, png
 from .training_panel import LiveCurves
 
@@ -12,6 +13,7 @@ __all__ = [
     "SIMULATOR_AS_DATASET",
     "FramePlayer",
     "JointInspector",
+    "OffsetInspector",
     "Panel",
     "LiveCurves",
     "joint_rows",

@@ -89,10 +89,11 @@ class JointRow:
 
     def line(self, rows: Sequence["JointRow"]) -> str:
         """The row as text whose columns stand below each other in a font of equal widths."""
+        numbers = self.low, self.high, self.default, self.mean, self.least, self.most
+        low, high, default, mean, least, most = (round(number, 2) + 0.0 for number in numbers)  # no -0.00
         return (
             f"{short(self.joint).ljust(_name_width(rows))} {self.dataset_column:4d} {self.simulator_column:4d} "
-            f"{self.low:6.2f}{self.high:6.2f} {self.default:7.2f} {self.mean:6.2f} {self.least:6.2f}{self.most:6.2f}"
-            f"  {self.verdict}"
+            f"{low:6.2f}{high:6.2f} {default:7.2f} {mean:6.2f} {least:6.2f}{most:6.2f}  {self.verdict}"
         )
 
 

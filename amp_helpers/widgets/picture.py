@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import ipywidgets
 import numpy as np
+import traitlets
 
 
 def png(image: np.ndarray) -> bytes:
@@ -29,9 +30,15 @@ def remembered(draw: Callable[..., np.ndarray], most: int = 600) -> Callable[...
     return functools.lru_cache(most)(lambda *shown: png(draw(*shown)))
 
 
-def picture(width: int, height: int, alt: str) -> ipywidgets.Image:
+class Picture(ipywidgets.Image):
+    """An image with a tooltip, which the browser's side only draws for widgets that have a description."""
+
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+def picture(width: int, height: int, alt: str) -> Picture:
     """An empty picture of a fixed size, so that nothing jumps when it is filled; ``alt`` says what it shows."""
-    return ipywidgets.Image(
+    return Picture(
         format="png",
         tooltip=alt,
         layout=ipywidgets.Layout(width=f"{width}px", height=f"{height}px", flex="0 0 auto", object_fit="contain"),
@@ -67,6 +74,7 @@ class FramePlayer(ipywidgets.HBox):
             max=num_frames - 1,
             description=description,
             tooltip="frame of the clip; arrow keys move it",
+            style={"description_width": "auto"},
             layout=ipywidgets.Layout(flex="1 1 auto", width="auto", min_width="160px"),
         )
         self.play = ipywidgets.Play(
