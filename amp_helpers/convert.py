@@ -3,18 +3,20 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats import FORMATS, JOINT_ORDERS, read_motion
+from amp_helpers.formats import FORMATS, JOINT_ORDERS, read_motions
+from amp_helpers.joint_columns import OWN_ORDERS
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
 from amp_helpers.motion_files import motion_files
-from amp_helpers.repair import drop_first_jump
+from amp_helpers.repair import REPAIRS, check_repairs, faults, repaired
 from amp_helpers.robots import Robot, get_robot
 
 _KINDS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
@@ -24,13 +26,14 @@ def convert(
     motions: Sequence[str | os.PathLike],
     output: str | os.PathLike,
     *,
+    weights: Sequence[float] | None = None,
     robot: str | Robot = "g1_23dof",
     control_dt: float = 0.02,
     quaternion: str = "auto",
     joint_order: str | None = None,
     fill_missing: bool = False,
     fps: float | None = None,
-    repair: bool = False,
+    repair: bool | Collection[str] = (),
     verbose: bool = True,
 ) -> MotionDataset:
     """Read motions, resample them to the control step, keep the robot's joints, and write one dataset.
@@ -38,39 +41,45 @@ def convert(
     Args:
         motions: motion files, folders of them (with what lies below) and glob patterns; one named twice counts twice.
         output: npz file, replaced only when everything has succeeded.
+        weights: one for each of ``motions``, 1 by default: how often a frame of it is drawn when training, against one
+            of weight 1. A folder or pattern gives its weight to each of its files, a file to each of its clips.
         robot: the robot, or its name, whose joints become the columns.
         control_dt: the environment's step, s.
-        quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.read_motion`.
-        joint_order: a key of ``JOINT_ORDERS``, or ``robot`` for the robot's own, for files that do not name their
-            joints.
+        quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.read_motions`.
+        joint_order: for files that do not name their joints: a key of ``JOINT_ORDERS``, or ``robot`` or ``physx`` for
+            the robot's own, depth-first or breadth-first.
         fill_missing: hold robot joints that a motion lacks at the default pose instead of refusing the motion.
         fps: frames per second of files that do not say, such as CSV.
-        repair: drop first frames from which the root jumps, and say so in the dataset's ``source``.
-        verbose: print what was done to each motion.
+        repair: names of ``amp_helpers.repair.REPAIRS`` to make where a clip needs them, or True for all; what was done
+            is in the dataset's ``source``.
+        verbose: print what was done to each motion, and what could be repaired.
 
     Raises:
         InputError: a motion or an argument cannot be used.
     """
     robot = get_robot(robot) if isinstance(robot, str) else robot
-    order = robot.joint_names if joint_order == "robot" else joint_order
+    repairs = tuple(REPAIRS) if repair is True else check_repairs(repair or ())
     if not (np.isfinite(control_dt) and control_dt > 0):
         raise InputError(f"--control_dt {control_dt}: not a control step; give a positive number of seconds")
     if Path(output).suffix != ".npz":
         raise InputError(f"{output}: a dataset file ends in .npz; choose such a name")
     if not motions:
         raise InputError("no motion given; name at least one motion file or folder")
-    files, lines = motion_files(motions, output=output)
+    files, lines = _weighted_files(motions, weights, output)
 
     def clips() -> Iterator[Motion]:
         # Shown on a terminal only: the default output goes to the same place as errors.
         from tqdm import tqdm
 
-        for path in tqdm(files, unit="motion", disable=None if len(files) > 1 else True, leave=False):
-            motion = read_motion(path, joint_names=order, quaternion=quaternion, fps=fps)
-            motion = drop_first_jump(motion) if repair else motion
-            report = JointOrder(robot.joint_names).compare(motion.joint_names)
-            lines.extend(_summary(motion, control_dt, report.extra, report.missing if fill_missing else ()))
-            yield _for_robot(path, motion, robot, report.missing, fill_missing)
+        for path, weight in tqdm(files, unit="file", disable=None if len(files) > 1 else True, leave=False):
+            for stored in read_motions(
+                path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
+            ):
+                motion = repaired(replace(stored, weight=weight * stored.weight), repairs)
+                report = JointOrder(robot.joint_names).compare(motion.joint_names)
+                filled = report.missing if fill_missing else ()
+                lines.extend(_summary(motion, control_dt, report.extra, filled) if verbose else ())
+                yield _for_robot(path, motion, robot, report.missing, fill_missing)
 
     dataset = MotionDataset.from_motions(clips(), joint_names=robot.joint_names, control_dt=control_dt)
     dataset.save(output)
@@ -82,6 +91,29 @@ def convert(
             f"{len(dataset) * control_dt:.2f} s"
         )
     return dataset
+
+
+def _weighted_files(
+    motions: Sequence[str | os.PathLike], weights: Sequence[float] | None, output: str | os.PathLike
+) -> tuple[list[tuple[Path, float]], list[str]]:
+    """The files that the arguments stand for, each with its argument's weight; and a line about each folder."""
+    if weights is None:
+        weights = [1.0] * len(motions)
+    if len(weights) != len(motions):
+        raise InputError(
+            f"--weights: {len(weights)} given for {len(motions)} motions; give one for each file, folder or pattern named"
+        )
+    wrong = [weight for weight in weights if not (np.isfinite(weight) and weight > 0)]
+    if wrong:
+        raise InputError(
+            f"--weights {wrong[0]:g}: not a weight; give a positive number, and leave out what is not wanted"
+        )
+    files, lines = [], []
+    for motion, weight in zip(motions, weights, strict=True):
+        found, notes = motion_files([motion], output=output)
+        files += [(path, float(weight)) for path in found]
+        lines += notes
+    return files, lines
 
 
 def _for_robot(
@@ -98,21 +130,27 @@ def _for_robot(
 def _summary(motion: Motion, control_dt: float, dropped: Sequence[str], filled: Sequence[str]) -> Iterator[str]:
     name, _, finding = motion.source.partition(" (")
     frames = int(np.floor(motion.duration_s / control_dt + 1e-6)) + 1
+    weight = "" if motion.weight == 1 else f", weight {motion.weight:g}"
     yield (
         f"{name}: {motion.fps:.4g} fps -> {1 / control_dt:.4g} Hz, {motion.num_frames} -> {frames} frames, "
-        f"{motion.duration_s:.2f} s"
+        f"{motion.duration_s:.2f} s{weight}"
     )
     if dropped:
         yield f"  joints dropped: {', '.join(dropped)}"
     if filled:
         yield f"  joints held at the default pose: {', '.join(filled)}"
     yield f"  {finding.removesuffix(')')}"
+    for repair, fault in faults(motion).items():
+        yield f"  offered: --repair {repair} ({fault.what})"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=__doc__)
     parser.add_argument("motions", nargs="+", metavar="MOTION", help=f"file, folder or glob; {_KINDS}")
+    parser.add_argument(
+        "--weights", type=float, nargs="+", metavar="W", help="how often frames of each MOTION are drawn (1 each)"
+    )
     parser.add_argument("--output", required=True, metavar="D.npz", help="dataset to write")
     parser.add_argument(
         "--robot", default="g1_23dof", help="robot whose joints become the columns: a name or your MJCF (%(default)s)"
@@ -128,15 +166,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--joint_order",
-        choices=("robot", *JOINT_ORDERS),
-        help="joint columns of files that do not name them; 'robot': as in the robot's model",
+        choices=(*OWN_ORDERS, *JOINT_ORDERS),
+        help="joint columns of files that do not name them; 'robot': as in the robot's model, 'physx': breadth-first",
     )
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"
     )
     parser.add_argument("--fps", type=float, help="frames per second of files that do not say (CSV)")
-    parser.add_argument("--repair", action="store_true", help="drop first frames from which the root jumps away")
+    parser.add_argument(
+        "--repair",
+        nargs="*",
+        choices=tuple(REPAIRS),
+        metavar="NAME",
+        help=f"make these repairs where a clip needs them, or all: {', '.join(REPAIRS)}",
+    )
     arguments = vars(parser.parse_args(argv))
+    if arguments["repair"] == []:
+        arguments["repair"] = True
     convert(**arguments)
 
 

@@ -49,6 +49,9 @@ class MotionDataset:
     """(K), where each motion came from and what reading it decided."""
     sha256: tuple[str, ...]
     """(K), of the source files; empty for a motion that was computed."""
+    weight: np.ndarray | None = None
+    """(K,) float64, how often each frame of a motion is drawn when training, against those of a motion of weight 1, which
+    all have where nothing is given."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -57,6 +60,7 @@ class MotionDataset:
         put(self, "dt", float(self.dt))
         put(self, "source", tuple(map(str, self.source)))
         put(self, "sha256", tuple(map(str, self.sha256)))
+        put(self, "weight", np.ones(len(self.source)) if self.weight is None else self.weight)
         for name, dtype in _ARRAY_DTYPES.items():
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
         self._validate()
@@ -80,7 +84,7 @@ class MotionDataset:
             clip = motion.select(joint_names).resample(control_dt)
             if clip.num_frames < 2:
                 raise InputError(
-                    f"{motion.source or 'motion'}: lasts {motion.duration_s:.3f} s, less than one control step of "
+                    f"{motion.source.partition(' (')[0] or 'motion'}: lasts {motion.duration_s:.3f} s, less than one control step of "
                     f"{control_dt} s; give a longer clip"
                 )
             clips.append(clip)
@@ -105,6 +109,7 @@ class MotionDataset:
             next_root_quat=rows("root_quat", there),
             source=tuple(clip.source for clip in clips),
             sha256=tuple(clip.sha256 for clip in clips),
+            weight=np.array([clip.weight for clip in clips]),
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -131,7 +136,8 @@ class MotionDataset:
             InputError: the file is unreadable or inconsistent, or was made for another robot or control step.
         """
         path = Path(path)
-        content = read_npz(path, [field.name for field in fields(cls)])
+        # Weights came later than the rest: files without them load as before.
+        content = read_npz(path, [field.name for field in fields(cls) if field.name != "weight"], also=["weight"])
         try:
             version = int(content["format_version"])
             if version != FORMAT_VERSION:
@@ -186,6 +192,7 @@ class MotionDataset:
                     root_quat=frames("root_quat"),
                     source=source,
                     sha256=digest,
+                    weight=self.weight[motion],
                 )
             )
         return clips
@@ -227,6 +234,7 @@ class MotionDataset:
             "next_states": (pairs, len(self.joint_names)),
             "motion_id": (pairs,),
             "fps_source": (motions,),
+            "weight": (motions,),
             "root_pos": (pairs, 3),
             "root_quat": (pairs, 4),
             "next_root_pos": (pairs, 3),
@@ -243,6 +251,10 @@ class MotionDataset:
             if not np.isfinite(values).all():
                 first = np.argwhere(~np.isfinite(values))[0][0]
                 raise InputError(f"{name} is NaN or infinite at row {first}")
+        if self.weight.min() <= 0:
+            raise InputError(
+                f"weight is {self.weight.min():g} for motion {self.weight.argmin()}, not a positive number"
+            )
         for name in ("root_quat", "next_root_quat"):
             error = np.abs(np.linalg.norm(getattr(self, name), axis=1) - 1)
             if error.max() > 1e-3:
@@ -265,6 +277,7 @@ _ARRAY_DTYPES = {
     "next_states": np.float32,
     "motion_id": np.int32,
     "fps_source": np.float64,
+    "weight": np.float64,
     "root_pos": np.float64,
     "root_quat": np.float64,
     "next_root_pos": np.float64,

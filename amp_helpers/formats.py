@@ -1,19 +1,25 @@
 """Reading and writing motion files; with its ``formats_*`` parts the only place that knows a file format.
 
-``FORMATS`` is the registry: a file's suffix names its format, and for a suffix that none claims its first bytes do.
+``FORMATS`` is the registry. A file's suffix, or where none claims it its first bytes, say how it is opened; what is
+found in it says which format it is.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats_csv import read_csv
-from amp_helpers.formats_gmr import read_gmr, write_gmr
-from amp_helpers.formats_npz import read_amp_npz, read_npz, write_npz
+from amp_helpers.formats_csv import clips_of_csv, write_csv
+from amp_helpers.formats_gmr import clips_of_gmr, write_gmr
+from amp_helpers.formats_mimickit import clips_of_mimickit, write_mimickit
+from amp_helpers.formats_npz import NpzFile, clips_of_amp, read_npz, write_npz
+from amp_helpers.formats_phc import clips_of_phc
+from amp_helpers.formats_tracking import clips_of_beyondmimic, clips_of_holosoma
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import JOINT_ORDERS, sha256
+from amp_helpers.motion_parts import JOINT_ORDERS, Clip, Reading, assemble, sha256
+from amp_helpers.robots import Robot
+from amp_helpers.safe_pickle import load_pickle
 
 __all__ = [
     "FORMATS",
@@ -21,9 +27,12 @@ __all__ = [
     "SUFFIXES",
     "Format",
     "read_motion",
+    "read_motions",
     "read_npz",
     "sha256",
+    "write_csv",
     "write_gmr",
+    "write_mimickit",
     "write_npz",
 ]
 
@@ -37,8 +46,26 @@ class Format:
     """In small letters; the first is the usual one."""
     starts: Callable[[bytes], bool]
     """Whether a file without a known suffix may be of this kind, by its first 512 bytes."""
-    read: Callable[..., Motion]
-    """``read(path, *, fps, joint_names, quaternion)``, as :func:`read_motion`."""
+    open: Callable[[Path], object]
+    """What is in the file; formats of one suffix share it."""
+    fits: Callable[[object], bool]
+    """Whether what is in the file is of this kind. Where nothing fits, the suffix's first format says what it lacks."""
+    clips: Callable[[Path, object, Reading], Iterable[Clip]]
+    """The clips stored in it; only a CSV's header is read with regard to what the user told."""
+    write: Callable[[str | os.PathLike, Motion], None] | None = None
+    """Writes one motion; None for formats that hold what a motion does not."""
+
+
+def _has(*keys: str) -> Callable[[object], bool]:
+    return lambda content: isinstance(content, Mapping) and all(key in content for key in keys)
+
+
+def _is_pickle(head: bytes) -> bool:
+    return head.startswith((b"\x80", b"x\x9c", b"x^", b"x\xda", b"x\x01", b"\x1f\x8b"))
+
+
+def _is_npz(head: bytes) -> bool:
+    return head.startswith(b"PK")
 
 
 def _is_table(head: bytes) -> bool:
@@ -46,35 +73,92 @@ def _is_table(head: bytes) -> bool:
     return line.count(b",") >= 7 and all(32 <= byte < 127 or byte in b"\t\r" for byte in line)
 
 
+def _clips_of_dataset(path: Path, content: object, reading: Reading) -> Iterable[Clip]:
+    # The dataset is made of motions, and so imports this module.
+    from amp_helpers.dataset import MotionDataset
+
+    for clip in MotionDataset.load(path).clips():
+        yield Clip(
+            joint_pos=clip.joint_pos,
+            root_pos=clip.root_pos,
+            root_rot=clip.root_quat,
+            fps=clip.fps,
+            joint_names=list(clip.joint_names),
+            name=clip.source.partition(" (")[0],
+            quaternion_said="xyzw",
+            weight=clip.weight,
+            notes=(f"dataset made of {clip.source}",),
+        )
+
+
+_PICKLE = {"suffixes": (".pkl", ".pickle"), "starts": _is_pickle, "open": load_pickle}
+_NPZ = {"suffixes": (".npz",), "starts": _is_npz, "open": NpzFile}
+
 FORMATS = (
-    Format("GMR pickle", (".pkl", ".pickle"), lambda head: head.startswith(b"\x80"), read_gmr),
-    Format("LAFAN1 CSV", (".csv",), _is_table, read_csv),
-    Format("Isaac Lab AMP npz", (".npz",), lambda head: head.startswith(b"PK"), read_amp_npz),
+    Format("GMR pickle", **_PICKLE, fits=_has("dof_pos"), clips=clips_of_gmr, write=write_gmr),
+    Format("MimicKit pickle", **_PICKLE, fits=_has("frames"), clips=clips_of_mimickit, write=write_mimickit),
+    Format("ASAP/PHC pickle", **_PICKLE, fits=lambda content: _is_phc(content), clips=clips_of_phc),
+    Format("LAFAN1 CSV", (".csv",), _is_table, lambda path: path, lambda _: True, clips_of_csv, write_csv),
+    Format("Isaac Lab AMP npz", **_NPZ, fits=_has("dof_positions"), clips=clips_of_amp),
+    Format("BeyondMimic npz", **_NPZ, fits=_has("joint_pos", "body_pos_w"), clips=clips_of_beyondmimic),
+    Format("holosoma npz", **_NPZ, fits=_has("qpos"), clips=clips_of_holosoma),
+    Format("GMR npz", **_NPZ, fits=_has("dof_pos", "root_pos"), clips=clips_of_gmr),
+    Format("dataset npz", **_NPZ, fits=_has("states", "next_states"), clips=_clips_of_dataset),
 )
 
-SUFFIXES = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
+
+def _is_phc(content: object) -> bool:
+    clips = list(content.values()) if isinstance(content, dict) else []
+    several = bool(clips) and all(isinstance(clip, dict) for clip in clips)
+    return several or _has("dof", "root_trans_offset")(content)
+
+
+SUFFIXES = tuple(dict.fromkeys(suffix for kind in FORMATS for suffix in kind.suffixes))
 """Suffixes of motion files."""
 
 
-def read_motion(
+def read_motion(path: str | os.PathLike, **how: object) -> Motion:
+    """The one clip of a motion file; arguments and errors as :func:`read_motions`.
+
+    Raises:
+        InputError: also when the file holds several clips.
+    """
+    motions = read_motions(path, **how)
+    if len(motions) > 1:
+        names = ", ".join(motion.source.partition(" (")[0].rpartition("/")[2] for motion in motions[:5])
+        raise InputError(
+            f"{path}: holds {len(motions)} clips ({names}{', ...' if len(motions) > 5 else ''}), and one is wanted; "
+            "convert it to a dataset, or read it with read_motions"
+        )
+    return motions[0]
+
+
+def read_motions(
     path: str | os.PathLike,
     *,
     joint_names: Sequence[str] | str | None = None,
     quaternion: str = "auto",
     fps: float | None = None,
-) -> Motion:
-    """Read a motion file of any format in ``FORMATS``.
+    robot: Robot | None = None,
+    repairs: Collection[str] | None = None,
+) -> list[Motion]:
+    """Read every clip of a motion file of any format in ``FORMATS``.
 
     Args:
         path: the file.
-        joint_names: the joint columns of a file that does not name them: names, or a key of ``JOINT_ORDERS``. Not
-            needed for 29 columns, which are the 29-dof G1.
-        quaternion: how the root's rotation is stored. ``"auto"`` takes the one order that keeps the pelvis upright,
-            and the format's own (xyzw; wxyz in AMP npz) where both do.
+        joint_names: the joint columns of a file that does not name them: names, a key of ``JOINT_ORDERS``, or
+            ``robot`` or ``physx`` for the robot's own order, depth-first or breadth-first. Not needed where stored
+            links decide, and for 29 columns, which are the 29-dof G1's.
+        quaternion: how the root's rotation is stored. ``"auto"`` takes the order that keeps the pelvis upright, or
+            else the feet at the ground, and the format's own (xyzw; wxyz in npz) where neither tells.
         fps: frames per second of a file that does not say, as CSV never does; what a file says goes before it.
+        robot: the robot whose model is asked, for the feet and for joints that only it can have. Without it this
+            project's own are asked, and only where nothing else decides.
+        repairs: names of repairs asked for. With them, even none, quaternions off unit length are refused unless
+            ``quaternion_norm`` is among them; without, they are normalised.
 
     Returns:
-        The clip as stored (not resampled), quaternions xyzw, normalised and without sign jumps. ``source`` says
+        The clips as stored (not resampled), quaternions xyzw, normalised and without sign jumps. ``source`` says
         which reading was taken, on what evidence, and how far norms were from 1.
 
     Raises:
@@ -84,17 +168,21 @@ def read_motion(
     if not path.is_file():
         what = "is a folder, not a motion; name a file in it" if path.is_dir() else "no such file; check the path"
         raise InputError(f"{path}: {what}")
-    return _format_of(path).read(path, fps=fps, joint_names=joint_names, quaternion=quaternion)
+    kinds = _formats_of(path)
+    content = kinds[0].open(path)
+    kind = next((kind for kind in kinds if kind.fits(content)), kinds[0])
+    reading = Reading(joint_names=joint_names, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs)
+    digest = sha256(path)
+    return [assemble(path, clip, reading, digest) for clip in kind.clips(path, content, reading)]
 
 
-def _format_of(path: Path) -> Format:
-    for kind in FORMATS:
-        if path.suffix.lower() in kind.suffixes:
-            return kind
+def _formats_of(path: Path) -> list[Format]:
+    """The formats that a file's suffix names, or else its first bytes."""
+    if named := [kind for kind in FORMATS if path.suffix.lower() in kind.suffixes]:
+        return named
     with path.open("rb") as file:
         head = file.read(512)
-    for kind in FORMATS:
-        if kind.starts(head):
-            return kind
+    if alike := [kind for kind in FORMATS if kind.starts(head)]:
+        return [kind for kind in alike if kind.open == alike[0].open]
     known = ", ".join(f"{kind.name} ({', '.join(kind.suffixes)})" for kind in FORMATS)
     raise InputError(f"{path}: is of no known motion format; known: {known}")

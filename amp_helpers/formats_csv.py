@@ -3,22 +3,17 @@
 its joints; xyzw is the convention, and some writers store wxyz.
 """
 
+import itertools
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import (
-    JOINT_ORDERS,
-    read_fps,
-    read_joint_names,
-    read_quaternions,
-    read_table,
-    sha256,
-)
+from amp_helpers.motion_parts import JOINT_ORDERS, Clip, Reading, atomic_write, read_table
 
 MAX_CSV_BYTES = 256 * 1024**2
 """Largest CSV read: over two hours of the G1 at 120 fps."""
@@ -30,45 +25,48 @@ LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 _FOREIGN = ("frame", "time", "stamp", "index", "rotate", "euler", "roll", "pitch", "yaw", "vel")
 
 
-def read_csv(path: Path, *, fps: float | None, joint_names: Sequence[str] | str | None, quaternion: str) -> Motion:
-    """Read a LAFAN1 CSV; arguments as :func:`amp_helpers.formats.read_motion`.
+def clips_of_csv(path: Path, content: object, reading: Reading) -> Iterator[Clip]:
+    """The one clip of a LAFAN1 CSV.
 
     A header is optional. Where it names joints they are the columns' names, and where it names the
-    quaternion's order that is taken for ``auto``.
+    quaternion's order that is taken.
     """
-    header, rows = _lines(path)
-    table = _numbers(path, header, rows)
-    stored = _header_joints(path, header, joint_names) if header else None
-    if stored is None and joint_names is None:
+    header, table = _read(path)
+    stored = _header_joints(path, header, reading.joint_names) if header else None
+    if stored is None and reading.joint_names is None:
         _width_fits(path, table.shape[1])
-    fps, rate = read_fps(path, None, fps)
     root_pos, root_rot, joint_pos = np.split(table, (3, ROOT_COLUMNS), axis=1)
-    names = read_joint_names(
-        path, stored, joint_names, joint_pos.shape[1], key="the table after the root", names_key="the header"
-    )
-    if quaternion == "auto" and header and (order := _header_order(header)):
-        quaternion, rate = order, f"{rate}quaternion order named by the header; "
-    root_quat, finding = read_quaternions(
-        path,
-        root_rot,
-        quaternion,
-        np.diff(root_pos, axis=0) * fps,
-        key="the quaternion in columns 3 to 6",
-        whose="LAFAN1's",
-    )
-    return Motion(
-        fps=fps,
-        joint_names=names,
+    order = _header_order(header) if header else None
+    yield Clip(
         joint_pos=joint_pos,
         root_pos=root_pos,
-        root_quat=root_quat,
-        source=f"{path.name} ({rate}{finding})",
-        sha256=sha256(path),
+        root_rot=root_rot,
+        joint_names=stored,
+        called={
+            "joint_pos": "the table after the root",
+            "joint_names": "the header",
+            "root_pos": "the position in columns 0 to 2",
+            "root_rot": "the quaternion in columns 3 to 6",
+        },
+        whose="LAFAN1's",
+        quaternion_said=order,
+        notes=("quaternion order named by the header",) if order else (),
     )
 
 
-def _lines(path: Path) -> tuple[list[str], list[str]]:
-    """The header's cells (none: empty) and the lines of numbers."""
+def write_csv(path: str | os.PathLike, motion: Motion) -> None:
+    """Write a LAFAN1 CSV, xyzw, under a header that names every column. The write is atomic.
+
+    The format has no place for the frame rate: whoever reads the file has to be told it.
+    """
+    header = [*(f"root_pos_{axis}" for axis in "xyz"), *(f"root_quat_{axis}" for axis in "xyzw"), *motion.joint_names]
+    table = np.hstack([motion.root_pos, motion.root_quat, motion.joint_pos])
+    with atomic_write(Path(path)) as temporary:
+        np.savetxt(temporary, table, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
+
+
+def _read(path: Path) -> tuple[list[str], np.ndarray]:
+    """The header's cells (none: empty) and the table; the text is never in memory as a whole."""
     size = path.stat().st_size
     if size > MAX_CSV_BYTES:
         raise InputError(
@@ -76,18 +74,20 @@ def _lines(path: Path) -> tuple[list[str], list[str]]:
             "split the motion"
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            lines = (line for line in file if line.strip())
+            first = next(lines, None)
+            if first is None:
+                raise InputError(f"{path}: is empty; give a CSV with a row per frame: {LAYOUT}")
+            header = [cell.strip().strip("\"'") for cell in first.split(",")]
+            if any(_is_number(cell) for cell in header):
+                return [], _numbers(path, [], itertools.chain([first], lines))
+            second = next(lines, None)
+            if second is None:
+                raise InputError(f"{path}: has no row of numbers; give a CSV with a row per frame: {LAYOUT}")
+            return header, _numbers(path, header, itertools.chain([second], lines))
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not text, so no CSV; give the file with the suffix of its own format") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InputError(f"{path}: is empty; give a CSV with a row per frame: {LAYOUT}")
-    first = [cell.strip().strip("\"'") for cell in lines[0].split(",")]
-    if any(_is_number(cell) for cell in first):
-        return [], lines
-    if len(lines) == 1:
-        raise InputError(f"{path}: has no row of numbers; give a CSV with a row per frame: {LAYOUT}")
-    return first, lines[1:]
 
 
 def _is_number(cell: str) -> bool:
@@ -98,11 +98,13 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _numbers(path: Path, header: list[str], rows: list[str]) -> np.ndarray:
+def _numbers(path: Path, header: list[str], rows: Iterable[str]) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # no data: said below
             table = np.loadtxt(rows, delimiter=",", ndmin=2, comments=None)
+    except UnicodeDecodeError:
+        raise
     except ValueError as error:
         detail = " ".join(str(error).split("; use")[0].split())[:120]
         raise InputError(

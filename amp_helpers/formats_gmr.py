@@ -1,62 +1,66 @@
-"""GMR pickles (General Motion Retargeting): a dict of ``fps``, ``root_pos`` (N, 3), ``root_rot`` (N, 4) xyzw,
-``dof_pos`` (N, D), and usually no joint names. Pickles can run code when loaded, so they are read by
-:mod:`amp_helpers.safe_pickle`."""
+"""GMR files (General Motion Retargeting): a dict of ``fps``, ``root_pos`` (N, 3), ``root_rot`` (N, 4) xyzw,
+``dof_pos`` (N, D), mostly no joint names, and from some writers ``local_body_pos`` (N, B, 3) of the links in
+``link_body_list``, in the root's frame. Some tools put the same arrays into an npz."""
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.evidence import Bodies
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import (
-    atomic_write,
-    read_fps,
-    read_joint_names,
-    read_quaternions,
-    read_table,
-    sha256,
-)
+from amp_helpers.motion_parts import Clip, Reading, atomic_write
 from amp_helpers.safe_pickle import load_pickle
 
-REQUIRED_KEYS = ("fps", "root_pos", "root_rot", "dof_pos")
+REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
+CALLED = {"joint_pos": "dof_pos"}
 
 
-def read_gmr(path: Path, *, fps: float | None, joint_names: Sequence[str] | str | None, quaternion: str) -> Motion:
-    """Read a GMR pickle; arguments as :func:`amp_helpers.formats.read_motion`. ``fps`` serves a file without it."""
-    content = load_pickle(path)
-    if not isinstance(content, dict):
+def clips_of_gmr(path: Path, content: object, reading: Reading) -> Iterator[Clip]:
+    """The one clip of a GMR file."""
+    if not isinstance(content, Mapping):
         raise InputError(
-            f"{path}: holds a {type(content).__name__}, not a GMR dict with {', '.join(REQUIRED_KEYS)}; "
+            f"{path}: holds a {type(content).__name__}, not a GMR dict with fps, {', '.join(REQUIRED_KEYS)}; "
             "export one motion per file"
         )
-    needed = REQUIRED_KEYS if fps is None else REQUIRED_KEYS[1:]
-    missing = [key for key in needed if content.get(key) is None]
+    yield gmr_clip(path, content)
+
+
+def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Clip:
+    """The clip in a dict of GMR's keys.
+
+    Raises:
+        InputError: some of them are missing.
+    """
+    missing = [key for key in REQUIRED_KEYS if content.get(key) is None]
     if missing:
         found = ", ".join(sorted(map(str, content))) or "nothing"
-        remedy = "say it with --fps" if missing == ["fps"] else "give a GMR pickle of one motion"
-        raise InputError(f"{path}: keys {', '.join(missing)} are missing (found: {found}); {remedy}")
-    fps, rate = read_fps(path, content.get("fps"), fps)
-    root_pos = read_table(path, "root_pos", content["root_pos"], width=3)
-    root_rot = read_table(path, "root_rot", content["root_rot"], width=4)
-    dof_pos = read_table(path, "dof_pos", content["dof_pos"])
-    lengths = {"root_pos": len(root_pos), "root_rot": len(root_rot), "dof_pos": len(dof_pos)}
-    if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{key} {count}" for key, count in lengths.items())
-        raise InputError(f"{path}: frame counts differ ({shown}); export the motion again")
-    names = read_joint_names(path, content.get("joint_names"), joint_names, dof_pos.shape[1])
-    root_quat, finding = read_quaternions(path, root_rot, quaternion, np.diff(root_pos, axis=0) * fps)
-    return Motion(
-        fps=fps,
-        joint_names=names,
-        joint_pos=dof_pos,
-        root_pos=root_pos,
-        root_quat=root_quat,
-        source=f"{path.name} ({rate}{finding})",
-        sha256=sha256(path),
+        raise InputError(
+            f"{path}: keys {', '.join(missing)} are missing (found: {found}); give one motion as GMR has it"
+        )
+    return Clip(
+        joint_pos=content["dof_pos"],
+        root_pos=content["root_pos"],
+        root_rot=content["root_rot"],
+        fps=content.get("fps"),
+        joint_names=content.get("joint_names"),
+        name=name,
+        called=CALLED,
+        bodies=_bodies(content),
     )
+
+
+def _bodies(content: Mapping[str, object]) -> Bodies | None:
+    """The links' places, where the file has them in the form that GMR gives them."""
+    positions, names = content.get("local_body_pos"), content.get("link_body_list")
+    if not isinstance(positions, np.ndarray) or positions.ndim != 3 or not isinstance(names, list | tuple):
+        return None
+    if positions.shape[1:] != (len(names), 3) or len(positions) != len(content["dof_pos"]):
+        return None
+    return Bodies(positions, tuple(map(str, names)), in_root=True)
 
 
 def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""npz archives, and the motions that come in them: Isaac Lab's AMP files.
+"""npz archives, and Isaac Lab's AMP files, which are such; more that come in them in :mod:`formats_tracking`.
 
 An AMP file (``isaaclab_tasks``, humanoid_amp, motions/README.md) holds ``fps``, ``dof_names`` (D), ``body_names`` (B),
 ``dof_positions`` (N, D), ``body_positions`` (N, B, 3) and ``body_rotations`` (N, B, 4) wxyz. It has no root of its
@@ -17,18 +17,18 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import (
-    atomic_write,
-    read_fps,
-    read_joint_names,
-    read_quaternions,
-    read_table,
-    sha256,
-)
+from amp_helpers.motion_parts import Clip, Reading, atomic_write
 
 MAX_NPZ_BYTES = 4 * 1024**3
 """Largest npz content read, counted uncompressed; beyond it a file is more likely broken than useful."""
+
+MAX_MOTION_BYTES = 1024**3
+"""Largest motion in an npz; ten hours of a humanoid with its bodies at 30 fps."""
+
+MAX_PACKED = 32
+"""How many times larger than its file an npz above 64 MiB may be when unpacked."""
+
+_AGAIN = "export the motion again"
 
 AMP_KEYS = ("fps", "dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
 
@@ -37,9 +37,13 @@ ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
 
 
 def read_npz(
-    path: str | os.PathLike, keys: Sequence[str], *, remedy: str = "convert the motion again"
+    path: str | os.PathLike,
+    keys: Sequence[str],
+    *,
+    also: Sequence[str] = (),
+    remedy: str = "convert the motion again",
 ) -> dict[str, np.ndarray]:
-    """The named arrays of an npz file, read without unpickling anything.
+    """The named arrays of an npz file, read without unpickling anything; those named in ``also`` where it has them.
 
     Raises:
         InputError: not an npz file, damaged, too large, arrays missing, or arrays of Python objects; ``remedy`` says
@@ -55,26 +59,33 @@ def read_npz(
             f"{path}: arrays {', '.join(missing)} are missing (found: {', '.join(sorted(names))}); {remedy}"
         )
     with _readable(path, remedy), np.load(path, allow_pickle=False) as archive:
-        content = {key: archive[key] for key in keys}
+        content = {key: archive[key] for key in (*keys, *(key for key in also if key in names))}
         # Entries that do not start as arrays do come back as raw bytes.
         if strange := [key for key, value in content.items() if not isinstance(value, np.ndarray)]:
             raise ValueError(f"no array in {', '.join(strange)}")
         return content
 
 
-def npz_names(path: Path, *, remedy: str) -> set[str]:
+def npz_names(path: Path, *, remedy: str, most: int | None = None) -> set[str]:
     """The names of an npz file's arrays; nothing is unpacked.
 
     Raises:
-        InputError: not an npz file, or one that would unfold to more than ``MAX_NPZ_BYTES``.
+        InputError: not an npz file, or one that would unfold to more than ``most`` bytes (``MAX_NPZ_BYTES``), or to
+            far more than its own size.
     """
+    most = MAX_NPZ_BYTES if most is None else most
     with _readable(path, remedy), zipfile.ZipFile(path) as archive:
         size = sum(info.file_size for info in archive.infolist())
         names = {name.removesuffix(".npy") for name in archive.namelist()}
-    if size > MAX_NPZ_BYTES:
+    if size > most:
         raise InputError(
-            f"{path}: holds {size / 1024**3:.1f} GiB, more than the {MAX_NPZ_BYTES // 1024**3} GiB read at "
+            f"{path}: holds {size / 1024**3:.1f} GiB, more than the {most / 1024**3:.0f} GiB read at "
             "most; split it into smaller files"
+        )
+    if size > max(64 * 1024**2, MAX_PACKED * path.stat().st_size):
+        raise InputError(
+            f"{path}: unpacks to {size / 1024**2:.0f} MiB, over {MAX_PACKED} times its size, which no motion does; "
+            f"{remedy}"
         )
     return names
 
@@ -95,6 +106,7 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         SyntaxError,
         tokenize.TokenError,
         RuntimeError,  # how zipfile says that an entry is encrypted or packed in a way it does not know
+        OSError,  # and what seeking to where a damaged directory points ends in
     ) as error:
         detail = " ".join(str(error).split())
         raise InputError(f"{path}: is not a readable npz file ({detail}); {remedy}") from None
@@ -113,54 +125,71 @@ def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None
         np.savez(temporary, **arrays)
 
 
-def read_amp_npz(path: Path, *, fps: float | None, joint_names: Sequence[str] | str | None, quaternion: str) -> Motion:
-    """Read an AMP npz of Isaac Lab; arguments as :func:`amp_helpers.formats.read_motion`.
+class NpzFile(Mapping):
+    """A motion in an npz: its arrays by name, each read when asked for.
 
-    The root is the first of ``ROOT_BODIES`` that the file has, else its first body; ``source`` says which.
+    Raises:
+        InputError: it is no npz, or too large; and when an array is asked for that cannot be read.
     """
-    remedy = "export the motion again"
-    found = npz_names(path, remedy=remedy)
-    if {"states", "next_states"} <= found:
-        raise InputError(f"{path}: is a converted dataset, not a motion; use it with --dataset as it is")
-    missing = [key for key in AMP_KEYS if key not in found]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._names = npz_names(path, remedy=_AGAIN, most=MAX_MOTION_BYTES)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._names))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._names
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if key not in self._names:
+            raise KeyError(key)
+        return read_npz(self.path, [key], remedy=_AGAIN)[key]
+
+
+def clips_of_amp(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+    """The one clip of an Isaac Lab AMP npz. The root is the first of ``ROOT_BODIES`` it has, else its first body."""
+    missing = [key for key in AMP_KEYS if key not in content]
     if missing:
         raise InputError(
             f"{path}: arrays {', '.join(missing)} of an Isaac Lab AMP file are missing "
-            f"(found: {', '.join(sorted(found)) or 'nothing'}); add them, or give the motion as a GMR pickle or CSV"
+            f"(found: {', '.join(content) or 'nothing'}); add them, or give the motion as a GMR pickle or CSV"
         )
-    content = read_npz(path, AMP_KEYS, remedy=remedy)
-    fps, rate = read_fps(path, content["fps"], fps)
-    dof_pos = read_table(path, "dof_positions", content["dof_positions"])
-    names = read_joint_names(
-        path, content["dof_names"], joint_names, dof_pos.shape[1], key="dof_positions", names_key="dof_names"
-    )
+    dof_pos = content["dof_positions"]
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
-    root = next((name for name in ROOT_BODIES if name in bodies), bodies[0] if bodies else "")
-    root_pos, root_rot = (
-        read_table(path, f"{key} of '{root}'", _of_body(path, key, content[key], bodies, root, len(dof_pos)), width)
-        for key, width in (("body_positions", 3), ("body_rotations", 4))
-    )
-    root_quat, finding = read_quaternions(
-        path,
-        root_rot,
-        quaternion,
-        np.diff(root_pos, axis=0) * fps,
-        key=f"body_rotations of '{root}'",
+    root = root_body(bodies)
+    parts = {key: _of_body(path, key, content[key], bodies, root, dof_pos) for key in AMP_KEYS[-2:]}
+    yield Clip(
+        joint_pos=dof_pos,
+        root_pos=parts["body_positions"],
+        root_rot=parts["body_rotations"],
+        fps=content["fps"],
+        joint_names=content["dof_names"],
+        called={
+            "joint_pos": "dof_positions",
+            "joint_names": "dof_names",
+            "root_pos": f"body_positions of '{root}'",
+            "root_rot": f"body_rotations of '{root}'",
+        },
         convention="wxyz",
         whose="Isaac Lab's AMP",
-    )
-    return Motion(
-        fps=fps,
-        joint_names=names,
-        joint_pos=dof_pos,
-        root_pos=root_pos,
-        root_quat=root_quat,
-        source=f"{path.name} ({rate}root is body '{root}'; {finding})",
-        sha256=sha256(path),
+        notes=(f"root is body '{root}'",),
     )
 
 
-def _of_body(path: Path, key: str, value: np.ndarray, bodies: Sequence[str], body: str, frames: int) -> np.ndarray:
+def root_body(bodies: Sequence[str]) -> str:
+    """The first of ``ROOT_BODIES`` among them, else the first."""
+    return next((name for name in ROOT_BODIES if name in bodies), bodies[0] if bodies else "")
+
+
+def _of_body(
+    path: Path, key: str, value: np.ndarray, bodies: Sequence[str], body: str, joints: np.ndarray
+) -> np.ndarray:
+    frames = len(joints) if joints.ndim else 0
     if value.ndim != 3 or value.shape[:2] != (frames, len(bodies)) or not bodies:
         raise InputError(
             f"{path}: {key} has shape {value.shape}, expected ({frames} frames, {len(bodies)} bodies, ...) as "

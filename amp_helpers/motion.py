@@ -38,13 +38,18 @@ class Motion:
     """Where the clip came from, and what reading it had to decide."""
     sha256: str = ""
     """Of the file it was read from; empty when it was computed."""
+    weight: float = 1.0
+    """How often each of its frames is drawn when training, against those of a clip of weight 1."""
 
     def __post_init__(self) -> None:
         label = self.source or "motion"
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"{label}: fps is {self.fps}; give the frames per second as a positive number")
+        if not (np.isfinite(self.weight) and self.weight > 0):
+            raise InputError(f"{label}: weight is {self.weight}; give a positive number")
         put = object.__setattr__
         put(self, "fps", float(self.fps))
+        put(self, "weight", float(self.weight))
         put(self, "joint_names", JointOrder(tuple(self.joint_names)).names)
         frames = len(self.joint_pos)
         expected = {

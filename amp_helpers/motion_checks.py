@@ -6,8 +6,8 @@ from amp_helpers.check_table import Check
 from amp_helpers.joints import JointOrder
 from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
+from amp_helpers.repair import root_speeds
 from amp_helpers.robots import Robot
-from amp_helpers.rotations import conjugate, multiply, rotation_vector
 
 
 def joint_set(motion: Motion, robot: Robot) -> Check:
@@ -111,15 +111,6 @@ def joint_speed(motion: Motion, robot: Robot) -> Check:
     return Check("joint speed", "warn", evidence, remedy) if speed.max() > 20 else Check("joint speed", "ok", evidence)
 
 
-def root_speeds(motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The root's speed between neighbouring frames in m/s and in rad/s, (N-1) each, and the frames it jumps after."""
-    speed = np.linalg.norm(np.diff(motion.root_pos, axis=0), axis=1) * motion.fps
-    turn = np.linalg.norm(rotation_vector(multiply(conjugate(motion.root_quat[:-1]), motion.root_quat[1:])), axis=1)
-    turn *= motion.fps
-    # Faster than a sprint or a pirouette: two takes were joined, or the tracker lost the body.
-    return speed, turn, np.flatnonzero((speed > 8) | (turn > 20))
-
-
 def root_speed(motion: Motion, robot: Robot) -> Check:
     speed, turn, jumps = root_speeds(motion)
     fast, spun = int(speed.argmax()), int(turn.argmax())
@@ -132,7 +123,7 @@ def root_speed(motion: Motion, robot: Robot) -> Check:
         if last < middle:
             remedy = f"cut the jump away: Motion.trim({(last + 1) * motion.dt:.3f}) starts after it."
             if first == 0:
-                remedy += " Or convert with --repair, which drops first frames that jump."
+                remedy += " Or convert with --repair first_jump, which drops these first frames."
         elif first >= middle:
             remedy = f"cut the jump away: Motion.trim(0, {first * motion.dt:.3f}) ends before it."
         else:

@@ -2,15 +2,19 @@
 
 Loading a pickle calls whatever the file names. Here every name resolves to one of a few stand-ins written in
 Python, which only collect what numpy stored (dtype name, shape, raw bytes) and check it; numpy's own constructors,
-which trust their input, never see the file. The layout is the one that ``numpy.ndarray.__reduce__`` writes.
+which trust their input, never see the file. The layout is the one that ``numpy.ndarray.__reduce__`` writes; that of
+joblib, which puts arrays between the opcodes, is read in :mod:`amp_helpers.safe_joblib` with the same stand-ins.
 """
 
+import gzip
 import io
 import math
 import os
 import pickle
 import pickletools
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +25,12 @@ from amp_helpers.errors import InputError
 
 MAX_PICKLE_BYTES = 256 * 1024**2
 """Largest pickle read: over an hour of motion at 60 fps with all body positions."""
+
+MAX_GROWTH = 4
+"""How many times its size a pickle may take in memory, by the objects that its opcodes ask for."""
+
+MIN_MEMORY = 64 * 1024**2
+"""Bytes that any pickle may take, however small it is."""
 
 # What a malformed stream makes the unpickler raise, besides its own error.
 _MALFORMED = (
@@ -34,15 +44,22 @@ _MALFORMED = (
     OverflowError,
     MemoryError,
     RecursionError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+    gzip.BadGzipFile,
 )
 
 
-class _Refused(pickle.UnpicklingError):
+JOBLIB_ARRAY = b"NumpyArrayWrapper"
+
+
+class Refused(pickle.UnpicklingError):
     """A name outside the allow-list, or content that no motion needs."""
 
 
 def load_pickle(path: str | os.PathLike) -> object:
-    """The content of a pickle of numpy arrays and builtin containers.
+    """The content of a pickle of numpy arrays and builtin containers, written by pickle or by joblib.
 
     Raises:
         InputError: no such file, not a pickle, too large, or it names anything outside the allow-list.
@@ -58,9 +75,15 @@ def load_pickle(path: str | os.PathLike) -> object:
         )
     raw = path.read_bytes()
     try:
+        raw = unpacked(raw)
+        if JOBLIB_ARRAY in raw:
+            # Imported late: it takes its stand-ins from here.
+            from amp_helpers.safe_joblib import load_joblib
+
+            return _plain(load_joblib(raw))
         _scan(raw)
         return _plain(_Unpickler(io.BytesIO(raw), encoding="latin1").load())
-    except _Refused as error:
+    except Refused as error:
         raise InputError(
             f"{path}: holds {error}, which no motion file needs, so it was not loaded; "
             "export the motion as a dict of numpy arrays"
@@ -69,20 +92,119 @@ def load_pickle(path: str | os.PathLike) -> object:
         kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
         detail = " ".join(str(error).split())[:80] or type(error).__name__
         raise InputError(
-            f"{path}: is not a GMR pickle, it is {kind} ({detail}); give the .pkl that GMR wrote"
+            f"{path}: is not a motion pickle, it is {kind} ({detail}); give the .pkl that the retargeting wrote"
         ) from None
 
 
+def unpacked(raw: bytes) -> bytes:
+    """What joblib packed with zlib or gzip, by its first bytes; anything else as it is.
+
+    Raises:
+        Refused: packed in another way, or into far more than a motion packs into.
+    """
+    packing = next((name for start, name in _PACKINGS.items() if raw.startswith(start)), None)
+    if packing is None:
+        return raw
+    if packing not in ("zlib", "gzip"):
+        raise Refused(f"data packed with {packing}")
+    limit = min(MAX_PICKLE_BYTES, max(MIN_MEMORY, 8 * len(raw)))
+    unpack = zlib.decompressobj(wbits=47)  # 32 + 15: zlib's header or gzip's
+    content = unpack.decompress(raw, limit)
+    if unpack.unconsumed_tail:
+        raise Refused(f"more than {limit // 1024**2} MiB packed into {len(raw) / 1024**2:.1f}")
+    if not unpack.eof:
+        raise ValueError(f"cut short in its {packing} data")
+    return content
+
+
+# How files packed by joblib begin; zlib's second byte tells the level.
+_PACKINGS = {
+    b"x\x01": "zlib",
+    b"x\x5e": "zlib",
+    b"x\x9c": "zlib",
+    b"x\xda": "zlib",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ": "xz",
+    b"]\x00\x00": "lzma",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"ZF": "an old joblib",
+}
+
+
 def _scan(raw: bytes) -> None:
-    """Walk the stream without building anything: it must be whole and ask for no more memory than it holds."""
-    for opcode, argument, _ in pickletools.genops(raw):
+    """Walk the stream without building anything: it must be whole and ask for little more memory than it holds."""
+    position, memory, most = 0, 0, max(MIN_MEMORY, MAX_GROWTH * len(raw))
+    while True:
+        # Rows of floats, of which files of plain lists consist, in one go.
+        floats = _FLOATS.match(raw, position).end()
+        memory += _COSTS["BINFLOAT"] * (floats - position) // 9
+        position = floats
+        if position >= len(raw):
+            raise ValueError("pickle exhausted before its end")
+        name, argument = _OPCODES.get(raw[position], (None, 0))
+        if name is None:
+            raise ValueError(f"opcode {raw[position : position + 1]!r} unknown")
+        position += 1
+        if argument >= 0:
+            value = int.from_bytes(raw[position : position + argument], "little")
+            position += argument
+        elif argument == pickletools.UP_TO_NEWLINE:
+            lines = 2 if name in ("GLOBAL", "INST") else 1
+            start = position
+            for _ in range(lines):
+                position = raw.index(b"\n", position) + 1
+            value = int(raw[start:position]) if name == "PUT" else 0
+        else:
+            width = {-2: 1, -3: 4, -4: 4, -5: 8}[argument]
+            position += width + int.from_bytes(raw[position : position + width], "little")
+            value = 0
+        if position > len(raw):
+            raise ValueError(f"{name} exhausts the file")
         # The C unpickler allocates a table up to the largest memo index.
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(raw):
+        if name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= value <= len(raw):
             raise ValueError("memo index out of range")
+        if name == "STOP":
+            return
+        memory += _COSTS.get(name, 40)
+        if memory > most:
+            raise ValueError(f"would take over {most // 1024**2} MiB of memory")
+
+
+_FLOATS = re.compile(rb"(?:G.{8})*", re.DOTALL)
+_OPCODES = {ord(code.code): (code.name, 0 if code.arg is None else code.arg.n) for code in pickletools.opcodes}
+# Bytes that an opcode's object takes beside its own data, with its place in a list; 40 for those not named.
+_COSTS = {
+    "BINFLOAT": 32,
+    "EMPTY_LIST": 90,
+    "LIST": 90,
+    "EMPTY_DICT": 90,
+    "DICT": 240,
+    "EMPTY_SET": 240,
+    "FROZENSET": 240,
+    "SETITEM": 100,
+    "REDUCE": 120,
+    "BUILD": 120,
+    "BININT1": 8,
+    "NONE": 8,
+    "NEWTRUE": 8,
+    "NEWFALSE": 8,
+    "EMPTY_TUPLE": 8,
+    "BINGET": 8,
+    "LONG_BINGET": 8,
+    "MARK": 8,
+    "APPENDS": 0,
+    "APPEND": 0,
+    "SETITEMS": 0,
+    "MEMOIZE": 8,
+    "BINPUT": 8,
+    "LONG_BINPUT": 8,
+    "FRAME": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
     """A stand-in for a callable. Being no class and having no dict, nothing in the stream can alter it."""
 
     function: Callable[..., object]
@@ -91,19 +213,19 @@ class _Call:
         return self.function(*args)
 
     def __setstate__(self, state: object) -> None:
-        raise _Refused("an attempt to alter a constructor")
+        raise Refused("an attempt to alter a constructor")
 
 
-class _Dtype:
+class Dtype:
     """What ``numpy.dtype`` reduces to: a name such as ``f4``, then a state tuple carrying the byte order."""
 
     __slots__ = ("code", "order")
 
     def __init__(self, code: object, *_: object) -> None:
         if isinstance(code, str) and code.startswith("O"):
-            raise _Refused("a numpy array of Python objects")
+            raise Refused("a numpy array of Python objects")
         if not isinstance(code, str) or not re.fullmatch(r"(f[248]|[iu][1248]|b1|[US]\d{1,4})", code):
-            raise _Refused(f"the numpy dtype {code!r:.40}")
+            raise Refused(f"the numpy dtype {code!r:.40}")
         self.code = code
         self.order = "|"
 
@@ -117,7 +239,7 @@ class _Dtype:
         return np.dtype(self.order + self.code)
 
 
-class _Array:
+class Array:
     """What an array reduces to: an empty one, then (version, shape, dtype, is_fortran, raw bytes)."""
 
     __slots__ = ("value",)
@@ -127,12 +249,12 @@ class _Array:
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, raw = state
-        self.value = _from_bytes(raw, dtype, shape, "F" if fortran else "C")
+        self.value = from_bytes(raw, dtype, shape, "F" if fortran else "C")
 
 
-def _from_bytes(raw: object, dtype: object, shape: object, order: str) -> np.ndarray:
+def from_bytes(raw: object, dtype: object, shape: object, order: str) -> np.ndarray:
     if isinstance(raw, list):
-        raise _Refused("a numpy array of Python objects")
+        raise Refused("a numpy array of Python objects")
     if isinstance(raw, str):  # written by Python 2
         raw = raw.encode("latin1")
     shape = shape if isinstance(shape, tuple) else (shape,)
@@ -145,17 +267,17 @@ def _from_bytes(raw: object, dtype: object, shape: object, order: str) -> np.nda
 
 
 def _from_buffer(raw: object, dtype: object, shape: object, order: object, *_: object) -> np.ndarray:
-    return _from_bytes(raw, dtype, shape, "F" if order == "F" else "C")
+    return from_bytes(raw, dtype, shape, "F" if order == "F" else "C")
 
 
-def _scalar(dtype: _Dtype, raw: object = b"") -> object:
-    return _from_bytes(raw, dtype, (1,), "C")[0].item()
+def _scalar(dtype: Dtype, raw: object = b"") -> object:
+    return from_bytes(raw, dtype, (1,), "C")[0].item()
 
 
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
     """``_codecs.encode``, with which protocols below 3 store bytes."""
     if encoding not in ("latin1", "latin-1"):
-        raise _Refused(f"text encoded as {encoding!r:.40}")
+        raise Refused(f"text encoded as {encoding!r:.40}")
     return text.encode("latin1")
 
 
@@ -169,28 +291,28 @@ def _builtin(kind: Callable[..., object]) -> Callable[..., object]:
     return build
 
 
-_ALLOWED: dict[tuple[str, str], object] = {
-    ("numpy", "ndarray"): _Call(_Array),
-    ("numpy", "dtype"): _Call(_Dtype),
-    ("_codecs", "encode"): _Call(_encode),
+ALLOWED: dict[tuple[str, str], object] = {
+    ("numpy", "ndarray"): Call(Array),
+    ("numpy", "dtype"): Call(Dtype),
+    ("_codecs", "encode"): Call(_encode),
 }
 for _core in ("numpy.core", "numpy._core"):
-    _ALLOWED[_core + ".multiarray", "_reconstruct"] = _Call(_Array)
-    _ALLOWED[_core + ".multiarray", "scalar"] = _Call(_scalar)
-    _ALLOWED[_core + ".numeric", "_frombuffer"] = _Call(_from_buffer)
+    ALLOWED[_core + ".multiarray", "_reconstruct"] = Call(Array)
+    ALLOWED[_core + ".multiarray", "scalar"] = Call(_scalar)
+    ALLOWED[_core + ".numeric", "_frombuffer"] = Call(_from_buffer)
 for _module in ("builtins", "__builtin__"):
     for _kind in (list, tuple, dict, set, frozenset):
-        _ALLOWED[_module, _kind.__name__] = _Call(_builtin(_kind))
+        ALLOWED[_module, _kind.__name__] = Call(_builtin(_kind))
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in _ALLOWED:
-            raise _Refused(f"'{module}.{name}'")
-        return _ALLOWED[module, name]
+        if (module, name) not in ALLOWED:
+            raise Refused(f"'{module}.{name}'")
+        return ALLOWED[module, name]
 
     def persistent_load(self, pid: object) -> object:
-        raise _Refused("a reference to something outside the file")
+        raise Refused("a reference to something outside the file")
 
 
 def _plain(value: object, done: dict[int, object] | None = None) -> object:
@@ -201,7 +323,7 @@ def _plain(value: object, done: dict[int, object] | None = None) -> object:
     """
     done = {} if done is None else done
     if id(value) not in done:
-        if isinstance(value, _Array):
+        if isinstance(value, Array):
             if value.value is None:
                 raise ValueError("array without content")
             done[id(value)] = value.value

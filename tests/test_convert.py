@@ -71,9 +71,12 @@ def test_the_real_walk_agrees_with_an_independent_interpolation(gmr_samples, tmp
 
 def test_the_real_gmt_file_converts_once_told_how(gmr_samples, tmp_path):
     path = gmr_samples / "gmt_basic_walk_23dof.pkl"
+    with pytest.raises(InputError, match=r"norms 0\.974 to 0\.984, .*--repair quaternion_norm"):
+        convert([path], tmp_path / "d.npz")
     with pytest.raises(InputError, match=r"lacks joints of g1_23dof: left_wrist_roll_joint.*--fill_missing"):
-        convert([path], tmp_path / "d.npz", joint_order="gmt_23")
-    dataset = convert([path], tmp_path / "d.npz", joint_order="gmt_23", fill_missing=True, verbose=False)
+        convert([path], tmp_path / "d.npz", repair=["quaternion_norm"])
+    dataset = convert([path], tmp_path / "d.npz", repair=["quaternion_norm"], fill_missing=True, verbose=False)
+    assert "repaired: norms 0.974 to 0.984 made 1" in dataset.source[0]
     assert np.ptp(dataset.states[:, dataset.joint_names.index("left_wrist_roll_joint")]) == 0
     assert np.ptp(dataset.states[:, dataset.joint_names.index("left_knee_joint")]) > 0.5
 
@@ -102,7 +105,7 @@ def test_a_bad_motion_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
     result = run(clip, bad, "--output", out)
     assert result.returncode == 2
     assert result.stdout == ""
-    assert result.stderr.startswith(f"error: {bad}: is not a GMR pickle")
+    assert result.stderr.startswith(f"error: {bad}: is not a motion pickle")
     assert result.stderr.count("\n") == 1
     assert out.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.pkl", "clip.pkl", "d.npz"]

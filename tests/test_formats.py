@@ -136,7 +136,7 @@ def test_numpy_arrays_of_objects_are_refused(write):
 def test_files_that_are_no_whole_pickle_are_refused(tmp_path, raw):
     path = tmp_path / "motion.pkl"
     path.write_bytes(raw)
-    with pytest.raises(InputError, match=r"motion\.pkl: is not a GMR pickle"):
+    with pytest.raises(InputError, match=r"motion\.pkl: is not a motion pickle"):
         read_motion(path)
 
 
@@ -197,7 +197,7 @@ def with_nan(key: str, frame: int, value: float) -> dict:
         (gmr(fps=-30.0), "fps is -30"),
         (gmr(fps=np.nan), "fps is nan"),
         (gmr(fps="fast"), "fps is 'fast', not a number"),
-        (gmr(fps=None), "keys fps are missing"),
+        (gmr(fps=None), "does not say its frame rate, .*--fps 30"),
         (gmr(root_rot=np.zeros((10, 4))), "root_rot has norm 0.000 at frame 0"),
         (gmr(width=23), "--joint_order gmt_23 .*--joint_order g1_23dof"),
         (gmr(width=43), "43 joint columns .*columns 22 to 28"),
@@ -316,13 +316,14 @@ def test_the_same_real_motion_in_both_layouts_is_the_same_motion(gmr_samples):
     np.testing.assert_allclose(full.select(other.joint_names).joint_pos, other.joint_pos, atol=1e-6)
 
 
-def test_the_real_gmt_file_needs_to_be_told(gmr_samples):
+def test_the_links_in_the_real_gmt_file_tell_which_23_joints_it_has(gmr_samples):
     path = gmr_samples / "gmt_basic_walk_23dof.pkl"
-    with pytest.raises(InputError, match="two different sets of joints"):
-        read_motion(path)
-    motion = read_motion(path, joint_names="gmt_23")
-    assert "waist_pitch_joint" in motion.joint_names
+    motion = read_motion(path)
+    assert motion.joint_names == JOINT_ORDERS["gmt_23"]
+    assert "joints of gmt_23 by its links, 0.0 cm off as gmt_23, 4.7 cm off as g1_23dof" in motion.source
     assert "norms 0.974 to 0.984, normalised" in motion.source
+    with pytest.raises(InputError, match="the joint order given puts the links 5 cm from where the file has them"):
+        read_motion(path, joint_names="g1_23dof")
 
 
 def test_npz_files_are_read_without_unpickling(tmp_path):

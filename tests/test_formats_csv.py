@@ -45,7 +45,10 @@ def test_thirty_six_columns_are_the_29_dof_g1(write, header, ending):
     np.testing.assert_array_equal(motion.root_pos, columns()[:, :3])
     np.testing.assert_allclose(motion.root_quat, columns()[:, 3:7], atol=1e-12)
     np.testing.assert_array_equal(motion.joint_pos, columns()[:, 7:].astype(np.float32))
-    assert "60 fps as told; quaternion xyzw, pelvis up" in motion.source
+    assert (
+        "60 fps as told; joints taken for g1_29dof's, the one known order of 29; quaternion xyzw, pelvis up"
+        in motion.source
+    )
     assert motion.sha256 == sha256(path)
 
 
@@ -195,7 +198,10 @@ def test_real_files_are_read_upright(gmr_samples, name, fps, frames, reading):
         pytest.skip(f"{name} is not among the samples in {gmr_samples}")
     motion = read_motion(path, fps=fps)
     assert motion.joint_pos.shape == (frames, 29) and motion.joint_names == NAMES_29
-    assert f"{fps} fps as told; quaternion {reading}, pelvis up" in motion.source
+    assert (
+        motion.source.startswith(f"{name} ({fps} fps as told; ")
+        and f"; quaternion {reading}, pelvis up" in motion.source
+    )
     assert motion.projected_gravity[:, 2].mean() < -0.98
     raw = np.genfromtxt(path, delimiter=",")
     np.testing.assert_allclose(motion.joint_pos, raw[:, 7:], atol=1e-6)

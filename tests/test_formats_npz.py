@@ -85,7 +85,6 @@ def test_a_frame_rate_in_the_file_goes_before_the_one_told(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"states": np.zeros(1), "next_states": np.zeros(1)}, "is a converted dataset.*--dataset"),
         (amp(dof_names=None), r"arrays dof_names of an Isaac Lab AMP file are missing \(found: body_names"),
         (amp(body_names=np.array(["pelvis"])), r"body_positions has shape \(10, 3, 3\), expected \(10 frames, 1 bod"),
         (amp(body_rotations=np.zeros((10, 3, 3))), r"body_rotations of 'pelvis' has shape \(10, 3\)"),

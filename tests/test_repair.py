@@ -8,7 +8,7 @@ from amp_helpers import check as check_command
 from amp_helpers.convert import convert
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.formats import JOINT_ORDERS, write_gmr
-from amp_helpers.repair import drop_first_jump
+from amp_helpers.repair import faults, repaired
 
 
 def jumping(*frames: int, source: str = "walk.pkl (quaternion xyzw)"):
@@ -22,20 +22,18 @@ def jumping(*frames: int, source: str = "walk.pkl (quaternion xyzw)"):
 
 @pytest.mark.parametrize(("spoilt", "what"), [((0,), "first frame"), ((0, 1), "first 2 frames")])
 def test_first_frames_that_jump_are_dropped_and_recorded(spoilt, what):
-    sound, repaired = make_motion(30, 30.0), drop_first_jump(jumping(*spoilt))
+    sound, kept = make_motion(30, 30.0), repaired(jumping(*spoilt), ["first_jump"])
     for field in ("joint_pos", "root_pos", "root_quat"):
-        np.testing.assert_array_equal(getattr(repaired, field), getattr(sound, field)[len(spoilt) :])
-    assert repaired.source.startswith(
-        f"walk.pkl (quaternion xyzw; repaired: {what} dropped, from which the root jumped "
-    )
-    assert drop_first_jump(repaired) is repaired
-    assert drop_first_jump(jumping(*spoilt, source="computed")).source.startswith("computed (repaired: ")
+        np.testing.assert_array_equal(getattr(kept, field), getattr(sound, field)[len(spoilt) :])
+    assert kept.source.startswith(f"walk.pkl (quaternion xyzw; repaired: {what} dropped, from which the root jumped ")
+    assert repaired(kept, ["first_jump"]) is kept
+    assert repaired(jumping(*spoilt, source="computed"), ["first_jump"]).source.startswith("computed (repaired: ")
 
 
 @pytest.mark.parametrize("spoilt", [(), (12,), (29,), tuple(range(30))])
 def test_what_is_no_first_jump_stays(spoilt):
     motion = jumping(*spoilt)
-    assert drop_first_jump(motion) is motion
+    assert repaired(motion, ["first_jump"]) is motion and "first_jump" not in faults(motion)
 
 
 def test_a_jump_later_on_is_not_hidden_by_the_repair(tmp_path):

@@ -1,0 +1,153 @@
+"""What a robot's model says about a file: whose joints its columns are, and which way round its quaternions.
+
+A model puts the links somewhere for every reading of a file. The right reading puts them where the file says they
+were, the feet on the ground, and every joint within its limits.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+from amp_helpers.motion import Motion
+from amp_helpers.robots import G1_23DOF, G1_29DOF, ROBOTS, Robot
+
+if TYPE_CHECKING:
+    import mujoco
+
+    from amp_helpers.kinematics import Kinematics
+
+SAMPLED_FRAMES = 60
+"""Frames looked at, spread over the clip."""
+SAME_PLACE_M = 0.02
+"""Mean distance of links, m, up to which they are where the file says; models of one robot differ by millimetres."""
+BEYOND_RAD = 0.5
+"""A joint so far beyond its limits in half of the frames is another joint; retargeting overshoots by tenths."""
+
+JOINT_ORDERS: dict[str, tuple[str, ...]] = {
+    "g1_29dof": G1_29DOF.joint_names,
+    "g1_23dof": G1_23DOF.joint_names,
+    "gmt_23": tuple(name for name in G1_29DOF.joint_names if "_wrist_" not in name),
+}
+"""Column orders that files without joint names use. Two of them are 23 wide and hold different joints."""
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Where a file says that the robot's links are."""
+
+    positions: np.ndarray
+    """(N, B, 3) m."""
+    names: tuple[str, ...] | None = None
+    """(B), where the file names them."""
+    in_root: bool = False
+    """In the root's frame; otherwise in the world."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A meaning that a file's columns may have."""
+
+    label: str
+    names: tuple[str, ...]
+    robot: Robot
+    breadth_first: bool = False
+
+
+def robots_beside(robot: Robot | None) -> list[Robot]:
+    """The robots that a file may be of: the one named, and those that this project knows."""
+    return ([] if robot is None else [robot]) + [known for known in ROBOTS.values() if known is not robot]
+
+
+def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None:
+    """The first robot that has all these joints."""
+    return next((known for known in robots_beside(robot) if set(names) <= set(known.joint_names)), None)
+
+
+def orders(width: int, robot: Robot | None = None) -> list[Order]:
+    """Every known order of that many columns: depth-first as in the model, and breadth-first as on PhysX."""
+    depth = [Order(known.name, known.joint_names, known) for known in robots_beside(robot)]
+    depth += [Order(label, names, G1_29DOF) for label, names in JOINT_ORDERS.items() if label not in ROBOTS]
+    return [order for first in depth if len(first.names) == width for order in (first, _breadth_first(first))]
+
+
+def _breadth_first(order: Order) -> Order:
+    names = tuple(name for name in breadth_first(_kinematics(order.robot).model) if name in order.names)
+    return Order(f"{order.label} breadth-first", names, order.robot, breadth_first=True)
+
+
+def breadth_first(model: "mujoco.MjModel") -> tuple[str, ...]:
+    """The joints level by level from the root, siblings in the model's order, as PhysX lists them; the free one not."""
+    depth = [0] * model.nbody
+    for body in range(1, model.nbody):
+        depth[body] = depth[model.body_parentid[body]] + 1
+    joints = sorted(range(1, model.njnt), key=lambda joint: (depth[model.jnt_bodyid[joint]], joint))
+    return tuple(model.joint(joint).name for joint in joints)
+
+
+def sampled_rows(frames: int) -> np.ndarray:
+    """At most ``SAMPLED_FRAMES`` of the frames, spread evenly."""
+    return np.unique(np.linspace(0, frames - 1, SAMPLED_FRAMES).astype(int))
+
+
+def frames_of(names: Sequence[str], joint_pos: np.ndarray, root_pos: np.ndarray, root_quat: np.ndarray) -> Motion:
+    """Single frames as a motion; its rate means nothing."""
+    return Motion(fps=1.0, joint_names=tuple(names), joint_pos=joint_pos, root_pos=root_pos, root_quat=root_quat)
+
+
+def links_off(motion: Motion, bodies: Bodies, robot: Robot) -> float:
+    """Mean distance, m, between the model's links and the nearest that the file has; by name where it names them.
+
+    Args:
+        motion: sampled frames, joints named as in the reading on trial.
+        bodies: of the same frames.
+        robot: has the motion's joints.
+
+    Raises:
+        InputError: the file names its links, and none is the robot's.
+    """
+    kinematics = _kinematics(robot)
+    if bodies.in_root:
+        upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
+        motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
+    links = kinematics.body_positions(motion)
+    if bodies.names is None:
+        distance = np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).min(axis=2)
+        return float(distance.mean())
+    shared = [name for name in kinematics.body_names if name in bodies.names]
+    if not shared:
+        shown = ", ".join(bodies.names[:5]) + (", ..." if len(bodies.names) > 5 else "")
+        raise InputError(f"its links are {shown}, and {robot.name} has none of them")
+    here = links[:, [kinematics.body_names.index(name) for name in shared]]
+    there = bodies.positions[:, [bodies.names.index(name) for name in shared]]
+    return float(np.linalg.norm(here - there, axis=-1).mean())
+
+
+def feet_off(motion: Motion, robot: Robot) -> float:
+    """Mean distance, m, of the lowest sole from the ground."""
+    return float(np.abs(_kinematics(robot).sole_heights(motion).min(axis=1)).mean())
+
+
+def beyond_limits(motion: Motion, robot: Robot) -> str | None:
+    """What tells that a column is no angle of the joint it is taken for; None when nothing does."""
+    from amp_helpers.mjcf import joint_limits
+
+    limits = joint_limits(_kinematics(robot).model, motion.joint_names)
+    beyond = np.maximum(limits[:, 0] - motion.joint_pos, motion.joint_pos - limits[:, 1])
+    share = (beyond > BEYOND_RAD).mean(axis=0)
+    joint = int(share.argmax())
+    if share[joint] < 0.5:
+        return None
+    angle, (low, high) = np.median(motion.joint_pos[:, joint]), limits[joint]
+    return f"{motion.joint_names[joint]} would be at {angle:.2f} rad, its limits are {low:.2f} to {high:.2f}"
+
+
+@functools.cache
+def _kinematics(robot: Robot) -> "Kinematics":
+    # MuJoCo and the model take a second to load, and most files need neither.
+    from amp_helpers.kinematics import Kinematics
+
+    return Kinematics(robot)
