@@ -29,6 +29,11 @@ class CheckTable(list[Check]):
         """The worst verdict."""
         return max((check.verdict for check in self), key=SEVERITY.__getitem__, default="ok")
 
+    def worse_than(self, other: "CheckTable") -> "CheckTable":
+        """The checks that came out worse here than in ``other``, a check that it lacks counting as ok there."""
+        before = {check.name: SEVERITY[check.verdict] for check in other}
+        return CheckTable(check for check in self if SEVERITY[check.verdict] > before.get(check.name, 0))
+
     def __str__(self) -> str:
         return format_table(self)
 

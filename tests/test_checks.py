@@ -199,6 +199,13 @@ def test_of_several_motions_the_worst_is_shown(walk):
     assert by_name(table)["joint speed"].evidence.startswith("spiked.pkl: ")
 
 
+def test_a_table_says_what_is_worse_than_in_another():
+    before = CheckTable([Check("a", "ok", ""), Check("b", "warn", ""), Check("c", "fail", "")])
+    after = CheckTable([Check("a", "warn", ""), Check("b", "fail", ""), Check("c", "warn", ""), Check("d", "ok", "")])
+    assert [check.name for check in after.worse_than(before)] == ["a", "b"]
+    assert [check.name for check in after.worse_than(CheckTable())] == ["a", "b", "c"]
+
+
 def test_tables_print_and_escape():
     table = CheckTable([Check("a", "ok", "1 < 2"), Check("b", "fail", "bad", "repair it.")])
     assert format_table(table) == str(table)
