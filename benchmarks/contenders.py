@@ -131,7 +131,6 @@ def environment(bench: Bench) -> Turn:
 
 def random_policy(bench: Bench) -> Turn:
     with bench.agent(bench.cfg, build_agent) as (env, agent), torch.no_grad():
-        agent.init(trainer_cfg=None)
         now = [env.reset()[0]]
 
         def step() -> None:
