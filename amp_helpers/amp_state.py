@@ -4,7 +4,7 @@ A *frame* is the chosen features of one instant; a *window* is ``window`` frames
 oldest first. Two frames one step apart are the recipe's concatenated ``states`` and ``next_states``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -141,6 +141,11 @@ class AmpState:
             )
         return torch.from_numpy(np.concatenate(windows))
 
+    def window_weights(self, dataset: MotionDataset) -> torch.Tensor:
+        """How often each row of :meth:`from_dataset` is to be drawn, (K,) float64: the weight of its clip."""
+        windows = np.maximum(np.bincount(dataset.motion_id) + 1 - self.span, 0)
+        return torch.from_numpy(np.repeat(dataset.weight, windows))
+
     def from_env(self, env: "ManagerBasedRLEnv", group: str | None = None) -> "AmpSource":
         """The same columns from a running environment.
 
@@ -156,3 +161,17 @@ class AmpState:
         from .amp_source import ObservationSource, SimulatorSource
 
         return SimulatorSource(self, env) if group is None else ObservationSource(self, env, group)
+
+
+def weighted_rows(weights: torch.Tensor) -> Callable[[int], torch.Tensor]:
+    """A function that draws n rows, (n,) int64 on the device of ``weights`` (K,), each as often as its weight says."""
+    if bool((weights == weights[0]).all()):
+        return lambda n: torch.randint(len(weights), (n,), device=weights.device)
+    edges = weights.double().cumsum(0)
+    last = len(weights) - 1
+
+    def draw(n: int) -> torch.Tensor:
+        at = torch.rand(n, dtype=torch.float64, device=weights.device) * edges[-1]
+        return torch.searchsorted(edges, at, right=True).clamp(max=last)
+
+    return draw

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from isaaclab.envs import ManagerBasedEnv
 from isaaclab.managers import EventTermCfg, ManagerTermBase
 from isaaclab.utils.math import quat_apply
 
+from .amp_state import weighted_rows
 from .dataset import MotionDataset
 from .joints import JointOrder
 
@@ -50,6 +52,7 @@ class reset_robot(ManagerTermBase):
             "lin_vel": gather(lambda clip: clip.root_lin_vel),
             "ang_vel": gather(lambda clip: clip.root_ang_vel),
         }
+        self._draw = weighted_rows(gather(lambda clip: np.full(clip.num_frames, clip.weight)))
 
     def __call__(
         self,
@@ -80,7 +83,7 @@ class reset_robot(ManagerTermBase):
         }
         if self._states and share > 0:
             chosen = torch.rand(count, 1, device=env.device) < share
-            frame = torch.randint(len(self._states["height"]), (count,), device=env.device)
+            frame = self._draw(count)
             state = {name: torch.where(chosen, self._states[name][frame], value) for name, value in state.items()}
         write_state(env, ids, **state)
 

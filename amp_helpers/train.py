@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def train(
         gait = watch_gait(env, dataset.clips()[0])
         for caveat in getattr(env.source, "caveats", ()):
             print(f"note: {caveat}")
-        agent = (build or build_agent)(cfg, env, windows, lab.step_dt)
+        weights = state.window_weights(dataset).to(lab.device)
+        agent = (build or partial(build_agent, weights=weights))(cfg, env, windows, lab.step_dt)
         if cfg.checkpoint:
             check_parts(cfg.checkpoint, agent.checkpoint_modules)
         trainer = build_trainer(cfg, env, agent)
@@ -134,8 +136,11 @@ def train(
     return cfg.run_dir
 
 
-def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
-    """The agent with its networks and memories for a wrapped environment and reference windows (K, dim)."""
+def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float, weights: Any = None) -> Any:
+    """The agent with its networks and memories for a wrapped environment and reference windows (K, dim).
+
+    ``weights`` (K,) say how often each window is drawn; without them all are drawn alike.
+    """
     import gymnasium
     import numpy as np
     import torch
@@ -144,9 +149,11 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
 
     from .agent import AmpAgent
     from .agent_cfg import AmpAgentCfg
+    from .amp_state import weighted_rows
     from .networks import Discriminator, Policy, Value
 
     device, rows = env.device, env.num_envs * cfg.rollouts
+    draw = weighted_rows(torch.ones(len(windows), device=device) if weights is None else weights)
     amp_space = gymnasium.spaces.Box(-np.inf, np.inf, (windows.shape[-1],))
     scalers = {
         "observation_preprocessor": env.observation_space,
@@ -174,7 +181,7 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float) -> Any:
         action_space=env.action_space,
         amp_observation_space=amp_space,
         device=device,
-        collect_reference_motions=lambda n: windows[torch.randint(len(windows), (n,), device=device)],
+        collect_reference_motions=lambda n: windows[draw(n)],
         cfg=AmpAgentCfg(
             rollouts=cfg.rollouts,
             task_reward_scale=cfg.task_weight,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,3 +170,42 @@ def test_the_data_modules_import_fast_and_without_simulators():
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
     assert min(float(run.stdout.split()[0]) for run in runs) < 1.0
     assert all(run.stdout.splitlines()[1] == "[]" for run in runs)
+
+
+def test_weights_are_kept_and_files_without_them_load(tmp_path):
+    clips = [replace(make_motion(source=name), weight=weight) for name, weight in (("a", 1.0), ("b", 2.5))]
+    dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
+    dataset.save(tmp_path / "d.npz")
+    loaded = MotionDataset.load(tmp_path / "d.npz")
+    assert loaded.weight.tolist() == [1.0, 2.5] == [clip.weight for clip in loaded.clips()]
+    arrays = dict(np.load(tmp_path / "d.npz"))
+    del arrays["weight"]
+    np.savez(tmp_path / "old.npz", **arrays)
+    assert MotionDataset.load(tmp_path / "old.npz").weight.tolist() == [1.0, 1.0]
+    for weight in (0.0, -1.0, np.nan):
+        np.savez(tmp_path / "bad.npz", **arrays, weight=np.array([1.0, weight]))
+        with pytest.raises(InputError, match=r"bad\.npz: weight is .*convert the motion again"):
+            MotionDataset.load(tmp_path / "bad.npz")
+        with pytest.raises(InputError, match="weight is"):
+            replace(clips[0], weight=weight)
+
+
+def test_windows_are_drawn_as_often_as_their_clip_weighs():
+    torch = pytest.importorskip("torch")
+    from amp_helpers.amp_state import AmpState, weighted_rows
+
+    clips = [make_motion(frames, weight=weight) for frames, weight in ((40, 1.0), (3, 9.0), (30, 3.0))]
+    dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=1 / 30)
+    state = AmpState(joint_names=JOINTS, window=3, stride=2)
+    pose = dict.fromkeys(JOINTS, 0.0)
+    windows, weights = state.from_dataset(dataset, pose), state.window_weights(dataset)
+    assert len(weights) == len(windows) == 36 + 26, "a clip shorter than a window gives none"
+    assert weights.tolist() == [1.0] * 36 + [3.0] * 26
+    torch.manual_seed(0)
+    drawn = torch.bincount(weighted_rows(weights)(200_000), minlength=62) / 200_000
+    expected = weights / weights.sum()
+    assert (drawn / expected - 1).abs().max() < 0.1
+    torch.manual_seed(1)
+    alike = weighted_rows(torch.full((62,), 2.0))(100)
+    torch.manual_seed(1)
+    assert torch.equal(alike, torch.randint(62, (100,))), "equal weights draw as before there were any"
