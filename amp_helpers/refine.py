@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
 from amp_helpers.robots import ROBOTS, Robot, get_robot
 from amp_helpers.seam import as_cycle, close_loop
+from amp_helpers.tables import Table
 
 PICKLES = (".pkl", ".pickle")
 
@@ -108,6 +109,17 @@ class FeetReport:
     """Speed of the sole's lowest point over the ground while the foot stands; rolling does not count."""
     stance_share: float
     """Share of the frames in which a foot stands."""
+
+    def named(self) -> dict[str, float]:
+        """The numbers in words, lengths in mm."""
+        return {
+            "deepest below the ground, mm": 1000 * self.penetration_max_m,
+            "below the ground, mean, mm": 1000 * self.penetration_mean_m,
+            "above the ground, mean, mm": 1000 * self.float_mean_m,
+            "sliding of the standing sole, m/s": self.slip_mps,
+            "speed of the standing ankle, m/s": self.skate_mps,
+            "share of frames with a foot that stands": self.stance_share,
+        }
 
 
 def feet_report(motion: Motion, kinematics: Kinematics) -> FeetReport:
@@ -205,17 +217,17 @@ def refine(
     return before, after, kinematics
 
 
-def summary(before: Motion, after: Motion, kinematics: Kinematics) -> str:
-    """Both clips' feet in numbers, side by side, a line each."""
-    reports = [feet_report(motion, kinematics) for motion in (before, after)]
-    lines = [f"{'':20s}{'before':>9s}{'after':>9s}", f"{'seconds':20s}{before.duration_s:9.2f}{after.duration_s:9.2f}"]
-    for field in fields(FeetReport):
-        values = [getattr(report, field.name) for report in reports]
-        lines.append(f"{field.name:20s}" + "".join(f"{value:9.4f}" for value in values))
+def compare(before: Motion, after: Motion, kinematics: Kinematics) -> list[tuple[str, float, float]]:
+    """What refining did, as rows: what is measured, before, after.
+
+    Raises:
+        InputError: as :func:`feet_report`.
+    """
+    named = [feet_report(motion, kinematics).named() for motion in (before, after)]
+    rows = [("seconds", before.duration_s, after.duration_s)]
+    rows += [(name, value, named[1][name]) for name, value in named[0].items()]
     change = joint_change(before, after)
-    if np.isfinite(change):
-        lines.append(f"{'joint change, rad rms':29s}{change:9.4f}")
-    return "\n".join(lines)
+    return rows if np.isnan(change) else [*rows, ("joints moved, rad (root mean square)", 0.0, change)]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -241,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     output = given["output"]
     before, after, kinematics = refine(given.pop("motion"), given.pop("output"), edits, **given)
-    print(summary(before, after, kinematics))
+    print(Table(("", "before", "after"), compare(before, after, kinematics)))
     print(f"{output}: {after.num_frames} frames at {after.fps:.4g} fps; {', '.join(map(str, edits))}")
 
 

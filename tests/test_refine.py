@@ -316,7 +316,7 @@ class TestFiles:
         output = tmp_path / "new.pkl"
         command.main([str(walk_file), "--output", str(output), "--trim", "0", "1.2", "--smooth", "8", "--lock_feet"])
         said = capsys.readouterr().out
-        assert "penetration_max_m" in said and "trim 0 1.2, smooth 8, lock_feet" in said
+        assert "deepest below the ground, mm" in said and "trim 0 1.2, smooth 8, lock_feet" in said
         assert read_history(output)[1:] == ("trim 0 1.2", "smooth 8", "lock_feet")
         assert read_motion(output).duration_s == pytest.approx(1.2, abs=0.02)
 
