@@ -55,6 +55,7 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
 .amp-widget img { max-width: 100%; }
 .amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: center; }
 .amp-control { display: block; color: #5c6b7a; }
+.amp-list { overflow-x: auto; font: 12px/1.4 monospace; } .amp-list .amp-control { display: inline; }
 .amp-hint { color: #5c6b7a; font-style: italic; }
 .jp-RenderedImage img, .jp-RenderedHTMLCommon video { max-width: 100%; height: auto; }
 """
@@ -133,11 +134,24 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         )
     if kind in ("HTMLModel", "HTMLMathModel"):
         return f"<div>{state.get('value', '')}</div>"
+    if kind == "PlayModel":  # what it moves stands beside it
+        return ""
+    if kind == "SelectModel":
+        return _list_html(state)
     label, value = state.get("description", ""), state.get("value", "")
     if "_options_labels" in state and isinstance(state.get("index"), int):
         value = state["_options_labels"][state["index"]]
     text = f"{label} {value}" if value not in ("", None) else label
     return f'<span class="amp-control">{html.escape(text)}</span>' if text and "bar_style" not in state else ""
+
+
+def _list_html(state: Mapping) -> str:
+    """A list box with all its rows, the chosen one marked."""
+    rows = [html.escape(row) for row in state.get("_options_labels", ())]
+    if isinstance(state.get("index"), int):
+        rows[state["index"]] = f"<mark>{rows[state['index']]}</mark>"
+    title = f'<strong class="amp-control">{html.escape(state.get("description", ""))}</strong>'
+    return '<pre class="amp-list">' + "\n".join([title, *rows]) + "</pre>"
 
 
 def _output_html(output: Mapping) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amp_helpers import render, widgets, workspace
+from amp_helpers import pages, render, widgets, workspace
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.health import Health
@@ -181,6 +181,14 @@ def test_a_clip_of_another_robot_is_cut_to_its_joints(repo_root):
     motion = read_motion(repo_root / "datasets" / "g1_walk.pkl")
     inspector = JointInspector(motion, G1_23DOF, SIMULATOR, width=80, height=80, gl=False)
     assert tuple(row.joint for row in inspector.rows) == G1_23DOF.joint_names
+
+
+def test_on_a_page_the_whole_table_is_there(inspector):
+    inspector.joint.value = "left_knee_joint"
+    state = inspector.joint.get_state()
+    still = pages._widget_html("table", {"table": {"model_name": "SelectModel", "state": state}})
+    assert still.count("\n") == G1_23DOF.num_joints and "verdict" in still
+    assert re.search(r"<mark>left_knee\W.*ok</mark>", still) and still.count("<mark>") == 1
 
 
 # --- the offset inspector -------------------------------------------------------------------------------------------

@@ -113,7 +113,10 @@ class OffsetInspector(Panel):
         self.pictures = {name: picture(width, height, f"{robot.name}: {name}") for name in POSES}
         self.captions = {name: text_block(66) for name in POSES}
         tiles = [
-            ipywidgets.VBox([ipywidgets.HTML(f"<b>{name}</b>"), self.pictures[name], self.captions[name]])
+            ipywidgets.VBox(
+                [ipywidgets.HTML(f"<b>{name}</b>"), self.pictures[name], self.captions[name]],
+                layout=ipywidgets.Layout(width=f"{width + 8}px"),
+            )
             for name in POSES
         ]
         self.text = text_block(80)
@@ -132,14 +135,13 @@ class OffsetInspector(Panel):
         self.joint.observe(self._place_slider, names="value")
         self.offset.observe(self._take_slider, names="value")
         row = ipywidgets.Layout(flex_flow="row wrap")
-        grid = ipywidgets.Layout(grid_template_columns=f"repeat(auto-fill, {width}px)", grid_gap="4px 10px")
         super().__init__(
             (self.joint, self.offset, self.frame),
             [
                 ipywidgets.HBox([self.joint, self.offset], layout=row),
                 ipywidgets.HBox([self.turn, self.reset_joint, self.reset], layout=row),
                 self.player,
-                ipywidgets.GridBox(tiles, layout=grid),
+                ipywidgets.HBox(tiles, layout=row),
                 self.text,
                 self.literal,
             ],
