@@ -1,6 +1,7 @@
 """A check's answer, and how answers print in a terminal and in a notebook."""
 
 import html
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -34,25 +35,60 @@ class CheckTable(list[Check]):
         before = {check.name: SEVERITY[check.verdict] for check in other}
         return CheckTable(check for check in self if SEVERITY[check.verdict] > before.get(check.name, 0))
 
+    @property
+    def findings(self) -> "CheckTable":
+        """What is not ok, failures first."""
+        found = (check for check in self if check.verdict != "ok")
+        return CheckTable(sorted(found, key=lambda check: -SEVERITY[check.verdict]))
+
+    @property
+    def sound(self) -> "CheckTable":
+        """What is ok."""
+        return CheckTable(check for check in self if check.verdict == "ok")
+
     def __str__(self) -> str:
         return format_table(self)
 
     def _repr_html_(self) -> str:
-        colour = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
-        rows = "".join(
-            f'<tr><td>{html.escape(check.name)}</td><td style="color:{colour[check.verdict]};font-weight:bold">'
-            f'{check.verdict}</td><td style="text-align:left">{html.escape(check.evidence)}</td>'
-            f'<td style="text-align:left">{html.escape(check.remedy)}</td></tr>'
-            for check in self
-        )
-        return f"<table><tr><th>check</th><th>verdict</th><th>evidence</th><th>remedy</th></tr>{rows}</table>"
+        """The findings as a table; under it the sound checks, folded away with their evidence."""
+        parts = []
+        if self.findings:
+            parts.append(_html_table(self.findings))
+        if self.sound:
+            names = html.escape(", ".join(check.name for check in self.sound))
+            summary = f'<b style="color:{_COLOUR["ok"]}">{len(self.sound)} ok</b>: {names}'
+            parts.append(f"<details><summary>{summary}</summary>{_html_table(self.sound)}</details>")
+        return "".join(parts)
 
 
-def format_table(checks: Iterable[Check]) -> str:
-    """One line a check, and under it the remedy where there is something to do."""
+_COLOUR = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
+
+
+def _html_table(checks: Iterable[Check]) -> str:
+    left = 'style="text-align:left"'
+    rows = "".join(
+        f"<tr><td {left}>{html.escape(check.name)}</td>"
+        f'<td style="color:{_COLOUR[check.verdict]};font-weight:bold">{check.verdict}</td>'
+        f"<td {left}>{html.escape(check.evidence)}</td><td {left}>{html.escape(check.remedy)}</td></tr>"
+        for check in checks
+    )
+    return f"<table><tr><th>check</th><th>verdict</th><th>evidence</th><th>remedy</th></tr>{rows}</table>"
+
+
+def format_table(checks: Iterable[Check], evidence: bool = False) -> str:
+    """Findings first, a line and a remedy each; then the sound checks by name, or with their ``evidence``."""
+    table = CheckTable(checks)
     lines = []
-    for check in checks:
-        lines.append(f"{check.verdict:<5}{check.name:<18}{check.evidence}")
-        if check.remedy:
-            lines.append(f"{'':<23}-> {check.remedy}")
+    for check in table.findings:
+        lines += textwrap.wrap(f"{check.verdict:<5}{check.name:<18}{check.evidence}", _WIDTH, subsequent_indent=_INDENT)
+        lines += textwrap.wrap(f"{_INDENT}-> {check.remedy}", _WIDTH, subsequent_indent=f"{_INDENT}   ")
+    if evidence:
+        lines += [f"{check.verdict:<5}{check.name:<18}{check.evidence}" for check in table.sound]
+    elif table.sound:
+        names = f"ok   {', '.join(check.name for check in table.sound)}"
+        lines += textwrap.wrap(names, _WIDTH, subsequent_indent=" " * 5)
     return "\n".join(lines)
+
+
+_WIDTH = 120
+_INDENT = " " * 23

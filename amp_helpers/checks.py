@@ -1,40 +1,113 @@
-"""Preflight: every silent mistake as a named check with a verdict, the numbers behind it, and a remedy."""
+"""Preflight: every silent mistake as a named check with a verdict, the numbers behind it, and a remedy.
 
-from collections.abc import Callable, Mapping, Sequence
+Each kind of evidence has a module: :mod:`amp_helpers.motion_checks` the numbers alone, :mod:`amp_helpers.cause_checks`
+the robot's body, :mod:`amp_helpers.ground_checks` its feet, :mod:`amp_helpers.dataset_checks` what a dataset owes an
+environment, :mod:`amp_helpers.env_checks` the running environment and :mod:`amp_helpers.run_checks` a training run.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from amp_helpers import motion_checks as ask
 from amp_helpers.check_table import SEVERITY, Check, CheckTable, format_table
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.joints import JointOrder
+from amp_helpers.dataset_checks import control_step, default_pose, env_joint_order
 from amp_helpers.motion import Motion
+from amp_helpers.repair import faults
 from amp_helpers.robots import Robot
 
-__all__ = ["Check", "CheckTable", "check_dataset", "check_motion", "format_table"]
+__all__ = ["CHECKS", "Check", "CheckTable", "check_dataset", "check_motion", "format_table"]
 
-MAX_GROUND_FRAMES = 6000
-"""Frames of a motion, or of all motions of a dataset together, whose feet are computed (about a second)."""
+CHECKS: dict[str, str] = {
+    "joint set": "does the clip have every joint of the robot?",
+    "units": "are angles radians?",
+    "quaternion norm": "were root quaternions of unit length?",
+    "quaternion order": "is the root upright, and do the feet agree with the way it faces?",
+    "frame rate": "is it a rate that motion is recorded at, for at least a stride?",
+    "repeated frames": "did the recorder hold frames?",
+    "missing frames": "did the recorder lose frames?",
+    "joint limits": "can the robot take these poses?",
+    "joint speed": "are there speeds and spikes that no motor makes?",
+    "root jumps": "does the root teleport?",
+    "movement": "does anything move?",
+    "loop seam": "does the clip come round, and was it joined without a transition?",
+    "column order": "do the columns hold the joints that they are named after?",
+    "left and right": "are the sides exchanged, or mirrored without the root?",
+    "mirrored axes": "does a joint turn the other way?",
+    "default offset": "are angles absolute, or was the default pose subtracted or added?",
+    "ground height": "is the ground at height 0?",
+    "foot penetration": "do the feet sink into the ground?",
+    "foot skate": "do standing feet slide?",
+    "control step": "are pairs as far apart as the environment's steps?",
+    "joint order": "does the environment have these joints, and in which order?",
+    "offset sign": "has a default angle the wrong sign?",
+    "default pose": "is the environment's default pose the robot's?",
+    "feature columns": "do dataset and environment give the same AMP columns?",
+    "observation noise": "do AMP states carry noise that the dataset has not?",
+    "observation history": "which frame of a history do AMP states hold?",
+    "terminal frames": "are terminal frames taken before the reset?",
+    "reward shares": "does style drown the task, or the task style?",
+    "discriminator": "does the discriminator still teach?",
+}
+"""Name -> the question, of every check there is."""
+
+MAX_FRAMES = 30_000
+"""Frames of a clip, or of all clips of a dataset together, whose feet are computed: ten minutes at 50 fps."""
 
 
-def check_motion(motion: Motion, robot: Robot, max_ground_frames: int = MAX_GROUND_FRAMES) -> CheckTable:
+def check_motion(
+    motion: Motion, robot: Robot, max_frames: int = MAX_FRAMES, env_joint_names: Sequence[str] | None = None
+) -> CheckTable:
     """Everything that can be wrong with a clip for a robot, whatever its frame rate.
 
-    Joints that the robot lacks are set aside, as conversion does. ``max_ground_frames`` bounds the frames whose feet
-    are computed.
+    Args:
+        motion: the clip; joints that the robot lacks are set aside, as conversion does.
+        robot: the robot.
+        max_frames: bounds the frames whose feet are computed; of a longer clip, stretches are looked at.
+        env_joint_names: an order in which the columns may be although they are named otherwise.
     """
     joints = ask.joint_set(motion, robot)
     kept = [name for name in robot.joint_names if name in motion.joint_names]
     if not kept:
         return CheckTable([joints])
-    motion = motion.select(kept)
-    checks: list[Callable[[Motion, Robot], Check]] = [ask.units, ask.quaternion, ask.frame_rate, ask.limits, ask.offset]
+    whole, motion = motion, motion.select(kept)
+    units = ask.units(motion, robot)
+    table = CheckTable([joints, units, ask.quaternion_norm(motion, robot), ask.frame_rate(motion, robot)])
     if motion.num_frames > 1:
-        checks += [ask.joint_speed, ask.root_speed, ask.movement, ask.loop_seam]
-    table = CheckTable([joints, *(check(motion, robot) for check in checks)])
-    # Degrees or a pelvis on its head would only repeat themselves as feet in the ground.
-    if motion.num_frames > 1 and all(check.verdict != "fail" for check in table[:3]):
-        table += ask.ground(motion, robot, max_ground_frames)
+        table += ask.frame_faults(motion, faults(motion))
+    table.append(ask.limits(motion, robot))
+    if motion.num_frames > 1:
+        table += [check(motion, robot) for check in (ask.joint_speed, ask.root_speed, ask.movement, ask.loop_seam)]
+    table += _body_checks(whole, motion, robot, max_frames, env_joint_names, units.verdict == "fail")
     return table
+
+
+def _body_checks(
+    whole: Motion,
+    motion: Motion,
+    robot: Robot,
+    max_frames: int,
+    env_joint_names: Sequence[str] | None,
+    no_angles: bool,
+) -> list[Check]:
+    """What the robot's body tells; angles that are none would only be told once more."""
+    # MuJoCo is needed for the body only, and the data modules that import this one stay light.
+    from amp_helpers.cause_checks import cause_checks, quaternion_order
+    from amp_helpers.explanations import SAMPLE_FRAMES, diagnose
+    from amp_helpers.fit import body_of
+    from amp_helpers.ground_checks import ground
+
+    if motion.num_frames < 2 or no_angles:
+        return [quaternion_order(motion, None)]
+    body = body_of(robot)
+    diagnosis = diagnose(whole, body, env_joint_names, int(np.clip(max_frames // 10, 60, SAMPLE_FRAMES)))
+    checks = cause_checks(motion, diagnosis)
+    # A body that is put together wrongly has its feet in the ground, which would say the same again.
+    if all(check.verdict != "fail" for check in checks):
+        checks += ground(motion, body, max_frames)
+    return checks
 
 
 def check_dataset(
@@ -54,64 +127,18 @@ def check_dataset(
         env_step_dt: the environment's control step, s.
     """
     clips = dataset.clips()
-    frames = max(100, MAX_GROUND_FRAMES // len(clips))
+    frames = max(100, MAX_FRAMES // len(clips))
     worst: dict[str, Check] = {}
     for clip in clips:
-        for check in check_motion(clip, robot, frames):
+        for check in check_motion(clip, robot, frames, env_joint_names):
             if len(clips) > 1:
                 check = replace(check, evidence=f"{clip.source.partition(' (')[0]}: {check.evidence}")
             if check.name not in worst or SEVERITY[check.verdict] > SEVERITY[worst[check.name].verdict]:
                 worst[check.name] = check
     table = CheckTable(check for check in worst.values() if check.name != "frame rate")
-    table.append(_control_step(dataset, env_step_dt))
+    table.append(control_step(dataset, env_step_dt))
     if env_joint_names is not None:
-        table.append(_env_order(dataset, env_joint_names))
+        table.append(env_joint_order(dataset, env_joint_names))
     if env_default_pose is not None:
-        table.append(_env_default_pose(dataset, robot, env_default_pose))
+        table += default_pose(dataset, robot, env_default_pose)
     return table
-
-
-def _control_step(dataset: MotionDataset, env_step_dt: float | None) -> Check:
-    rates = sorted({f"{fps:.4g}" for fps in dataset.fps_source}, key=float)
-    evidence = f"pairs are {dataset.dt * 1000:.4g} ms apart, resampled from {', '.join(rates)} fps"
-    if env_step_dt is None:
-        return Check("control step", "ok", evidence)
-    evidence += f"; the environment steps {env_step_dt * 1000:.4g} ms"
-    if abs(dataset.dt - env_step_dt) > 1e-6:
-        remedy = f"convert again with --control_dt {env_step_dt:g}."
-        return Check("control step", "fail", evidence, remedy)
-    return Check("control step", "ok", evidence)
-
-
-def _env_order(dataset: MotionDataset, env_joint_names: Sequence[str]) -> Check:
-    report = JointOrder(dataset.joint_names).compare(env_joint_names)
-    if report.missing:
-        evidence = f"the environment's robot lacks {', '.join(report.missing)}"
-        return Check("joint order", "fail", evidence, "convert for the environment's robot with --robot.")
-    if report.moved:
-        name, here, there = report.moved[0]
-        evidence = (
-            f"{len(report.moved)} of {len(dataset.joint_names)} joints have another index in the environment, first "
-            f"{name}: {here} here, {there} there; AmpState maps them by name"
-        )
-    else:
-        evidence = "the environment uses the same order"
-    if report.extra:
-        evidence += f"; not in the dataset: {', '.join(report.extra)}"
-    return Check("joint order", "ok", evidence)
-
-
-def _env_default_pose(dataset: MotionDataset, robot: Robot, env_default_pose: Mapping[str, float]) -> Check:
-    shared = [name for name in dataset.joint_names if name in env_default_pose]
-    expected = dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
-    differing = [name for name in shared if abs(env_default_pose[name] - expected.get(name, 0.0)) > 1e-3]
-    if not differing:
-        evidence = f"the environment's default pose is {robot.name}'s in all {len(shared)} joints; it is the AMP offset"
-        return Check("default pose", "ok", evidence)
-    name = max(differing, key=lambda joint: abs(env_default_pose[joint] - expected.get(joint, 0.0)))
-    evidence = (
-        f"{len(differing)} of {len(shared)} joints differ from {robot.name}'s recipe, most {name}: "
-        f"{env_default_pose[name]:+.3f} rad there, {expected.get(name, 0.0):+.3f} in the recipe"
-    )
-    remedy = "nothing is baked into the dataset, so this is fine if meant; otherwise set init_state.joint_pos."
-    return Check("default pose", "warn", evidence, remedy)

@@ -1,13 +1,17 @@
-"""The questions that :func:`amp_helpers.checks.check_motion` asks of a clip, each threshold beside its reason."""
+"""What can be asked of a clip's numbers alone, each threshold beside its reason."""
+
+import re
 
 import numpy as np
 
 from amp_helpers.check_table import Check
 from amp_helpers.joints import JointOrder
-from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
-from amp_helpers.repair import root_speeds
+from amp_helpers.repair import Fault, root_speeds
 from amp_helpers.robots import Robot
+
+SPIKE_RAD = 0.25
+"""A joint that moves so far in one frame and back in the next was never there: at 30 fps it would reverse 15 rad/s."""
 
 
 def joint_set(motion: Motion, robot: Robot) -> Check:
@@ -31,22 +35,25 @@ def units(motion: Motion, robot: Robot) -> Check:
     # No joint of a humanoid turns more than once; angles in degrees exceed this within any movement.
     if largest > 2 * np.pi:
         return Check("units", "fail", evidence, "store angles in radians (multiply by pi / 180).")
+    speed = np.linalg.norm(motion.root_pos[-1] - motion.root_pos[0]) / max(motion.duration_s, motion.dt)
+    if largest < 0.1 and speed > 0.3:
+        evidence += f", while the root moves at {speed:.2f} m/s"
+        return Check("units", "warn", evidence, "these may be radians converted once more: multiply by 180 / pi.")
     return Check("units", "ok", evidence)
 
 
-def quaternion(motion: Motion, robot: Robot) -> Check:
-    up = -motion.projected_gravity[:, 2]
-    lowest = int(up.argmin())
-    _, _, finding = motion.source.partition(" (")
-    read = f"; read as: {finding.removesuffix(')')}" if finding else ""
-    evidence = f"pelvis points up {up.mean():.2f} on average, least {up[lowest]:.2f} at frame {lowest}{read}"
-    if up.mean() < 0.5:
-        remedy = "read the file with --quaternion wxyz (or xyzw): the pelvis should stay near 1 while walking."
-        return Check("quaternion", "fail", evidence, remedy)
-    if "undecided" in finding:
-        remedy = "both readings stand upright, so look at the rendered clip and give --quaternion if it faces wrongly."
-        return Check("quaternion", "warn", evidence, remedy)
-    return Check("quaternion", "ok", evidence)
+def quaternion_norm(motion: Motion, robot: Robot) -> Check:
+    """Of the file: a :class:`Motion` holds unit quaternions, and says in ``source`` what they were before."""
+    found = re.search(r"norms ([0-9.]+) to ([0-9.]+)", motion.source)
+    if found is None:
+        return Check("quaternion norm", "ok", "root quaternions are of unit length")
+    low, high = map(float, found.groups())
+    evidence = f"root quaternions had norms {low:.3f} to {high:.3f} and were brought to 1"
+    # A rounded export is off by a thousandth; averaged or interpolated rotations by hundredths.
+    if max(1 - low, high - 1) <= 0.01:
+        return Check("quaternion norm", "ok", evidence)
+    remedy = "harmless if the file was merely interpolated; convert with --repair quaternion_norm to have it recorded."
+    return Check("quaternion norm", "warn", evidence, remedy)
 
 
 def frame_rate(motion: Motion, robot: Robot) -> Check:
@@ -76,39 +83,26 @@ def limits(motion: Motion, robot: Robot) -> Check:
     return Check("joint limits", "warn", evidence, remedy)
 
 
-def offset(motion: Motion, robot: Robot) -> Check:
-    default = JointOrder(motion.joint_names).reorder(robot.default_pose(), robot.joint_names)
-    posed = np.abs(default) > 0.1
-    if not posed.any():
-        return Check("default offset", "ok", f"{robot.name}'s default pose is near zero in every joint here")
-    mean = motion.joint_pos.mean(axis=0)
-    stored, restored = (np.sqrt(np.mean((mean[posed] - target[posed]) ** 2)) for target in (0 * default, default))
-    outside = (_beyond_limits(motion, robot, motion.joint_pos)[0] > 0.02).any(axis=1).mean()
-    outside_restored = (_beyond_limits(motion, robot, motion.joint_pos + default)[0] > 0.02).any(axis=1).mean()
-    evidence = (
-        f"mean pose lies {stored:.2f} rad from zero and {restored:.2f} from the default pose; {outside:.0%} of frames "
-        f"leave the limits, {outside_restored:.0%} with the default pose added"
-    )
-    remedy = "store absolute angles: add the default pose back, since it is subtracted again when training."
-    # Knees cannot bend backwards: with the bent default knee subtracted they appear to.
-    if outside > 0.05 and outside_restored < outside / 5:
-        return Check("default offset", "fail", evidence, remedy)
-    if stored < 0.3 * restored:
-        return Check("default offset", "warn", evidence, remedy)
-    return Check("default offset", "ok", evidence)
-
-
 def joint_speed(motion: Motion, robot: Robot) -> Check:
-    speed = np.abs(np.diff(motion.joint_pos.astype(np.float64), axis=0)) * motion.fps
+    """Speeds that no motor reaches, and single frames that jump away and back."""
+    step = np.diff(motion.joint_pos.astype(np.float64), axis=0)
+    speed = np.abs(step) * motion.fps
     frame, joint = np.unravel_index(speed.argmax(), speed.shape)
     evidence = (
         f"fastest joint {motion.joint_names[joint]} {speed.max():.1f} rad/s between frames {frame} and {frame + 1}"
     )
     remedy = "cut the clip there (Motion.trim) or smooth it (Motion.smooth)."
+    back = np.where(step[:-1] * step[1:] < 0, np.minimum(np.abs(step[:-1]), np.abs(step[1:])), 0)
+    spikes = np.argwhere(back > SPIKE_RAD)
+    if len(spikes):
+        frame, joint = spikes[back[tuple(spikes.T)].argmax()]
+        evidence = (
+            f"{len(spikes)} spikes, the largest in {motion.joint_names[joint]}: {back[frame, joint]:.2f} rad away and "
+            f"back at frame {frame + 1}; {evidence}"
+        )
     # The G1's motors end at 20 to 37 rad/s.
-    if speed.max() > 40:
-        return Check("joint speed", "fail", evidence, remedy)
-    return Check("joint speed", "warn", evidence, remedy) if speed.max() > 20 else Check("joint speed", "ok", evidence)
+    verdict = "fail" if speed.max() > 40 else "warn" if speed.max() > 20 or len(spikes) else "ok"
+    return Check("joint speed", verdict, evidence, remedy if verdict != "ok" else "")
 
 
 def root_speed(motion: Motion, robot: Robot) -> Check:
@@ -145,49 +139,45 @@ def movement(motion: Motion, robot: Robot) -> Check:
 
 
 def loop_seam(motion: Motion, robot: Robot) -> Check:
-    seam = motion.joint_pos[-1] - motion.joint_pos[0]
-    joint = int(np.abs(seam).argmax())
-    rms = float(np.sqrt(np.mean(seam**2)))
+    """Whether the clip comes round, and whether rounds or takes were joined in it without a transition."""
+    gap = motion.joint_pos[-1] - motion.joint_pos[0]
+    joint = int(np.abs(gap).argmax())
+    rms = float(np.sqrt(np.mean(gap**2)))
     kind = "so it can be looped" if rms < 0.05 else "so looping it would jump"
-    return Check(
-        "loop seam",
-        "ok",
-        f"last pose {rms:.3f} rad (RMS) from the first, most {motion.joint_names[joint]} {seam[joint]:+.2f}, {kind}",
-    )
-
-
-def ground(motion: Motion, robot: Robot, max_frames: int) -> list[Check]:
-    # MuJoCo is needed for feet only, and the data modules that import this one stay light.
-    from amp_helpers.kinematics import Kinematics
-
-    cut = motion.num_frames > max_frames
-    if cut:
-        motion = motion.trim(0, (max_frames - 1) * motion.dt)
-    kinematics = Kinematics(robot)
-    soles = kinematics.sole_heights(motion)
-    quality = foot_quality(kinematics.foot_points(motion), soles, motion.dt)
-    part = f" (first {motion.num_frames} frames)" if cut else ""
-    lowest = soles.min(axis=1)
-    deepest, highest = int(lowest.argmin()), int(lowest.argmax())
-    height = float(np.median(lowest))
     evidence = (
-        f"lower sole {height * 100:+.1f} cm from the ground in the median, {lowest[deepest] * 100:+.1f} at frame "
-        f"{deepest}, {lowest[highest] * 100:+.1f} at frame {highest}{part}"
+        f"last pose {rms:.3f} rad (RMS) from the first, most {motion.joint_names[joint]} {gap[joint]:+.2f}, {kind}"
     )
-    shift = f"shift root_pos z by {-height:+.3f} m, or retarget with ground contact."
-    # Rewards on root height feel a few centimetres; a decimetre is another floor.
-    verdict = "fail" if abs(height) > 0.15 else "warn" if abs(height) > 0.03 or lowest[deepest] < -0.05 else "ok"
-    ground = Check("ground height", verdict, evidence, shift if verdict != "ok" else "")
-    skate = quality["skate_mps"]
-    if np.isnan(skate):
-        evidence = f"no foot stands (sole below 2 cm){part}"
-    else:
-        evidence = (
-            f"the standing foot slides at {skate:.2f} m/s ({quality['stance_share']:.0%} of frames have one){part}"
-        )
-    sliding = bool(np.isnan(skate) or skate > 0.2)
-    remedy = "leave the feet out of what the discriminator sees (--drop_joints feet), or retarget with contacts."
-    return [ground, Check("foot skate", "warn" if sliding else "ok", evidence, remedy if sliding else "")]
+    step = np.sqrt(np.mean(np.square(np.diff(motion.joint_pos.astype(np.float64), axis=0)), axis=1))
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(step, 3), 7).copy()
+    around[:, 3] = 0
+    joined = (step > 0.08) & (step > 3 * around.max(axis=1))
+    joined[root_speeds(motion)[2]] = False  # a root that jumps as well has a check of its own
+    if not joined.any():
+        return Check("loop seam", "ok", evidence)
+    first = int(np.argmax(joined))
+    evidence = (
+        f"the pose jumps by {step[first]:.2f} rad (RMS) after frame {first}, as where rounds or takes were joined "
+        f"({joined.sum()} such places)"
+    )
+    remedy = "cut there with Motion.trim; python -m amp_helpers.refine --loop finds one round and closes it."
+    return Check("loop seam", "warn", evidence, remedy)
+
+
+def frame_faults(motion: Motion, faults: dict[str, Fault]) -> list[Check]:
+    """Frames that the recorder repeated or lost, as :mod:`amp_helpers.repair` finds them."""
+    checks = []
+    for name, repair, sound in (
+        ("repeated frames", "duplicate_frames", "no frame repeats the one before it within a movement"),
+        ("missing frames", "missing_frames", "no step is several in one"),
+    ):
+        fault = faults.get(repair)
+        if fault is None:
+            checks.append(Check(name, "ok", sound))
+            continue
+        frames = ", ".join(map(str, fault.frames[:5])) + (", ..." if len(fault.frames) > 5 else "")
+        evidence = f"{len(fault.frames)} at frame{'s' if len(fault.frames) > 1 else ''} {frames}"
+        checks.append(Check(name, "warn", evidence, f"convert with --repair {repair}."))
+    return checks
 
 
 def _beyond_limits(motion: Motion, robot: Robot, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

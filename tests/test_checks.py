@@ -59,14 +59,25 @@ def test_degrees(walk):
 
 def test_a_pelvis_on_its_side(walk):
     rolled = replace(walk, root_quat=multiply(walk.root_quat, np.array([np.sqrt(0.5), 0, 0, np.sqrt(0.5)])))
-    found = result(rolled, "quaternion")
+    found = result(rolled, "quaternion order")
     assert found.verdict == "fail"
     assert "--quaternion" in found.remedy
 
 
 def test_an_undecided_reading_is_passed_on(walk):
+    """Feet that walk settle it; feet that stand still do not."""
     source = "clip.pkl (quaternion xyzw by GMR's convention, undecided, pelvis up 1.00 as xyzw, 1.00 as wxyz)"
-    assert result(replace(walk, source=source), "quaternion").verdict == "warn"
+    assert result(replace(walk, source=source), "quaternion order").verdict == "ok"
+    frames = walk.num_frames
+    upright = np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1))
+    still = replace(
+        walk,
+        joint_pos=np.tile(G1_23DOF.default_pose(), (frames, 1)),
+        root_pos=np.tile(walk.root_pos[:1], (frames, 1)),
+        root_quat=upright,
+        source=source,
+    )
+    assert result(still, "quaternion order").verdict == "warn"
 
 
 def test_an_implausible_frame_rate(walk):
@@ -156,7 +167,7 @@ def test_clips_with_real_faults(gmr_samples):
     start = float(found.remedy.split("Motion.trim(")[1].split(")")[0])
     assert result(jump.trim(start), "root jumps").verdict == "ok"
     wrong = read_motion(gmr_samples / "sub1_clothesstand_004.pkl", quaternion="wxyz")
-    assert result(wrong, "quaternion").verdict == "fail"
+    assert result(wrong, "quaternion order").verdict == "fail"
 
 
 @pytest.fixture(scope="module")
