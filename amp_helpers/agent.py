@@ -25,6 +25,7 @@ from .losses import (
     generalised_advantages,
     style_reward,
 )
+from .optimizers import discriminator_optimizer, policy_optimizer, steer_learning_rate
 from .replay import Replay
 
 
@@ -49,19 +50,9 @@ class AmpAgent(AMP):
         if not callable(self.collect_reference_motions):
             raise InputError("collect_reference_motions is missing; give a function that returns n reference windows")
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
-        fused = torch.device(self.device).type == "cuda"  # one kernel instead of dozens a step
-        self.optimizer = torch.optim.Adam(self._actor_parameters, lr=cfg.learning_rate[0], fused=fused)
-        weights = [p for p in self.discriminator.parameters() if p.ndim > 1]
-        biases = [p for p in self.discriminator.parameters() if p.ndim <= 1]
-        self.discriminator_optimizer = torch.optim.AdamW(
-            [
-                {"params": weights, "weight_decay": cfg.discriminator_weight_decay_scale},
-                {"params": biases, "weight_decay": 0},
-            ],
-            lr=cfg.discriminator_learning_rate,
-            fused=fused,
-        )
-        self.scheduler = None  # the rate is steered in _steer_learning_rate, for the policy and value alone
+        self.optimizer = policy_optimizer(self._actor_parameters, cfg)
+        self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
+        self.scheduler = None  # the rate is steered for the policy and value alone
         self.replay: Replay | None = None
         self.checkpoint_modules["optimizer"] = self.optimizer
         self.checkpoint_modules["discriminator_optimizer"] = self.discriminator_optimizer
@@ -184,7 +175,7 @@ class AmpAgent(AMP):
                 steps += 1
                 for name, figure in figures.items():
                     sums[name] = sums.get(name, 0) + figure
-            self._steer_learning_rate(torch.stack(kls).mean().item())
+            steer_learning_rate(self.optimizer, torch.stack(kls).mean().item(), self.cfg)
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
         self._observation_preprocessor(self.memory.get_tensor_by_name("observations").flatten(0, 1), train=True)
         if self.state_space is not None:  # a task without a critic group has none
@@ -270,14 +261,6 @@ class AmpAgent(AMP):
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
-
-    def _steer_learning_rate(self, kl: float) -> None:
-        """Lengthen or shorten the policy's steps to keep the KL divergence near its threshold."""
-        if self.cfg.kl_threshold <= 0:
-            return
-        factor = 1 / 1.5 if kl > 2 * self.cfg.kl_threshold else 1.5 if kl < 0.5 * self.cfg.kl_threshold else 1.0
-        for group in self.optimizer.param_groups:
-            group["lr"] = min(max(group["lr"] * factor, self.cfg.min_learning_rate), self.cfg.max_learning_rate)
 
     def _report(self, means: dict[str, float], style: torch.Tensor, whole: torch.Tensor) -> None:
         """Write the update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""

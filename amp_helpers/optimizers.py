@@ -1,0 +1,39 @@
+"""Two optimisers, because policy and discriminator want different rates: the one follows the policy's steps, the other
+must not, or it would run ahead of what it judges."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from .agent_cfg import AmpAgentCfg
+
+
+def policy_optimizer(parameters: Iterable[nn.Parameter], cfg: AmpAgentCfg) -> torch.optim.Optimizer:
+    """Adam for policy and value, at the rate that :func:`steer_learning_rate` starts from."""
+    parameters = list(parameters)
+    return torch.optim.Adam(parameters, lr=cfg.learning_rate[0], fused=_fused(parameters))
+
+
+def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch.optim.Optimizer:
+    """AdamW at a fixed rate; weights decay, biases do not."""
+    parameters = list(discriminator.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": cfg.discriminator_weight_decay_scale},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0},
+    ]
+    return torch.optim.AdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
+
+
+def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: float, cfg: AmpAgentCfg) -> None:
+    """Lengthen or shorten the policy's steps to keep their KL divergence near ``cfg.kl_threshold``; 0 leaves them."""
+    if cfg.kl_threshold <= 0:
+        return
+    factor = 1 / 1.5 if kl > 2 * cfg.kl_threshold else 1.5 if kl < 0.5 * cfg.kl_threshold else 1.0
+    for group in optimizer.param_groups:
+        group["lr"] = min(max(group["lr"] * factor, cfg.min_learning_rate), cfg.max_learning_rate)
+
+
+def _fused(parameters: list[nn.Parameter]) -> bool:
+    # On a GPU one kernel instead of dozens a step; on a CPU the plain form, whose sums a resumed run repeats exactly.
+    return parameters[0].is_cuda
