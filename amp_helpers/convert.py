@@ -101,7 +101,7 @@ def _weighted_files(
         weights = [1.0] * len(motions)
     if len(weights) != len(motions):
         raise InputError(
-            f"--weights: {len(weights)} given for {len(motions)} motions; give one for each file, folder or pattern named"
+            f"--weights: {len(weights)} given for {len(motions)} motions; give one for each file, folder or pattern"
         )
     wrong = [weight for weight in weights if not (np.isfinite(weight) and weight > 0)]
     if wrong:

@@ -50,8 +50,8 @@ class MotionDataset:
     sha256: tuple[str, ...]
     """(K), of the source files; empty for a motion that was computed."""
     weight: np.ndarray | None = None
-    """(K,) float64, how often each frame of a motion is drawn when training, against those of a motion of weight 1, which
-    all have where nothing is given."""
+    """(K,) float64, how often each frame of a motion is drawn when training, against those of a motion of weight 1.
+    None gives all motions weight 1."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -84,8 +84,8 @@ class MotionDataset:
             clip = motion.select(joint_names).resample(control_dt)
             if clip.num_frames < 2:
                 raise InputError(
-                    f"{motion.source.partition(' (')[0] or 'motion'}: lasts {motion.duration_s:.3f} s, less than one control step of "
-                    f"{control_dt} s; give a longer clip"
+                    f"{motion.source.partition(' (')[0] or 'motion'}: lasts {motion.duration_s:.3f} s, less than one "
+                    f"control step of {control_dt} s; give a longer clip"
                 )
             clips.append(clip)
             fps_source.append(motion.fps)
@@ -256,7 +256,8 @@ class MotionDataset:
                 f"weight is {self.weight.min():g} for motion {self.weight.argmin()}, not a positive number"
             )
         for name in ("root_quat", "next_root_quat"):
-            error = np.abs(np.linalg.norm(getattr(self, name), axis=1) - 1)
+            with np.errstate(over="ignore"):
+                error = np.abs(np.linalg.norm(getattr(self, name), axis=1) - 1)
             if error.max() > 1e-3:
                 raise InputError(f"{name} is not a unit quaternion at row {error.argmax()}")
         steps = np.diff(self.motion_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amp_helpers.errors import InputError
+from amp_helpers.evidence import JOINT_ORDERS
 from amp_helpers.formats_csv import clips_of_csv, write_csv
 from amp_helpers.formats_gmr import clips_of_gmr, write_gmr
 from amp_helpers.formats_mimickit import clips_of_mimickit, write_mimickit
@@ -17,9 +18,10 @@ from amp_helpers.formats_npz import NpzFile, clips_of_amp, read_npz, write_npz
 from amp_helpers.formats_phc import clips_of_phc
 from amp_helpers.formats_tracking import clips_of_beyondmimic, clips_of_holosoma
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import JOINT_ORDERS, Clip, Reading, assemble, sha256
+from amp_helpers.motion_parts import Clip, Reading, assemble
 from amp_helpers.robots import Robot
 from amp_helpers.safe_pickle import load_pickle
+from amp_helpers.stored import sha256
 
 __all__ = [
     "FORMATS",

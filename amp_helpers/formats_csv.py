@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.evidence import JOINT_ORDERS
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import JOINT_ORDERS, Clip, Reading, atomic_write, read_table
+from amp_helpers.motion_parts import Clip, Reading
+from amp_helpers.stored import atomic_write, read_table
 
 MAX_CSV_BYTES = 256 * 1024**2
 """Largest CSV read: over two hours of the G1 at 120 fps."""

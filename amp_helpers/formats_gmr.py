@@ -12,8 +12,9 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.evidence import Bodies
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import Clip, Reading, atomic_write
+from amp_helpers.motion_parts import Clip, Reading
 from amp_helpers.safe_pickle import load_pickle
+from amp_helpers.stored import atomic_write
 
 REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
 CALLED = {"joint_pos": "dof_pos"}

@@ -13,8 +13,9 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.motion import Motion
-from amp_helpers.motion_parts import Clip, Reading, atomic_write, read_table
+from amp_helpers.motion_parts import Clip, Reading
 from amp_helpers.rotations import from_rotation_vector, rotation_vector
+from amp_helpers.stored import atomic_write, read_table
 
 ROOT_COLUMNS = 6
 

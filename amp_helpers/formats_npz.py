@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.motion_parts import Clip, Reading, atomic_write
+from amp_helpers.motion_parts import Clip, Reading
+from amp_helpers.safe_pickle import check_text
+from amp_helpers.stored import atomic_write
 
 MAX_NPZ_BYTES = 4 * 1024**3
 """Largest npz content read, counted uncompressed; beyond it a file is more likely broken than useful."""
@@ -63,6 +65,8 @@ def read_npz(
         # Entries that do not start as arrays do come back as raw bytes.
         if strange := [key for key, value in content.items() if not isinstance(value, np.ndarray)]:
             raise ValueError(f"no array in {', '.join(strange)}")
+        for value in content.values():
+            check_text(value)
         return content
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.evidence import Bodies
 from amp_helpers.formats_npz import NpzFile, root_body
-from amp_helpers.motion_parts import Clip, Reading, read_table
+from amp_helpers.motion_parts import Clip, Reading
+from amp_helpers.stored import read_table
 
 ROOT_COLUMNS = 7
 

@@ -4,16 +4,13 @@ A format's reader brings a :class:`Clip` as it is stored; :func:`assemble` check
 file leaves open.
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.errors import InputError
 from amp_helpers.evidence import (
     JOINT_ORDERS,
     SAME_PLACE_M,
@@ -30,11 +27,7 @@ from amp_helpers.joint_columns import nameless, names_by_links, stored_names, to
 from amp_helpers.motion import Motion
 from amp_helpers.robots import Robot
 from amp_helpers.root_rotations import read_quaternions
-
-__all__ = ["JOINT_ORDERS", "Clip", "Reading", "assemble", "atomic_write", "read_fps", "read_table", "sha256"]
-
-MAX_CELLS = 2**25
-"""Most numbers in one table of lists; 300 hours of one joint at 30 fps."""
+from amp_helpers.stored import read_fps, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +105,7 @@ def assemble(path: Path, clip: Clip, reading: Reading, digest: str) -> Motion:
         velocity,
         convention=clip.convention,
         whose=clip.whose,
-        feet=_feet(reading, names, root_pos, joint_pos),
+        **_evidence(clip, reading, names, root_pos, joint_pos),
     )
     found = [rate, *clip.notes, order, turned, units]
     name = f"{path.name}/{clip.name}" if clip.name else path.name
@@ -181,14 +174,24 @@ def _names(
     return names, phrase
 
 
-def _feet(
-    reading: Reading, names: tuple[str, ...], root_pos: np.ndarray, joint_pos: np.ndarray
-) -> Callable[[np.ndarray], float] | None:
-    robot = None if reading.robot is None else robot_with(names, reading.robot)
+def _evidence(
+    clip: Clip, reading: Reading, names: tuple[str, ...], root_pos: np.ndarray, joint_pos: np.ndarray
+) -> dict[str, Callable[[np.ndarray], float]]:
+    """What a model can say of root rotations (N, 4): how far the feet are off, and the links."""
+    robot, rows = robot_with(names, reading.robot), sampled_rows(len(joint_pos))
     if robot is None:
-        return None
-    rows = sampled_rows(len(joint_pos))
-    return lambda quat: feet_off(frames_of(names, joint_pos[rows], root_pos[rows], quat[rows]), robot)
+        return {}
+
+    def turned(quat: np.ndarray) -> Motion:
+        return frames_of(names, joint_pos[rows], root_pos[rows], quat[rows])
+
+    found = {}
+    if reading.robot is not None:
+        found["feet"] = lambda quat: feet_off(turned(quat), robot)
+    if clip.bodies is not None and not clip.bodies.in_root:
+        bodies = replace(clip.bodies, positions=clip.bodies.positions[rows])
+        found["links"] = lambda quat: links_off(turned(quat), bodies, robot)
+    return found
 
 
 def _units(path: Path, root_rot: np.ndarray, key: str, repairs: Collection[str] | None) -> tuple[np.ndarray, str]:
@@ -221,73 +224,3 @@ def _units(path: Path, root_rot: np.ndarray, key: str, repairs: Collection[str] 
         count = f"{flips} sign flip{'s' if flips > 1 else ''} of the quaternion"
         found.append(f"repaired: {count} evened out" if "quaternion_sign" in asked else f"{count}, which turn nothing")
     return unit, "; ".join(found)
-
-
-def read_fps(path: Path, value: object, told: float | None = None) -> tuple[float, str]:
-    """Frames per second as the file states them, or as ``told`` for a file that does not; and a phrase about it."""
-    if value is None:
-        if told is None:
-            raise InputError(
-                f"{path}: does not say its frame rate, and none is assumed; give the frames per second it was recorded "
-                "at, --fps 30 for instance"
-            )
-        return _positive(path, told), f"{told:g} fps as told"
-    fps = _positive(path, value)
-    unused = told is not None and abs(fps - told) > 1e-6 * fps
-    return fps, f"{fps:.4g} fps as the file says, not {told:g} as told" if unused else ""
-
-
-def _positive(path: Path, value: object) -> float:
-    try:
-        fps = float(np.asarray(value, dtype=np.float64).reshape(()))
-    except (TypeError, ValueError):
-        raise InputError(f"{path}: fps is {value!r:.60}, not a number; store the frames per second") from None
-    if not (np.isfinite(fps) and fps > 0):
-        raise InputError(f"{path}: fps is {fps:g}; give the frames per second as a positive number")
-    return fps
-
-
-def read_table(path: Path, key: str, value: object, width: int | None = None) -> np.ndarray:
-    """``value`` as a finite table (N, width) of floats, called ``key`` where something is wrong with it."""
-    try:
-        # Lists of lists can repeat one row by reference, so a small file can unfold into more than memory holds.
-        if isinstance(value, list | tuple) and sum(len(row) for row in value) > MAX_CELLS:
-            raise ValueError("too many cells")
-        # Single precision stays: a copy in double would be twice the file.
-        single = isinstance(value, np.ndarray) and value.dtype == np.float32
-        table = np.asarray(value, dtype=np.float32 if single else np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{path}: {key} is not a table of numbers; export the motion again") from None
-    if table.size == 0:
-        raise InputError(f"{path}: {key} has no frames (shape {table.shape}); give a motion with frames")
-    if table.ndim != 2 or (width is not None and table.shape[1] != width):
-        wanted = f"(frames, {width or 'joints'})"
-        raise InputError(f"{path}: {key} has shape {table.shape}, expected {wanted}; export one motion per file")
-    finite = np.isfinite(table).all(axis=1)
-    if not finite.all():
-        frame = int(np.argmin(finite))
-        bad = int(np.argmin(np.isfinite(table[frame])))
-        raise InputError(
-            f"{path}: {key} is {table[frame, bad]} at frame {frame}, column {bad} "
-            f"({np.count_nonzero(~finite)} frames affected); repair or cut the clip"
-        )
-    return table
-
-
-def sha256(path: str | os.PathLike) -> str:
-    """Hex SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """:func:`amp_helpers.errors.atomic_path`, where a refusal of the operating system names the file."""
-    try:
-        with atomic_path(path) as temporary:
-            yield temporary
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}), what stood there is kept; "
-            "free space or choose another place"
-        ) from None

@@ -18,6 +18,7 @@ def read_quaternions(
     convention: str = "xyzw",
     whose: str = "GMR's",
     feet: Callable[[np.ndarray], float] | None = None,
+    links: Callable[[np.ndarray], float] | None = None,
 ) -> tuple[np.ndarray, str]:
     """Unit xyzw quaternions, and a phrase saying how they were read.
 
@@ -29,6 +30,7 @@ def read_quaternions(
         whose: whose convention that is.
         feet: how far from the ground, m, the lowest sole is on average with root rotations (N, 4) xyzw; None where no
             model can say.
+        links: likewise how far from where the file has them the links are; None where it has none in the world.
     """
     if reading not in ("auto", *OTHER):
         raise InputError(f"quaternion reading '{reading}' not found; available: auto, xyzw, wxyz")
@@ -39,7 +41,10 @@ def read_quaternions(
     off = {name: feet(quat) for name, quat in readings.items()} if feet else None
     if off:
         evidence += f", soles {off['xyzw'] * 100:.1f} cm off the ground as xyzw, {off['wxyz'] * 100:.1f} as wxyz"
-    decided = _by_pelvis(up) or _by_feet(up, off)
+    placed = {name: links(quat) for name, quat in readings.items()} if links else None
+    if placed:
+        evidence += f", links {placed['xyzw'] * 100:.1f} cm off as xyzw, {placed['wxyz'] * 100:.1f} as wxyz"
+    decided = _nearer(placed) or _by_pelvis(up) or _by_feet(up, off)
     if reading != "auto":
         finding = f"quaternion {reading} as told, {evidence}"
         if decided == OTHER[reading]:
@@ -63,7 +68,12 @@ def _by_pelvis(up: dict[str, float]) -> str | None:
 
 def _by_feet(up: dict[str, float], off: dict[str, float] | None) -> str | None:
     """The reading with the feet clearly nearer to the ground; of two upright ones, the tilt of the pelvis decides."""
-    if off is None or min(up.values()) < -0.5 < 0.5 < max(up.values()):
+    return None if min(up.values()) < -0.5 < 0.5 < max(up.values()) else _nearer(off)
+
+
+def _nearer(off: dict[str, float] | None) -> str | None:
+    """The reading that is clearly nearer, by half and a centimetre."""
+    if off is None:
         return None
     near = min(off, key=off.__getitem__)
     return near if off[near] < 0.5 * off[OTHER[near]] and off[OTHER[near]] - off[near] > 0.01 else None

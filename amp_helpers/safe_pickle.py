@@ -11,9 +11,9 @@ import io
 import math
 import os
 import pickle
-import pickletools
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,15 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.pickle_scan import MIN_MEMORY, scan
 
 MAX_PICKLE_BYTES = 256 * 1024**2
 """Largest pickle read: over an hour of motion at 60 fps with all body positions."""
-
-MAX_GROWTH = 4
-"""How many times its size a pickle may take in memory, by the objects that its opcodes ask for."""
-
-MIN_MEMORY = 64 * 1024**2
-"""Bytes that any pickle may take, however small it is."""
 
 # What a malformed stream makes the unpickler raise, besides its own error.
 _MALFORMED = (
@@ -81,7 +76,7 @@ def load_pickle(path: str | os.PathLike) -> object:
             from amp_helpers.safe_joblib import load_joblib
 
             return _plain(load_joblib(raw))
-        _scan(raw)
+        scan(raw)
         return _plain(_Unpickler(io.BytesIO(raw), encoding="latin1").load())
     except Refused as error:
         raise InputError(
@@ -129,77 +124,6 @@ _PACKINGS = {
     b"]\x00\x00": "lzma",
     b"\x04\x22\x4d\x18": "lz4",
     b"ZF": "an old joblib",
-}
-
-
-def _scan(raw: bytes) -> None:
-    """Walk the stream without building anything: it must be whole and ask for little more memory than it holds."""
-    position, memory, most = 0, 0, max(MIN_MEMORY, MAX_GROWTH * len(raw))
-    while True:
-        # Rows of floats, of which files of plain lists consist, in one go.
-        floats = _FLOATS.match(raw, position).end()
-        memory += _COSTS["BINFLOAT"] * (floats - position) // 9
-        position = floats
-        if position >= len(raw):
-            raise ValueError("pickle exhausted before its end")
-        name, argument = _OPCODES.get(raw[position], (None, 0))
-        if name is None:
-            raise ValueError(f"opcode {raw[position : position + 1]!r} unknown")
-        position += 1
-        if argument >= 0:
-            value = int.from_bytes(raw[position : position + argument], "little")
-            position += argument
-        elif argument == pickletools.UP_TO_NEWLINE:
-            lines = 2 if name in ("GLOBAL", "INST") else 1
-            start = position
-            for _ in range(lines):
-                position = raw.index(b"\n", position) + 1
-            value = int(raw[start:position]) if name == "PUT" else 0
-        else:
-            width = {-2: 1, -3: 4, -4: 4, -5: 8}[argument]
-            position += width + int.from_bytes(raw[position : position + width], "little")
-            value = 0
-        if position > len(raw):
-            raise ValueError(f"{name} exhausts the file")
-        # The C unpickler allocates a table up to the largest memo index.
-        if name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= value <= len(raw):
-            raise ValueError("memo index out of range")
-        if name == "STOP":
-            return
-        memory += _COSTS.get(name, 40)
-        if memory > most:
-            raise ValueError(f"would take over {most // 1024**2} MiB of memory")
-
-
-_FLOATS = re.compile(rb"(?:G.{8})*", re.DOTALL)
-_OPCODES = {ord(code.code): (code.name, 0 if code.arg is None else code.arg.n) for code in pickletools.opcodes}
-# Bytes that an opcode's object takes beside its own data, with its place in a list; 40 for those not named.
-_COSTS = {
-    "BINFLOAT": 32,
-    "EMPTY_LIST": 90,
-    "LIST": 90,
-    "EMPTY_DICT": 90,
-    "DICT": 240,
-    "EMPTY_SET": 240,
-    "FROZENSET": 240,
-    "SETITEM": 100,
-    "REDUCE": 120,
-    "BUILD": 120,
-    "BININT1": 8,
-    "NONE": 8,
-    "NEWTRUE": 8,
-    "NEWFALSE": 8,
-    "EMPTY_TUPLE": 8,
-    "BINGET": 8,
-    "LONG_BINGET": 8,
-    "MARK": 8,
-    "APPENDS": 0,
-    "APPEND": 0,
-    "SETITEMS": 0,
-    "MEMOIZE": 8,
-    "BINPUT": 8,
-    "LONG_BINPUT": 8,
-    "FRAME": 0,
 }
 
 
@@ -263,7 +187,20 @@ def from_bytes(raw: object, dtype: object, shape: object, order: str) -> np.ndar
         raise ValueError("array shape is not a tuple of sizes")
     if len(raw) != math.prod(shape) * kind.itemsize:
         raise ValueError("array data does not fill its shape")
-    return np.frombuffer(raw, dtype=kind).reshape(shape, order=order)
+    return check_text(np.frombuffer(raw, dtype=kind)).reshape(shape, order=order)
+
+
+def check_text(array: np.ndarray) -> np.ndarray:
+    """The array itself. numpy takes any four bytes for a character, and Python's text breaks on those that are none.
+
+    Raises:
+        ValueError: there are such.
+    """
+    if array.dtype.kind == "U":
+        codes = np.frombuffer(array.tobytes(), dtype=np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.size and codes.max() > sys.maxunicode:
+            raise ValueError("text of characters that are none")
+    return array
 
 
 def _from_buffer(raw: object, dtype: object, shape: object, order: object, *_: object) -> np.ndarray:

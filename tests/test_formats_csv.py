@@ -57,7 +57,7 @@ def test_the_frame_rate_is_asked_for(write):
         read_motion(write(columns()))
     assert "\n" not in str(caught.value)
     for wrong in (0, -30, np.nan):
-        with pytest.raises(InputError, match=r"fps is .*positive number"):
+        with pytest.raises(InputError, match=r"fps is .*a number from 0\.1 to 10000"):
             read_motion(write(columns()), fps=wrong)
 
 
