@@ -1,0 +1,88 @@
+"""The comparisons with others: that they run, leave what evaluation plays, and are given the settings they claim."""
+
+import importlib
+import json
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from skrl.agents.torch.amp import AMP_CFG
+
+from amp_helpers.health import Health
+from amp_helpers.policy import find_policy
+from amp_helpers.train import train
+from amp_helpers.train_cfg import TrainCfg, resolve
+
+pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+
+
+@pytest.fixture(scope="module")
+def benchmarks(repo_root):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repo_root / "benchmarks"))
+        names = ("rivals", "contenders", "throughput")
+        yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+
+
+def test_documented_settings_are_skrls_own_but_where_isaac_lab_differs(benchmarks):
+    cfg = benchmarks.rivals.rival_cfg("documented")
+    settings = benchmarks.rivals.skrl_settings("documented", cfg, step_dt=0.02)
+    own = AMP_CFG()
+    own.expand()
+    settings["learning_rate"] = 3 * (settings["learning_rate"],)
+    assert {name for name, value in settings.items() if value != getattr(own, name)} == {
+        "grad_norm_clip",
+        "discriminator_batch_size",
+    }
+    assert (settings["task_reward_scale"], settings["style_reward_scale"]) == (0.0, 2.0)
+    assert (cfg.window, cfg.stride, cfg.hidden) == (2, 1, (1024, 512))
+
+
+def test_matched_settings_share_sizes_with_our_training(benchmarks):
+    cfg = benchmarks.rivals.rival_cfg("matched")
+    settings = benchmarks.rivals.skrl_settings("matched", cfg, step_dt=0.02)
+    ours = TrainCfg()
+    assert (cfg.rollouts, cfg.window, cfg.hidden) == (ours.rollouts, ours.window, ours.hidden)
+    assert (settings["rollouts"], settings["learning_epochs"], settings["mini_batches"]) == (24, 5, 4)
+    assert settings["style_reward_scale"] == pytest.approx(0.02 * ours.style_weight)
+
+
+def test_skrls_amp_leaves_a_run_that_evaluation_finds(benchmarks, tmp_path):
+    rivals = benchmarks.rivals
+    cfg = rivals.rival_cfg("documented", num_envs=4, device="cpu", max_iterations=2, run_dir=tmp_path / "run")
+    folder = train(cfg, progress=False, build=partial(rivals.build_skrl_amp, "documented"))
+    lines = [json.loads(line) for line in (folder / "health.jsonl").read_text().splitlines()]
+    assert [line["update"] for line in lines] == [1, 2]
+    assert all(set(line) == {*Health.names(), "wall_s"} for line in lines)
+    assert all(math.isfinite(value) for line in lines for value in line.values())
+    assert all(line["weighted_style"] == pytest.approx(100 * line["style_reward"]) for line in lines)
+    assert lines[-1]["action_std"] == pytest.approx(math.exp(-2.9)), "the documented noise is fixed"
+    _, config = find_policy(folder)
+    assert config["hidden"] == [1024, 512] and config["updates"] == 2
+
+
+def test_contenders_are_measured_in_one_environment(benchmarks, tmp_path):
+    cfg = resolve(TrainCfg(num_envs=4, device="cpu", run_dir=tmp_path / "run"))
+    count = benchmarks.throughput.measure(cfg, 24, 1, ["environment", "training", "rsl_rl_ppo"])
+    figures = count["contenders"]
+    assert count["num_envs"] == 4 and list(figures) == ["environment", "training", "rsl_rl_ppo"]
+    assert figures["environment"]["update_s"] is None and figures["training"]["update_s"] > 0
+    rollout_s = 24 * figures["training"]["step_ms"] / 1000 + figures["training"]["update_s"]
+    assert 24 * 4 / rollout_s == pytest.approx(figures["training"]["env_steps_per_s"], rel=0.01)
+    assert set(count["ratios"]) == {"training_over_environment", "training_over_rsl_rl_ppo"}
+    assert 0 < count["ratios"]["training_over_environment"] < 2
+
+
+def test_a_turn_leaves_its_warm_up_out(benchmarks, monkeypatch):
+    times = iter([0.0, 1.0, 5.0, 7.0, 10.0, 11.0])  # start and end of three updates
+    monkeypatch.setattr(benchmarks.contenders.time, "perf_counter", lambda: next(times))
+    agent = SimpleNamespace(update=lambda: "done")
+    watch = benchmarks.contenders.Stopwatch("cpu")
+    watch.watch(agent)
+    assert [agent.update() for _ in range(3)] == ["done"] * 3
+    turn = watch.turn(rollout=24)
+    assert (turn.steps, turn.seconds, turn.updates) == (48, 10.0, [2.0, 1.0])
