@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
+from amp_helpers import gl, render
 from amp_helpers.errors import InputError
 from amp_helpers.motion import Motion
-from amp_helpers.render import CAMERAS, Renderer, gl_available, side_by_side, write_video
+from amp_helpers.render import CAMERAS, Renderer, gl_available, shared_renderer, side_by_side, write_video
 from amp_helpers.robots import G1_23DOF
 
 BOTH = [
@@ -69,6 +70,31 @@ def test_cameras_differ_and_two_renderers_can_be_open(walking, gl, camera):
         Renderer(G1_23DOF, 160, 120, other, gl=gl) as two,
     ):
         assert changed(one.frame(walking, 0), two.frame(walking, 0)) > 0.01
+
+
+@pytest.mark.skipif(not gl_available(), reason="no GL here")
+def test_meshes_are_coarser_than_the_eye_can_see(walking, monkeypatch):
+    with Renderer(G1_23DOF, 320, 240) as renderer:
+        coarse, triangles = renderer.frame(walking, 0), renderer._model.mesh_facenum.sum()
+    monkeypatch.setattr(gl, "_coarsen", lambda model, detail: None)
+    with Renderer(G1_23DOF, 320, 240) as renderer:
+        fine, all_triangles = renderer.frame(walking, 0), renderer._model.mesh_facenum.sum()
+    assert triangles < all_triangles / 4
+    assert changed(coarse, fine) < 0.01 and np.abs(coarse.astype(int) - fine).mean() < 0.5
+
+
+@pytest.mark.parametrize("gl_wanted", BOTH)
+def test_renderers_are_shared_and_the_oldest_is_closed(walking, gl_wanted):
+    open_before = len(gl._open_canvases)
+    first = shared_renderer(G1_23DOF, 64, 48, gl=gl_wanted)
+    assert shared_renderer(G1_23DOF, 64, 48, gl=gl_wanted) is first
+    assert shared_renderer(G1_23DOF, 64, 48, "front", gl=gl_wanted) is not first
+    before = first.frame(walking, 0)
+    for width in range(80, 80 + render.MAX_SHARED):
+        shared_renderer(G1_23DOF, width, 48, gl=gl_wanted)
+    assert len(gl._open_canvases) <= open_before + render.MAX_SHARED
+    anew = shared_renderer(G1_23DOF, 64, 48, gl=gl_wanted)
+    assert anew is not first and np.abs(anew.frame(walking, 0).astype(int) - before).max() <= 2
 
 
 def test_unknown_camera_and_joint_are_named(walking):

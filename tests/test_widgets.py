@@ -11,10 +11,9 @@ from PIL import Image
 from amp_helpers import pages, render, widgets, workspace
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
-from amp_helpers.health import Health
 from amp_helpers.joints import expand_patterns
 from amp_helpers.motion import Motion
-from amp_helpers.plots import training_curves
+from amp_helpers.plots import pictures
 from amp_helpers.render import Renderer
 from amp_helpers.robots import G1_23DOF
 from amp_helpers.widgets import (
@@ -23,7 +22,6 @@ from amp_helpers.widgets import (
     ORDERS,
     SIMULATOR_AS_DATASET,
     JointInspector,
-    LiveCurves,
     OffsetInspector,
 )
 from amp_helpers.widgets.offsets import POSES, Offsets, asked_poses, compare_pose
@@ -155,7 +153,7 @@ def test_a_picture_that_was_shown_is_not_drawn_again(inspector, monkeypatch):
 def test_inspectors_share_renderers_and_old_ones_are_closed(clip):
     first = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
     again = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
-    kept = [renderer for key, renderer in render._shared.items() if key[1:3] == (64, 48)]
+    kept = [renderer for key, renderer in render._shared.items() if key[1:] == (64, 48, "quarter", False)]
     assert len(kept) == 1 and first.picture.value == again.picture.value
     for size in range(render.MAX_SHARED):
         render.shared_renderer(G1_23DOF, 32 + size, 32, gl=False).frame(clip, 0)
@@ -280,22 +278,7 @@ def test_a_limit_overstepped_is_counted():
     assert "2 beyond their limits" in compare_pose(np.array([-3.0, 2.0]), np.zeros(2), limits, ("a", "b"))
 
 
-def record(update: int) -> Health:
-    return Health(**(dict.fromkeys(Health.names(), 0.5) | {"update": update, "style_reward_limit": 1.0}))
-
-
-def test_live_curves_grow_but_not_at_every_update():
-    curves = LiveCurves(every_s=60.0)
-    with pytest.raises(InputError, match="no update"):
-        curves.draw()
-    curves.update(record(1))
-    first = bytes(curves.picture.value)
-    assert first.startswith(b"\x89PNG")
-    curves.update(record(2))
-    assert curves.picture.value == first and len(curves.history) == 2
-    curves.draw()
-    assert curves.picture.value != first
-    assert "update 2: Learning" in curves.text.value
+# --- what notebooks start with ----------------------------------------------------------------------------------------
 
 
 def test_a_workspace_makes_its_folders_and_refuses_a_wrong_environment(tmp_path, monkeypatch):
@@ -328,7 +311,7 @@ def test_figures_and_videos_are_shown_and_kept(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(IPython.display, "display", shown.append)
     space = workspace.start(tmp_path, needs=())
-    space.show(training_curves([record(1)]), "04_curves", alt="curves")
+    space.show(pictures([np.zeros((8, 8, 3), np.uint8)], [""]), "04_curves", alt="curves")
     assert (space.figures / "04_curves.png").read_bytes() == shown[0].data
     assert shown[0].alt == "curves"
     small, large = space.videos / "small.mp4", space.videos / "large.mp4"

@@ -149,7 +149,7 @@ class JointInspector(Panel):
         self.joint = ipywidgets.Select(
             rows=min(len(names), _MOST_ROWS),
             tooltip="joint to colour, draw and read; arrow keys or its first letters choose one",
-            layout=ipywidgets.Layout(width="100%"),
+            layout=ipywidgets.Layout(width="calc(100% - 8px)"),
         )
         self._table_class = f"amp-joints-{self.joint.model_id}"  # another inspector on the page has other wrong rows
         self.joint.add_class(self._table_class)

@@ -1,0 +1,98 @@
+"""How long a widget takes from a control to the new picture: ``python benchmarks/widgets.py [--output FILE]``.
+
+Every value is one that was not shown before, so that nothing comes from memory, but for the row that says so. Measured
+in this process, from setting the value to the picture being there; the browser adds its own share.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.render import gl_available, shared_renderer
+from amp_helpers.robots import G1_23DOF
+from amp_helpers.widgets import JointInspector, OffsetInspector
+
+BUDGET_MS = 150
+SIZE = 480, 360
+DATASET = Path(__file__).resolve().parents[1] / "datasets" / "g1_walk.npz"
+
+
+def measure(label: str, change: Callable[[object], None], values: Iterable[object]) -> dict[str, object]:
+    """Milliseconds from a change to its picture, over the values."""
+    taken = []
+    for value in values:
+        start = time.perf_counter()
+        change(value)
+        taken.append(1000 * (time.perf_counter() - start))
+    shown = {"median_ms": np.median(taken), "p95_ms": np.percentile(taken, 95), "max_ms": max(taken)}
+    return {"change": label, "changes": len(taken), **{name: round(float(value), 1) for name, value in shown.items()}}
+
+
+def measure_widgets(gl: bool) -> list[dict[str, object]]:
+    """Every control of both inspectors, on the demo walk, with GL or with the drawing in its place."""
+    clip = MotionDataset.load(DATASET).clips()[0]
+    joints = list(clip.joint_names)
+    simulator = sorted(joints)
+    inspector = JointInspector(clip, G1_23DOF, simulator, width=SIZE[0], height=SIZE[1], gl=gl)
+    offsets = OffsetInspector(clip, G1_23DOF, gl=gl)
+
+    def setter(control: object) -> Callable[[object], None]:
+        return lambda value: setattr(control, "value", value)
+
+    rows = [
+        measure("joint inspector: frame", setter(inspector.frame), range(1, 61)),
+        measure("joint inspector: frame, shown before", setter(inspector.frame), range(1, 60)),
+        measure("joint inspector: joint", setter(inspector.joint), joints[1:]),
+        measure("joint inspector: order", setter(inspector.order), inspector.order.options[:0:-1]),
+        measure("offset inspector: frame (five pictures)", setter(offsets.frame), range(1, 41)),
+        measure("offset inspector: offset (five pictures)", setter(offsets.offset), np.linspace(-0.6, 0.6, 41)),
+    ]
+    renderer = shared_renderer(G1_23DOF, *SIZE, "quarter", gl)
+    rows.append(measure("one picture alone", lambda frame: renderer.frame(clip, frame), range(100, 160)))
+    return rows
+
+
+def cpu_name() -> str:
+    """The processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, help="also write the JSON here")
+    arguments = parser.parse_args()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    measured = {"with GL": True} if gl_available() else {}
+    result = {
+        "command": "python benchmarks/widgets.py",
+        "commit": commit.stdout.strip(),
+        "hardware": f"{cpu_name()}, {os.cpu_count()} cores, no GPU used",
+        "python": platform.python_version(),
+        "mujoco": mujoco.__version__,
+        "picture": f"{SIZE[0]} x {SIZE[1]}; the offset inspector's five are 168 x 250 each",
+        "budget_ms": BUDGET_MS,
+        "load_average_before": [round(load, 2) for load in os.getloadavg()],
+        "runs": {name: measure_widgets(gl) for name, gl in {**measured, "without GL": False}.items()},
+    }
+    text = json.dumps(result, indent=2)
+    print(text)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
