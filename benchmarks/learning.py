@@ -1,0 +1,192 @@
+"""Train, measure and record the comparisons: ``python benchmarks/learning.py --gpus 2 --parallel 2 --seconds 410``.
+
+Each run is one command of :mod:`amp_helpers.train` (or of ``benchmarks/rivals.py``), followed by one of
+:mod:`amp_helpers.evaluate` at the clip's own speed. Runs go side by side, ``--parallel`` of them on each GPU, all with
+the same wall clock. What a run came to is recorded as soon as it has ended, in the layout of
+:mod:`amp_helpers.results`; a run that is recorded already is not made again.
+
+On a CPU, to try the script: ``--device cpu --num_envs 8 --seconds 60 --groups ours``.
+"""
+
+import argparse
+import json
+import os
+import queue
+import shlex
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from convert import cpu_name
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.results import Comparison, RecordedRun, Results, read_results, record_run, write_results
+from amp_helpers.train_cfg import DEMO_DATASET, ROOT
+
+OUTPUT = ROOT / "benchmarks" / "results" / "gpu_comparisons.json"
+TRAIN, RIVALS = ("-m", "amp_helpers.train"), ("benchmarks/rivals.py",)
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ by their seed alone."""
+
+    arguments: tuple[str, ...] = ()
+    program: tuple[str, ...] = TRAIN
+    seeds: tuple[int, ...] = SEEDS
+    note: str = ""
+
+
+REFINED = ("--dataset", "{refined}")
+PUBLISHED = ("--recipe", "published")
+GROUPS = {
+    "ours": Group(),
+    "published": Group(PUBLISHED),
+    "ours-no-feet": Group(("--drop_joints", "feet")),
+    "ours-refined": Group(REFINED),
+    "published-no-feet": Group((*PUBLISHED, "--drop_joints", "feet")),
+    "published-refined": Group((*PUBLISHED, *REFINED)),
+    "skrl": Group(program=RIVALS, note="skrl's AMP class, settings as Isaac Lab ships them"),
+    "no-style": Group(("--style_weight", "0", "--reference_share", "0")),
+}
+COMPARISONS = (
+    Comparison("recipe", "The recipe as published, or ours?", {"published": "as published", "ours": "ours"}),
+    Comparison(
+        "feet-published",
+        "Feet in the recipe as published: seen, left out, or held to the ground?",
+        {"published": "feet seen", "published-no-feet": "left out", "published-refined": "refined"},
+    ),
+    Comparison(
+        "feet-ours",
+        "Feet in ours: seen, left out, or held to the ground?",
+        {"ours": "feet seen", "ours-no-feet": "left out", "ours-refined": "refined"},
+    ),
+    Comparison("skrl", "skrl's own AMP class, or ours?", {"skrl": "skrl's", "ours": "ours"}),
+    Comparison("style", "What does the style reward add?", {"no-style": "no style reward", "ours": "ours"}),
+)
+
+
+def commands(group: str, seed: int, folder: Path, args: argparse.Namespace, refined: Path) -> tuple[list, list]:
+    """The command that trains a run, and the one that measures it; a GPU is chosen by ``CUDA_VISIBLE_DEVICES``."""
+    plan = GROUPS[group]
+    chosen = [str(refined) if argument == "{refined}" else argument for argument in plan.arguments]
+    size = ["--num_envs", args.num_envs, "--device", args.device, "--seed", seed]
+    length = ["--max_iterations", 1_000_000, "--max_seconds", args.seconds]
+    train = [*plan.program, *size, *length, "--run_dir", folder, *chosen]
+    clip = MotionDataset.load(DEMO_DATASET).clips()[0]
+    speed = round(float(clip.root_pos[-1, 0] - clip.root_pos[0, 0]) / clip.duration_s, 2)
+    envs = min(1024, 4 * args.num_envs)
+    measure = ["-m", "amp_helpers.evaluate", "--checkpoint", folder, "--device", args.device, "--num_envs", envs]
+    # Always against the clip as it is, also for a policy that learnt from a mended one.
+    measure += ["--velocity", speed, "--dataset", DEMO_DATASET.relative_to(ROOT), "--output", folder / "evaluation"]
+    return [str(part) for part in train], [str(part) for part in measure]
+
+
+def call(command: list[str], log: Path, gpu: int | None) -> None:
+    """Run a Python command with its output in ``log``."""
+    environment = dict(os.environ) | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
+    with open(log, "a") as file:
+        whole = [sys.executable, *command]
+        done = subprocess.run(whole, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment, check=False)
+    if done.returncode:
+        raise InputError(f"{shlex.join(command)} ended with {done.returncode}; {log} says why")
+
+
+def spoken(command: list[str]) -> str:
+    """A command as a reader would type it."""
+    return "python " + shlex.join(command).replace(f"{ROOT}/", "")
+
+
+def make(group: str, seed: int, gpu: int | None, args: argparse.Namespace, refined: Path) -> RecordedRun:
+    """Train, measure and record one run."""
+    name = f"{group}-{seed}"
+    folder = args.runs / name
+    train, measure = commands(group, seed, folder, args, refined)
+    log = args.runs / f"{name}.log"
+    call(train, log, gpu)
+    call(measure, log, gpu)
+    (folder / "evaluation" / "rollout.npz").unlink()
+    hardware = cpu_name() if gpu is None else f"one {torch.cuda.get_device_name(gpu)}, shared by {args.parallel}"
+    return record_run(
+        folder,
+        name=name,
+        group=group,
+        command=spoken(train),
+        hardware=hardware,
+        evaluation=spoken(measure),
+        metrics=folder / "evaluation" / "metrics.json",
+        note=GROUPS[group].note,
+    )
+
+
+def merge(path: Path, run: RecordedRun) -> None:
+    """Add a run to the file, in place of one of the same name, with every comparison that the file can answer."""
+    old = read_results(path) if path.exists() else Results((), ())
+    runs = (*(other for other in old.runs if other.name != run.name), run)
+    names = {comparison.name for comparison in COMPARISONS}
+    groups = {recorded.group for recorded in runs}
+    answered = tuple(c for c in COMPARISONS if groups.issuperset(c.groups))
+    write_results(path, Results((*(c for c in old.comparisons if c.name not in names), *answered), runs))
+
+
+def main() -> int:
+    """Make the runs that are not recorded yet, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
+    parser.add_argument("--seeds", nargs="+", type=int, help="instead of the groups' own, 0 1 2")
+    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--parallel", type=int, default=1, help="runs side by side on a GPU")
+    parser.add_argument("--device", choices=("cuda:0", "cpu"), default="cuda:0")
+    parser.add_argument("--num_envs", type=int, default=4096)
+    parser.add_argument("--seconds", type=float, default=410.0, help="wall clock of a training run")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "learning", help="folder for the run folders")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    args = parser.parse_args()
+    args.runs = args.runs.resolve()
+    args.runs.mkdir(parents=True, exist_ok=True)
+    recorded = {run.name for run in read_results(args.output).runs} if args.output.exists() else set()
+    wanted = [(group, seed) for group in args.groups for seed in args.seeds or GROUPS[group].seeds]
+    todo: queue.SimpleQueue = queue.SimpleQueue()
+    for group, seed in sorted(wanted, key=lambda pair: pair[1]):  # the first seed of every group comes first
+        if f"{group}-{seed}" not in recorded:
+            todo.put((group, seed))
+    clip, refined = args.runs / "g1_walk_refined.pkl", args.runs / "g1_walk_refined.npz"
+    if not refined.exists():
+        log, source = args.runs / "refined.log", str(ROOT / "datasets" / "g1_walk.pkl")
+        call(["-m", "amp_helpers.refine", source, "--lock_feet", "--output", str(clip)], log, None)
+        call(["-m", "amp_helpers.convert", str(clip), "--output", str(refined)], log, None)
+    lock, failed = threading.Lock(), []
+
+    def work(gpu: int | None) -> None:
+        while True:
+            try:
+                group, seed = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                run = make(group, seed, gpu, args, refined)
+            except InputError as error:  # the others go on
+                failed.append(str(error))
+                continue
+            with lock:
+                merge(args.output, run)
+                print(f"{run.name}: {run.updates} updates in {run.wall_s} s, {json.dumps(run.metrics)}", flush=True)
+
+    gpus = [None] if args.device == "cpu" else [gpu for gpu in range(args.gpus) for _ in range(args.parallel)]
+    threads = [threading.Thread(target=work, args=(gpu,)) for gpu in gpus]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise InputError("; ".join(failed))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
