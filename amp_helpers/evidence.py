@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from amp_helpers.errors import InputError
 from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_23DOF, G1_29DOF, ROBOTS, Robot
 
@@ -25,7 +24,9 @@ SAMPLED_FRAMES = 60
 SAME_PLACE_M = 0.02
 """Mean distance of links, m, up to which they are where the file says; models of one robot differ by millimetres."""
 BEYOND_RAD = 0.5
-"""A joint so far beyond its limits in half of the frames is another joint; retargeting overshoots by tenths."""
+"""A joint so far beyond its limits in half of the frames is another joint."""
+OVERSHOOT_RAD = 0.1
+"""How far beyond its limits retargeting may leave a joint."""
 
 JOINT_ORDERS: dict[str, tuple[str, ...]] = {
     "g1_29dof": G1_29DOF.joint_names,
@@ -99,15 +100,13 @@ def frames_of(names: Sequence[str], joint_pos: np.ndarray, root_pos: np.ndarray,
 
 
 def links_off(motion: Motion, bodies: Bodies, robot: Robot) -> float:
-    """Mean distance, m, between the model's links and the nearest that the file has; by name where it names them.
+    """Mean distance, m, between the model's links and the nearest that the file has; by name where it names them, and
+    infinite where none of these is the robot's.
 
     Args:
         motion: sampled frames, joints named as in the reading on trial.
         bodies: of the same frames.
         robot: has the motion's joints.
-
-    Raises:
-        InputError: the file names its links, and none is the robot's.
     """
     kinematics = _kinematics(robot)
     if bodies.in_root:
@@ -119,8 +118,7 @@ def links_off(motion: Motion, bodies: Bodies, robot: Robot) -> float:
         return float(distance.mean())
     shared = [name for name in kinematics.body_names if name in bodies.names]
     if not shared:
-        shown = ", ".join(bodies.names[:5]) + (", ..." if len(bodies.names) > 5 else "")
-        raise InputError(f"its links are {shown}, and {robot.name} has none of them")
+        return float("inf")
     here = links[:, [kinematics.body_names.index(name) for name in shared]]
     there = bodies.positions[:, [bodies.names.index(name) for name in shared]]
     return float(np.linalg.norm(here - there, axis=-1).mean())
@@ -133,16 +131,26 @@ def feet_off(motion: Motion, robot: Robot) -> float:
 
 def beyond_limits(motion: Motion, robot: Robot) -> str | None:
     """What tells that a column is no angle of the joint it is taken for; None when nothing does."""
-    from amp_helpers.mjcf import joint_limits
-
-    limits = joint_limits(_kinematics(robot).model, motion.joint_names)
-    beyond = np.maximum(limits[:, 0] - motion.joint_pos, motion.joint_pos - limits[:, 1])
+    beyond, limits = _beyond(motion, robot)
     share = (beyond > BEYOND_RAD).mean(axis=0)
     joint = int(share.argmax())
     if share[joint] < 0.5:
         return None
     angle, (low, high) = np.median(motion.joint_pos[:, joint]), limits[joint]
     return f"{motion.joint_names[joint]} would be at {angle:.2f} rad, its limits are {low:.2f} to {high:.2f}"
+
+
+def outside_limits(motion: Motion, robot: Robot) -> float:
+    """The share of frames in which some joint is further beyond its limits than retargeting leaves it."""
+    return float((_beyond(motion, robot)[0] > OVERSHOOT_RAD).any(axis=1).mean())
+
+
+def _beyond(motion: Motion, robot: Robot) -> tuple[np.ndarray, np.ndarray]:
+    """How far angles are beyond their limits, (N, J) rad, negative within them; and the limits, (J, 2)."""
+    from amp_helpers.mjcf import joint_limits
+
+    limits = joint_limits(_kinematics(robot).model, motion.joint_names)
+    return np.maximum(limits[:, 0] - motion.joint_pos, motion.joint_pos - limits[:, 1]), limits
 
 
 @functools.cache

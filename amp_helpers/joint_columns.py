@@ -1,6 +1,6 @@
 """Whose angles a file's columns are: by the names in it, by its links, or as told; a count never decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,11 @@ def _of_width(path: Path, names: tuple[str, ...], width: int, key: str, origin: 
 
 
 def names_by_links(
-    path: Path, width: int, robot: Robot | None, off: Callable[[Order], float]
+    path: Path,
+    width: int,
+    robot: Robot | None,
+    off: Callable[[Order], float],
+    links: Sequence[str] | None,
 ) -> tuple[tuple[str, ...], str]:
     """The one known order of ``width`` columns that puts the links where the file has them, and a phrase about it.
 
@@ -68,7 +72,9 @@ def names_by_links(
         path: the file, for errors.
         width: number of columns.
         robot: the one named, if any.
-        off: mean distance, m, of the links from where the file has them, were this the order.
+        off: mean distance, m, of the links from where the file has them, were this the order; infinite for a robot
+            that has none of them.
+        links: their names, where the file has them.
 
     Raises:
         InputError: no known order does, or several do.
@@ -77,6 +83,12 @@ def names_by_links(
     if not known:
         raise InputError(nameless(path, width))
     distance = {order.label: off(order) for order in known}
+    if links and min(distance.values()) == np.inf:
+        shown = ", ".join(links[:5]) + (", ..." if len(links) > 5 else "")
+        raise InputError(
+            f"{path}: names no joints, and its links ({shown}) are those of no robot known here; give that robot's "
+            "model with --robot and the order of its columns with --joint_order"
+        )
     ranked = sorted(known, key=lambda order: distance[order.label])
     shown = ", ".join(f"{distance[order.label] * 100:.1f} cm off as {order.label}" for order in ranked[:3])
     best = ranked[0]
@@ -92,6 +104,24 @@ def names_by_links(
             f"say it with --joint_order {' or '.join(OWN_ORDERS)}"
         )
     return best.names, f"joints of {best.label} by its links, {shown}"
+
+
+def no_better_order(path: Path, names: tuple[str, ...], outside: Mapping[str, float], known: Sequence[Order]) -> None:
+    """Refuse an order taken unasked that leaves the joints' limits where another order of that width does not.
+
+    Args:
+        path: the file, for errors.
+        names: the order taken.
+        outside: share of frames with a joint beyond its limits, by the order's label.
+        known: every order of that width.
+    """
+    taken = next((outside[order.label] for order in known if order.names == names), 0.0)
+    best = min(known, key=lambda order: outside[order.label], default=None)
+    if taken > 0.05 and outside[best.label] < 0.01:
+        raise InputError(
+            f"{path}: names no joints, and in the usual order of {len(names)} {taken:.0%} of frames leave the joints' "
+            f"limits, {outside[best.label]:.0%} as {best.label}; say which with --joint_order {' or '.join(OWN_ORDERS)}"
+        )
 
 
 def nameless(path: Path, width: int) -> str:

@@ -20,10 +20,12 @@ from amp_helpers.evidence import (
     feet_off,
     frames_of,
     links_off,
+    orders,
+    outside_limits,
     robot_with,
     sampled_rows,
 )
-from amp_helpers.joint_columns import nameless, names_by_links, stored_names, told_names
+from amp_helpers.joint_columns import nameless, names_by_links, no_better_order, stored_names, told_names
 from amp_helpers.motion import Motion
 from amp_helpers.robots import Robot
 from amp_helpers.root_rotations import read_quaternions
@@ -150,7 +152,7 @@ def _names(
         )
 
     if told is None and clip.bodies is not None:
-        return names_by_links(path, width, reading.robot, off)
+        return names_by_links(path, width, reading.robot, off, clip.bodies.names)
     if told is None and width != len(JOINT_ORDERS["g1_29dof"]):
         raise InputError(nameless(path, width))
     names = JOINT_ORDERS["g1_29dof"] if told is None else told_names(path, told, width, key=key, robot=reading.robot)
@@ -158,11 +160,16 @@ def _names(
     robot = robot_with(names, reading.robot)
     if robot is not None and clip.bodies is not None:
         metres = off(Order("as told", names, robot))
-        if metres > SAME_PLACE_M:
+        if SAME_PLACE_M < metres < np.inf:  # links of other names say nothing against what was told
             raise InputError(
                 f"{path}: the joint order given puts the links {metres * 100:.0f} cm from where the file has them, on "
                 "average; leave it out, for the links to decide, or give the one that the file was written in"
             )
+    if told is None and reading.robot is not None:
+        known = orders(width, reading.robot)
+        sample = joint_pos[rows], root_pos[rows], root_rot[rows]
+        outside = {order.label: outside_limits(frames_of(order.names, *sample), order.robot) for order in known}
+        no_better_order(path, names, outside, known)
     if robot is not None and reading.robot is not None:
         beyond = beyond_limits(frames_of(names, joint_pos[rows], root_pos[rows], root_rot[rows]), robot)
         if beyond:

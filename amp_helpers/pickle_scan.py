@@ -6,7 +6,7 @@ import re
 MAX_GROWTH = 4
 """How many times its size a pickle may take in memory, by the objects that its opcodes ask for."""
 
-MIN_MEMORY = 64 * 1024**2
+MIN_MEMORY = 32 * 1024**2
 """Bytes that any pickle may take, however small it is."""
 
 

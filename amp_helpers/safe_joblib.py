@@ -63,7 +63,7 @@ class _JoblibUnpickler(pickle._Unpickler):
         if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
             return _Wrapper
         if (module, name) not in ALLOWED:
-            raise Refused(f"'{module}.{name}'")
+            raise Refused(f"{f'{module}.{name}'!r:.80}")
         return ALLOWED[module, name]
 
     def load_newobj(self) -> None:

@@ -245,7 +245,7 @@ for _module in ("builtins", "__builtin__"):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in ALLOWED:
-            raise Refused(f"'{module}.{name}'")
+            raise Refused(f"{f'{module}.{name}'!r:.80}")
         return ALLOWED[module, name]
 
     def persistent_load(self, pid: object) -> object:

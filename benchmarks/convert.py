@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.formats import JOINT_ORDERS
+from amp_helpers.kinematics import Kinematics
+from amp_helpers.motion import Motion
+from amp_helpers.robots import G1_29DOF
 
-NUM_BODIES = 38
 
-
-def write_clip(path: Path, frames: int, seed: int) -> None:
+def write_clip(path: Path, frames: int, seed: int, kinematics: Kinematics) -> None:
     """One smooth random motion as GMR stores it: float64 tables and float32 body positions."""
     random = np.random.default_rng(seed)
     time_s = np.arange(frames)[:, None] / 30
@@ -34,9 +35,12 @@ def write_clip(path: Path, frames: int, seed: int) -> None:
         "root_pos": np.stack([time_s[:, 0], zero, zero + 0.8], axis=1),
         "root_rot": np.stack([zero, zero, np.sin(yaw / 2), np.cos(yaw / 2)], axis=1),
         "dof_pos": 0.3 * np.sin(time_s * rate + phase),
-        "local_body_pos": random.normal(size=(frames, NUM_BODIES, 3)).astype(np.float32),
-        "link_body_list": [f"link_{body}" for body in range(NUM_BODIES)],
     }
+    # The links where the joints put them, in the root's frame, or the file would be refused as another robot's.
+    upright = np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1))
+    posed = Motion(30.0, JOINT_ORDERS["g1_29dof"], content["dof_pos"], np.zeros((frames, 3)), upright)
+    content["local_body_pos"] = kinematics.body_positions(posed).astype(np.float32)
+    content["link_body_list"] = list(kinematics.body_names)
     assert content["dof_pos"].shape[1] == len(JOINT_ORDERS["g1_29dof"])
     path.write_bytes(pickle.dumps(content))
 
@@ -73,8 +77,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip_{index:03d}.pkl" for index in range(arguments.clips)]
+        kinematics = Kinematics(G1_29DOF)
         for index, file in enumerate(files):
-            write_clip(file, arguments.frames, seed=index)
+            write_clip(file, arguments.frames, index, kinematics)
         sizes = sorted({max(1, arguments.clips // 4), max(1, arguments.clips // 2), arguments.clips})
         runs = [measure(files[:size], Path(folder) / "out.npz") for size in sizes]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)

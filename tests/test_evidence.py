@@ -1,0 +1,129 @@
+"""What is of another robot, or in another order, is refused by the model's limits, links and feet."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from amp_helpers.convert import convert
+from amp_helpers.errors import InputError
+from amp_helpers.evidence import JOINT_ORDERS, beyond_limits, breadth_first
+from amp_helpers.formats import read_motion
+from amp_helpers.kinematics import Kinematics
+from amp_helpers.robots import G1_23DOF, G1_29DOF
+
+NAMES_29 = JOINT_ORDERS["g1_29dof"]
+
+# Booster's T1 with 29 joints, head and arms first, in a bent stance (its default angles, rad).
+T1_STANCE = [
+    *(0.0, 0.0, 0.2, -1.35, 0.0, -0.5, 0.0, 0.0, 0.0, 0.2, 1.35, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0),
+    *(-0.2, 0.0, 0.0, 0.4, -0.25, 0.0, -0.2, 0.0, 0.0, 0.4, -0.25, 0.0),
+]
+
+
+@pytest.fixture(scope="module")
+def walk(repo_root):
+    return read_motion(repo_root / "datasets" / "g1_walk.pkl")
+
+
+@pytest.fixture
+def write(tmp_path, walk):
+    """Writes the demo walk as a nameless GMR pickle, with or without its links."""
+
+    def write(**changes):
+        content = {
+            "fps": 30,
+            "root_pos": walk.root_pos,
+            "root_rot": walk.root_quat,
+            "dof_pos": walk.joint_pos,
+            "local_body_pos": None,
+            "link_body_list": None,
+        }
+        path = tmp_path / "motion.pkl"
+        path.write_bytes(pickle.dumps(content | changes))
+        return path
+
+    return write
+
+
+def local_links(motion) -> dict:
+    kinematics = Kinematics(G1_29DOF)
+    upright = np.tile([0.0, 0, 0, 1], (motion.num_frames, 1))
+    places = kinematics.body_positions(replace(motion, root_pos=0 * motion.root_pos, root_quat=upright))
+    return {"local_body_pos": places.astype(np.float32), "link_body_list": list(kinematics.body_names)}
+
+
+def test_twenty_nine_numbers_of_another_humanoid_are_refused(write, tmp_path):
+    sway = 0.1 * np.sin(np.arange(60)[:, None] / 5 + np.arange(29))
+    still = {"root_pos": np.tile([0, 0, 0.7], (60, 1)), "root_rot": np.tile([0.0, 0, 0, 1], (60, 1))}
+    path = write(dof_pos=np.array(T1_STANCE) + sway, **still)
+    with pytest.raises(InputError, match=r"29 columns are not those of g1_29dof: left_knee_joint would be at -1\.3"):
+        convert([path], tmp_path / "d.npz")
+    assert not (tmp_path / "d.npz").exists()
+    named = {"local_body_pos": np.zeros((60, 3, 3)), "link_body_list": ["Trunk", "H1", "AL1"]}
+    with pytest.raises(InputError, match=r"its links \(Trunk, H1, AL1\) are those of no robot known here"):
+        convert([write(dof_pos=np.array(T1_STANCE) + sway, **still, **named)], tmp_path / "d.npz")
+
+
+def test_forty_three_with_hands_are_refused_and_not_cut(write, walk, tmp_path):
+    hands = np.insert(walk.joint_pos, [22] * 7, 0.0, axis=1)
+    hands = np.hstack([hands, np.zeros((walk.num_frames, 7))])
+    with pytest.raises(InputError, match=r"43 joint columns .* left hand sits at columns 22 to 28"):
+        convert([write(dof_pos=hands)], tmp_path / "d.npz")
+
+
+def test_another_order_without_links_is_refused_by_the_limits(write, walk, tmp_path):
+    arms_first = write(dof_pos=np.roll(walk.joint_pos, 14, axis=1))
+    with pytest.raises(InputError, match=r"29 columns are not those of g1_29dof: \w+ would be at .*--joint_order"):
+        convert([arms_first], tmp_path / "d.npz")
+    physx = write(dof_pos=walk.select(breadth_first(Kinematics(G1_29DOF).model)).joint_pos)
+    with pytest.raises(InputError, match=r"usual order of 29 32% of frames .*, 0% as g1_29dof breadth-first"):
+        convert([physx], tmp_path / "d.npz")
+    dataset = convert([physx], tmp_path / "d.npz", joint_order="physx", verbose=False)
+    order = [NAMES_29.index(name) for name in dataset.joint_names]
+    np.testing.assert_allclose(dataset.states[0], walk.joint_pos[0, order], atol=1e-6)
+
+
+def test_the_other_23_joints_are_told_apart_by_the_links_or_asked_about(write, walk, tmp_path):
+    for name in ("g1_23dof", "gmt_23"):
+        held = replace(walk, joint_pos=walk.joint_pos * [joint in JOINT_ORDERS[name] for joint in NAMES_29])
+        part = held.select(JOINT_ORDERS[name]).joint_pos
+        motion = read_motion(write(dof_pos=part, **local_links(held)))
+        assert motion.joint_names == JOINT_ORDERS[name] and f"joints of {name} by its links" in motion.source
+    with pytest.raises(InputError, match="two different sets of joints"):
+        read_motion(write(dof_pos=part))
+    with pytest.raises(InputError, match="lacks joints of g1_23dof: left_wrist_roll_joint, right_wrist_roll_joint"):
+        convert([write(dof_pos=part)], tmp_path / "d.npz", joint_order="gmt_23")
+
+
+def test_links_of_a_wrong_order_are_seen_although_each_angle_is_possible(write, walk):
+    swapped = walk.joint_pos.copy()
+    swapped[:, [0, 6]] = swapped[:, [6, 0]]
+    with pytest.raises(InputError, match="no known order of 29 puts the links where the file has them"):
+        read_motion(write(dof_pos=swapped, **local_links(walk)))
+
+
+@pytest.mark.parametrize("stored", ["xyzw", "wxyz"])
+def test_feet_decide_between_two_upright_readings(write, walk, stored, tmp_path):
+    """Leaning forward and facing along x, half a turn makes it lean backward, and lifts the soles."""
+    standing = np.tile([0, 0, walk.root_pos[:, 2].mean() - 0.06], (60, 1))
+    lean = np.tile([0.0, np.sin(0.2), 0, np.cos(0.2)], (60, 1))
+    crouch = np.zeros((60, 29)) + 0.01 * np.sin(np.arange(60)[:, None] / 5)
+    crouch[:, [0, 6]] -= 0.9
+    crouch[:, [3, 9]] += 0.5
+    columns = {"xyzw": [0, 1, 2, 3], "wxyz": [3, 0, 1, 2]}[stored]
+    dataset = convert(
+        [write(root_pos=standing, root_rot=lean[:, columns], dof_pos=crouch)], tmp_path / "d.npz", verbose=False
+    )
+    np.testing.assert_allclose(dataset.root_quat[0], lean[0], atol=1e-6)
+    assert f"quaternion {stored}, " in dataset.source[0] and "cm off the ground" in dataset.source[0]
+
+
+def test_sound_clips_of_every_sample_lie_within_the_limits(repo_root, gmr_samples):
+    clips = [read_motion(repo_root / "datasets" / f"{name}.pkl") for name in ("g1_walk", "g1_run")]
+    clips += [read_motion(path, fps=30) for path in sorted(gmr_samples.iterdir()) if path.suffix in (".pkl", ".csv")]
+    assert len(clips) > 4
+    assert [beyond_limits(clip, G1_29DOF) for clip in clips] == [None] * len(clips)
+    assert beyond_limits(replace(clips[0], joint_pos=clips[0].joint_pos + 3), G1_29DOF)
+    assert beyond_limits(clips[0].select(G1_23DOF.joint_names), G1_23DOF) is None
