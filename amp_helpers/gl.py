@@ -5,6 +5,8 @@ import ctypes.util
 import functools
 import os
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mujoco
 import numpy as np
@@ -51,6 +53,21 @@ def _gl_context(width: int, height: int):
     return GLContext(width, height)
 
 
+@contextmanager
+def _current(context) -> Iterator[None]:
+    """The context is this thread's in the block, and nobody's after it: a notebook runs its cells in one thread and the
+    callbacks of its widgets in another, and a context can belong to one alone."""
+    context.make_current()
+    try:
+        yield
+    finally:
+        if os.environ.get("MUJOCO_GL") != "osmesa":
+            from mujoco.egl import EGL_DISPLAY
+            from OpenGL import EGL
+
+            EGL.eglMakeCurrent(EGL_DISPLAY, EGL.EGL_NO_SURFACE, EGL.EGL_NO_SURFACE, EGL.EGL_NO_CONTEXT)
+
+
 _open_canvases: "weakref.WeakSet[GlCanvas]" = weakref.WeakSet()
 
 
@@ -68,9 +85,9 @@ class GlCanvas:
         width, height = width * _OVERSAMPLING, height * _OVERSAMPLING
         self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._context = _gl_context(width, height)
-        self._context.make_current()
-        self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._mjr)
+        with _current(self._context):
+            self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._mjr)
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
         self._options = mujoco.MjvOption()
         self._options.geomgroup[_COLLISION_GROUP] = 0
@@ -81,7 +98,6 @@ class GlCanvas:
 
     def draw(self, data: mujoco.MjData, view: mujoco.MjvCamera, highlight: set[int]) -> np.ndarray:
         """The pose in ``data`` as (H, W, 3) uint8, the links in ``highlight`` coloured."""
-        self._context.make_current()  # several renderers may be open
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(self._model, data, self._options, None, view, everything, self._scene)
         for geom in self._scene.geoms[: self._scene.ngeom]:
@@ -89,8 +105,9 @@ class GlCanvas:
             if is_geom and int(self._model.geom_bodyid[geom.objid]) in highlight:
                 geom.rgba[:] = HIGHLIGHT
         self._add_shadow(data)
-        mujoco.mjr_render(self._viewport, self._scene, self._mjr)
-        mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._mjr)
+        with _current(self._context):
+            mujoco.mjr_render(self._viewport, self._scene, self._mjr)
+            mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._mjr)
         upright = Image.fromarray(self._pixels[::-1])  # OpenGL's rows start at the bottom
         return np.array(upright.reduce(_OVERSAMPLING))
 
@@ -111,8 +128,8 @@ class GlCanvas:
         if self not in _open_canvases:
             return
         _open_canvases.discard(self)
-        self._context.make_current()
-        self._mjr.free()
+        with _current(self._context):
+            self._mjr.free()
         self._context.free()
 
 

@@ -1,6 +1,7 @@
 """Pictures and videos of a robot in motion: MuJoCo's renderer without a display, or a drawing where there is no GL."""
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -82,18 +83,20 @@ class Renderer:
         for name in highlight:
             JointOrder(self.robot.joint_names).index(name)  # refuses a joint that the robot lacks
         bodies = {int(self._model.joint(name).bodyid[0]) for name in highlight}
-        self._data.qpos[:] = qpos
-        mujoco.mj_forward(self._model, self._data)
         view = mujoco.MjvCamera()
         height = self.robot.default_root_height
         distance, look_at = _NEAR.get(self.camera, (_DISTANCE, _LOOK_AT))
         view.lookat[:] = (*qpos[:2], look_at * height)
         view.distance = distance * height
         view.azimuth, view.elevation = CAMERAS[self.camera]
-        return self._canvas.draw(self._data, view, bodies)
+        with _one_at_a_time:
+            self._data.qpos[:] = qpos
+            mujoco.mj_forward(self._model, self._data)
+            return self._canvas.draw(self._data, view, bodies)
 
 
 _shared: OrderedDict[tuple, Renderer] = OrderedDict()
+_one_at_a_time = threading.RLock()  # cells and widgets of a notebook draw from different threads
 
 
 def shared_renderer(

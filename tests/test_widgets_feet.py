@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 import time
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from amp_helpers.formats_gmr import read_history
 from amp_helpers.joints import JointOrder
 from amp_helpers.kinematics import Kinematics
 from amp_helpers.refine import Edit
-from amp_helpers.render import gl_available
+from amp_helpers.render import gl_available, shared_renderer
 from amp_helpers.robots import G1_29DOF
 from amp_helpers.widgets import FeetComparison, MotionRefiner
 from amp_helpers.widgets.feet_comparison import foot_names, read_feet
@@ -185,6 +186,22 @@ class TestFeetComparison:
         began = time.process_time()
         shown.player.frame.value = 10
         assert time.process_time() - began < 0.02, "a frame seen before"
+
+
+@pytest.mark.skipif(not gl_available(), reason="no GL here, and drawings know no threads")
+def test_cells_and_widgets_draw_from_different_threads(walk):
+    """As in JupyterLab, where a widget's callbacks do not run in the thread that made it."""
+    pictures = []
+
+    def draw():
+        pictures.append(shared_renderer(G1_29DOF, 80, 60).frame(walk, 3))
+
+    for _ in range(2):
+        draw()
+        thread = threading.Thread(target=draw)
+        thread.start()
+        thread.join()
+    assert len(pictures) == 4 and all((picture == pictures[0]).all() for picture in pictures)
 
 
 class TestRefinement:
