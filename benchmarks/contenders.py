@@ -1,4 +1,4 @@
-"""What ``benchmarks/throughput.py`` compares: each contender takes one turn in an open environment."""
+"""What ``benchmarks/throughput.py`` compares, and describes: each contender takes one turn in an open environment."""
 
 import contextlib
 import io
@@ -111,9 +111,10 @@ class Bench:
 
 
 def physics(bench: Bench) -> Turn:
+    """The simulator alone."""
     lab = bench.lab
     lab.reset()
-    substeps = 1 if getattr(lab, "_physics_handles_decimation", False) else lab.cfg.decimation
+    substeps = 1 if lab._physics_handles_decimation else lab.cfg.decimation
 
     def step() -> None:
         for _ in range(substeps):
@@ -123,13 +124,15 @@ def physics(bench: Bench) -> Turn:
 
 
 def environment(bench: Bench) -> Turn:
+    """``env.step`` with zero actions."""
     bench.lab.reset()
     actions = torch.zeros(bench.lab.action_space.shape, device=bench.lab.device)
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.no_grad():
         return bench.loop(lambda: bench.lab.step(actions))
 
 
 def random_policy(bench: Bench) -> Turn:
+    """Our untrained policy in the environment wrapped for AMP."""
     with bench.agent(bench.cfg, build_agent) as (env, agent), torch.no_grad():
         now = [env.reset()[0]]
 
@@ -141,6 +144,7 @@ def random_policy(bench: Bench) -> Turn:
 
 
 def training(bench: Bench) -> Turn:
+    """Our training."""
     return _trained(bench, bench.cfg, build_agent)
 
 
@@ -165,6 +169,7 @@ def _trained(bench: Bench, cfg: TrainCfg, build: Callable) -> Turn:
 
 
 def rsl_rl_ppo(bench: Bench) -> Turn:
+    """Isaac Lab's rsl_rl runner."""
     watch = Stopwatch(bench.cfg.device)
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         runner = create_rsl_rl_runner(RslRlVecEnvWrapper(bench.lab), rsl_rl_cfg(bench.cfg), log_dir=folder)

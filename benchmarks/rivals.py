@@ -24,10 +24,11 @@ environment returns, in Isaac Lab already multiplied by the step's seconds, so p
 times as much as a reward term of the same weight: 0.1 is 5 per second in ``train --style_weight``. Its gradient penalty
 has no factor 1/2: 5 there is 10 in ``train --gradient_penalty``.
 
-What skrl is given here: ``infos["amp_obs"]`` of :class:`amp_helpers.env.AmpEnv` (with the terminal frame right, which
-Isaac Lab's own environment also takes care of; skrl knows nothing of windows that are still filling), and
-``collect_reference_motions`` drawing windows of the dataset at random. Apart from the file above: policy and value have
-ELU units, which is what ``evaluate`` builds, and the value sees the task's ``critic`` group.
+What skrl is given here: ``infos["amp_obs"]`` of :class:`amp_helpers.env.AmpEnv`, with the terminal frame right (skrl
+knows nothing of windows that are still filling), and ``collect_reference_motions`` drawing windows of the dataset at
+random. Its motion dataset of 200,000, filled in batches of 512, wraps without being marked full, so that it begins with
+the 192 windows of the overflow. Apart from the file above: policy and value have ELU units, which is what ``evaluate``
+builds, and the value sees the task's ``critic`` group.
 """
 
 import argparse
