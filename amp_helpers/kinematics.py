@@ -9,6 +9,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.mjcf import lowest_points, shapes
 from amp_helpers.motion import Motion
+from amp_helpers.robot_file import bare_model
 from amp_helpers.robots import Robot
 
 
@@ -24,7 +25,7 @@ class Kinematics:
     model: mujoco.MjModel = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "model", mujoco.MjModel.from_xml_path(str(self.robot.mjcf_path)))
+        object.__setattr__(self, "model", bare_model(self.robot.mjcf_path))
 
     @property
     def body_names(self) -> tuple[str, ...]:

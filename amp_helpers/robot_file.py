@@ -56,6 +56,29 @@ def read_robot(path: Path) -> RobotFile:
     return RobotFile(model, folder / "robot.xml", missing)
 
 
+def bare_model(path: Path) -> mujoco.MjModel:
+    """The model of an MJCF without the meshes that touch nothing, which take a second and 400 MiB of a G1 to compile.
+
+    A model that needs them, for its masses say, comes with them.
+
+    Raises:
+        InputError: as :func:`read_robot`.
+    """
+    if path.is_file():
+        try:
+            spec = mujoco.MjSpec.from_file(str(path))
+            for geom in list(spec.geoms):
+                if geom.type == mujoco.mjtGeom.mjGEOM_MESH and not geom.contype and not geom.conaffinity:
+                    spec.delete(geom)
+            used = {geom.meshname for geom in spec.geoms}
+            for mesh in [mesh for mesh in spec.meshes if mesh.name not in used]:
+                spec.delete(mesh)
+            return spec.compile()
+        except (ValueError, mujoco.FatalError):
+            pass  # with its meshes, it may be well; if not, reading it says why
+    return read_robot(path).model
+
+
 def model_digest(path: Path) -> str:
     """Twenty hex digits that stand for everything in the model of an MJCF file, meshes included."""
     import numpy as np

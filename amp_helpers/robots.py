@@ -267,9 +267,9 @@ def _build_mjcf(folder: Path) -> None:
 @functools.lru_cache
 def _joint_limits(path: Path, joint_names: tuple[str, ...]) -> np.ndarray:
     from amp_helpers import mjcf
-    from amp_helpers.robot_file import read_robot
+    from amp_helpers.robot_file import bare_model
 
-    limits = mjcf.joint_limits(read_robot(path).model, joint_names)
+    limits = mjcf.joint_limits(bare_model(path), joint_names)
     limits.flags.writeable = False  # the cached array is shared
     return limits
 
