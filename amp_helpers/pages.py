@@ -53,7 +53,7 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
 .amp-nav a { color: #0b6bcb; text-decoration: none; } .amp-nav .next { margin-left: auto; }
 .amp-widget { border-left: 3px solid #b9cbe0; padding: .2rem 0 .2rem .8rem; font: 14px/1.5 system-ui; }
 .amp-widget img { max-width: 100%; }
-.amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: center; }
+.amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }
 .amp-control { display: block; color: #5c6b7a; }
 .amp-list { overflow-x: auto; font: 12px/1.4 monospace; } .amp-list .amp-control { display: inline; }
 .amp-hint { color: #5c6b7a; font-style: italic; }
@@ -139,6 +139,8 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
     if kind == "SelectModel":
         return _list_html(state)
     label, value = state.get("description", ""), state.get("value", "")
+    if kind == "TextareaModel":
+        return f'<span class="amp-control">{html.escape(label)}</span><pre>{html.escape(value)}</pre>'
     if "_options_labels" in state and isinstance(state.get("index"), int):
         value = state["_options_labels"][state["index"]]
     text = f"{label} {value}" if value not in ("", None) else label

@@ -83,7 +83,7 @@ def test_the_inspector_shows_a_picture_and_numbers(inspector, clip):
     assert (
         f"column {column} of the dataset, {SIMULATOR.index('left_knee_joint')} of the simulator" in inspector.text.value
     )
-    assert f"{clip.joint_pos[12, column]:+.3f} rad" in inspector.text.value
+    assert f"frame 12, 0.24 s: angle {clip.joint_pos[12, column]:+.3f} rad" in inspector.text.value
     assert f"{clip.joint_pos[12, column] - 0.42:+.3f} rad" in inspector.text.value
     assert "wrong" not in inspector.text.value
 

@@ -50,6 +50,8 @@ class Reading:
     """One joint in one frame, as numbers."""
 
     row: JointRow
+    frame: int
+    time_s: float
     angle: float
     """rad, absolute, as it reaches the robot in the chosen order."""
     right_angle: float
@@ -59,7 +61,7 @@ class Reading:
         row = self.row
         lines = [
             f"{row.joint}: column {row.dataset_column} of the dataset, {row.simulator_column} of the simulator",
-            f"angle {self.angle:+.3f} rad ({np.degrees(self.angle):+.1f}°)",
+            f"frame {self.frame}, {self.time_s:.2f} s: angle {self.angle:+.3f} rad ({np.degrees(self.angle):+.1f}°)",
             f"offset (default pose) {row.default:+.3f} rad",
             f"angle - offset = {self.angle - row.default:+.3f} rad, which the discriminator sees",
         ]
@@ -76,7 +78,8 @@ def read_joint(motion: Motion, shown: Motion, rows: Sequence[JointRow], selectio
     """
     column = JointOrder(motion.joint_names).index(selection.joint)
     frame = selection.frame
-    return Reading(rows[column], float(shown.joint_pos[frame, column]), float(motion.joint_pos[frame, column]))
+    angles = (float(clip.joint_pos[frame, column]) for clip in (shown, motion))
+    return Reading(rows[column], frame, frame * motion.dt, *angles)
 
 
 def joint_curve(motion: Motion, shown: Motion, row: JointRow, frame: int) -> str:
