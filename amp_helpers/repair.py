@@ -101,9 +101,10 @@ def find_gaps(motion: Motion) -> Fault | None:
     misfit = np.stack([_parabola_misfit(around, ticks) for ticks in range(1, MAX_RUN + 2)])
     ticks = misfit.argmin(axis=0) + 1
     size = np.sqrt((np.diff(angles, axis=0) ** 2).mean(axis=1))
-    usual = (size[:-2] + size[2:]) / 2
-    # A longer step alone is acceleration, and among frames that hardly move everything fits.
-    gaps = (ticks > 1) & (misfit[0] > 2 * misfit.min(axis=0)) & (size[1:-1] > 1.4 * usual) & (usual > 0.004)
+    before, here, after = size[:-2], size[1:-1], size[2:]
+    # A longer step alone is acceleration; beside a rest it is a start, and among frames that hardly move all fits.
+    alike = (np.minimum(before, after) > 0.4 * np.maximum(before, after)) & (before + after > 0.008)
+    gaps = (ticks > 1) & (misfit[0] > 2 * misfit.min(axis=0)) & (here > 0.7 * (before + after)) & alike
     if not 0 < np.count_nonzero(gaps) <= 0.05 * motion.num_frames:
         return None
     where = np.flatnonzero(gaps) + 1
