@@ -111,8 +111,8 @@ class FeetReport:
     """Share of the frames in which a foot stands."""
 
     def named(self) -> dict[str, float]:
-        """The numbers in words, lengths in mm."""
-        return {
+        """The numbers in words, lengths in mm, to three decimals."""
+        named = {
             "deepest below the ground, mm": 1000 * self.penetration_max_m,
             "below the ground, mean, mm": 1000 * self.penetration_mean_m,
             "above the ground, mean, mm": 1000 * self.float_mean_m,
@@ -120,6 +120,7 @@ class FeetReport:
             "speed of the standing ankle, m/s": self.skate_mps,
             "share of frames with a foot that stands": self.stance_share,
         }
+        return {name: round(value, 3) for name, value in named.items()}
 
 
 def feet_report(motion: Motion, kinematics: Kinematics) -> FeetReport:

@@ -101,8 +101,8 @@ class FeetComparison(Panel):
         robot: Robot,
         *,
         influence: Mapping[str, Mapping[str, float]] | None = None,
-        width: int = 300,
-        height: int = 270,
+        width: int = 280,
+        height: int = 230,
         gl: bool | None = None,
     ) -> None:
         self._clips = {

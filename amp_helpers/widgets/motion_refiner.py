@@ -56,8 +56,8 @@ class MotionRefiner(Panel):
         *,
         output: str | os.PathLike | None = None,
         motion: Motion | None = None,
-        width: int = 400,
-        height: int = 300,
+        width: int = 310,
+        height: int = 240,
         gl: bool | None = None,
     ) -> None:
         self._path = Path(source)
@@ -153,15 +153,15 @@ class MotionRefiner(Panel):
             options=tuple(CAMERAS), value="side", description="Camera", tooltip="from where the robot is seen",
             layout=ipywidgets.Layout(width="200px"),
         )  # fmt: skip
-        self.look = ipywidgets.ToggleButtons(
-            options=(SIDE_BY_SIDE, OVERLAY), description="View", tooltips=("two robots", "both in the right picture"),
-            style={"button_width": "auto"},
+        self.look = ipywidgets.Dropdown(
+            options=(SIDE_BY_SIDE, OVERLAY), description="View", tooltip="two robots, or both in the right picture",
+            layout=ipywidgets.Layout(width="220px"),
         )  # fmt: skip
         self.player = FramePlayer(source.num_frames, source.fps)
         self.pictures = tuple(picture(width, height, f"The robot {when} the edits") for when in ("before", "after"))
         self.curves = picture(*self._curves.size, "Height and sliding of the feet before and after")
         self.curves.layout.max_width = "100%"
-        self.text = text_block(280)
+        self.text = text_block(250)
         clicks = {
             self.buttons["trim"]: lambda: self.do("trim", *self.span.value),
             self.buttons["loop"]: lambda: self.do("loop", *self.span.value),
@@ -221,7 +221,7 @@ class MotionRefiner(Panel):
     def _write(self) -> None:
         numbers = Table(("", "before", "after"), compare(*self._clips, self.bench.kinematics))
         done = f"{self._path.name}: {self.refinement}" + (f"\n{self._said}" if self._said else "")
-        self.text.value = as_html(done) + numbers._repr_html_()
+        self.text.value = f'{as_html(done)}<div style="line-height:1.3">{numbers._repr_html_()}</div>'
 
     def _robot_picture(self, before: tuple[Edit, ...], after: tuple[Edit, ...], frame: int, camera: str) -> np.ndarray:
         """The robot after the edits ``after``; after both lists where they differ, one laid over the other."""
