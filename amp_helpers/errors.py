@@ -1,5 +1,6 @@
 """What a user sees when something is wrong: one sentence with the remedy, and never half a file."""
 
+import io
 import os
 import sys
 import tempfile
@@ -26,6 +27,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     Covers :class:`InputError` and the operating system's refusals (no such file, no space, no permission). A fault
     of our own still ends in a traceback, because hiding it would help nobody.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and joints need not be valid text
     try:
         return main() or 0
     except InputError as error:

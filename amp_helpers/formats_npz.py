@@ -112,7 +112,7 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         RuntimeError,  # how zipfile says that an entry is encrypted or packed in a way it does not know
         OSError,  # and what seeking to where a damaged directory points ends in
     ) as error:
-        detail = " ".join(str(error).split())
+        detail = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: is not a readable npz file ({detail}); {remedy}") from None
 
 

@@ -19,6 +19,9 @@ from amp_helpers.rotations import (
     yaw_part,
 )
 
+MAX_STEPS = 10_000_000
+"""Most frames that resampling makes: 55 hours at 50 Hz."""
+
 
 @dataclass(frozen=True, eq=False)
 class Motion:
@@ -133,8 +136,14 @@ class Motion:
         if not (np.isfinite(dt) and dt > 0):
             raise InputError(f"control step {dt} s cannot be used; give a positive number of seconds")
         # The tolerance keeps the last frame when the duration is a whole number of steps up to rounding.
-        steps = int(np.floor(self.duration_s / dt + 1e-6))
-        position = np.minimum(np.arange(steps + 1) * dt * self.fps, self.num_frames - 1)
+        steps = np.floor(self.duration_s / dt + 1e-6)
+        if steps > MAX_STEPS:
+            label = self.source.partition(" (")[0] or "motion"
+            raise InputError(
+                f"{label}: {self.duration_s:.4g} s at steps of {dt:.4g} s would be {steps:.2g} frames, more than "
+                f"{MAX_STEPS}; check its frame rate, or take longer steps"
+            )
+        position = np.minimum(np.arange(int(steps) + 1) * dt * self.fps, self.num_frames - 1)
         before = np.minimum(position.astype(int), max(self.num_frames - 2, 0))
         after = np.minimum(before + 1, self.num_frames - 1)
         share = (position - before)[:, None]
