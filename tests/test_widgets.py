@@ -15,7 +15,7 @@ from amp_helpers.joints import expand_patterns
 from amp_helpers.motion import Motion
 from amp_helpers.plots import pictures
 from amp_helpers.render import Renderer
-from amp_helpers.robots import G1_23DOF
+from amp_helpers.robots import G1_23DOF, Robot
 from amp_helpers.widgets import (
     BY_NAME,
     DATASET_AS_SIMULATOR,
@@ -125,10 +125,19 @@ def test_the_curve_names_limits_default_and_mean_and_marks_the_frame(inspector):
 def test_nothing_jumps_and_everything_is_labelled(inspector):
     heights = [part.layout.height for part in (inspector.picture, inspector.curve, inspector.text, inspector.summary)]
     assert all(height.endswith("px") for height in heights)
-    for control in (inspector.order, inspector.joint, inspector.frame, inspector.player.play):
+    for control in (inspector.order, inspector.joint, inspector.step, inspector.frame, inspector.player.play):
         assert control.description and (control.tooltip or control.tooltips)
     assert len(inspector.order.tooltips) == len(ORDERS)
     assert inspector.frame.continuous_update, "dragging shows what is passed"
+
+
+def test_the_joint_slider_and_the_table_move_together(inspector):
+    inspector.step.value = "right_knee_joint"
+    assert inspector.joint.value == "right_knee_joint" and "right_knee_joint: column 9" in inspector.text.value
+    inspector.joint.value = "left_elbow_joint"
+    assert inspector.step.value == "left_elbow_joint"
+    inspector.order.value = DATASET_AS_SIMULATOR
+    assert inspector.step.value == inspector.joint.value == "left_elbow_joint"
 
 
 def test_playing_keeps_the_clips_pace(inspector, clip):
@@ -187,6 +196,16 @@ def test_on_a_page_the_whole_table_is_there(inspector):
     still = pages._widget_html("table", {"table": {"model_name": "SelectModel", "state": state}})
     assert still.count("\n") == G1_23DOF.num_joints and "verdict" in still
     assert re.search(r"<mark>left_knee\W.*ok</mark>", still) and still.count("<mark>") == 1
+
+
+@pytest.mark.parametrize("kind", [JointInspector, OffsetInspector])
+def test_a_robot_of_ones_own_takes_one_line(clip, kind):
+    robot = Robot.from_file(G1_23DOF.mjcf_path, feet_joints=(".*_ankle_.*",))
+    inspector = kind(clip, robot, width=64, height=48, gl=False)
+    inspector.frame.value = 9
+    if kind is JointInspector:  # without a simulator at hand, joints are counted as PhysX counts them
+        assert [row.simulator_column for row in inspector.rows[:7]] == [0, 3, 5, 7, 11, 15, 1]
+    assert inspector.frame.max == clip.num_frames - 1 and "left_hip_pitch_joint" in inspector.text.value
 
 
 # --- the offset inspector -------------------------------------------------------------------------------------------

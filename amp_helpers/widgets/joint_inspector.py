@@ -6,8 +6,7 @@ On your own robot and motion::
     from amp_helpers.robots import Robot
     from amp_helpers.widgets import JointInspector
 
-    robot = Robot.from_mjcf("mine.xml")
-    JointInspector(read_motion("mine.pkl"), robot, simulator_names=env.scene["robot"].joint_names)
+    JointInspector(read_motion("mine.pkl"), Robot.from_file("mine.xml"))
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +16,16 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.evidence import breadth_first
 from amp_helpers.joints import JointOrder
+from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
 from amp_helpers.plots import BLUE, GREEN, GREY, ORANGE, RED, short
 from amp_helpers.render import shared_renderer
 from amp_helpers.robots import Robot
 from amp_helpers.widgets.curve import Level, Line, curve_svg
 from amp_helpers.widgets.joint_rows import BY_NAME, ORDERS, JointRow, joint_rows, read_in_order
-from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, remembered, text_block
+from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slider, picture, remembered, text_block
 
 # A list box is chosen from by mouse and by keyboard; in a font of equal widths it is a table as well.
 _STYLE = """<style>
@@ -105,7 +106,8 @@ class JointInspector(Panel):
     Args:
         motion: the clip; joints that the robot lacks are set aside.
         robot: whose model is drawn.
-        simulator_names: the simulator's joint order, ``env.scene["robot"].joint_names``.
+        simulator_names: the simulator's joint order, ``env.scene["robot"].joint_names``; breadth-first, as PhysX has
+            it, when ``None``.
         default_pose: rad by joint name, the robot's own when ``None``.
         width, height: of the picture, pixels.
         gl: as in :class:`amp_helpers.render.Renderer`.
@@ -118,7 +120,7 @@ class JointInspector(Panel):
         self,
         motion: Motion,
         robot: Robot,
-        simulator_names: Sequence[str],
+        simulator_names: Sequence[str] | None = None,
         *,
         default_pose: Mapping[str, float] | None = None,
         width: int = 440,
@@ -127,6 +129,8 @@ class JointInspector(Panel):
     ) -> None:
         self._motion = motion.select([name for name in robot.joint_names if name in motion.joint_names])
         names = self._motion.joint_names
+        if simulator_names is None:
+            simulator_names = breadth_first(Kinematics(robot).model)
         self._simulator_names = tuple(name for name in simulator_names if name in names)
         default = default_pose or dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
         if missing := [name for name in names if name not in default]:
@@ -151,11 +155,14 @@ class JointInspector(Panel):
         )
         self.joint = ipywidgets.Select(
             rows=min(len(names), _MOST_ROWS),
-            tooltip="joint to colour, draw and read; arrow keys or its first letters choose one",
+            tooltip="joint to colour, draw and read; click to choose one",
             layout=ipywidgets.Layout(width="calc(100% - 8px)"),
         )
         self._table_class = f"amp-joints-{self.joint.model_id}"  # another inspector on the page has other wrong rows
         self.joint.add_class(self._table_class)
+        # JupyterLab takes the keys that move through a list box, and leaves those of a slider alone.
+        self.step = joint_slider(names)
+        self.step.observe(lambda change: setattr(self.joint, "value", change["new"]), names="value")
         self.player = FramePlayer(motion.num_frames, motion.fps)
         self.frame = self.player.frame
         self.picture = picture(width, height, f"{robot.name} in the pose of the chosen frame")
@@ -170,7 +177,7 @@ class JointInspector(Panel):
             [self.picture, self.player, self.curve], layout=ipywidgets.Layout(width=f"{width}px", **column)
         )
         read = ipywidgets.VBox(
-            [self.joint, self.text], layout=ipywidgets.Layout(flex="1 1 600px", min_width="600px", **column)
+            [self.step, self.joint, self.text], layout=ipywidgets.Layout(flex="1 1 600px", min_width="600px", **column)
         )
         side_by_side = ipywidgets.HBox([seen, read], layout=ipywidgets.Layout(flex_flow="row wrap"))
         super().__init__((self.order, self.joint, self.frame), [self._style, self.order, self.summary, side_by_side])
@@ -190,6 +197,7 @@ class JointInspector(Panel):
         if self._tabled != self.order.value:
             self._fill_table()
         chosen, shown = self.selection, self._clips[self.order.value]
+        self.step.value = chosen.joint
         reading = read_joint(self._motion, shown, self.rows, chosen)
         self.picture.value = self._picture_of(chosen.order, chosen.frame, chosen.joint)
         self.curve.value = joint_curve(self._motion, shown, reading.row, chosen.frame)

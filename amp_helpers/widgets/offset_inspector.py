@@ -6,7 +6,7 @@ On your own robot and motion::
     from amp_helpers.robots import Robot
     from amp_helpers.widgets import OffsetInspector
 
-    OffsetInspector(read_motion("mine.pkl"), Robot.from_mjcf("mine.xml"))
+    OffsetInspector(read_motion("mine.pkl"), Robot.from_file("mine.xml"))
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from amp_helpers.plots import short
 from amp_helpers.render import shared_renderer
 from amp_helpers.robots import Robot
 from amp_helpers.widgets.offsets import ADDED, DEFAULT, ONCE, POSES, SIGN, TWICE, Offsets, asked_poses, compare_pose
-from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, remembered, text_block
+from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slider, picture, remembered, text_block
 
 _STEP = 0.01  # rad
 
@@ -93,12 +93,8 @@ class OffsetInspector(Panel):
 
         self._picture_of = remembered(draw)
         half = ipywidgets.Layout(flex="1 1 300px", width="auto", min_width="280px")
-        self.joint = ipywidgets.Dropdown(
-            options=[(short(name), name) for name in names],
-            description="Joint",
-            tooltip="joint to edit; arrow keys choose another",
-            layout=half,
-        )
+        self.joint = joint_slider(names)
+        self.joint.layout = half
         self.offset = ipywidgets.FloatSlider(
             step=_STEP,
             description="Offset, rad",

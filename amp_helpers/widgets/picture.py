@@ -10,6 +10,8 @@ import ipywidgets
 import numpy as np
 import traitlets
 
+from amp_helpers.plots import short
+
 
 def png(image: np.ndarray) -> bytes:
     """An image (H, W, 3) uint8 as PNG."""
@@ -54,6 +56,17 @@ def as_html(text: str) -> str:
     """Lines of text as HTML, which a screen reader reads out when they change."""
     lines = html.escape(text).replace("\n", "<br>")
     return f'<div aria-live="polite" style="line-height:1.5;padding:4px 8px">{lines}</div>'
+
+
+def joint_slider(names: Sequence[str]) -> ipywidgets.SelectionSlider:
+    """A slider over joints, ``names``, that says which one it is at."""
+    return ipywidgets.SelectionSlider(
+        options=[(short(name), name) for name in names],
+        description="Joint",
+        tooltip="the joint; arrow keys move to the next",
+        style={"description_width": "auto"},
+        layout=ipywidgets.Layout(width="calc(100% - 8px)"),
+    )
 
 
 class FramePlayer(ipywidgets.HBox):
