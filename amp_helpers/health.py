@@ -59,7 +59,9 @@ class Health:
 
     @property
     def verdict(self) -> str:
-        """``saturated``, ``fooled``, ``task drowned``, ``style drowned`` or ``learning``."""
+        """``off``, ``saturated``, ``fooled``, ``task drowned``, ``style drowned`` or ``learning``."""
+        if self.weighted_style == 0 < self.style_reward:
+            return "off"
         paid = self.style_reward / self.style_reward_limit
         if self.accuracy > 0.95 and paid < 0.02:
             return "saturated"
@@ -76,6 +78,7 @@ class Health:
         """What the numbers mean and what to do about it, in one sentence."""
         seen = f"the discriminator tells {self.accuracy:.0%} of windows apart and pays {self.style_reward:.2f} of style"
         return {
+            "off": "Style counts for nothing (style_weight 0): the task alone says how to move.",
             "saturated": f"Saturated: {seen}, so every motion looks equally wrong; lower the discriminator's learning "
             "rate, raise its gradient penalty, or show it fewer features.",
             "fooled": f"Fooled: {seen}; either the policy moves like the reference, or the discriminator sees too "

@@ -264,6 +264,7 @@ def health(**values: float) -> Health:
 @pytest.mark.parametrize(
     ("values", "verdict", "advice"),
     [
+        ({"style_reward": 0.6, "weighted_style": 0.0}, "off", "style_weight 0"),
         ({}, "learning", "50% of the reward"),
         ({"accuracy": 1.0, "style_reward": 0.0}, "saturated", "gradient penalty"),
         ({"accuracy": 0.5, "style_reward": 0.8}, "fooled", "lengthen the window"),
