@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .errors import InputError
 from .joints import JointOrder
 from .metrics import gait_frequency, pose_distances, settled_frames
 from .motion import Motion
@@ -33,9 +32,6 @@ class GaitProbe:
         dt: control step, s.
         num_envs: environments looked at, the first ones.
         seconds: simulated time of a measurement.
-
-    Raises:
-        InputError: the clip has no hip pitch or no knee joint, by which a gait is measured.
     """
 
     def __init__(
@@ -84,12 +80,9 @@ class GaitProbe:
         return {name: round(value, 5) if math.isfinite(value) else None for name, value in numbers.items()}
 
 
-def watch_gait(env: "AmpEnv", reference: Motion) -> GaitProbe | None:
-    """A probe that takes in every step of ``env``; ``None`` for a robot whose gait this cannot measure."""
+def watch_gait(env: "AmpEnv", reference: Motion) -> GaitProbe:
+    """A probe that takes in every step of ``env``."""
     robot = env.lab.scene["robot"]
-    try:
-        probe = GaitProbe(tuple(robot.joint_names), reference, env.lab.step_dt)
-    except InputError:  # a quadruped, say, trains all the same
-        return None
+    probe = GaitProbe(tuple(robot.joint_names), reference, env.lab.step_dt)
     env.on_step.append(lambda fell, out_of_time: probe.record(robot.data.joint_pos.torch, fell, out_of_time))
     return probe

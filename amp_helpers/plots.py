@@ -1,10 +1,9 @@
-"""The figures of the notebooks: one function each, in one style, safe for colour-blind eyes.
+"""The figures of motions: one function each, in one style, safe for colour-blind eyes.
 
 Every function returns a :class:`matplotlib.figure.Figure` of its own; pyplot and its global state are not used.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +11,6 @@ from matplotlib.figure import Figure
 
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
-
-if TYPE_CHECKING:
-    from amp_helpers.health import Health
 
 # Okabe and Ito's colours, https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
@@ -42,11 +38,13 @@ def short(joint: str) -> str:
     return joint.removesuffix("_joint")
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """An empty white figure, inches."""
     return Figure((width, height), layout="constrained", facecolor="white")
 
 
-def _style(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str = "both") -> Axes:
+def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str = "both") -> Axes:
+    """Axes in the style of all figures here."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b8c0c8")
     axes.tick_params(labelsize=9, colors=INK, color="#b8c0c8")
@@ -60,7 +58,7 @@ def _style(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid
 
 def permutation(here: JointOrder, there: JointOrder, labels: tuple[str, str]) -> Figure:
     """Two joint orders as columns of names, a line from each joint's place in one to its place in the other."""
-    figure = _figure(8.0, 0.25 * max(len(here), len(there)) + 0.9)
+    figure = blank_figure(8.0, 0.25 * max(len(here), len(there)) + 0.9)
     axes = figure.add_subplot()
     axes.set(xlim=(-0.62, 1.62), ylim=(max(len(here), len(there)) - 0.4, -1.5))
     axes.set_axis_off()
@@ -94,7 +92,7 @@ def permutation(here: JointOrder, there: JointOrder, labels: tuple[str, str]) ->
 def pictures(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """Images (H, W, 3) in a row, a title above each."""
     height, width = images[0].shape[:2]
-    figure = _figure(3.3 * len(images), 3.3 * height / width + 0.35)
+    figure = blank_figure(3.3 * len(images), 3.3 * height / width + 0.35)
     for column, (image, title) in enumerate(zip(images, titles, strict=True), 1):
         axes = figure.add_subplot(1, len(images), column)
         axes.imshow(image)
@@ -105,8 +103,8 @@ def pictures(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
 
 def offsets(names: Sequence[str], simulator: np.ndarray, rows: Mapping[str, np.ndarray]) -> Figure:
     """What the simulator reports of one pose, (J,) rad, and what a dataset makes of the same pose in several ways."""
-    figure = _figure(9.0, 4.2)
-    axes = _style(figure.add_subplot(), ylabel="joint position, rad")
+    figure = blank_figure(9.0, 4.2)
+    axes = style_axes(figure.add_subplot(), ylabel="joint position, rad")
     place = np.arange(len(names))
     axes.scatter(place, simulator, s=130, facecolors="none", edgecolors=INK, linewidths=1.3, label="simulator")
     for (label, values), colour, marker in zip(rows.items(), SERIES, "ox^sd", strict=False):
@@ -120,8 +118,8 @@ def offsets(names: Sequence[str], simulator: np.ndarray, rows: Mapping[str, np.n
 
 def replay_errors(errors: Mapping[str, np.ndarray], tolerance: float) -> Figure:
     """Largest difference in each frame between dataset and simulator, (F,) rad, a line for each way to compare them."""
-    figure = _figure(8.0, 3.6)
-    axes = _style(figure.add_subplot(), xlabel="frame", ylabel="largest difference, rad")
+    figure = blank_figure(8.0, 3.6)
+    axes = style_axes(figure.add_subplot(), xlabel="frame", ylabel="largest difference, rad")
     for (label, values), colour in zip(errors.items(), (GREEN, RED, PURPLE, ORANGE), strict=False):
         axes.semilogy(np.maximum(values, 1e-9), color=colour, linewidth=1.8, label=label)
     axes.axhline(tolerance, color=INK, linewidth=1, linestyle="--")
@@ -132,10 +130,10 @@ def replay_errors(errors: Mapping[str, np.ndarray], tolerance: float) -> Figure:
 
 def resampling(clips: Mapping[str, Motion], joint: str, seconds: float = 1.5) -> Figure:
     """One joint of several readings of a clip: its angle with the frames as dots, and its speed."""
-    figure = _figure(8.0, 5.2)
+    figure = blank_figure(8.0, 5.2)
     angle, speed = figure.subplots(2, 1, sharex=True)
-    _style(angle, f"{short(joint)}", ylabel="angle, rad")
-    _style(speed, ylabel="speed, rad/s", xlabel="time, s")
+    style_axes(angle, f"{short(joint)}", ylabel="angle, rad")
+    style_axes(speed, ylabel="speed, rad/s", xlabel="time, s")
     for (label, clip), colour, marker in zip(clips.items(), (INK, RED, GREEN), "ox.", strict=False):
         column = clip.joint_names.index(joint)
         part = clip.times <= seconds
@@ -155,12 +153,12 @@ def feet(times: np.ndarray, sole_height: np.ndarray, speed: np.ndarray, stance_b
         speed: (N, 2).
         stance_below: the lower sole stands when it is below this, m.
     """
-    figure = _figure(8.5, 5.2)
+    figure = blank_figure(8.5, 5.2)
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
     for side, (name, colour) in enumerate((("left", BLUE), ("right", RED))):
         height, slide = panels[0, side], panels[1, side]
-        _style(height, f"{name} foot", ylabel="" if side else "sole height, cm")
-        _style(slide, xlabel="time, s", ylabel="" if side else "horizontal speed, m/s")
+        style_axes(height, f"{name} foot", ylabel="" if side else "sole height, cm")
+        style_axes(slide, xlabel="time, s", ylabel="" if side else "horizontal speed, m/s")
         low = sole_height[:, side] <= sole_height.min(axis=1)
         stance = low & (sole_height[:, side] < stance_below)
         height.plot(times, sole_height[:, side] * 100, color=colour, linewidth=1.6)
@@ -182,10 +180,10 @@ def feet(times: np.ndarray, sole_height: np.ndarray, speed: np.ndarray, stance_b
 def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """How much each joint gives a motion away, {panel: {joint: share of the gap between the logits}}."""
     rows = max(len(values) for values in shares.values())
-    figure = _figure(8.5, 0.22 * rows + 1.0)
+    figure = blank_figure(8.5, 0.22 * rows + 1.0)
     panels = figure.subplots(1, len(shares), sharex=True, squeeze=False)[0]
     for axes, (title, values) in zip(panels, shares.items(), strict=True):
-        _style(axes, title, xlabel="share of the gap it explains", grid="x")
+        style_axes(axes, title, xlabel="share of the gap it explains", grid="x")
         colours = [RED if "ankle" in name else BLUE for name in values]
         axes.barh([short(name) for name in values], list(values.values()), color=colours, height=0.7)
         axes.axvline(0, color="#b8c0c8", linewidth=0.8)
@@ -194,57 +192,14 @@ def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     return figure
 
 
-def reward_units(rates_hz: Sequence[float], per_step: float, per_second: float) -> Figure:
-    """What a style reward of one adds in a second, over the control rate, for a weight a step and one a second."""
-    figure = _figure(7.0, 3.2)
-    axes = _style(figure.add_subplot(), xlabel="control rate, Hz", ylabel="style reward in one second")
-    rates = np.asarray(rates_hz, dtype=float)
-    axes.plot(rates, per_step * rates, "o-", color=RED, label=f"weight {per_step:g} a step")
-    axes.plot(rates, np.full_like(rates, per_second), "o-", color=GREEN, label=f"weight {per_second:g} a second")
-    axes.set_ylim(0, None)
-    axes.legend(frameon=False, fontsize=9)
-    return figure
-
-
-def training_curves(history: Sequence["Health"]) -> Figure:
-    """Rewards, logits, accuracy and style reward of a run, update by update."""
-    figure = _figure(8.5, 4.8)
-    (rewards, logits), (accuracy, style) = figure.subplots(2, 2, sharex=True)
-    updates = [health.update for health in history]
-    marker = "o" if len(history) < 3 else ""
-
-    def draw(axes: Axes, field: str, colour: str, label: str) -> None:
-        values = [getattr(health, field) for health in history]
-        axes.plot(updates, values, marker=marker, color=colour, linewidth=1.8, label=label)
-
-    _style(rewards, "reward", ylabel="per second")
-    draw(rewards, "weighted_task", BLUE, "task")
-    draw(rewards, "weighted_style", ORANGE, "style")
-    _style(logits, "discriminator", ylabel="logit")
-    draw(logits, "expert_logit", GREEN, "reference")
-    draw(logits, "policy_logit", RED, "policy")
-    _style(accuracy, "windows told apart", xlabel="update", ylabel="share")
-    draw(accuracy, "accuracy", PURPLE, "accuracy")
-    accuracy.axhline(0.5, color=GREY, linestyle=":", label="guessing")
-    accuracy.set_ylim(0, 1.05)
-    _style(style, "style, before its weight", xlabel="update", ylabel="reward, 0 to limit")
-    draw(style, "style_reward", ORANGE, "style reward")
-    if history:
-        style.axhline(history[-1].style_reward_limit, color=GREY, linestyle=":", label="the most it can be")
-        style.set_ylim(0, history[-1].style_reward_limit * 1.08)
-    for axes in (rewards, logits, accuracy, style):
-        axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
 def gait_phase(reference: Motion, policies: Mapping[str, Motion], seconds: float = 4.0) -> Figure:
     """Hip pitch over knee of both legs, reference in grey, and the left knee over time: a gait is a closed loop."""
-    figure = _figure(9.5, 3.4)
+    figure = blank_figure(9.5, 3.4)
     panels = figure.subplots(1, 3, width_ratios=(1, 1, 1.7))
     clips = {"reference": (reference, GREY), **{k: (m, c) for (k, m), c in zip(policies.items(), SERIES, strict=False)}}
     for side, axes in zip(("left", "right"), panels, strict=False):
-        _style(axes, f"{side} leg", xlabel="hip pitch, rad", ylabel="knee, rad" if side == "left" else "")
-    _style(panels[2], "left knee", xlabel="time, s", ylabel="rad")
+        style_axes(axes, f"{side} leg", xlabel="hip pitch, rad", ylabel="knee, rad" if side == "left" else "")
+    style_axes(panels[2], "left knee", xlabel="time, s", ylabel="rad")
     for label, (clip, colour) in clips.items():
         wide = 3.5 if label == "reference" else 1.2
         part = clip.times <= seconds

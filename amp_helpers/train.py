@@ -107,7 +107,7 @@ def train(
                 check_finite(cfg.run_dir, health)
                 elapsed = time.time() - started
                 line = asdict(health) | {"wall_s": round(elapsed, 2)}
-                if gait and (numbers := gait.measure()):
+                if numbers := gait.measure():
                     line["gait"] = numbers
                 log.write(json.dumps(line) + "\n")
                 log.flush()

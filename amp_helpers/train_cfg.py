@@ -211,6 +211,9 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         help="lowest and highest commanded speed, m/s",
     )
     parser.add_argument("--hidden", nargs="+", type=int, default=default.hidden, help="widths of policy and value")
+    parser.add_argument(
+        "--discriminator_hidden", nargs="+", type=int, default=default.discriminator_hidden, help="of the discriminator"
+    )
     values = vars(parser.parse_args(arguments))
     del values["headless"], values["recipe"]
     return TrainCfg(**RECIPES[recipe] | {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

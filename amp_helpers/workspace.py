@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amp_helpers.background import LOG_FILE
 from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.run_log import HEALTH_FILE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +51,11 @@ class Workspace:
             InputError: what is there is not a training run, so it is left alone.
         """
         folder = self.output / name
-        if folder.exists() and any(folder.iterdir()) and not (folder / "health.jsonl").is_file():
+        if (
+            folder.exists()
+            and any(folder.iterdir())
+            and not any((folder / name).is_file() for name in (HEALTH_FILE, LOG_FILE))
+        ):
             raise InputError(
                 f"{folder}: holds something other than a training run; move it, or choose another output_dir"
             )

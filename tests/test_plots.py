@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from amp_helpers import plots
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.health import Health
 from amp_helpers.joints import JointOrder
 from amp_helpers.tables import Table, metrics_table, pickle_table
 
@@ -15,11 +14,6 @@ from amp_helpers.tables import Table, metrics_table, pickle_table
 @pytest.fixture(scope="module")
 def clip(repo_root):
     return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
-
-
-def health(update: int, **changed: float) -> Health:
-    values = dict.fromkeys(Health.names(), 0.5) | {"update": update, "style_reward_limit": 1.0} | changed
-    return Health(**values)
 
 
 def labels(figure: Figure) -> set[str]:
@@ -93,21 +87,6 @@ def test_influence_has_a_bar_for_each_joint():
     assert [[bar.get_width() for bar in axes.patches] for axes in figure.axes] == [[0.6, 0.1], [0.9]]
     ankle, waist = figure.axes[0].patches
     assert ankle.get_facecolor() != waist.get_facecolor()
-
-
-def test_a_weight_per_step_grows_with_the_rate():
-    step, second = plots.reward_units([50, 100], per_step=0.1, per_second=5.0).axes[0].get_lines()
-    assert step.get_ydata().tolist() == [5.0, 10.0]
-    assert second.get_ydata().tolist() == [5.0, 5.0]
-
-
-def test_training_curves_follow_the_history():
-    figure = plots.training_curves([health(1), health(2, weighted_task=-3.0, style_reward=0.7)])
-    rewards, logits, accuracy, style = figure.axes
-    assert rewards.get_lines()[0].get_ydata().tolist() == [0.5, -3.0]
-    assert style.get_lines()[0].get_ydata().tolist() == [0.5, 0.7]
-    assert {"task", "style", "reference", "policy", "accuracy", "style reward"} <= labels(figure)
-    assert all(axes.get_ylabel() for axes in (rewards, logits, accuracy, style))
 
 
 def test_gait_phase_compares_policies_with_the_reference(clip):

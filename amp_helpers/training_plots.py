@@ -1,0 +1,147 @@
+"""The figures of training: a run that goes on, and recorded runs beside each other."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from amp_helpers.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
+from amp_helpers.results import Results, spread
+from amp_helpers.run_log import Update
+
+GOALS = {
+    "falls_per_env_10s": ("falls per environment\nin 10 s", 0.01),
+    "velocity_error_mps": ("speed error, m/s", 0.05),
+    "gait_frequency_ratio": ("stride frequency\nover the clip's", 1.0),
+    "pose_rmse_rad": ("poses to the\nclip's, rad", 0.05),
+    "coverage_rmse_rad": ("the clip's poses\nto its, rad", 0.05),
+}
+"""Metric -> what a figure calls it, and the bar that this project set itself."""
+CURVES = {
+    ("curve", "weighted_task"): "task reward, per second",
+    ("gait", "falls_per_env_10s"): "falls per environment in 10 s",
+    ("gait", "gait_frequency_ratio"): "stride frequency over the clip's",
+    ("gait", "pose_rmse_rad"): "poses to the clip's, rad",
+}
+"""What learning curves show: only what means the same whatever the discriminator sees."""
+
+
+def reward_units(rates_hz: Sequence[float], per_step: float, per_second: float) -> Figure:
+    """What a style reward of one adds in a second, over the control rate, for a weight a step and one a second."""
+    figure = blank_figure(7.0, 3.2)
+    axes = style_axes(figure.add_subplot(), xlabel="control rate, Hz", ylabel="style reward in one second")
+    rates = np.asarray(rates_hz, dtype=float)
+    axes.plot(rates, per_step * rates, "o-", color=RED, label=f"weight {per_step:g} a step")
+    axes.plot(rates, np.full_like(rates, per_second), "o-", color=GREEN, label=f"weight {per_second:g} a second")
+    axes.set_ylim(0, None)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def training_curves(updates: Sequence[Update]) -> Figure:
+    """A run update by update: rewards, logits, what the discriminator pays, and the gait as measured in training."""
+    figure = blank_figure(10.0, 4.9)
+    (rewards, logits, paid), (falls, rhythm, poses) = figure.subplots(2, 3, sharex=True)
+    numbers = [update.health.update for update in updates]
+    measured = [update for update in updates if update.gait]
+
+    def draw(axes: Axes, values: Sequence[float], colour: str, label: str) -> None:
+        axes.plot(numbers, values, marker="o" if len(numbers) < 3 else "", color=colour, linewidth=1.8, label=label)
+
+    def draw_gait(axes: Axes, field: str, colour: str, label: str) -> None:
+        points = [(u.health.update, u.gait[field]) for u in measured if u.gait and u.gait.get(field) is not None]
+        axes.plot(*zip(*points, strict=True) if points else ((), ()), "o-", ms=3.5, color=colour, lw=1.5, label=label)
+        if not points and not axes.texts:
+            words = "cannot be said while it falls" if measured else "not measured"
+            axes.text(0.5, 0.7, words, transform=axes.transAxes, ha="center", va="center", fontsize=9, color=GREY)
+
+    style_axes(rewards, "reward", ylabel="per second")
+    draw(rewards, [u.health.weighted_task for u in updates], BLUE, "task")
+    draw(rewards, [u.health.weighted_style for u in updates], ORANGE, "style")
+    style_axes(logits, "discriminator's logits")
+    draw(logits, [u.health.expert_logit for u in updates], GREEN, "reference")
+    draw(logits, [u.health.policy_logit for u in updates], RED, "policy")
+    style_axes(paid, "what it knows, what it pays", ylabel="share")
+    draw(paid, [u.health.accuracy for u in updates], PURPLE, "windows told apart")
+    draw(paid, [u.health.style_reward / u.health.style_reward_limit for u in updates], ORANGE, "style, of the most")
+    paid.axhline(0.5, color=GREY, linestyle=":")
+    paid.set_ylim(0, 1.05)
+    style_axes(falls, "falls in training", xlabel="update", ylabel="per environment in 10 s")
+    draw_gait(falls, "falls_per_env_10s", INK, "falls")
+    style_axes(rhythm, "stride frequency in training", xlabel="update", ylabel="over the clip's")
+    draw_gait(rhythm, "gait_frequency_ratio", BLUE, "ratio")
+    rhythm.axhline(1.0, color=GREY, linestyle=":")
+    style_axes(poses, "poses in training", xlabel="update", ylabel="rad")
+    draw_gait(poses, "pose_rmse_rad", RED, "to the clip's")
+    draw_gait(poses, "coverage_rmse_rad", SKY, "the clip's to its")
+    for axes in (falls, rhythm, poses):
+        axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 0.1) if np.isfinite(axes.dataLim.y1) else 1.0)
+    for axes in (rewards, logits, paid, poses):
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def learning_curves(results: Results, comparison: str) -> Figure:
+    """The runs of a comparison over wall clock: a line for the mean of a group, a band from its least to its most.
+
+    Raises:
+        InputError: no such comparison.
+    """
+    groups = results.comparison(comparison).groups
+    shown = [key for key in CURVES if any(spread(results.group(name), *key)[0].size for name in groups)]
+    figure = blank_figure(3.4 * max(len(shown), 1), 3.3)
+    panels = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
+    for axes, key in zip(panels, shown, strict=False):
+        style_axes(axes, CURVES[key], xlabel="wall clock, s")
+        for (name, label), colour in zip(groups.items(), SERIES, strict=False):
+            clock, mean, low, high = spread(results.group(name), *key)
+            axes.fill_between(clock, low, high, color=colour, alpha=0.18, linewidth=0)
+            if clock.size:
+                axes.plot(clock, mean, color=colour, linewidth=1.8, label=label if axes is panels[0] else None)
+        if key[1] == "gait_frequency_ratio":
+            axes.axhline(1.0, color=GREY, linestyle=":")
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def metric_dots(results: Results, comparison: str) -> Figure:
+    """What the evaluations said: a dot for each seed, a bar at the group's mean, the goal as a dotted line.
+
+    A number that cannot be said has no dot, and a group without any says so.
+
+    Raises:
+        InputError: no such comparison.
+    """
+    groups = results.comparison(comparison).groups
+    figure = blank_figure(2.3 * len(GOALS), 0.38 * len(groups) + 1.5)
+    panels = figure.subplots(1, len(GOALS), sharey=True)
+    for axes, (metric, (title, goal)) in zip(panels, GOALS.items(), strict=True):
+        style_axes(axes, title, grid="x")
+        axes.axvline(goal, color=GREY, linestyle=":")
+        for row, (name, colour) in enumerate(zip(groups, SERIES, strict=False)):
+            runs = results.group(name)
+            values = [value for run in runs if (value := run.metrics.get(metric)) is not None]
+            axes.plot(values, [row] * len(values), "o", color=colour, alpha=0.75, markersize=6)
+            if values:
+                axes.plot([np.mean(values)] * 2, [row - 0.25, row + 0.25], color=colour, linewidth=2.5)
+            else:
+                axes.text(goal, row, " cannot be said" if runs else " no run", fontsize=8, color=GREY, va="center")
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        axes.set_ylim(len(groups) - 0.4, -0.6)
+    panels[0].set_yticks(range(len(groups)), list(groups.values()))
+    return figure
+
+
+def rates(bars: Mapping[str, float], unit: str = "environment steps a second") -> Figure:
+    """Throughputs as horizontal bars with their numbers, {label: steps a second}, in the order given."""
+    figure = blank_figure(8.0, 0.42 * len(bars) + 0.8)
+    axes = style_axes(figure.add_subplot(), xlabel=unit, grid="x")
+    axes.barh(
+        list(bars), list(bars.values()), color=[BLUE if "train" in label else GREY for label in bars], height=0.62
+    )
+    for row, value in enumerate(bars.values()):
+        axes.text(value, row, f" {value:,.0f}", va="center", fontsize=9, color=INK)
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    return figure
