@@ -174,8 +174,9 @@ def read_motions(
     content = kinds[0].open(path)
     kind = next((kind for kind in kinds if kind.fits(content)), kinds[0])
     reading = Reading(joint_names=joint_names, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs)
+    clips = list(kind.clips(path, content, reading))
     digest = sha256(path)
-    return [assemble(path, clip, reading, digest) for clip in kind.clips(path, content, reading)]
+    return [assemble(path, clip, reading, digest) for clip in clips]
 
 
 def _formats_of(path: Path) -> list[Format]:

@@ -6,6 +6,9 @@ import re
 MAX_GROWTH = 4
 """How many times its size a pickle may take in memory, by the objects that its opcodes ask for."""
 
+MAX_OPCODES = 2**24
+"""Most opcodes, rows of floats not counted; more would take longer than anybody waits."""
+
 MIN_MEMORY = 32 * 1024**2
 """Bytes that any pickle may take, however small it is."""
 
@@ -18,7 +21,7 @@ def scan(raw: bytes) -> None:
             its size and more than ``MIN_MEMORY``.
     """
     position, memory, most = 0, 0, max(MIN_MEMORY, MAX_GROWTH * len(raw))
-    while True:
+    for _ in range(MAX_OPCODES):
         # Rows of floats, of which files of plain lists consist, in one go.
         floats = _FLOATS.match(raw, position).end()
         memory += _COSTS["BINFLOAT"] * (floats - position) // 9
@@ -52,6 +55,7 @@ def scan(raw: bytes) -> None:
         memory += _COSTS.get(name, 40)
         if memory > most:
             raise ValueError(f"would take over {most // 1024**2} MiB of memory")
+    raise ValueError(f"more than {MAX_OPCODES} opcodes beside its numbers")
 
 
 _FLOATS = re.compile(rb"(?:G.{8})*", re.DOTALL)

@@ -1,15 +1,17 @@
 """Which files a command's arguments stand for, and how a file's format is recognised."""
 
 import shutil
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from test_motion import make_motion
 
-from amp_helpers.convert import convert
+from amp_helpers.convert import convert, main
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
-from amp_helpers.formats import JOINT_ORDERS, read_motion, write_gmr
+from amp_helpers.formats import FORMATS, JOINT_ORDERS, read_motion, write_gmr
 from amp_helpers.motion_files import motion_files
 
 NAMES = JOINT_ORDERS["g1_29dof"]
@@ -97,3 +99,69 @@ def test_a_file_of_no_known_suffix_is_recognised_by_its_content(folder):
         read_motion(folder / "notes.txt")
     with pytest.raises(InputError, match="is a folder"):
         read_motion(folder)
+
+
+def test_each_argument_gives_its_weight_to_what_it_stands_for(folder, tmp_path, capsys):
+    out = tmp_path / "d.npz"
+    main([str(folder), str(folder / "b.pkl"), "--weights", "2", "0.5", "--fps", "30", "--output", str(out)])
+    dataset = MotionDataset.load(out)
+    assert dataset.weight.tolist() == [2, 2, 2, 0.5]
+    shown = capsys.readouterr().out
+    assert "c.csv: 30 fps" in shown and "1.30 s, weight 0.5" in shown and shown.count("weight 2") == 3
+    plain = np.load(out)
+    np.testing.assert_array_equal(plain["states"], convert([folder, folder / "b.pkl"], out, fps=30).states)
+    assert "weight" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1], "--weights: 1 given for 2 motions; give one for each"),
+        ([1, 2, 3], "--weights: 3 given for 2 motions"),
+        ([1, 0], "--weights 0: not a weight"),
+        ([1, -2], "--weights -2: not a weight"),
+        ([1, np.nan], "--weights nan: not a weight"),
+    ],
+)
+def test_weights_that_cannot_be_used(folder, tmp_path, weights, message):
+    with pytest.raises(InputError, match=message):
+        convert([folder / "b.pkl", folder / "c.csv"], tmp_path / "d.npz", weights=weights, fps=30)
+    assert not (tmp_path / "d.npz").exists()
+
+
+def test_formats_of_one_suffix_share_an_opener():
+    """Formats of one suffix are opened in one way, or the first would hide the others."""
+    for kind in FORMATS:
+        alike = [other for other in FORMATS if set(other.suffixes) & set(kind.suffixes)]
+        assert {other.open for other in alike} == {kind.open}, kind.name
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in FORMATS if kind.write])
+def test_what_is_written_reads_back(tmp_path, name):
+    kind = next(kind for kind in FORMATS if kind.name == name)
+    clip(tmp_path / "a.pkl")
+    motion = read_motion(tmp_path / "a.pkl")
+    path = tmp_path / f"b{kind.suffixes[0]}"
+    kind.write(path, motion)
+    again = read_motion(path, fps=30)
+    assert again.joint_names == motion.joint_names and again.fps == motion.fps
+    for field in ("joint_pos", "root_pos", "root_quat"):
+        np.testing.assert_allclose(getattr(again, field), getattr(motion, field), atol=1e-6)
+    kind.write(path, again)
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("a.pkl", "b" + kind.suffixes[0])] == []
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".csv", ".npz"])
+def test_two_gibibytes_are_refused_before_they_are_read(tmp_path, suffix):
+    path = tmp_path / f"long{suffix}"
+    with path.open("wb") as file:
+        file.truncate(2 * 1024**3)  # a hole: nothing is on the disk
+    tracemalloc.start()
+    start = time.perf_counter()
+    with pytest.raises(
+        InputError, match=r"long\.(pkl|csv): is 2048 MiB, more than the 256 MiB|long\.npz: is not a readable"
+    ):
+        read_motion(path, fps=30)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.perf_counter() - start < 1 and peak < 1024**2
