@@ -144,39 +144,6 @@ def resampling(clips: Mapping[str, Motion], joint: str, seconds: float = 1.5) ->
     return figure
 
 
-def feet(times: np.ndarray, sole_height: np.ndarray, speed: np.ndarray, stance_below: float) -> Figure:
-    """Height of both soles, (N, 2) m, and their horizontal speed, (N, 2) m/s, stance shaded.
-
-    Args:
-        times: (N,) s.
-        sole_height: (N, 2), negative below the ground.
-        speed: (N, 2).
-        stance_below: the lower sole stands when it is below this, m.
-    """
-    figure = blank_figure(8.5, 5.2)
-    panels = figure.subplots(2, 2, sharex=True, sharey="row")
-    for side, (name, colour) in enumerate((("left", BLUE), ("right", RED))):
-        height, slide = panels[0, side], panels[1, side]
-        style_axes(height, f"{name} foot", ylabel="" if side else "sole height, cm")
-        style_axes(slide, xlabel="time, s", ylabel="" if side else "horizontal speed, m/s")
-        low = sole_height[:, side] <= sole_height.min(axis=1)
-        stance = low & (sole_height[:, side] < stance_below)
-        height.plot(times, sole_height[:, side] * 100, color=colour, linewidth=1.6)
-        below = np.minimum(sole_height[:, side] * 100, 0)
-        height.fill_between(times, below, 0, color=INK, alpha=0.75, linewidth=0, label="in the ground")
-        height.axhline(0, color=INK, linewidth=0.9)
-        slide.plot(times, speed[:, side], color=GREY, linewidth=1.2)
-        slide.plot(times, np.where(stance, speed[:, side], np.nan), color=colour, linewidth=2.4, label="in stance")
-        for axes in (height, slide):
-            axes.margins(y=0.22)  # room for the legend
-            low, high = axes.get_ylim()
-            axes.fill_between(times, low, high, where=stance, color=SKY, alpha=0.2, linewidth=0, step="mid")
-            axes.set_ylim(low, high)
-        height.legend(loc="upper right", frameon=False, fontsize=9)
-        slide.legend(loc="upper right", frameon=False, fontsize=9)
-    return figure
-
-
 def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """How much each joint gives a motion away, {panel: {joint: share of the gap between the logits}}."""
     rows = max(len(values) for values in shares.values())

@@ -73,13 +73,6 @@ def test_resampling_shows_angle_and_speed_of_each_reading(clip):
     assert "rad" in angle.get_ylabel() and "rad/s" in speed.get_ylabel() and "s" in speed.get_xlabel()
 
 
-def test_feet_marks_the_lower_foot_only_as_standing():
-    soles = np.array([[0.0, 0.01], [0.0, 0.01], [0.05, 0.0]])
-    figure = plots.feet(np.arange(3) / 50, soles, np.full((3, 2), 0.3), 0.02)
-    standing = [line for axes in figure.axes for line in axes.get_lines() if line.get_label() == "in stance"]
-    assert [np.isfinite(line.get_ydata()).tolist() for line in standing] == [[True, True, False], [False, False, True]]
-
-
 def test_influence_has_a_bar_for_each_joint():
     figure = plots.influence(
         {"all": {"left_ankle_roll_joint": 0.6, "waist_yaw_joint": 0.1}, "less": {"waist_yaw_joint": 0.9}}
