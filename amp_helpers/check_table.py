@@ -80,10 +80,10 @@ def format_table(checks: Iterable[Check], evidence: bool = False) -> str:
     table = CheckTable(checks)
     lines = []
     for check in table.findings:
-        lines += textwrap.wrap(f"{check.verdict:<5}{check.name:<18}{check.evidence}", _WIDTH, subsequent_indent=_INDENT)
+        lines += textwrap.wrap(f"{check.verdict:<5}{check.name:<20}{check.evidence}", _WIDTH, subsequent_indent=_INDENT)
         lines += textwrap.wrap(f"{_INDENT}-> {check.remedy}", _WIDTH, subsequent_indent=f"{_INDENT}   ")
     if evidence:
-        lines += [f"{check.verdict:<5}{check.name:<18}{check.evidence}" for check in table.sound]
+        lines += [f"{check.verdict:<5}{check.name:<20}{check.evidence}" for check in table.sound]
     elif table.sound:
         names = f"ok   {', '.join(check.name for check in table.sound)}"
         lines += textwrap.wrap(names, _WIDTH, subsequent_indent=" " * 5)
@@ -91,4 +91,4 @@ def format_table(checks: Iterable[Check], evidence: bool = False) -> str:
 
 
 _WIDTH = 120
-_INDENT = " " * 23
+_INDENT = " " * 25

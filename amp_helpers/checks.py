@@ -15,7 +15,6 @@ from amp_helpers.check_table import SEVERITY, Check, CheckTable, format_table
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.dataset_checks import control_step, default_pose, env_joint_order
 from amp_helpers.motion import Motion
-from amp_helpers.repair import faults
 from amp_helpers.robots import Robot
 
 __all__ = ["CHECKS", "Check", "CheckTable", "check_dataset", "check_motion", "format_table"]
@@ -76,7 +75,7 @@ def check_motion(
     units = ask.units(motion, robot)
     table = CheckTable([joints, units, ask.quaternion_norm(motion, robot), ask.frame_rate(motion, robot)])
     if motion.num_frames > 1:
-        table += ask.frame_faults(motion, faults(motion))
+        table += ask.frame_faults(motion)
     table.append(ask.limits(motion, robot))
     if motion.num_frames > 1:
         table += [check(motion, robot) for check in (ask.joint_speed, ask.root_speed, ask.movement, ask.loop_seam)]
@@ -92,7 +91,7 @@ def _body_checks(
     env_joint_names: Sequence[str] | None,
     no_angles: bool,
 ) -> list[Check]:
-    """What the robot's body tells; angles that are none would only be told once more."""
+    """What the robot's body tells, where the clip moves its legs and the numbers are angles at all."""
     # MuJoCo is needed for the body only, and the data modules that import this one stay light.
     from amp_helpers.cause_checks import cause_checks, quaternion_order
     from amp_helpers.explanations import SAMPLE_FRAMES, diagnose
@@ -102,6 +101,8 @@ def _body_checks(
     if motion.num_frames < 2 or no_angles:
         return [quaternion_order(motion, None)]
     body = body_of(robot)
+    if body.leg_joints - set(motion.joint_names):
+        return [quaternion_order(motion, None)]
     diagnosis = diagnose(whole, body, env_joint_names, int(np.clip(max_frames // 10, 60, SAMPLE_FRAMES)))
     checks = cause_checks(motion, diagnosis)
     # A body that is put together wrongly has its feet in the ground, which would say the same again.
@@ -129,13 +130,16 @@ def check_dataset(
     clips = dataset.clips()
     frames = max(100, MAX_FRAMES // len(clips))
     worst: dict[str, Check] = {}
-    for clip in clips:
+    for clip, fps in zip(clips, dataset.fps_source, strict=True):
+        resampled = abs(clip.fps - fps) > 1e-3
         for check in check_motion(clip, robot, frames, env_joint_names):
+            if check.name == "frame rate" or (resampled and check.name in ("repeated frames", "missing frames")):
+                continue  # questions to the file, which resampling has blurred
             if len(clips) > 1:
                 check = replace(check, evidence=f"{clip.source.partition(' (')[0]}: {check.evidence}")
             if check.name not in worst or SEVERITY[check.verdict] > SEVERITY[worst[check.name].verdict]:
                 worst[check.name] = check
-    table = CheckTable(check for check in worst.values() if check.name != "frame rate")
+    table = CheckTable(worst.values())
     table.append(control_step(dataset, env_step_dt))
     if env_joint_names is not None:
         table.append(env_joint_order(dataset, env_joint_names))

@@ -57,6 +57,8 @@ class Diagnosis:
     stored: Fit
     """The clip as it is."""
     tried: tuple[Tried, ...]
+    moves: bool
+    """Whether the clip moves. One pose may be anything, so a still clip's cause has to be certain."""
 
     def best(self, check: str) -> Tried | None:
         """The best of a check's explanations; ``None`` when it has none for this robot and clip."""
@@ -69,7 +71,8 @@ class Diagnosis:
     def cause(self) -> Tried | None:
         """The explanation that is believed; ``None`` for a clip that fits as it is."""
         best = (self.best(check) for check in dict.fromkeys(t.explanation.check for t in self.tried))
-        believed = [t for t in best if t and self._gains(t, _GAIN, _SHARE)]
+        bar = (_GAIN, _SHARE) if self.moves else (_CERTAIN_GAIN, _CERTAIN_SHARE)
+        believed = [t for t in best if t and self._gains(t, *bar)]
         believed = [t for t in believed if t.explanation.check != "default offset" or self._brings_joints_back(t)]
         return min(believed, key=_misfit, default=None)
 
@@ -124,7 +127,8 @@ def diagnose(
         Tried(explanation, body.fit(sample, explanation.undo(sample.motion)))
         for explanation in explanations(motion.joint_names, body, env_joint_names)
     ]
-    return Diagnosis(body.fit(sample), tuple(tried))
+    moves = bool(sample.motion.joint_pos.std(axis=0).max() > 0.05)
+    return Diagnosis(body.fit(sample), tuple(tried), moves)
 
 
 def explanations(

@@ -129,6 +129,17 @@ class Body:
         limits = robot.joint_limits().astype(np.float64)
         self._low, self._high = limits.T
 
+    @property
+    def leg_joints(self) -> set[str]:
+        """The joints that move a foot."""
+        above: set[int] = set()
+        for body in self._feet:
+            while body:
+                above.add(body)
+                body = int(self._model.body_parentid[body])
+        joints = (self._model.joint(index) for index in range(1, self._model.njnt))
+        return {joint.name for joint in joints if int(self._model.jnt_bodyid[joint.id]) in above}
+
     def fit(self, sample: Sample, motion: Motion | None = None) -> Fit:
         """Try a sample on, or a ``motion`` that was made from the sample's frames.
 

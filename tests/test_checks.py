@@ -1,8 +1,9 @@
 """Each silent mistake, planted in the demo walk, is found by the check that is meant for it."""
 
+import json
 import sys
-from dataclasses import replace
-from types import ModuleType, SimpleNamespace
+import time
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from amp_helpers.checks import Check, CheckTable, check_dataset, check_motion, f
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats import read_motion
+from amp_helpers.health import Health
 from amp_helpers.robots import G1_23DOF, G1_29DOF
 from amp_helpers.rotations import multiply
+from amp_helpers.run_checks import check_run
 
 
 @pytest.fixture(scope="module")
@@ -218,12 +221,29 @@ def test_a_table_says_what_is_worse_than_in_another():
 
 
 def test_tables_print_and_escape():
-    table = CheckTable([Check("a", "ok", "1 < 2"), Check("b", "fail", "bad", "repair it.")])
+    table = CheckTable(
+        [Check("a", "ok", "1 < 2"), Check("w", "warn", "odd", "look."), Check("b", "fail", "bad", "repair.")]
+    )
     assert format_table(table) == str(table)
-    assert "-> repair it." in str(table)
+    assert "-> repair." in str(table)
     assert "1 &lt; 2" in table._repr_html_()
     assert table.verdict == "fail"
-    assert CheckTable().verdict == "ok"
+    assert CheckTable().verdict == "ok" and CheckTable()._repr_html_() == ""
+
+
+def test_findings_come_first_and_sound_checks_take_one_line():
+    table = CheckTable(
+        [Check("a", "ok", "well"), Check("w", "warn", "odd", "look."), Check("b", "fail", "bad", "repair.")]
+    )
+    assert [check.name for check in table.findings] == ["b", "w"]
+    lines = str(table).splitlines()
+    assert [line[:4] for line in lines if not line.startswith(" ")] == ["fail", "warn", "ok  "]
+    assert lines[-1] == "ok   a"
+    assert "well" in format_table(table, evidence=True) and "well" not in str(table)
+    page = table._repr_html_()
+    assert page.index("bad") < page.index("odd") < page.index("<details>") < page.index("well")
+    long = CheckTable([Check("a", "warn", "number " * 60, "do " * 60)])
+    assert max(map(len, str(long).splitlines())) <= 120
 
 
 def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys, monkeypatch):
@@ -242,12 +262,121 @@ def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys,
         check(good, robot="h1")
 
 
-def test_a_named_task_is_asked_for_its_facts(dataset, tmp_path, monkeypatch):
-    dataset.save(tmp_path / "d.npz")
-    facts = SimpleNamespace(joint_names=G1_23DOF.joint_names, default_pose={}, step_dt=0.05)
-    environment = ModuleType("amp_helpers.env")
-    environment.env_facts = lambda task: facts if task == "Some-Task" else None
-    monkeypatch.setitem(sys.modules, "amp_helpers.env", environment)
-    table = by_name(check(tmp_path / "d.npz", task="Some-Task"))
-    assert table["control step"].verdict == "fail"
-    assert "joint order" in table
+def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, capsys):
+    assert main([str(repo_root / "datasets" / "g1_walk.pkl")]) == 0
+    assert "ok   joint set" in capsys.readouterr().out
+    assert main([str(repo_root / "datasets"), "--all"]) == 0
+    shown = capsys.readouterr().out
+    assert "g1_walk.pkl:" in shown and "g1_run.pkl:" in shown and "fastest joint" in shown
+    with pytest.raises(InputError, match="nothing to check"):
+        main([])
+    with pytest.raises(InputError, match="give --dataset"):
+        main([str(repo_root / "datasets" / "g1_walk.pkl"), "--task", "Some-Task"])
+
+
+def test_what_a_file_is_known_for_is_found(gmr_samples, capsys):
+    assert main([str(gmr_samples), "--fps", "30"]) == 1
+    shown = capsys.readouterr().out
+    assert "3 failed: root jumps, joint set" in shown
+    assert "3.21 m" in shown and "norms 0.97" in shown and "--repair first_jump" in shown
+
+
+HEALTH = Health(
+    update=0,
+    policy_loss=0.0,
+    value_loss=0.0,
+    kl=0.01,
+    discriminator_loss=0.4,
+    gradient_penalty=0.1,
+    expert_logit=0.6,
+    policy_logit=-0.6,
+    accuracy=0.8,
+    style_reward=0.4,
+    style_reward_limit=1.0,
+    weighted_style=2.0,
+    weighted_task=2.0,
+    learning_rate=1e-3,
+    action_std=0.5,
+)
+
+
+def run_folder(path, **changes):
+    path.mkdir()
+    lines = [json.dumps(asdict(replace(HEALTH, update=n, **changes)) | {"wall_s": n}) for n in range(30)]
+    (path / "health.jsonl").write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "verdict", "says"),
+    [
+        ({}, None, "ok", ""),
+        ({"weighted_style": 99.0, "weighted_task": 1.0}, "reward shares", "warn", "lower style_weight"),
+        ({"weighted_style": 0.05}, "reward shares", "warn", "raise style_weight"),
+        ({"accuracy": 1.0, "style_reward": 0.0}, "discriminator", "fail", "gradient penalty"),
+        ({"accuracy": 0.5, "style_reward": 0.9}, "discriminator", "warn", "look at the gait"),
+    ],
+)
+def test_a_run_in_which_one_reward_drowns_the_other(tmp_path, capsys, changes, name, verdict, says):
+    code = main(["--run", str(run_folder(tmp_path / "run", **changes))])
+    shown = " ".join(capsys.readouterr().out.split())
+    table = {check.name: check for check in check_run(tmp_path / "run")}
+    assert set(table) == {"reward shares", "discriminator"}
+    assert [check.name for check in table.values() if check.verdict != "ok"] == ([name] if name else [])
+    assert code == (verdict == "fail")
+    assert says in shown
+    if name:
+        assert table[name].verdict == verdict and "over 20 updates up to 29" in table[name].evidence
+
+
+def test_a_run_without_an_update_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no update"):
+        check_run(tmp_path)
+
+
+def test_a_default_angle_of_the_wrong_sign_names_the_joint(dataset):
+    """The published recipe's own slip: right shoulder pitch -0.35 for +0.35."""
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    assert by_name(check_dataset(dataset, G1_23DOF, None, pose))["offset sign"].verdict == "ok"
+    slipped = by_name(check_dataset(dataset, G1_23DOF, None, pose | {"right_shoulder_pitch_joint": -0.35}))
+    assert slipped["offset sign"].verdict == "fail"
+    assert "set right_shoulder_pitch_joint to +0.350" in slipped["offset sign"].remedy
+    both = by_name(check_dataset(dataset, G1_23DOF, None, {k: -v if "knee" in k else v for k, v in pose.items()}))
+    assert both["offset sign"].verdict == "warn" and "left_knee_joint" in both["offset sign"].evidence
+    # Shoulder rolls do mirror with opposite signs.
+    assert pose["left_shoulder_roll_joint"] == -pose["right_shoulder_roll_joint"]
+    larger = by_name(check_dataset(dataset, G1_23DOF, None, {k: 2 * v for k, v in pose.items()}))
+    assert larger["offset sign"].verdict == "ok" and larger["default pose"].verdict == "warn"
+
+
+def test_columns_in_the_environment_s_order_are_told(walk):
+    """Names say one order, the angles are in the simulator's: only the body can tell."""
+    env_order = G1_23DOF.joint_names[::-1]
+    columns = [G1_23DOF.joint_names.index(name) for name in env_order]
+    data = MotionDataset.from_motions(
+        [replace(walk, joint_pos=walk.joint_pos[:, columns])], joint_names=walk.joint_names, control_dt=0.02
+    )
+    found = by_name(check_dataset(data, G1_23DOF, env_order))["column order"]
+    assert found.verdict == "fail" and "the environment's" in found.evidence
+
+
+def test_ten_minutes_are_checked_in_two_seconds(walk):
+    clip = walk.resample(0.02)
+    clip = clip.loop(30_000 // (clip.num_frames - 1) + 1).trim(0, 29_999 * 0.02)
+    assert clip.num_frames == 30_000
+    check_motion(walk, G1_23DOF)  # loads the model
+    started = time.process_time()
+    table = check_motion(clip, G1_23DOF)
+    assert time.process_time() - started < 2.0
+    assert table.findings == []
+
+
+def test_faults_late_in_a_long_clip_are_seen(walk):
+    """Stretches are looked at from the start to the end of a clip that is too long to be looked at whole."""
+    clip = walk.loop(60)
+    root = clip.root_pos.copy()
+    root[-clip.num_frames // 3 :, 2] -= 0.1
+    table = {c.name: c for c in check_motion(replace(clip, root_pos=root), G1_23DOF, max_frames=3000)}
+    assert table["foot penetration"].verdict == "warn"
+    assert int(table["foot penetration"].evidence.split("at frame ")[1].split(";")[0]) >= 2 * clip.num_frames // 3 - 1
+    assert "frames looked at" in table["foot skate"].evidence
