@@ -30,7 +30,7 @@ from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slide
 # A list box is chosen from by mouse and by keyboard; in a font of equal widths it is a table as well.
 _STYLE = """<style>
 .{own}.{own} {{ flex-direction: column; align-items: stretch; height: auto; }}
-.{own}.{own} > * {{ font: 11px/17px 'DejaVu Sans Mono', monospace; width: 100%; text-align: left; padding: 0 4px; }}
+.{own}.{own} > * {{ font: 10.5px/17px 'DejaVu Sans Mono', monospace; width: 100%; text-align: left; padding: 0 4px; }}
 .{own}.{own} > label {{ font-weight: bold; height: 18px; text-overflow: clip; }}
 .{own}.{own} > select {{ flex: 0 0 {height}px; overflow-x: hidden; }}
 {wrong} {{ color: {colour}; }}</style>"""
@@ -213,7 +213,7 @@ class JointInspector(Panel):
         own = self._table_class
         wrong = [f".{own} option:nth-child({place})" for place, row in enumerate(rows, 1) if not row.ok]
         self._style.value = _STYLE.format(
-            own=own, height=15 * self.joint.rows + 6, wrong=", ".join(wrong) or ".nothing", colour=RED
+            own=own, height=14 * self.joint.rows + 6, wrong=", ".join(wrong) or ".nothing", colour=RED
         )
         right = sum(row.source == row.joint for row in rows)
         beyond = sum(row.beyond > 0 for row in rows)
