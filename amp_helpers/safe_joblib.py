@@ -34,14 +34,21 @@ class _Stream(io.BytesIO):
 
     left = MAX_OPCODE_BYTES
 
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self._raw = memoryview(raw)
+
     def read(self, size: int = -1) -> bytes:
         return self._counted(super().read(min(size, self.left + 1) if size >= 0 else self.left + 1))
 
     def readline(self, size: int = -1) -> bytes:
         return self._counted(super().readline(self.left + 1))
 
-    def array(self, size: int) -> bytes:
-        return super().read(size)
+    def array(self, size: int) -> memoryview:
+        """The next bytes, not copied."""
+        start = self.tell()
+        self.seek(start + size)
+        return self._raw[start : start + size]
 
     def _counted(self, data: bytes) -> bytes:
         self.left -= len(data)
@@ -99,7 +106,7 @@ class _JoblibUnpickler(pickle._Unpickler):
 
 
 def load_joblib(raw: bytes) -> object:
-    """The content of an unpacked joblib file; arrays are views on bytes of their own.
+    """The content of an unpacked joblib file; arrays are views on it.
 
     Raises:
         Refused: it names something outside the allow-list.

@@ -69,22 +69,25 @@ def load_pickle(path: str | os.PathLike) -> object:
             "most; split the motion"
         )
     raw = path.read_bytes()
+    archive = raw.startswith(b"PK")
     try:
-        raw = unpacked(raw)
-        if JOBLIB_ARRAY in raw:
+        content = unpacked(raw)
+        if JOBLIB_ARRAY in content:
             # Imported late: it takes its stand-ins from here.
             from amp_helpers.safe_joblib import load_joblib
 
-            return _plain(load_joblib(raw))
-        scan(raw)
-        return _plain(_Unpickler(io.BytesIO(raw), encoding="latin1").load())
+            return _plain(load_joblib(content))
+        scan(content)
+        with path.open("rb") if content is raw else io.BytesIO(content) as stream:
+            del raw, content  # what is built takes several times as much
+            return _plain(_Unpickler(stream, encoding="latin1").load())
     except Refused as error:
         raise InputError(
             f"{path}: holds {error}, which no motion file needs, so it was not loaded; "
             "export the motion as a dict of numpy arrays"
         ) from None
     except _MALFORMED as error:
-        kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
+        kind = "an npz or torch archive" if archive else "damaged or of another format"
         detail = " ".join(str(error).split())[:80] or type(error).__name__
         raise InputError(
             f"{path}: is not a motion pickle, it is {kind} ({detail}); give the .pkl that the retargeting wrote"
@@ -267,7 +270,9 @@ def _plain(value: object, done: dict[int, object] | None = None) -> object:
         elif isinstance(value, dict):
             done[id(value)] = {key: _plain(item, done) for key, item in value.items()}
         elif isinstance(value, list | tuple):
-            done[id(value)] = [_plain(item, done) for item in value]
+            # Rows of numbers, of which files of plain lists have millions, hold nothing to convert.
+            numbers = set(map(type, value)) <= {float, int}
+            done[id(value)] = value if numbers else [_plain(item, done) for item in value]
         else:
             return value
     return done[id(value)]
