@@ -52,7 +52,7 @@ class Renderer:
         self._kinematics = Kinematics(robot)
         half_view = np.radians(self._kinematics.model.vis.global_.fovy / 2)
         pixel = 2 * _DISTANCE * robot.default_root_height * np.tan(half_view) / height  # m, at the robot
-        self._model = scene_model(robot, width, height, 0.7 * pixel) if self.uses_gl else self._kinematics.model
+        self._model = scene_model(robot, width, height, pixel) if self.uses_gl else self._kinematics.model
         self._data = mujoco.MjData(self._model)
         self._canvas = (GlCanvas if self.uses_gl else Drawing)(self._model, width, height)
 
