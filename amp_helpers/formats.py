@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amp_helpers.errors import InputError
 from amp_helpers.evidence import JOINT_ORDERS
@@ -16,7 +17,7 @@ from amp_helpers.formats_gmr import clips_of_gmr, write_gmr
 from amp_helpers.formats_mimickit import clips_of_mimickit, write_mimickit
 from amp_helpers.formats_npz import NpzFile, clips_of_amp, read_npz, write_npz
 from amp_helpers.formats_phc import clips_of_phc
-from amp_helpers.formats_tracking import clips_of_beyondmimic, clips_of_holosoma
+from amp_helpers.formats_tracking import clips_of_qpos, clips_of_tracking
 from amp_helpers.motion import Motion
 from amp_helpers.motion_parts import Clip, Reading, assemble
 from amp_helpers.robots import Robot
@@ -50,16 +51,12 @@ class Format:
     """Whether a file without a known suffix may be of this kind, by its first 512 bytes."""
     open: Callable[[Path], object]
     """What is in the file; formats of one suffix share it."""
-    fits: Callable[[object], bool]
-    """Whether what is in the file is of this kind. Where nothing fits, the suffix's first format says what it lacks."""
+    keys: tuple[str, ...]
+    """What tells it from others of the suffix, where those hold things by name."""
     clips: Callable[[Path, object, Reading], Iterable[Clip]]
     """The clips stored in it; only a CSV's header is read with regard to what the user told."""
     write: Callable[[str | os.PathLike, Motion], None] | None = None
     """Writes one motion; None for formats that hold what a motion does not."""
-
-
-def _has(*keys: str) -> Callable[[object], bool]:
-    return lambda content: isinstance(content, Mapping) and all(key in content for key in keys)
 
 
 def _is_pickle(head: bytes) -> bool:
@@ -97,29 +94,22 @@ _PICKLE = {"suffixes": (".pkl", ".pickle"), "starts": _is_pickle, "open": load_p
 _NPZ = {"suffixes": (".npz",), "starts": _is_npz, "open": NpzFile}
 
 FORMATS = (
-    Format("GMR pickle", **_PICKLE, fits=_has("dof_pos"), clips=clips_of_gmr, write=write_gmr),
-    Format("MimicKit pickle", **_PICKLE, fits=_has("frames"), clips=clips_of_mimickit, write=write_mimickit),
-    Format("ASAP/PHC pickle", **_PICKLE, fits=lambda content: _is_phc(content), clips=clips_of_phc),
-    Format("LAFAN1 CSV", (".csv",), _is_table, lambda path: path, lambda _: True, clips_of_csv, write_csv),
-    Format("Isaac Lab AMP npz", **_NPZ, fits=_has("dof_positions"), clips=clips_of_amp),
-    Format("BeyondMimic npz", **_NPZ, fits=_has("joint_pos", "body_pos_w"), clips=clips_of_beyondmimic),
-    Format("holosoma npz", **_NPZ, fits=_has("qpos"), clips=clips_of_holosoma),
-    Format("GMR npz", **_NPZ, fits=_has("dof_pos", "root_pos"), clips=clips_of_gmr),
-    Format("dataset npz", **_NPZ, fits=_has("states", "next_states"), clips=_clips_of_dataset),
+    Format("GMR pickle", **_PICKLE, keys=("dof_pos", "root_pos", "root_rot"), clips=clips_of_gmr, write=write_gmr),
+    Format("MimicKit pickle", **_PICKLE, keys=("frames",), clips=clips_of_mimickit, write=write_mimickit),
+    Format("ASAP/PHC pickle", **_PICKLE, keys=("dof", "root_trans_offset"), clips=clips_of_phc),
+    Format("LAFAN1 CSV", (".csv",), _is_table, lambda path: path, (), clips_of_csv, write_csv),
+    Format("Isaac Lab AMP npz", **_NPZ, keys=("dof_positions", "dof_names"), clips=clips_of_amp),
+    Format("BeyondMimic npz", **_NPZ, keys=("joint_pos", "body_pos_w", "body_quat_w"), clips=clips_of_tracking),
+    Format("holosoma npz", **_NPZ, keys=("qpos",), clips=clips_of_qpos),
+    Format("GMR npz", **_NPZ, keys=("dof_pos", "root_pos", "root_rot"), clips=clips_of_gmr),
+    Format("dataset npz", **_NPZ, keys=("states", "next_states"), clips=_clips_of_dataset),
 )
-
-
-def _is_phc(content: object) -> bool:
-    clips = list(content.values()) if isinstance(content, dict) else []
-    several = bool(clips) and all(isinstance(clip, dict) for clip in clips)
-    return several or _has("dof", "root_trans_offset")(content)
-
 
 SUFFIXES = tuple(dict.fromkeys(suffix for kind in FORMATS for suffix in kind.suffixes))
 """Suffixes of motion files."""
 
 
-def read_motion(path: str | os.PathLike, **how: object) -> Motion:
+def read_motion(path: str | os.PathLike, **how: Any) -> Motion:
     """The one clip of a motion file; arguments and errors as :func:`read_motions`.
 
     Raises:
@@ -172,7 +162,7 @@ def read_motions(
         raise InputError(f"{path}: {what}")
     kinds = _formats_of(path)
     content = kinds[0].open(path)
-    kind = next((kind for kind in kinds if kind.fits(content)), kinds[0])
+    kind = _kind_of(path, kinds, content)
     reading = Reading(joint_names=joint_names, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs)
     clips = list(kind.clips(path, content, reading))
     digest = sha256(path)
@@ -189,3 +179,17 @@ def _formats_of(path: Path) -> list[Format]:
         return [kind for kind in alike if kind.open == alike[0].open]
     known = ", ".join(f"{kind.name} ({', '.join(kind.suffixes)})" for kind in FORMATS)
     raise InputError(f"{path}: is of no known motion format; known: {known}")
+
+
+def _kind_of(path: Path, kinds: list[Format], content: object) -> Format:
+    """The format that what is in the file has most keys of; it says what is missing, if anything is."""
+    if not isinstance(content, Mapping):
+        return kinds[0]
+    if isinstance(content, dict) and content and all(isinstance(clip, dict) for clip in content.values()):
+        return next(kind for kind in kinds if kind.clips is clips_of_phc)
+    kind = max(kinds, key=lambda kind: sum(key in content for key in kind.keys) / len(kind.keys))
+    if not any(key in content for key in kind.keys):
+        known = "; ".join(f"{kind.name}: {', '.join(kind.keys)}" for kind in kinds)
+        found = ", ".join(sorted(map(str, content))[:10]) or "nothing"
+        raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known})")
+    return kind

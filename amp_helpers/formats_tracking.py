@@ -21,7 +21,7 @@ from amp_helpers.stored import read_table
 ROOT_COLUMNS = 7
 
 
-def clips_of_beyondmimic(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+def clips_of_tracking(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
     """The one clip of a BeyondMimic npz, or of a converted holosoma npz."""
     if "body_quat_w" not in content:
         raise InputError(f"{path}: lacks body_quat_w, so the root's rotation is not in it; export the motion again")
@@ -61,7 +61,7 @@ def clips_of_beyondmimic(path: Path, content: NpzFile, reading: Reading) -> Iter
     )
 
 
-def clips_of_holosoma(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+def clips_of_qpos(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
     """The one clip of a holosoma npz with ``qpos``; a last object of seven numbers is left out where names say so."""
     qpos = read_table(path, "qpos", content["qpos"])
     if qpos.shape[1] <= ROOT_COLUMNS:

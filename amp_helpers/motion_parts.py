@@ -101,10 +101,12 @@ def assemble(path: Path, clip: Clip, reading: Reading, digest: str) -> Motion:
     names, order = _names(path, clip, reading, called, root_pos, root_rot, joint_pos)
     with np.errstate(over="ignore", invalid="ignore"):  # too fast to be true, which the preflight says
         velocity = np.diff(root_pos, axis=0) * fps
+    said = reading.quaternion == "auto" and clip.quaternion_said is not None
     root_quat, turned = read_quaternions(
         root_rot,
-        clip.quaternion_said if reading.quaternion == "auto" and clip.quaternion_said else reading.quaternion,
+        clip.quaternion_said if said else reading.quaternion,
         velocity,
+        said=said,
         convention=clip.convention,
         whose=clip.whose,
         **_evidence(clip, reading, names, root_pos, joint_pos),
@@ -153,7 +155,8 @@ def _names(
 
     if told is None and clip.bodies is not None:
         return names_by_links(path, width, reading.robot, off, clip.bodies.names)
-    if told is None and width != len(JOINT_ORDERS["g1_29dof"]):
+    rival = reading.robot is not None and reading.robot.num_joints == width
+    if told is None and (width != 29 or (rival and set(reading.robot.joint_names) != set(JOINT_ORDERS["g1_29dof"]))):
         raise InputError(nameless(path, width))
     names = JOINT_ORDERS["g1_29dof"] if told is None else told_names(path, told, width, key=key, robot=reading.robot)
     phrase = f"joints taken for g1_29dof's, the one known order of {width}" if told is None else "joints as told"

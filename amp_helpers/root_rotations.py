@@ -15,6 +15,7 @@ def read_quaternions(
     reading: str,
     velocity: np.ndarray,
     *,
+    said: bool = False,
     convention: str = "xyzw",
     whose: str = "GMR's",
     feet: Callable[[np.ndarray], float] | None = None,
@@ -26,6 +27,7 @@ def read_quaternions(
         stored: (N, 4) unit, as in the file.
         reading: ``xyzw`` or ``wxyz``, or ``auto``: the one that keeps the pelvis upright and the feet at the ground.
         velocity: (N-1, 3) m/s of the root in the world; tells front from back.
+        said: whether ``reading`` is what the file itself says, rather than the user.
         convention: the format's order, taken when the evidence does not decide.
         whose: whose convention that is.
         feet: how far from the ground, m, the lowest sole is on average with root rotations (N, 4) xyzw; None where no
@@ -46,7 +48,7 @@ def read_quaternions(
         evidence += f", links {placed['xyzw'] * 100:.1f} cm off as xyzw, {placed['wxyz'] * 100:.1f} as wxyz"
     decided = _nearer(placed) or _by_pelvis(up) or _by_feet(up, off)
     if reading != "auto":
-        finding = f"quaternion {reading} as told, {evidence}"
+        finding = f"quaternion {reading} as {'the file has it' if said else 'told'}, {evidence}"
         if decided == OTHER[reading]:
             finding += f", which speaks for {decided}"
     elif decided:

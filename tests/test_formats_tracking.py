@@ -181,3 +181,9 @@ def test_an_npz_that_unpacks_into_far_more_is_refused(tmp_path):
     np.savez_compressed(tmp_path / "m.npz", qpos=np.zeros((400_000, 36)), fps=30)
     with pytest.raises(InputError, match="over 32 times its size"):
         read_motion(tmp_path / "m.npz")
+
+
+def test_an_npz_of_no_known_kind_is_told_what_is_known(tmp_path):
+    np.savez(tmp_path / "m.npz", poses=np.zeros((3, 156)), trans=np.zeros((3, 3)))
+    with pytest.raises(InputError, match=r"holds poses, trans, which is no motion known here; .*BeyondMimic npz: "):
+        read_motion(tmp_path / "m.npz")
