@@ -44,12 +44,13 @@ def default_pose(dataset: MotionDataset, robot: Robot, env_default_pose: Mapping
 
 
 def _offset_sign(dataset: MotionDataset, robot: Robot, pose: Mapping[str, float]) -> Check:
+    # MuJoCo is needed for the body only, and the data modules stay light.
     from amp_helpers.fit import body_of
-    from amp_helpers.sides import counterparts, mirror_signs
 
     names = [name for name in dataset.joint_names if name in pose and name in robot.joint_names]
-    pairs = counterparts(names)
-    signs = mirror_signs(body_of(robot).kinematics.model, pairs)
+    body = body_of(robot)
+    pairs = {name: other for name, other in body.pairs.items() if name in names and other in names}
+    signs = body.mirror_signs
     recipe = dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
     for name, other in pairs.items():
         mirrored = signs[name] * pose[other]

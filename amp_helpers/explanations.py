@@ -15,7 +15,6 @@ from amp_helpers.fit import Body, Fit, Sample
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
 from amp_helpers.robots import ROBOTS, Robot
-from amp_helpers.sides import counterparts, mirror_signs
 
 SAMPLE_FRAMES = 450
 """Frames on which explanations are tried, about 15 s."""
@@ -71,15 +70,14 @@ class Diagnosis:
     def cause(self) -> Tried | None:
         """The explanation that is believed; ``None`` for a clip that fits as it is."""
         best = (self.best(check) for check in dict.fromkeys(t.explanation.check for t in self.tried))
-        bar = (_GAIN, _SHARE) if self.moves else (_CERTAIN_GAIN, _CERTAIN_SHARE)
-        believed = [t for t in best if t and self._gains(t, *bar)]
+        believed = [t for t in best if t and (self._speaks_for(t) if self.moves else self._proves(t))]
         believed = [t for t in believed if t.explanation.check != "default offset" or self._brings_joints_back(t)]
         return min(believed, key=_misfit, default=None)
 
     @property
     def certain(self) -> bool:
         """Whether the cause is beyond doubt."""
-        return self.cause is not None and self._gains(self.cause, _CERTAIN_GAIN, _CERTAIN_SHARE)
+        return self.cause is not None and self._proves(self.cause)
 
     @property
     def added(self) -> Tried | None:
@@ -99,9 +97,13 @@ class Diagnosis:
         others = [t for t in self.tried if t is not cause and t.explanation.check != "default offset"]
         return sorted((t for t in others if t.fit.misfit < cause.fit.misfit + _ALIKE), key=_misfit)
 
-    def _gains(self, tried: Tried, gain: float, share: float) -> bool:
-        after = tried.fit.misfit
-        return self.stored.misfit - after >= gain and after <= share * self.stored.misfit
+    def _speaks_for(self, tried: Tried) -> bool:
+        before, after = self.stored.misfit, tried.fit.misfit
+        return before - after >= _GAIN and after <= _SHARE * before
+
+    def _proves(self, tried: Tried) -> bool:
+        before, after = self.stored.impossible, tried.fit.impossible
+        return before - after >= _CERTAIN_GAIN and after <= _CERTAIN_SHARE * before
 
     def _brings_joints_back(self, tried: Tried) -> bool:
         return self.stored.terms["beyond_rad"] > 1 and tried.fit.beyond_rad < 0.1 * self.stored.beyond_rad
@@ -176,8 +178,8 @@ def _orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequence[str]
 
 def _sides(names: tuple[str, ...], body: Body) -> Iterator[Explanation]:
     known = [name for name in names if name in body.robot.joint_names]
-    pairs = counterparts(known)
-    signs = mirror_signs(body.kinematics.model, pairs)
+    pairs = {name: other for name, other in body.pairs.items() if name in known and other in known}
+    signs = {name: body.mirror_signs[name] for name in pairs}
     swap = [names.index(pairs.get(name, name)) for name in names]
     middle = {name: -1.0 if _leaves_mirror(body.kinematics.model, name) else 1.0 for name in known if name not in pairs}
     mirror = np.array([(signs | middle).get(name, 1.0) for name in names], np.float32)

@@ -9,17 +9,21 @@ from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from amp_helpers.joints import JointOrder
 from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
 from amp_helpers.robots import Robot
-from amp_helpers.soles import soles
+from amp_helpers.sides import counterparts, mirror_signs
+from amp_helpers.soles import Sole, soles
 
 SAMPLE_HZ = 30.0
 _STRETCH_S = 1.5
 _CONTACT_M = 0.01
 _BOTH_STAND_M = 0.02
+_ASYMMETRY_RAD = 0.15
+"""People hold their arms so far from mirror images."""
 _FASTEST_MPS = 4.0
 """A jump of the root is no sliding foot, and must not outweigh the rest of the clip."""
 _LONGEST_TERM = 8.0
@@ -41,6 +45,8 @@ class Fit:
     """Sum over joints of how far they lie beyond their limits."""
     overlap_m: float
     """Sum of how deep links lie in each other."""
+    lopsided_rad: float
+    """Sum over pairs of joints that move alike of how far their mean angles are from mirror images."""
     height_m: float
     """Median height of the lowest sole above the ground."""
 
@@ -54,6 +60,11 @@ class Fit:
         """The sum of the terms."""
         return sum(self.terms.values())
 
+    @property
+    def impossible(self) -> float:
+        """The misfit without being lopsided, which is unlikely but not wrong."""
+        return self.misfit - self.terms["lopsided_rad"]
+
 
 TERMS = {
     "slip_mps": (0.2, "the standing foot slides at {:.2f} m/s", 1.0),
@@ -62,6 +73,7 @@ TERMS = {
     "balance_m": (0.05, "the root is {:.0f} cm beside it", 100.0),
     "beyond_rad": (0.05, "joints are {:.2f} rad beyond their limits", 1.0),
     "overlap_m": (0.02, "links overlap by {:.0f} mm", 1000.0),
+    "lopsided_rad": (0.3, "left and right are {:.2f} rad from mirror images", 1.0),
 }
 """Term -> what a sound clip may well have, how to say a value, and the factor to the unit it is said in."""
 
@@ -123,11 +135,14 @@ class Body:
         self._model = self.kinematics.model
         self._data = mujoco.MjData(self._model)
         self._feet = [self._model.body(name).id for name in robot.foot_bodies]
-        self._soles = soles(self.kinematics)
+        self._soles = [_outline(sole) for sole in soles(self.kinematics)]
         # A ball or a stick has no flat side that could be tilted.
         self._flat = np.array([len(sole.centres) > 2 for sole in self._soles])
         limits = robot.joint_limits().astype(np.float64)
         self._low, self._high = limits.T
+        self.pairs = counterparts(robot.joint_names)
+        """Joint -> its counterpart on the other side."""
+        self.mirror_signs = mirror_signs(self._model, self.pairs)
 
     @property
     def leg_joints(self) -> set[str]:
@@ -165,6 +180,7 @@ class Body:
             balance_m=self._balance(motion, position, soles_low < lowest[:, None] + _BOTH_STAND_M),
             beyond_rad=self._beyond(motion),
             overlap_m=overlap,
+            lopsided_rad=self._lopsided(motion),
             height_m=level,
         )
 
@@ -218,12 +234,34 @@ class Body:
         angles = motion.joint_pos.astype(np.float64)
         return float(np.maximum(np.maximum(low - angles, angles - high), 0).sum(axis=1).mean())
 
+    def _lopsided(self, motion: Motion) -> float:
+        """A joint that moves half as much as its counterpart does another thing, and proves nothing."""
+        mean, spread = motion.joint_pos.mean(axis=0), motion.joint_pos.std(axis=0)
+        total = 0.0
+        for here, name in enumerate(motion.joint_names):
+            other = self.pairs.get(name)
+            if other not in motion.joint_names or motion.joint_names.index(other) < here:
+                continue
+            there = motion.joint_names.index(other)
+            small, large = sorted((spread[here], spread[there]))
+            if small > 0.02 and large < 2 * small:
+                total += max(0.0, abs(mean[here] - self.mirror_signs[name] * mean[there]) - _ASYMMETRY_RAD)
+        return float(total)
+
 
 def _left(motion: Motion) -> np.ndarray:
     """Horizontal unit vectors to the root's left, (N, 3)."""
     x, y, z, w = motion.root_quat.T
     left = np.stack([2 * (x * y - z * w), 1 - 2 * (x * x + z * z), np.zeros(len(x))], axis=1)
     return left / np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-9)
+
+
+def _outline(sole: Sole) -> Sole:
+    """The sole without the points inside it, of which a mesh has thousands."""
+    if len(sole.centres) <= 64:
+        return sole
+    outer = ConvexHull(sole.centres).vertices
+    return replace(sole, centres=sole.centres[outer], radii=sole.radii[outer])
 
 
 @functools.cache
