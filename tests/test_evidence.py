@@ -11,7 +11,8 @@ from amp_helpers.errors import InputError
 from amp_helpers.evidence import JOINT_ORDERS, beyond_limits, breadth_first
 from amp_helpers.formats import read_motion
 from amp_helpers.kinematics import Kinematics
-from amp_helpers.robots import G1_23DOF, G1_29DOF
+from amp_helpers.motion import Motion
+from amp_helpers.robots import G1_23DOF, G1_29DOF, Robot
 
 NAMES_29 = JOINT_ORDERS["g1_29dof"]
 
@@ -127,3 +128,57 @@ def test_sound_clips_of_every_sample_lie_within_the_limits(repo_root, gmr_sample
     assert [beyond_limits(clip, G1_29DOF) for clip in clips] == [None] * len(clips)
     assert beyond_limits(replace(clips[0], joint_pos=clips[0].joint_pos + 3), G1_29DOF)
     assert beyond_limits(clips[0].select(G1_23DOF.joint_names), G1_23DOF) is None
+
+
+LEG = """<body name="{s}_thigh" pos="0 {y} 0"><joint name="{s}_hip" axis="0 1 0" range="-1 1"/>
+  <geom type="capsule" size=".04" fromto="0 0 0 0 0 -.4"/>
+  <body name="{s}_shin" pos="0 0 -.4"><joint name="{s}_knee" axis="0 1 0" range="-2 0.1"/>
+    <geom type="capsule" size=".04" fromto="0 0 0 0 0 -.4"/></body></body>"""
+
+
+@pytest.fixture
+def walker(tmp_path):
+    """A biped of one's own with four joints, whose two orders are both 4 wide."""
+    legs = "".join(LEG.format(s=side, y=y) for side, y in (("left", 0.1), ("right", -0.1)))
+    path = tmp_path / "walker.xml"
+    path.write_text(
+        f'<mujoco><compiler angle="radian"/><worldbody><body name="hull" pos="0 0 .84"><freejoint/>'
+        f'<geom type="box" size=".1 .1 .1"/>{legs}</body></worldbody></mujoco>'
+    )
+    return Robot.from_file(path)
+
+
+def test_a_robot_of_ones_own_tells_its_orders_apart_too(walker, tmp_path):
+    assert walker.joint_names == ("left_hip", "left_knee", "right_hip", "right_knee")
+    swing = 0.4 * np.sin(np.arange(50)[:, None] / 6 + [0, 1, 3, 4]) - [0, 0.5, 0, 0.5]
+    place, turn = np.tile([0, 0, 0.84], (50, 1)), np.tile([0.0, 0, 0, 1], (50, 1))
+    motion = Motion(fps=30, joint_names=walker.joint_names, joint_pos=swing, root_pos=place, root_quat=turn)
+    kinematics = Kinematics(walker)
+    local = kinematics.body_positions(replace(motion, root_pos=0 * place)).astype(np.float32)
+    stored = motion.select(["left_hip", "right_hip", "left_knee", "right_knee"]).joint_pos  # breadth-first
+    content = {"fps": 30, "root_pos": place, "root_rot": turn, "dof_pos": stored}
+    path = tmp_path / "m.pkl"
+    path.write_bytes(pickle.dumps(content | {"local_body_pos": local, "link_body_list": list(kinematics.body_names)}))
+    read = read_motion(path, robot=walker)
+    np.testing.assert_array_equal(read.select(walker.joint_names).joint_pos, motion.joint_pos)
+    assert "joints of walker breadth-first by its links, 0.0 cm off" in read.source
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match=r"4 joint columns and no joint names; .*--joint_order robot"):
+        convert([path], tmp_path / "d.npz", robot=walker)
+    dataset = convert([path], tmp_path / "d.npz", robot=walker, joint_order="physx", control_dt=1 / 30, verbose=False)
+    np.testing.assert_allclose(dataset.states, motion.joint_pos[:-1], atol=1e-6)
+    with pytest.raises(
+        InputError, match=r"4 columns are not those of walker: right_hip would be at|given leaves|limits"
+    ):
+        convert([path], tmp_path / "e.npz", robot=walker, joint_order="robot")
+
+
+def test_a_robot_of_ones_own_with_as_many_joints_is_not_taken_for_a_g1(write, walk, tmp_path):
+    link = '<body name="b{0}" pos="0 0 -.02"><joint name="j{0}" axis="0 1 0"/><geom size=".01"/>'
+    chain = "".join(link.format(index) for index in range(29)) + "</body>" * 29
+    path = tmp_path / "snake.xml"
+    path.write_text(
+        f'<mujoco><worldbody><body name="head"><freejoint/><geom size=".05"/>{chain}</body></worldbody></mujoco>'
+    )
+    with pytest.raises(InputError, match="29 joint columns and no joint names"):
+        convert([write()], tmp_path / "d.npz", robot=Robot.from_file(path))
