@@ -22,6 +22,7 @@ SAMPLE_HZ = 30.0
 _STRETCH_S = 1.5
 _CONTACT_M = 0.01
 _BOTH_STAND_M = 0.02
+_FLAT_M = 0.005
 _ASYMMETRY_RAD = 0.15
 """People hold their arms so far from mirror images."""
 _FASTEST_MPS = 4.0
@@ -136,8 +137,7 @@ class Body:
         self._data = mujoco.MjData(self._model)
         self._feet = [self._model.body(name).id for name in robot.foot_bodies]
         self._soles = [_outline(sole) for sole in soles(self.kinematics)]
-        # A ball or a stick has no flat side that could be tilted.
-        self._flat = np.array([len(sole.centres) > 2 for sole in self._soles])
+        self._flat = np.array([_is_flat(sole) for sole in self._soles])
         limits = robot.joint_limits().astype(np.float64)
         self._low, self._high = limits.T
         self.pairs = counterparts(robot.joint_names)
@@ -254,6 +254,12 @@ def _left(motion: Motion) -> np.ndarray:
     x, y, z, w = motion.root_quat.T
     left = np.stack([2 * (x * y - z * w), 1 - 2 * (x * x + z * z), np.zeros(len(x))], axis=1)
     return left / np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-9)
+
+
+def _is_flat(sole: Sole) -> bool:
+    """Whether a foot can stand flat, on three points or more; a ball or the end of a stick cannot be tilted."""
+    height = sole.centres @ sole.up - sole.radii
+    return np.count_nonzero(height < height.min() + _FLAT_M) > 2
 
 
 def _outline(sole: Sole) -> Sole:

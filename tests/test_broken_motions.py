@@ -204,6 +204,13 @@ BROKEN = [
         EITHER,
     ),
     Broken(
+        "mirrored axes",
+        "one shoulder's yaw",
+        lambda m: joints(m, lambda q: scale(q, (slice(None), column("left_shoulder_yaw_joint")), -1)),
+        "left_shoulder_yaw_joint",
+        WARN,
+    ),
+    Broken(
         "default offset",
         "already subtracted",
         lambda m: joints(m, lambda q: q - DEFAULT),
