@@ -31,7 +31,7 @@ from .user_module import import_user_module
 
 warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
 
-__all__ = ["TASK", "AmpEnv", "EnvFacts", "default_pose", "env_facts", "make_env"]
+__all__ = ["TASK", "AmpEnv", "EnvFacts", "default_pose", "facts", "make_env"]
 
 
 @contextlib.contextmanager
@@ -201,12 +201,6 @@ class EnvFacts:
 def facts(env: ManagerBasedRLEnv) -> EnvFacts:
     """The facts of an open environment."""
     return EnvFacts(tuple(env.scene["robot"].joint_names), default_pose(env), float(env.step_dt))
-
-
-def env_facts(task: str) -> EnvFacts:
-    """The facts of a task, read from one environment opened for it on the CPU (seconds)."""
-    with make_env(task, num_envs=1) as env:
-        return facts(env)
 
 
 def default_pose(env: ManagerBasedRLEnv) -> dict[str, float]:
