@@ -5,7 +5,7 @@ were, the feet on the ground, and every joint within its limits.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,12 @@ def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None
     return next((known for known in robots_beside(robot) if set(names) <= set(known.joint_names)), None)
 
 
+def order_of(names: Sequence[str], robot: Robot | None = None) -> Order | None:
+    """These columns as those of the first robot that has all the joints; None where no robot known has."""
+    owner = robot_with(names, robot)
+    return None if owner is None else Order(owner.name, tuple(names), owner)
+
+
 def orders(width: int, robot: Robot | None = None) -> list[Order]:
     """Every known order of that many columns: depth-first as in the model, and breadth-first as on PhysX."""
     depth = [Order(known.name, known.joint_names, known) for known in robots_beside(robot)]
@@ -89,68 +95,85 @@ def breadth_first(model: "mujoco.MjModel") -> tuple[str, ...]:
     return tuple(model.joint(joint).name for joint in joints)
 
 
-def sampled_rows(frames: int) -> np.ndarray:
-    """At most ``SAMPLED_FRAMES`` of the frames, spread evenly."""
-    return np.unique(np.linspace(0, frames - 1, SAMPLED_FRAMES).astype(int))
+@dataclass(frozen=True)
+class Sample:
+    """Some frames of a file, spread over the clip, as stored; what they mean is on trial."""
 
+    joint_pos: np.ndarray
+    """(S, J) rad."""
+    root_pos: np.ndarray
+    """(S, 3) m."""
+    readings: Mapping[str, np.ndarray]
+    """Order of the quaternion -> the root's rotations as xyzw, (S, 4) unit, were it stored so."""
+    bodies: Bodies | None = None
+    """Of the same frames."""
 
-def frames_of(names: Sequence[str], joint_pos: np.ndarray, root_pos: np.ndarray, root_quat: np.ndarray) -> Motion:
-    """Single frames as a motion; its rate means nothing."""
-    return Motion(fps=1.0, joint_names=tuple(names), joint_pos=joint_pos, root_pos=root_pos, root_quat=root_quat)
+    @classmethod
+    def of(
+        cls, joint_pos: np.ndarray, root_pos: np.ndarray, readings: Mapping[str, np.ndarray], bodies: Bodies | None
+    ) -> "Sample":
+        """At most ``SAMPLED_FRAMES`` of the frames."""
+        rows = np.unique(np.linspace(0, len(joint_pos) - 1, SAMPLED_FRAMES).astype(int))
+        return cls(
+            joint_pos=joint_pos[rows],
+            root_pos=root_pos[rows],
+            readings={name: quat[rows] for name, quat in readings.items()},
+            bodies=None if bodies is None else replace(bodies, positions=bodies.positions[rows]),
+        )
 
+    def links_off(self, order: Order, reading: str | None = None) -> float:
+        """Mean distance, m, between the model's links and the nearest that the file has; by name where it names them.
 
-def links_off(motion: Motion, bodies: Bodies, robot: Robot) -> float:
-    """Mean distance, m, between the model's links and the nearest that the file has; by name where it names them, and
-    infinite where none of these is the robot's.
+        Infinite where the robot has none of the names. Without a ``reading`` of the quaternion the better one counts.
+        """
+        kinematics, bodies = _kinematics(order.robot), self.bodies
+        if reading is None and not bodies.in_root:
+            return min(self.links_off(order, name) for name in self.readings)
+        motion = self._motion(order.names, reading)
+        if bodies.in_root:
+            upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
+            motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
+        links = kinematics.body_positions(motion)
+        if bodies.names is None:
+            return float(np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).min(axis=2).mean())
+        shared = [name for name in kinematics.body_names if name in bodies.names]
+        if not shared:
+            return float("inf")
+        here = links[:, [kinematics.body_names.index(name) for name in shared]]
+        there = bodies.positions[:, [bodies.names.index(name) for name in shared]]
+        return float(np.linalg.norm(here - there, axis=-1).mean())
 
-    Args:
-        motion: sampled frames, joints named as in the reading on trial.
-        bodies: of the same frames.
-        robot: has the motion's joints.
-    """
-    kinematics = _kinematics(robot)
-    if bodies.in_root:
-        upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
-        motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
-    links = kinematics.body_positions(motion)
-    if bodies.names is None:
-        distance = np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).min(axis=2)
-        return float(distance.mean())
-    shared = [name for name in kinematics.body_names if name in bodies.names]
-    if not shared:
-        return float("inf")
-    here = links[:, [kinematics.body_names.index(name) for name in shared]]
-    there = bodies.positions[:, [bodies.names.index(name) for name in shared]]
-    return float(np.linalg.norm(here - there, axis=-1).mean())
+    def feet_off(self, order: Order, reading: str) -> float:
+        """Mean distance, m, of the lowest sole from the ground."""
+        soles = _kinematics(order.robot).sole_heights(self._motion(order.names, reading))
+        return float(np.abs(soles.min(axis=1)).mean())
 
+    def outside(self, order: Order) -> float:
+        """The share of frames in which some joint is further beyond its limits than retargeting leaves it."""
+        return float((self._beyond(order)[0] > OVERSHOOT_RAD).any(axis=1).mean())
 
-def feet_off(motion: Motion, robot: Robot) -> float:
-    """Mean distance, m, of the lowest sole from the ground."""
-    return float(np.abs(_kinematics(robot).sole_heights(motion).min(axis=1)).mean())
+    def impossible(self, order: Order) -> str | None:
+        """What tells that a column is no angle of the joint it is taken for; None when nothing does."""
+        beyond, limits = self._beyond(order)
+        share = (beyond > BEYOND_RAD).mean(axis=0)
+        joint = int(share.argmax())
+        if share[joint] < 0.5:
+            return None
+        angle, (low, high) = np.median(self.joint_pos[:, joint]), limits[joint]
+        return f"{order.names[joint]} would be at {angle:.2f} rad, its limits are {low:.2f} to {high:.2f}"
 
+    def _beyond(self, order: Order) -> tuple[np.ndarray, np.ndarray]:
+        """How far angles are beyond their limits, (S, J) rad, negative within them; and the limits, (J, 2)."""
+        from amp_helpers.mjcf import joint_limits
 
-def beyond_limits(motion: Motion, robot: Robot) -> str | None:
-    """What tells that a column is no angle of the joint it is taken for; None when nothing does."""
-    beyond, limits = _beyond(motion, robot)
-    share = (beyond > BEYOND_RAD).mean(axis=0)
-    joint = int(share.argmax())
-    if share[joint] < 0.5:
-        return None
-    angle, (low, high) = np.median(motion.joint_pos[:, joint]), limits[joint]
-    return f"{motion.joint_names[joint]} would be at {angle:.2f} rad, its limits are {low:.2f} to {high:.2f}"
+        limits = joint_limits(_kinematics(order.robot).model, order.names)
+        return np.maximum(limits[:, 0] - self.joint_pos, self.joint_pos - limits[:, 1]), limits
 
-
-def outside_limits(motion: Motion, robot: Robot) -> float:
-    """The share of frames in which some joint is further beyond its limits than retargeting leaves it."""
-    return float((_beyond(motion, robot)[0] > OVERSHOOT_RAD).any(axis=1).mean())
-
-
-def _beyond(motion: Motion, robot: Robot) -> tuple[np.ndarray, np.ndarray]:
-    """How far angles are beyond their limits, (N, J) rad, negative within them; and the limits, (J, 2)."""
-    from amp_helpers.mjcf import joint_limits
-
-    limits = joint_limits(_kinematics(robot).model, motion.joint_names)
-    return np.maximum(limits[:, 0] - motion.joint_pos, motion.joint_pos - limits[:, 1]), limits
+    def _motion(self, names: Sequence[str], reading: str | None) -> Motion:
+        quat = self.readings[reading or "xyzw"]
+        return Motion(
+            fps=1.0, joint_names=tuple(names), joint_pos=self.joint_pos, root_pos=self.root_pos, root_quat=quat
+        )
 
 
 @functools.cache

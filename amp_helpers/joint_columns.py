@@ -1,36 +1,90 @@
-"""Whose angles a file's columns are: by the names in it, by its links, or as told; a count never decides."""
+"""Whose angles a file's columns are: by the names in it, by its links, or as told; a count alone never decides."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.evidence import JOINT_ORDERS, SAME_PLACE_M, Order, orders
+from amp_helpers.evidence import JOINT_ORDERS, SAME_PLACE_M, Order, Sample, order_of, orders
 from amp_helpers.robots import Robot
 
 OWN_ORDERS = {"robot": "depth-first", "physx": "breadth-first"}
 """Names for the order of the robot's model, which depends on the robot."""
 
+_USUAL = "g1_29dof"
+"""What columns of its width are taken for when nothing says otherwise, and its limits do not speak against it."""
 
-def stored_names(path: Path, stored: object, width: int, *, key: str, names_key: str) -> tuple[str, ...]:
-    """The names that a file gives its ``width`` columns.
+
+def column_names(
+    path: Path,
+    sample: Sample,
+    *,
+    stored: object,
+    told: Sequence[str] | str | None,
+    robot: Robot | None,
+    key: str,
+    names_key: str,
+) -> tuple[tuple[str, ...], str]:
+    """The joints of a file's columns, and a phrase about how that is known where the file does not say it.
+
+    Args:
+        path: the file, for errors.
+        sample: frames of it.
+        stored: names in the file, or None.
+        told: names, or an order's name, that the user gives, or None.
+        robot: the one that the user names, whose limits then count, or None.
+        key: what the file calls the columns.
+        names_key: what it calls their names.
 
     Raises:
-        InputError: they are no names, too many or few, or repeat.
+        InputError: the names are none, the columns are of another robot or order, or nothing tells whose they are.
     """
+    width = sample.joint_pos.shape[1]
+    given = None if told is None else _told_names(path, told, width, key, robot)
+    if stored is not None:
+        names = _stored_names(path, stored, width, key, names_key)
+        if given is not None and given != names:
+            raise InputError(
+                f"{path}: names its own joints, and they differ from the joint order given; leave the joint order out"
+            )
+        return names, ""
+    if given is None and sample.bodies is not None:
+        return _by_links(path, sample, orders(width, robot))
+    own = robot is not None and robot.num_joints == width and set(robot.joint_names) != set(JOINT_ORDERS[_USUAL])
+    if given is None and (own or width != len(JOINT_ORDERS[_USUAL])):
+        raise InputError(_nameless(path, width))
+    order = order_of(given or JOINT_ORDERS[_USUAL], robot)
+    phrase = f"joints taken for {_USUAL}'s, the one known order of {width}" if given is None else "joints as told"
+    if order is None:
+        return given, phrase
+    if sample.bodies is not None:
+        metres = sample.links_off(order)
+        if SAME_PLACE_M < metres < np.inf:  # links of other names say nothing against what was told
+            raise InputError(
+                f"{path}: the joint order given puts the links {metres * 100:.0f} cm from where the file has them, on "
+                "average; leave it out, for the links to decide, or give the one that the file was written in"
+            )
+    if robot is not None:
+        if given is None:
+            _no_better(path, sample, order, orders(width, robot))
+        if found := sample.impossible(order):
+            raise InputError(
+                f"{path}: its {width} columns are not those of {order.robot.name}: {found}; name the robot that the "
+                "file was made for with --robot, or the order of its columns with --joint_order"
+            )
+        phrase += f", and within {order.robot.name}'s limits"
+    return order.names, phrase
+
+
+def _stored_names(path: Path, stored: object, width: int, key: str, names_key: str) -> tuple[str, ...]:
     names = stored.tolist() if isinstance(stored, np.ndarray) else stored
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{path}: {names_key} is not a list of names; store one name per column of {key}")
     return _of_width(path, tuple(names), width, key, f"{names_key} lists")
 
 
-def told_names(path: Path, told: Sequence[str] | str, width: int, *, key: str, robot: Robot | None) -> tuple[str, ...]:
-    """The names that the user gives ``width`` columns: themselves, or an order's name.
-
-    Raises:
-        InputError: there is no such order, or it is not that wide.
-    """
+def _told_names(path: Path, told: Sequence[str] | str, width: int, key: str, robot: Robot | None) -> tuple[str, ...]:
     if isinstance(told, str) and told in OWN_ORDERS:
         wanted = OWN_ORDERS[told] == "breadth-first"
         found = [order for order in orders(width, robot) if order.breadth_first == wanted]
@@ -59,46 +113,28 @@ def _of_width(path: Path, names: tuple[str, ...], width: int, key: str, origin: 
     return names
 
 
-def names_by_links(
-    path: Path,
-    width: int,
-    robot: Robot | None,
-    off: Callable[[Order], float],
-    links: Sequence[str] | None,
-) -> tuple[tuple[str, ...], str]:
-    """The one known order of ``width`` columns that puts the links where the file has them, and a phrase about it.
-
-    Args:
-        path: the file, for errors.
-        width: number of columns.
-        robot: the one named, if any.
-        off: mean distance, m, of the links from where the file has them, were this the order; infinite for a robot
-            that has none of them.
-        links: their names, where the file has them.
-
-    Raises:
-        InputError: no known order does, or several do.
-    """
-    known = orders(width, robot)
+def _by_links(path: Path, sample: Sample, known: Sequence[Order]) -> tuple[tuple[str, ...], str]:
+    """The one known order that puts the links where the file has them."""
+    width, links = sample.joint_pos.shape[1], sample.bodies.names
     if not known:
-        raise InputError(nameless(path, width))
-    distance = {order.label: off(order) for order in known}
-    if links and min(distance.values()) == np.inf:
+        raise InputError(_nameless(path, width))
+    metres = {order.label: sample.links_off(order) for order in known}
+    if links and min(metres.values()) == np.inf:
         shown = ", ".join(links[:5]) + (", ..." if len(links) > 5 else "")
         raise InputError(
             f"{path}: names no joints, and its links ({shown}) are those of no robot known here; give that robot's "
             "model with --robot and the order of its columns with --joint_order"
         )
-    ranked = sorted(known, key=lambda order: distance[order.label])
-    shown = ", ".join(f"{distance[order.label] * 100:.1f} cm off as {order.label}" for order in ranked[:3])
+    ranked = sorted(known, key=lambda order: metres[order.label])
+    shown = ", ".join(f"{metres[order.label] * 100:.1f} cm off as {order.label}" for order in ranked[:3])
     best = ranked[0]
-    if distance[best.label] > SAME_PLACE_M:
+    if metres[best.label] > SAME_PLACE_M:
         raise InputError(
             f"{path}: names no joints, and no known order of {width} puts the links where the file has them "
             f"({shown} on average), so it is of another robot; give that robot's model with --robot"
         )
-    rivals = [order for order in ranked[1:] if order.names != best.names]
-    if rivals and distance[rivals[0].label] < max(0.005, 3 * distance[best.label]):
+    rival = next((order for order in ranked if order.names != best.names), None)
+    if rival and metres[rival.label] < max(0.005, 3 * metres[best.label]):
         raise InputError(
             f"{path}: names no joints, and moves too little for its links to tell the order ({shown} on average); "
             f"say it with --joint_order {' or '.join(OWN_ORDERS)}"
@@ -106,25 +142,18 @@ def names_by_links(
     return best.names, f"joints of {best.label} by its links, {shown}"
 
 
-def no_better_order(path: Path, names: tuple[str, ...], outside: Mapping[str, float], known: Sequence[Order]) -> None:
-    """Refuse an order taken unasked that leaves the joints' limits where another order of that width does not.
-
-    Args:
-        path: the file, for errors.
-        names: the order taken.
-        outside: share of frames with a joint beyond its limits, by the order's label.
-        known: every order of that width.
-    """
-    taken = next((outside[order.label] for order in known if order.names == names), 0.0)
-    best = min(known, key=lambda order: outside[order.label], default=None)
-    if taken > 0.05 and outside[best.label] < 0.01:
+def _no_better(path: Path, sample: Sample, taken: Order, known: Sequence[Order]) -> None:
+    """Refuse an order taken unasked that leaves the joints' limits where another of that width does not."""
+    outside = {order.label: sample.outside(order) for order in known}
+    best = min(outside, key=outside.__getitem__)
+    if outside[best] < 0.01 and (share := sample.outside(taken)) > 0.05:
         raise InputError(
-            f"{path}: names no joints, and in the usual order of {len(names)} {taken:.0%} of frames leave the joints' "
-            f"limits, {outside[best.label]:.0%} as {best.label}; say which with --joint_order {' or '.join(OWN_ORDERS)}"
+            f"{path}: names no joints, and in the usual order of {len(taken.names)} {share:.0%} of frames leave the "
+            f"joints' limits, {outside[best]:.0%} as {best}; say which with --joint_order {' or '.join(OWN_ORDERS)}"
         )
 
 
-def nameless(path: Path, width: int) -> str:
+def _nameless(path: Path, width: int) -> str:
     """What to say of ``width`` columns that nothing names."""
     known = ", ".join(f"{name} ({len(order)})" for name, order in JOINT_ORDERS.items())
     if width == 23:
