@@ -45,7 +45,7 @@ class Clip:
     root_pos: object
     """Table (N, 3), m."""
     root_rot: object
-    """Table (N, 4) of quaternions, or (N, 3) of rotation vectors (exponential map)."""
+    """Table (N, 4) of quaternions."""
     fps: object = None
     """Frames per second; None where the file does not say."""
     joint_names: object = None
