@@ -19,11 +19,11 @@ import numpy as np
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.render import gl_available, shared_renderer
 from amp_helpers.robots import G1_23DOF
-from amp_helpers.widgets import JointInspector, OffsetInspector
+from amp_helpers.widgets import FeetComparison, JointInspector, MotionRefiner, OffsetInspector
 
 BUDGET_MS = 150
 SIZE = 480, 360
-DATASET = Path(__file__).resolve().parents[1] / "datasets" / "g1_walk.npz"
+DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 
 
 def measure(label: str, change: Callable[[object], None], values: Iterable[object]) -> dict[str, object]:
@@ -38,12 +38,16 @@ def measure(label: str, change: Callable[[object], None], values: Iterable[objec
 
 
 def measure_widgets(gl: bool) -> list[dict[str, object]]:
-    """Every control of both inspectors, on the demo walk, with GL or with the drawing in its place."""
-    clip = MotionDataset.load(DATASET).clips()[0]
+    """The controls that are dragged, on the demo walk, with GL or with the drawing in its place."""
+    clip = MotionDataset.load(DATASETS / "g1_walk.npz").clips()[0]
     joints = list(clip.joint_names)
     simulator = sorted(joints)
     inspector = JointInspector(clip, G1_23DOF, simulator, width=SIZE[0], height=SIZE[1], gl=gl)
     offsets = OffsetInspector(clip, G1_23DOF, gl=gl)
+    without = clip.select([name for name in joints if name not in G1_23DOF.feet_joints])
+    feet = FeetComparison({"original": clip, "without the ankles": without}, G1_23DOF, gl=gl)
+    refiner = MotionRefiner(DATASETS / "g1_walk.pkl", output=os.devnull, gl=gl)
+    refiner.do("mirror")
 
     def setter(control: object) -> Callable[[object], None]:
         return lambda value: setattr(control, "value", value)
@@ -56,6 +60,8 @@ def measure_widgets(gl: bool) -> list[dict[str, object]]:
         measure("offset inspector: frame (five pictures)", setter(offsets.frame), range(1, 41)),
         measure("offset inspector: offset (five pictures)", setter(offsets.offset), np.linspace(-0.6, 0.6, 41)),
     ]
+    rows.append(measure("feet comparison: frame (two robots, curves)", setter(feet.player.frame), range(1, 41)))
+    rows.append(measure("motion refiner: frame (two robots, curves)", setter(refiner.player.frame), range(1, 41)))
     renderer = shared_renderer(G1_23DOF, *SIZE, "quarter", gl)
     rows.append(measure("one picture alone", lambda frame: renderer.frame(clip, frame), range(100, 160)))
     return rows
@@ -82,7 +88,7 @@ def main() -> None:
         "hardware": f"{cpu_name()}, {os.cpu_count()} cores, no GPU used",
         "python": platform.python_version(),
         "mujoco": mujoco.__version__,
-        "picture": f"{SIZE[0]} x {SIZE[1]}; the offset inspector's five are 168 x 250 each",
+        "picture": f"{SIZE[0]} x {SIZE[1]}; where there are several, each is smaller, as the widget shows it",
         "budget_ms": BUDGET_MS,
         "load_average_before": [round(load, 2) for load in os.getloadavg()],
         "runs": {name: measure_widgets(gl) for name, gl in {**measured, "without GL": False}.items()},

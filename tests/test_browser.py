@@ -1,7 +1,10 @@
-"""JupyterLab in a real browser: the notebook opens, runs, and its widget answers to the keyboard."""
+"""JupyterLab in a real browser: notebooks open, run, and their widgets answer to mouse and keyboard."""
 
+import base64
+import io
 import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -14,7 +17,9 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
@@ -51,6 +56,12 @@ slider.observe(lambda change: setattr(image, "value", picture(change.new)), "val
 widgets.VBox([slider, image])
 """
 
+# How much of a widget, or of a box in it, lies beyond its edge, pixels; 4 are the margin of what is as wide as its box.
+HIDDEN_WIDTH = """node => Math.max(
+    ...[node, ...node.querySelectorAll('.widget-box')].map(box => box.scrollWidth - box.clientWidth)
+)"""
+SLIDERS = "Frame", "Joint"
+
 # A cell has run when its prompt shows a number; an empty one never gets it.
 CELL_STATE = """() => {
     const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
@@ -72,7 +83,8 @@ def free_port() -> int:
 def workspace(tmp_path_factory, repo_root) -> Path:
     """A copy of the notebooks beside the repository's data, with a small notebook of our own among them."""
     root = tmp_path_factory.mktemp("lab")
-    shutil.copytree(repo_root / "notebooks", root / "notebooks")
+    for name in ("notebooks", "docs"):  # copies, because the server hands out nothing that lies outside its root
+        shutil.copytree(repo_root / name, root / name)
     for name in ("datasets", "policies"):
         (root / name).symlink_to(repo_root / name)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(OWN_NOTEBOOK.strip())])
@@ -187,19 +199,145 @@ def move(page: Page, slider) -> None:
         page.keyboard.press("ArrowLeft" if value >= most else "ArrowRight")
 
 
-@pytest.mark.parametrize(("name", "timeout_s"), [("00_slider", 60), ("01_joint_order", 300)])
-def test_moving_a_slider_changes_the_picture(lab, page, name, timeout_s):
-    run_all(page, lab.format(name=name), timeout_s)
-    widget = page.locator(".jp-OutputArea-output:has(.noUi-handle):has(img)").last
-    expect(widget).to_be_visible(timeout=20_000)
-    picture, slider = widget.locator("img").first, widget.locator(".noUi-handle").first
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
-    before = picture.screenshot()
-    value = slider.get_attribute("aria-valuenow")
-    move(page, slider)
-    expect(slider).not_to_have_attribute("aria-valuenow", value)
+def pixels(picture) -> np.ndarray:
+    """What an image on the page shows, (H, W, 3)."""
+    encoded = picture.evaluate(
+        """async image => {
+            const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+            return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ''));
+        }"""
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> float:
+    """Share of pixels that differ visibly."""
+    return float((np.abs(before - after).max(axis=2) > 20).mean())
+
+
+def wait_for_change(page: Page, picture, before: np.ndarray, share: float = 0.002) -> np.ndarray:
+    """The picture once at least that share of it differs from before."""
     deadline = time.monotonic() + 20
-    while picture.screenshot() == before:
+    while changed(before, after := pixels(picture)) < share:
         assert time.monotonic() < deadline, "the picture stayed as it was"
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(50)
+    return after
+
+
+def complaints(page: Page) -> list[str]:
+    """What the page will have complained about."""
+    found = []
+    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+def fits_in_narrow_pages(page: Page, *outputs) -> None:
+    for width in (1280, 800):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_timeout(300)
+        for output in outputs:
+            assert output.evaluate(HIDDEN_WIDTH) <= 4, f"cut off at {width} pixels"
+
+
+def test_a_widget_that_knows_nothing_of_us_answers(lab, page):
+    """When this fails, look at JupyterLab and the browser first."""
+    run_all(page, lab.format(name="00_slider"), 60)
+    widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)")
+    before = pixels(widget.locator("img"))
+    move(page, widget.locator(".noUi-handle"))
+    wait_for_change(page, widget.locator("img"), before)
+
+
+def test_notebook_1_is_moved_by_mouse_and_keyboard(lab, page):
+    heard = complaints(page)
+    run_all(page, lab.format(name="01_joint_order"), 300)
+    widget = page.locator(".jp-OutputArea-output:has(select[size])")
+    robot, table = widget.locator("img"), widget.locator("select")
+    handle, joint = (widget.locator(".widget-slider", has_text=name).locator(".noUi-handle") for name in SLIDERS)
+    expect(robot).to_be_visible(timeout=20_000)
+    start = pixels(robot)
+
+    move(page, handle)  # the frame, by keyboard
+    wait_for_change(page, robot, start)
+    expect(widget).to_contain_text("left_knee_joint: column 3 of the dataset")
+
+    handle.focus()  # thirty steps as fast as keys can be pressed: the last is drawn soon, and then nothing more
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    last = round(float(handle.get_attribute("aria-valuenow")))
+    expect(widget).to_contain_text(f"frame {last}, ", timeout=3_000)
+    page.wait_for_timeout(300)
+    moved = pixels(robot)
+    page.wait_for_timeout(700)
+    assert changed(moved, pixels(robot)) == 0
+
+    joint.focus()  # another joint, by keyboard: another link lights up, another curve is drawn
+    page.keyboard.press("ArrowRight")
+    expect(widget).to_contain_text("left_ankle_pitch_joint: column 4 of the dataset")
+    expect(widget.locator("svg[role=img]")).to_contain_text("left_ankle_pitch, rad")
+    other = wait_for_change(page, robot, moved, 0.0005)
+    table.select_option(index=3)  # and back, by mouse
+    expect(widget).to_contain_text("left_knee_joint: column 3")
+    healthy = wait_for_change(page, robot, other, 0.0005)
+    assert changed(moved, healthy) < 0.001
+
+    widget.get_by_role("button", name="dataset read as simulator").click()
+    broken = wait_for_change(page, robot, healthy, 0.01)
+    expect(widget).to_contain_text("2 of 23 joints get their own angles")
+    expect(widget).to_contain_text("wrong: the clip says")
+    widget.get_by_role("button", name="by name").click()
+    assert changed(wait_for_change(page, robot, broken, 0.01), healthy) < 0.001
+    expect(widget).to_contain_text("23 of 23 joints get their own angles")
+
+    frame = float(handle.get_attribute("aria-valuenow"))
+    widget.locator(".widget-play button").first.click()
+    shown = [healthy]
+    for _ in range(4):
+        shown.append(wait_for_change(page, robot, shown[-1]))
+    widget.locator(".widget-play button").first.click()
+    page.wait_for_timeout(500)
+    still = pixels(robot)
+    page.wait_for_timeout(700)
+    assert changed(still, pixels(robot)) == 0, "it went on after it was stopped"
+    assert float(handle.get_attribute("aria-valuenow")) != frame
+
+    offsets = page.locator(".jp-OutputArea-output:has(textarea)")
+    poses = offsets.locator("img")
+    assert poses.count() == 6
+    once = pixels(poses.nth(2))
+    offsets.get_by_role("button", name="Turn the sign").click()
+    wait_for_change(page, poses.nth(2), once)
+    expect(offsets.locator("textarea")).to_have_value(re.compile(r'"right_shoulder_pitch_joint": -0\.35'))
+    expect(offsets).to_contain_text("0.70 rad off: right_shoulder_pitch")
+
+    fits_in_narrow_pages(page, widget, offsets)
+    assert heard == []
+
+
+def test_notebook_3_plays_its_clips_in_step_and_mends_one(lab, page):
+    heard = complaints(page)
+    run_all(page, lab.format(name="03_feet_removal"), 300)
+    players = page.locator(".jp-OutputArea-output:has(.widget-play)")
+    expect(players).to_have_count(2)
+    feet, bench = players.first, players.last
+    robots, heights = feet.locator("img"), feet.locator("div[aria-live]")
+    start, said = [pixels(robots.nth(i)) for i in range(2)], heights.inner_text()
+    feet.locator(".widget-play button").first.click()
+    for i in range(2):
+        wait_for_change(page, robots.nth(i), start[i])
+    feet.locator(".widget-play button").first.click()
+    expect(heights).not_to_have_text(said)
+
+    pair = [bench.locator("img").nth(i) for i in range(2)]  # before and after; what is mirrored is compared mirrored
+    held = [pixels(picture) for picture in pair]
+    bench.get_by_role("button", name="Mirror").click()
+    mirrored = [wait_for_change(page, *both) for both in zip(pair, held, strict=True)]
+    expect(bench.locator("div[aria-live]")).to_contain_text("mirror")
+    bench.get_by_role("button", name="Undo").click()
+    again = [wait_for_change(page, *both) for both in zip(pair, mirrored, strict=True)]
+    expect(bench.locator("div[aria-live]")).not_to_contain_text("mirror")
+    assert all(changed(*both) < 0.001 for both in zip(held, again, strict=True))
+
+    fits_in_narrow_pages(page, feet, bench)
+    assert heard == []
