@@ -81,7 +81,9 @@ class FramePlayer(ipywidgets.HBox):
         pictures_per_s: how often playing asks for a picture.
     """
 
-    def __init__(self, num_frames: int, fps: float, *, description: str = "Frame", pictures_per_s: float = 10.0) -> None:
+    def __init__(
+        self, num_frames: int, fps: float, *, description: str = "Frame", pictures_per_s: float = 10.0
+    ) -> None:
         step = max(1, round(fps / pictures_per_s))
         self.frame = ipywidgets.IntSlider(
             max=num_frames - 1,
