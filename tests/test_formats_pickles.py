@@ -243,3 +243,19 @@ def test_a_damaged_joblib_file_gives_motions_or_a_sentence(tmp_path_factory, dat
         assert "motion.pkl" in str(error) and "\n" not in str(error)
     else:
         assert all(np.isfinite(motion.joint_pos).all() for motion in motions)
+
+
+def test_files_of_older_joblib_have_no_padding(dumped, monkeypatch):
+    """Before joblib 1.2 the data of an array followed its opcodes at once."""
+    monkeypatch.setattr(joblib.numpy_pickle.NumpyArrayWrapper.__init__, "__defaults__", (False, None))
+    motion = read_motion(dumped({"only": asap()}))
+    np.testing.assert_allclose(motion.joint_pos, ANGLES, atol=1e-7)
+    np.testing.assert_allclose(motion.root_quat, ROTATION.as_quat(), atol=1e-12)
+
+
+def test_arrays_kept_in_files_of_their_own_are_refused(tmp_path):
+    """As the oldest joblib wrote them: the pickle names another file beside it."""
+    path = tmp_path / "motion.pkl"
+    path.write_bytes(b"\x80\x02}U\x03dofcjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}s.")
+    with pytest.raises(InputError, match=r"holds 'joblib\.numpy_pickle\.NDArrayWrapper', .*not loaded"):
+        load_pickle(path)
