@@ -116,13 +116,39 @@ def half_steps(motion: Motion, share: float = 0.4) -> Motion:
     return replace(motion, joint_pos=joint_pos, source="half steps")
 
 
+def stumble(motion: Motion, tempo: float = 2.0, swing: float = 0.25, tremble_rad: float = 0.05) -> Motion:
+    """A stand-in for a policy early in training: it shuffles with short fast steps and trembles.
+
+    ``tempo`` times as fast, hips and knees swinging ``swing`` as far, every joint off by ``tremble_rad`` (standard
+    deviation).
+    """
+    return level_feet(half_steps(faster(motion, tempo), swing), tremble_rad)
+
+
+def faster(motion: Motion, tempo: float = 2.0) -> Motion:
+    """The same poses at another tempo, at the same frame rate."""
+    return replace(motion, fps=motion.fps * tempo).resample(motion.dt)
+
+
+def windows(motion: Motion, state: AmpState, default_pose: Mapping[str, float]) -> torch.Tensor:
+    """What a discriminator sees of a motion, (n, dim)."""
+    data = MotionDataset.from_motions([motion], joint_names=motion.joint_names, control_dt=motion.dt)
+    return state.from_dataset(data, default_pose)
+
+
 def small_discriminator(
-    reference: torch.Tensor, policy: torch.Tensor, steps: int = 400, gradient_penalty: float = 10.0, seed: int = 0
+    reference: torch.Tensor,
+    policy: torch.Tensor,
+    steps: int = 400,
+    gradient_penalty: float = 10.0,
+    seed: int = 0,
+    loss: str = "lsgan",
+    on_step: Callable[[dict[str, torch.Tensor]], None] | None = None,
 ) -> Discriminator:
     """A discriminator of 128 and 64 units, trained to tell windows (n, dim) from windows (m, dim) in seconds on a CPU.
 
-    The loss is the project's own (:func:`amp_helpers.losses.discriminator_loss`, ``lsgan``); inputs are normalised by
-    the mean and standard deviation of both kinds together.
+    The loss is the project's own, :func:`amp_helpers.losses.discriminator_loss`, whose figures go to ``on_step``;
+    inputs are normalised by the mean and standard deviation of both kinds together.
     """
     both = torch.cat((reference, policy))
     mean, std = both.mean(0), both.std(0).clamp(min=1e-3)
@@ -133,10 +159,12 @@ def small_discriminator(
         for _ in range(steps):
             batches = [kind[torch.randint(len(kind), (256,))] for kind in (reference, policy)]
             reference_batch, policy_batch = ((batch - mean) / std for batch in batches)
-            loss, _ = discriminator_loss(net, reference_batch, policy_batch, "lsgan", gradient_penalty)
+            total, figures = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty)
             optimiser.zero_grad()
-            loss.backward()
+            total.backward()
             optimiser.step()
+            if on_step:
+                on_step(figures)
     return lambda windows: net((windows - mean) / std).detach()
 
 
@@ -204,3 +232,55 @@ def style_experiment(
     discriminator = small_discriminator(reference, torch.cat((right, wrong)))
     paid = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
     return StyleOutcome(state.joint_names, *paid, joint_influence(discriminator, reference, right, state.joint_names))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How a small discriminator fared, and what PPO would get from it."""
+
+    expert_logit: np.ndarray
+    """(S,) after each step."""
+    policy_logit: np.ndarray
+    """(S,)."""
+    way: np.ndarray
+    """(W,) from 0, the policy as it is, to 0.5, half way to the reference."""
+    paid: np.ndarray
+    """(W,) mean style reward of windows that far on the way."""
+
+    @property
+    def gain(self) -> float:
+        """What getting three tenths of the way nearer to the reference earns."""
+        return float(np.interp(0.3, self.way, self.paid) - self.paid[0])
+
+
+def discriminator_lesson(
+    reference: torch.Tensor, policy: torch.Tensor, loss: str, gradient_penalty: float, steps: int = 600
+) -> Lesson:
+    """Train :func:`small_discriminator`, then pay windows on the straight way from policy to reference.
+
+    A policy improves by small steps, so what counts is whether the reward rises at the beginning of that way.
+    """
+    logits: list[tuple[float, float]] = []
+    discriminator = small_discriminator(
+        reference,
+        policy,
+        steps,
+        gradient_penalty,
+        loss=loss,
+        on_step=lambda figures: logits.append((float(figures["expert_logit"]), float(figures["policy_logit"]))),
+    )
+    pairs = min(len(reference), len(policy))
+    way = np.linspace(0.0, 0.5, 11)
+    blends = (torch.lerp(policy[:pairs], reference[:pairs], float(share)) for share in way)
+    paid = np.array([float(style_reward(discriminator(blend), loss).mean()) for blend in blends])
+    return Lesson(*np.array(logits).T, way, paid)
+
+
+def paid_for(motions: Mapping[str, Motion], clip: Motion, state: AmpState, default_pose: Mapping[str, float]) -> dict:
+    """Style reward, 0 to 1, that a discriminator trained on ``clip`` against its :func:`stumble` pays other motions."""
+    reference = windows(clip, state, default_pose)
+    discriminator = small_discriminator(reference, windows(stumble(clip), state, default_pose))
+    return {
+        label: float(style_reward(discriminator(windows(motion, state, default_pose)), "lsgan").mean())
+        for label, motion in motions.items()
+    }

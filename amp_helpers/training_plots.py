@@ -1,14 +1,21 @@
 """The figures of training: a run that goes on, and recorded runs beside each other."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from amp_helpers.errors import InputError
 from amp_helpers.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
 from amp_helpers.results import Results, spread
 from amp_helpers.run_log import Update
+
+if TYPE_CHECKING:
+    from amp_helpers.experiments import Lesson
 
 GOALS = {
     "falls_per_env_10s": ("falls per environment\nin 10 s", 0.01),
@@ -82,6 +89,21 @@ def training_curves(updates: Sequence[Update]) -> Figure:
     return figure
 
 
+def discriminator_lessons(lessons: "Mapping[str, Lesson]") -> Figure:
+    """Small discriminators while they learn, and what they pay a policy on its way to the reference."""
+    figure = blank_figure(9.5, 3.5)
+    logits, paid = figure.subplots(1, 2)
+    style_axes(logits, "logits: reference (solid), policy (dashed)", xlabel="step of the discriminator")
+    style_axes(paid, "what getting better earns", xlabel="share of the way to the reference", ylabel="style reward")
+    for (label, lesson), colour in zip(lessons.items(), SERIES, strict=False):
+        logits.plot(lesson.expert_logit, color=colour, linewidth=1.2)
+        logits.plot(lesson.policy_logit, color=colour, linewidth=1.2, linestyle="--")
+        paid.plot(lesson.way, lesson.paid, "o-", markersize=3, color=colour, linewidth=1.8, label=label)
+    paid.set_ylim(bottom=-0.02)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
 def learning_curves(results: Results, comparison: str) -> Figure:
     """The runs of a comparison over wall clock: a line for the mean of a group, a band from its least to its most.
 
@@ -131,6 +153,26 @@ def metric_dots(results: Results, comparison: str) -> Figure:
         axes.set_ylim(len(groups) - 0.4, -0.6)
     panels[0].set_yticks(range(len(groups)), list(groups.values()))
     return figure
+
+
+def throughput_bars(file: str | Path) -> dict[str, dict[str, float]]:
+    """What ``benchmarks/throughput.py`` measured, {number of environments: {contender: environment steps a second}}.
+
+    Raises:
+        InputError: the file is not there, or not of that script's layout.
+    """
+    try:
+        counts = json.loads(Path(file).read_text())["counts"]
+        return {
+            f"{count['num_envs']} environments": {
+                name.replace("_", " "): contender["env_steps_per_s"]
+                for name, contender in count["contenders"].items()
+                if contender["env_steps_per_s"]
+            }
+            for count in counts
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
 
 
 def rates(bars: Mapping[str, float], unit: str = "environment steps a second") -> Figure:

@@ -63,6 +63,15 @@ class Workspace:
         folder.mkdir(parents=True)
         return folder
 
+    @contextmanager
+    def scratch_folder(self, name: str) -> Iterator[Path]:
+        """A folder for a training run that nobody wants to keep, gone when the block ends."""
+        folder = self.fresh_folder(name)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def show(self, figure: "Figure", name: str, alt: str) -> None:
         """Write ``figures/NAME.png`` and display it; ``alt`` says in words what there is to see."""
         from IPython.display import Image, display

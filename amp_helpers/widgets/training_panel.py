@@ -99,7 +99,8 @@ class TrainingPanel(ipywidgets.VBox):
 
     def __init__(self, folder: str | Path, every_s: float = 3.0) -> None:
         self.folder, self._every_s = Path(folder), every_s
-        self._run: RunLog | None = None
+        self.run: RunLog | None = None
+        """What was read last."""
         self._follower: asyncio.Task[None] | None = None
         self.state = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="28px", **_WIDE))
         self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(**_WIDE))
@@ -125,7 +126,7 @@ class TrainingPanel(ipywidgets.VBox):
     def refresh(self) -> None:
         """Read the folder and show what is there now."""
         run = read_run(self.folder) if self.folder.is_dir() else RunLog(self.folder, (), None, False, 0.0)
-        self._run = run
+        self.run = run
         self.state.value = f'<b aria-live="polite">{html.escape(describe_state(run))}</b>'
         self.stop.disabled = run.state not in ("running", "stopping")
         self.sentence.value = html.escape(run.updates[-1].health.sentence if run.updates else WAITING)
@@ -153,7 +154,7 @@ class TrainingPanel(ipywidgets.VBox):
         """
         due = -math.inf
         try:
-            while process.running if process else self._run and self._run.state in ("running", "stopping"):
+            while process.running if process else self.run and self.run.state in ("running", "stopping"):
                 if (began := time.monotonic()) >= due:
                     self.refresh()
                     due = began + max(self._every_s, 10 * (time.monotonic() - began))
@@ -169,8 +170,8 @@ class TrainingPanel(ipywidgets.VBox):
             process.check()
 
     def _show_values(self) -> None:
-        if self._run and self._run.updates:
-            self.values.value = values_table(self._run, self.chosen.value)._repr_html_()
+        if self.run and self.run.updates:
+            self.values.value = values_table(self.run, self.chosen.value)._repr_html_()
 
     def _stop(self) -> None:
         request_stop(self.folder)
