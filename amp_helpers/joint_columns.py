@@ -66,8 +66,7 @@ def column_names(
                 "average; leave it out, for the links to decide, or give the one that the file was written in"
             )
     if robot is not None:
-        if given is None:
-            _no_better(path, sample, order, orders(width, robot))
+        _no_better(path, sample, order, orders(width, robot), "usual order" if given is None else "order given")
         if found := sample.impossible(order):
             raise InputError(
                 f"{path}: its {width} columns are not those of {order.robot.name}: {found}; name the robot that the "
@@ -142,14 +141,15 @@ def _by_links(path: Path, sample: Sample, known: Sequence[Order]) -> tuple[tuple
     return best.names, f"joints of {best.label} by its links, {shown}"
 
 
-def _no_better(path: Path, sample: Sample, taken: Order, known: Sequence[Order]) -> None:
-    """Refuse an order taken unasked that leaves the joints' limits where another of that width does not."""
+def _no_better(path: Path, sample: Sample, taken: Order, known: Sequence[Order], called: str) -> None:
+    """Refuse an order that leaves the joints' limits where another of that width does not."""
     outside = {order.label: sample.outside(order) for order in known}
-    best = min(outside, key=outside.__getitem__)
-    if outside[best] < 0.01 and (share := sample.outside(taken)) > 0.05:
+    best = min(outside, key=outside.__getitem__, default=None)
+    if best and outside[best] < 0.01 and (share := sample.outside(taken)) > 0.05:
         raise InputError(
-            f"{path}: names no joints, and in the usual order of {len(taken.names)} {share:.0%} of frames leave the "
-            f"joints' limits, {outside[best]:.0%} as {best}; say which with --joint_order {' or '.join(OWN_ORDERS)}"
+            f"{path}: names no joints, and in the {called} of {len(taken.names)} {share:.0%} of frames leave the "
+            f"joints' limits, {outside[best]:.0%} as {best}; say with --joint_order which it was written in: "
+            f"{', '.join((*OWN_ORDERS, *JOINT_ORDERS))}"
         )
 
 

@@ -98,6 +98,15 @@ def test_the_other_23_joints_are_told_apart_by_the_links_or_asked_about(write, w
         convert([write(dof_pos=part)], tmp_path / "d.npz", joint_order="gmt_23")
 
 
+def test_the_wrong_23_told_is_refused_where_the_limits_show_it(write, repo_root, tmp_path):
+    run = read_motion(repo_root / "datasets" / "g1_run.pkl")
+    root = {"root_pos": run.root_pos, "root_rot": run.root_quat}
+    path = write(dof_pos=run.select(JOINT_ORDERS["g1_23dof"]).joint_pos, **root)
+    with pytest.raises(InputError, match=r"order given of 23 \d+% of frames leave .* limits, 0% as g1_23dof; "):
+        convert([path], tmp_path / "d.npz", joint_order="gmt_23", fill_missing=True)
+    assert convert([path], tmp_path / "d.npz", joint_order="g1_23dof", verbose=False).num_motions == 1
+
+
 def test_links_of_a_wrong_order_are_seen_although_each_angle_is_possible(write, walk):
     swapped = walk.joint_pos.copy()
     swapped[:, [0, 6]] = swapped[:, [6, 0]]
