@@ -14,6 +14,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.evidence import JOINT_ORDERS
 from amp_helpers.formats_csv import clips_of_csv, write_csv
 from amp_helpers.formats_gmr import clips_of_gmr, write_gmr
+from amp_helpers.formats_links import write_amp, write_beyondmimic
 from amp_helpers.formats_mimickit import clips_of_mimickit, write_mimickit
 from amp_helpers.formats_npz import NpzFile, clips_of_amp, read_npz, write_npz
 from amp_helpers.formats_phc import clips_of_phc
@@ -33,6 +34,8 @@ __all__ = [
     "read_motions",
     "read_npz",
     "sha256",
+    "write_amp",
+    "write_beyondmimic",
     "write_csv",
     "write_gmr",
     "write_mimickit",
@@ -56,7 +59,7 @@ class Format:
     clips: Callable[[Path, object, Reading], Iterable[Clip]]
     """The clips stored in it; only a CSV's header is read with regard to what the user told."""
     write: Callable[[str | os.PathLike, Motion], None] | None = None
-    """Writes one motion; None for formats that hold what a motion does not."""
+    """Writes one motion, its links by a robot that has its joints; None for formats that hold something else too."""
 
 
 def _is_pickle(head: bytes) -> bool:
@@ -98,8 +101,14 @@ FORMATS = (
     Format("MimicKit pickle", **_PICKLE, keys=("frames",), clips=clips_of_mimickit, write=write_mimickit),
     Format("ASAP/PHC pickle", **_PICKLE, keys=("dof", "root_trans_offset"), clips=clips_of_phc),
     Format("LAFAN1 CSV", (".csv",), _is_table, lambda path: path, (), clips_of_csv, write_csv),
-    Format("Isaac Lab AMP npz", **_NPZ, keys=("dof_positions", "dof_names"), clips=clips_of_amp),
-    Format("BeyondMimic npz", **_NPZ, keys=("joint_pos", "body_pos_w", "body_quat_w"), clips=clips_of_tracking),
+    Format("Isaac Lab AMP npz", **_NPZ, keys=("dof_positions", "dof_names"), clips=clips_of_amp, write=write_amp),
+    Format(
+        "BeyondMimic npz",
+        **_NPZ,
+        keys=("joint_pos", "body_pos_w", "body_quat_w"),
+        clips=clips_of_tracking,
+        write=write_beyondmimic,
+    ),
     Format("holosoma npz", **_NPZ, keys=("qpos",), clips=clips_of_qpos),
     Format("GMR npz", **_NPZ, keys=("dof_pos", "root_pos", "root_rot"), clips=clips_of_gmr),
     Format("dataset npz", **_NPZ, keys=("states", "next_states"), clips=_clips_of_dataset),

@@ -58,6 +58,10 @@ class Kinematics:
         """Origins of the links, (N, B, 3), m, in the order of ``body_names``."""
         return self._per_frame(motion, lambda data: data.xpos)[:, 1:]
 
+    def body_rotations(self, motion: Motion) -> np.ndarray:
+        """Rotations of the links, (N, B, 4) xyzw, in the order of ``body_names``."""
+        return self._per_frame(motion, lambda data: data.xquat)[:, 1:, [1, 2, 3, 0]]
+
     def foot_positions(self, motion: Motion) -> np.ndarray:
         """Origins of the foot links in the order of ``Robot.foot_bodies``, (N, F, 3), m."""
         feet = [self.model.body(name).id for name in self.robot.foot_bodies]

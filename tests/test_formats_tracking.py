@@ -1,5 +1,7 @@
 """npz files of motion trackers: nameless joints are told apart by where the links are, in either order."""
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from scipy.spatial.transform import Rotation
 from amp_helpers import formats_npz
 from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
-from amp_helpers.formats import JOINT_ORDERS, read_motion, read_motions, write_gmr
+from amp_helpers.formats import JOINT_ORDERS, read_motion, read_motions, write_amp, write_beyondmimic, write_gmr
 from amp_helpers.kinematics import Kinematics
+from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_23DOF, G1_29DOF
 
 NAMES_29 = JOINT_ORDERS["g1_29dof"]
@@ -187,3 +190,47 @@ def test_an_npz_of_no_known_kind_is_told_what_is_known(tmp_path):
     np.savez(tmp_path / "m.npz", poses=np.zeros((3, 156)), trans=np.zeros((3, 3)))
     with pytest.raises(InputError, match=r"holds poses, trans, which is no motion known here; .*BeyondMimic npz: "):
         read_motion(tmp_path / "m.npz")
+
+
+@pytest.fixture
+def turning():
+    """A robot that turns about the vertical at 1.5 rad/s and travels at 0.6 m/s, joints at rest."""
+    time = np.arange(40) / 50
+    turn = Rotation.from_rotvec(np.outer(1.5 * time, (0, 0, 1))).as_quat()
+    place = np.stack([0.6 * time, 0 * time, 0 * time + 0.8], axis=1)
+    rest = np.tile(G1_23DOF.default_pose(), (40, 1))
+    return Motion(fps=50, joint_names=G1_23DOF.joint_names, joint_pos=rest, root_pos=place, root_quat=turn)
+
+
+def test_written_links_are_where_and_as_fast_as_they_move(turning, tmp_path):
+    write_beyondmimic(tmp_path / "b.npz", turning)
+    write_amp(tmp_path / "a.npz", turning)
+    tracked, named = np.load(tmp_path / "b.npz"), np.load(tmp_path / "a.npz")
+    assert set(tracked) == {"fps", *(f"joint_{k}" for k in ("pos", "vel"))} | {
+        f"body_{k}_w" for k in ("pos", "quat", "lin_vel", "ang_vel")
+    }
+    assert tracked["joint_pos"].shape == (40, 23) and tracked["fps"].tolist() == [50]
+    assert named["dof_names"].tolist() == list(G1_23DOF.joint_names) and named["body_names"][0] == "pelvis"
+    bodies = named["body_names"].tolist()
+    for spin in (tracked["body_ang_vel_w"], named["body_angular_velocities"]):
+        np.testing.assert_allclose(spin, np.broadcast_to((0, 0, 1.5), spin.shape), atol=1e-3)
+    np.testing.assert_allclose(tracked["body_lin_vel_w"][1:-1, 0], np.broadcast_to((0.6, 0, 0), (38, 3)), atol=1e-3)
+    # An elbow moves with the root and around it.
+    elbow = bodies.index("left_elbow_link")
+    arm = named["body_positions"][20, elbow] - named["body_positions"][20, 0]
+    expected = (0.6 - 1.5 * arm[1], 1.5 * arm[0], 0)
+    np.testing.assert_allclose(named["body_linear_velocities"][20, elbow], expected, atol=2e-3)
+    # Level by level: the root, then what hangs on it.
+    first = tracked["body_pos_w"][0, :3]
+    nearest = [np.abs(named["body_positions"][0] - place).sum(axis=1).argmin() for place in first]
+    assert [bodies[index] for index in nearest] == ["pelvis", "left_hip_pitch_link", "right_hip_pitch_link"]
+
+
+def test_links_of_an_unknown_robot_cannot_be_written(turning, tmp_path):
+    strange = replace(turning, joint_names=tuple(f"joint_{i}" for i in range(23)))
+    for write in (write_beyondmimic, write_amp):
+        with pytest.raises(InputError, match="no robot known here has all of its joints"):
+            write(tmp_path / "m.npz", strange)
+        with pytest.raises(InputError, match="has one frame"):
+            write(tmp_path / "m.npz", turning.trim(0, 0))
+    assert not list(tmp_path.iterdir())

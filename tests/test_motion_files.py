@@ -144,7 +144,8 @@ def test_what_is_written_reads_back(tmp_path, name):
     path = tmp_path / f"b{kind.suffixes[0]}"
     kind.write(path, motion)
     again = read_motion(path, fps=30)
-    assert again.joint_names == motion.joint_names and again.fps == motion.fps
+    assert set(again.joint_names) == set(motion.joint_names) and again.fps == motion.fps
+    again = again.select(motion.joint_names)
     for field in ("joint_pos", "root_pos", "root_quat"):
         np.testing.assert_allclose(getattr(again, field), getattr(motion, field), atol=1e-6)
     kind.write(path, again)
