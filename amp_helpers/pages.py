@@ -55,7 +55,8 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
 .amp-widget img { max-width: 100%; }
 .amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }
 .amp-control { display: block; color: #5c6b7a; }
-.amp-list { overflow-x: auto; font: 12px/1.4 monospace; } .amp-list .amp-control { display: inline; }
+.jp-Cell .amp-widget pre { overflow-x: auto; font: 12px/1.4 'DejaVu Sans Mono', Menlo, Consolas, monospace; }
+.amp-widget pre .amp-control { display: inline; } .amp-widget mark { background: #dbe6f2; }
 .amp-hint { color: #5c6b7a; font-style: italic; }
 .jp-RenderedImage img, .jp-RenderedHTMLCommon video { max-width: 100%; height: auto; }
 """
@@ -153,7 +154,7 @@ def _list_html(state: Mapping) -> str:
     if isinstance(state.get("index"), int):
         rows[state["index"]] = f"<mark>{rows[state['index']]}</mark>"
     title = f'<strong class="amp-control">{html.escape(state.get("description", ""))}</strong>'
-    return '<pre class="amp-list">' + "\n".join([title, *rows]) + "</pre>"
+    return "<pre>" + "\n".join([title, *rows]) + "</pre>"
 
 
 def _output_html(output: Mapping) -> str:
