@@ -59,7 +59,8 @@ def _bodies(content: Mapping[str, object]) -> Bodies | None:
     positions, names = content.get("local_body_pos"), content.get("link_body_list")
     if not isinstance(positions, np.ndarray) or positions.ndim != 3 or not isinstance(names, list | tuple):
         return None
-    if positions.shape[1:] != (len(names), 3) or len(positions) != len(content["dof_pos"]):
+    frames = len(content["dof_pos"]) if hasattr(content["dof_pos"], "__len__") else 0
+    if positions.shape != (frames, len(names), 3) or positions.dtype.kind not in "fiu":
         return None
     return Bodies(positions, tuple(map(str, names)), in_root=True)
 

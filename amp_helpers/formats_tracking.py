@@ -46,7 +46,7 @@ def clips_of_tracking(path: Path, content: NpzFile, reading: Reading) -> Iterato
         raise InputError(
             f"{path}: body_names lists {len(bodies)} bodies and body_pos_w has {positions.shape[1]}; export it again"
         )
-    root = 0 if bodies is None else bodies.index(root_body([name for name in bodies if name != "world"]))
+    root = 0 if bodies is None else bodies.index(root_body([name for name in bodies if name != "world"] or bodies))
     yield Clip(
         joint_pos=joint_pos,
         root_pos=positions[:, root],

@@ -16,7 +16,7 @@ from amp_helpers.joint_columns import column_names
 from amp_helpers.motion import Motion
 from amp_helpers.robots import Robot
 from amp_helpers.root_rotations import quaternion_order
-from amp_helpers.stored import read_fps, read_table
+from amp_helpers.stored import LARGEST, read_fps, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,8 @@ def assemble(path: Path, clip: Clip, reading: Reading, digest: str) -> Motion:
     stored, units = _units(path, root_rot, called["root_rot"], reading.repairs)
     readings = {"xyzw": stored, "wxyz": stored[:, [1, 2, 3, 0]]}
     sample = Sample.of(joint_pos, root_pos, readings, clip.bodies)
+    if clip.bodies is not None and not (np.abs(sample.bodies.positions) <= LARGEST).all():
+        raise InputError(f"{path}: its links are nowhere, or beyond {LARGEST:g} m, in some frames; export it again")
     names, columns = column_names(
         path,
         sample,

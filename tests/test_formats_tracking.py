@@ -125,6 +125,13 @@ def test_holosoma_s_names_serve_and_its_world_is_no_root(beyondmimic, walk, link
         assert "root is body 'pelvis'; quaternion wxyz" in motion.source
 
 
+def nowhere(number: float) -> np.ndarray:
+    """Places of links, the last of which has none."""
+    places = np.ones((153, 30, 3))
+    places[:, 29] = number
+    return places
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -132,6 +139,11 @@ def test_holosoma_s_names_serve_and_its_world_is_no_root(beyondmimic, walk, link
         ({"body_quat_w": np.zeros((153, 30, 3))}, r"body_quat_w has shape \(153, 30, 3\), expected \(153 frames"),
         ({"body_pos_w": np.zeros((10, 30, 3))}, r"body_pos_w has shape \(10, 30, 3\)"),
         ({"body_names": np.array(["pelvis"])}, "body_names lists 1 bodies and body_pos_w has 30"),
+        ({"body_names": np.array(["world"] * 30)}, r"names no joints, and its links \(world, .* are those of no robot"),
+        ({"body_pos_w": np.full((153, 30, 3), [1.0, np.nan, 1.0])}, "body_pos_w of the root is nan at frame 0"),
+        ({"body_pos_w": nowhere(np.nan)}, "its links are nowhere, or beyond"),
+        ({"body_pos_w": nowhere(1e200)}, "its links are nowhere, or beyond"),
+        ({"body_pos_w": np.full((153, 30, 3), "here")}, "body_pos_w of the root is not a table of numbers"),
         ({"fps": None}, "does not say its frame rate"),
         ({"joint_pos": np.zeros((153, 28))}, r"has 28 joint columns and no joint names"),
         ({"body_quat_w": np.zeros((153, 30, 4))}, "body_quat_w of the root has norm 0.000"),
