@@ -50,8 +50,10 @@ class Renderer:
         self.robot, self.width, self.height, self.camera = robot, width, height, camera
         self.uses_gl = gl_available() if gl is None else gl
         self._kinematics = Kinematics(robot)
+        distance, look_at = _NEAR.get(camera, (_DISTANCE, _LOOK_AT))
+        self._distance, self._look_at = distance * robot.default_root_height, look_at * robot.default_root_height
         half_view = np.radians(self._kinematics.model.vis.global_.fovy / 2)
-        pixel = 2 * _DISTANCE * robot.default_root_height * np.tan(half_view) / height  # m, at the robot
+        pixel = 2 * self._distance * np.tan(half_view) / height  # m, at the robot
         self._model = scene_model(robot, width, height, pixel) if self.uses_gl else self._kinematics.model
         self._data = mujoco.MjData(self._model)
         self._canvas = (GlCanvas if self.uses_gl else Drawing)(self._model, width, height)
@@ -84,10 +86,8 @@ class Renderer:
             JointOrder(self.robot.joint_names).index(name)  # refuses a joint that the robot lacks
         bodies = {int(self._model.joint(name).bodyid[0]) for name in highlight}
         view = mujoco.MjvCamera()
-        height = self.robot.default_root_height
-        distance, look_at = _NEAR.get(self.camera, (_DISTANCE, _LOOK_AT))
-        view.lookat[:] = (*qpos[:2], look_at * height)
-        view.distance = distance * height
+        view.lookat[:] = (*qpos[:2], self._look_at)
+        view.distance = self._distance
         view.azimuth, view.elevation = CAMERAS[self.camera]
         with _one_at_a_time:
             self._data.qpos[:] = qpos
@@ -111,12 +111,13 @@ def shared_renderer(
         InputError: as :class:`Renderer`.
     """
     key = (robot, width, height, camera, gl)
-    if key not in _shared:
-        _shared[key] = Renderer(robot, width, height, camera, gl)
-    _shared.move_to_end(key)
-    while len(_shared) > MAX_SHARED:
-        _shared.popitem(last=False)[1].close()
-    return _shared[key]
+    with _one_at_a_time:
+        if key not in _shared:
+            _shared[key] = Renderer(robot, width, height, camera, gl)
+        _shared.move_to_end(key)
+        while len(_shared) > MAX_SHARED:
+            _shared.popitem(last=False)[1].close()
+        return _shared[key]
 
 
 def side_by_side(

@@ -104,7 +104,7 @@ class OffsetInspector(Panel):
         self.turn = ipywidgets.Button(description="Turn the sign", tooltip="as -0.35 written for 0.35")
         self.reset_joint = ipywidgets.Button(description="Reset the joint", tooltip="the environment's value again")
         self.reset = ipywidgets.Button(description="Reset all", tooltip="the environment's default pose again")
-        self.player = FramePlayer(motion.num_frames, motion.fps, pictures_per_s=4.0)
+        self.player = FramePlayer(motion.num_frames, motion.fps, pictures_per_s=5.0)
         self.frame = self.player.frame
         self.pictures = {name: picture(width, height, f"{robot.name}: {name}") for name in POSES}
         self.captions = {name: text_block(66) for name in POSES}

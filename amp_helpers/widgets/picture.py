@@ -47,9 +47,9 @@ def picture(width: int, height: int, alt: str) -> Picture:
     )
 
 
-def text_block(height: int, width: str = "100%") -> ipywidgets.HTML:
+def text_block(height: int) -> ipywidgets.HTML:
     """An empty block of text of a fixed height; fill it with :func:`as_html`."""
-    return ipywidgets.HTML(layout=ipywidgets.Layout(width=width, height=f"{height}px", overflow="auto"))
+    return ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", height=f"{height}px", overflow="auto"))
 
 
 def as_html(text: str) -> str:
@@ -81,13 +81,11 @@ class FramePlayer(ipywidgets.HBox):
         pictures_per_s: how often playing asks for a picture.
     """
 
-    def __init__(
-        self, num_frames: int, fps: float, *, description: str = "Frame", pictures_per_s: float = 10.0
-    ) -> None:
+    def __init__(self, num_frames: int, fps: float, *, pictures_per_s: float = 10.0) -> None:
         step = max(1, round(fps / pictures_per_s))
         self.frame = ipywidgets.IntSlider(
             max=num_frames - 1,
-            description=description,
+            description="Frame",
             tooltip="frame of the clip; arrow keys move it",
             style={"description_width": "auto"},
             layout=ipywidgets.Layout(flex="1 1 auto", width="auto", min_width="160px"),
