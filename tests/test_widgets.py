@@ -131,6 +131,11 @@ def test_nothing_jumps_and_everything_is_labelled(inspector):
     assert inspector.frame.continuous_update, "dragging shows what is passed"
 
 
+def test_a_clip_of_one_frame_can_be_looked_at(clip):
+    inspector = JointInspector(clip.trim(0, 0), G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
+    assert inspector.frame.max == 0 and "frame 0, 0.00 s" in inspector.text.value and "<svg" in inspector.curve.value
+
+
 def test_the_joint_slider_and_the_table_move_together(inspector):
     inspector.step.value = "right_knee_joint"
     assert inspector.joint.value == "right_knee_joint" and "right_knee_joint: column 9" in inspector.text.value
