@@ -3,15 +3,15 @@
 A standing foot is held on the point that touches the ground: flat it rests, heel or toe down it rolls without slipping.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-import mink
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import binary_closing, binary_opening
 from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
+from amp_helpers.foot_ik import FollowCosts, follow_feet
 from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
 from amp_helpers.seam import as_cycle
@@ -20,7 +20,7 @@ from amp_helpers.soles import Sole, slip, soles
 
 @dataclass(frozen=True, kw_only=True)
 class FootLockCfg:
-    """When a foot stands, and how the rest of the body follows it."""
+    """When a foot stands, how flat, and how the rest of the body follows it."""
 
     stance_height: float = 0.03
     """A standing sole is lower than this above its own level, m."""
@@ -36,12 +36,7 @@ class FootLockCfg:
     """A standing sole tilted less than this is laid flat, rad."""
     rolls_above: float = 0.30
     """A standing sole tilted more than this keeps its tilt and heading, rad; in between it keeps a share of them."""
-    foot_cost: tuple[float, float] = (100.0, 20.0)
-    """Of a foot's distance (1/m) and turn (1/rad) from its target."""
-    root_cost: tuple[float, float] = (2.0, 2.0)
-    """Of the root's distance (1/m) and turn (1/rad) from the clip."""
-    joint_cost: float = 0.5
-    """Of a joint's distance from the clip, 1/rad."""
+    costs: FollowCosts = field(default_factory=FollowCosts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +126,10 @@ def _lock(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg) -> Motion:
             f"{motion.source or 'motion'}: no foot stands anywhere in it, so there is nothing to hold; "
             "check the robot, the order of the joints and the height of the root"
         )
-    position, rotation = foot_targets(feet, soles(kinematics), cfg)
+    its_soles = soles(kinematics)
+    position, rotation = foot_targets(feet, its_soles, cfg)
     grounded = replace(motion, root_pos=motion.root_pos - [0.0, 0.0, feet.ground])
-    return _follow(grounded, kinematics, position, rotation, cfg)
+    return follow_feet(grounded, kinematics, its_soles, position, rotation, cfg.costs)
 
 
 def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +148,7 @@ def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple
         clip_position, clip_rotation = position[:, foot].copy(), rotation[:, foot].copy()
         change = np.zeros((len(times), 6))
         for run in np.split(stands, np.flatnonzero(np.diff(stands) > 1) + 1):
-            turned = _stance_rotation(clip_rotation[run], sole.up, cfg)
+            turned = _stance_rotation(clip_rotation[run], sole.up, cfg) if sole.flat else clip_rotation[run]
             placed = _stance_position(clip_position[run], turned, sole)
             change[run, :3] = placed - clip_position[run]
             turn = Rotation.from_matrix(turned) * Rotation.from_matrix(clip_rotation[run]).inv()
@@ -201,43 +197,3 @@ def _stance_position(position: np.ndarray, rotation: np.ndarray, sole: Sole) -> 
     placed += (position - placed).mean(axis=0)
     placed[:, 2] -= sole.height(placed, rotation)
     return placed
-
-
-def _follow(
-    motion: Motion, kinematics: Kinematics, position: np.ndarray, rotation: np.ndarray, cfg: FootLockCfg
-) -> Motion:
-    """The motion nearest to ``motion`` whose feet are at ``position`` (N, F, 3) m and ``rotation`` (N, F, 3, 3)."""
-    robot, model = kinematics.robot, kinematics.model
-    wanted = kinematics.qpos(motion).astype(np.float64)
-    configuration = mink.Configuration(model)
-    feet = [mink.FrameTask(name, "body", *cfg.foot_cost) for name in robot.foot_bodies]
-    root = mink.FrameTask(kinematics.body_names[0], "body", *cfg.root_cost)
-    posture = mink.PostureTask(model, cfg.joint_cost)
-    limits = [mink.ConfigurationLimit(model, gain=1.0)]
-    quat = Rotation.from_matrix(rotation.reshape(-1, 3, 3)).as_quat(scalar_first=True)
-    targets = np.concatenate([quat.reshape(*position.shape[:2], 4), position], axis=2)
-    solved = np.empty_like(wanted)
-    for frame, qpos in enumerate(wanted):
-        for task, target in zip(feet, targets[frame], strict=True):
-            task.set_target(mink.SE3(target))
-        root.set_target(mink.SE3(np.concatenate([qpos[3:7], qpos[:3]])))
-        posture.set_target(qpos)
-        configuration.update(qpos)
-        for _ in range(_MOST_STEPS):
-            step = mink.solve_ik(configuration, (*feet, root, posture), 1.0, "daqp", damping=1e-6, limits=limits)
-            configuration.integrate_inplace(step, 1.0)
-            if np.abs(step).max() < _SMALL_STEP:
-                break
-        solved[frame] = configuration.q
-    columns = [robot.joint_names.index(name) for name in motion.joint_names]
-    return replace(
-        motion,
-        joint_pos=solved[:, 7:][:, columns],
-        root_pos=solved[:, :3],
-        root_quat=solved[:, [4, 5, 6, 3]],
-    )
-
-
-_MOST_STEPS = 12
-_SMALL_STEP = 1e-4
-"""m or rad; the search ends when no coordinate moves more."""

@@ -14,6 +14,8 @@ _GEOM = mujoco.mjtGeom
 _MOST_TILTED = np.cos(np.radians(35.0))
 """A sole is looked for within this angle of what points down in the default pose."""
 _SAME_SIDE = np.cos(np.radians(5.0))
+_SMALLEST_SIDE = 0.08
+"""Share of the hull's surface that a side has which something can lie on; the end of a stick has less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,8 @@ class Sole:
     """(P,) m."""
     up: np.ndarray
     """(3,) unit: points up in the world when the sole lies flat on the ground."""
+    flat: bool = True
+    """Whether it has a side to lie on; otherwise ``up`` is what points up in the default pose."""
 
     def lowest(self, rotation: np.ndarray) -> np.ndarray:
         """The point that is lowest under rotations (..., 3, 3), in the link's frame, (..., 3) m."""
@@ -44,7 +48,7 @@ def soles(kinematics: Kinematics) -> tuple[Sole, ...]:
 
     A foot lies flat on the largest side of its shapes' convex hull, among those that face down, give or take 35
     degrees, in the robot's default pose; facets within 5 degrees of each other are one side. A foot without such a
-    side, like a ball, is flat in the default pose.
+    side, like a ball or a stick, has its ``up`` from the default pose.
     """
     model, robot = kinematics.model, kinematics.robot
     data = mujoco.MjData(model)
@@ -56,7 +60,8 @@ def soles(kinematics: Kinematics) -> tuple[Sole, ...]:
         up = data.xmat[body].reshape(3, 3)[2]
         balls = [_balls(model, geom) for geom in shapes(model, body)]
         centres, radii = (np.concatenate(part) for part in zip(*balls, strict=True))
-        found.append(Sole(centres, radii, _flat(centres - radii[:, None] * up, up)))
+        side = _flat(np.concatenate([centres + turned * radii[:, None] * up for turned in (-1, 1)]), up)
+        found.append(Sole(centres, radii, up if side is None else side, flat=side is not None))
     return tuple(found)
 
 
@@ -77,19 +82,20 @@ def slip(sole: Sole, position: np.ndarray, rotation: np.ndarray, dt: float) -> n
     return np.append(speed, speed[-1:])
 
 
-def _flat(points: np.ndarray, up: np.ndarray) -> np.ndarray:
+def _flat(points: np.ndarray, up: np.ndarray) -> np.ndarray | None:
     """The direction that is up when the body spanned by ``points`` (P, 3) rests on the side that faces down."""
     try:
         hull = ConvexHull(points)
-    except (QhullError, ValueError):  # fewer than four points, or all in a plane
-        return up
+    except (QhullError, ValueError):  # nothing but a point or a line
+        return None
     normals = hull.equations[:, :3]
     corner, *others = np.moveaxis(points[hull.simplices], 1, 0)
-    area = np.linalg.norm(np.cross(*(other - corner for other in others)), axis=1) * (normals @ -up > _MOST_TILTED)
-    if not area.any():
-        return up
+    area = np.linalg.norm(np.cross(*(other - corner for other in others)), axis=1)
     together = normals @ normals.T > _SAME_SIDE
-    side = together[np.argmax(together @ area)]
+    sides = together @ np.where(normals @ -up > _MOST_TILTED, area, 0)
+    if sides.max() < _SMALLEST_SIDE * area.sum():
+        return None
+    side = together[np.argmax(sides)]
     mean = (area * side) @ normals
     return -mean / np.linalg.norm(mean)
 

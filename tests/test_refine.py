@@ -54,6 +54,23 @@ def standing(frames: int = 30) -> Motion:
     )
 
 
+def two_legs(file, shape: str) -> Kinematics:
+    """A trunk on two legs, each with a hip, an ankle and a foot of that shape."""
+    leg = (
+        '<body name="{0}" pos="0 {1} 0"><joint name="{0}_hip_joint" axis="0 1 0" range="-60 60"/>'
+        '<geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.03" contype="0" conaffinity="0"/>'
+        '<body name="{0}_foot" pos="0 0 -0.45"><joint name="{0}_ankle_joint" axis="0 1 0" range="-60 60"/>'
+        f"<geom {shape} mass='1'/></body></body>"
+    )
+    file.write_text(
+        '<mujoco><worldbody><body name="trunk" pos="0 0 1"><freejoint/><geom type="box" size=".1 .1 .1" mass="5"/>'
+        + leg.format("left", 0.1)
+        + leg.format("right", -0.1)
+        + "</body></worldbody></mujoco>"
+    )
+    return Kinematics(Robot.from_file(file, foot_bodies=("left_foot", "right_foot")))
+
+
 class TestSoles:
     def test_heights_agree_with_the_kinematics_of_the_shapes(self, walk, kinematics):
         position, rotation = kinematics.foot_positions(walk), kinematics.foot_rotations(walk)
@@ -62,36 +79,24 @@ class TestSoles:
 
     def test_a_g1_sole_is_flat_when_its_link_is_level(self, kinematics):
         for sole in soles(kinematics):
-            assert sole.up == pytest.approx([0, 0, 1], abs=0.01)
+            assert sole.up == pytest.approx([0, 0, 1], abs=1e-3) and sole.flat
 
     @pytest.mark.parametrize(
-        ("shape", "tilt"),
+        ("shape", "tilt", "flat"),
         [
-            ('type="box" size="0.1 0.04 0.02" pos="0.03 0 -0.06"', 0.0),
-            ('type="box" size="0.1 0.04 0.02" pos="0.03 0 -0.06" euler="0 10 0"', 10.0),
-            ('type="cylinder" size="0.05 0.02" pos="0 0 -0.06"', 0.0),
-            ('type="ellipsoid" size="0.09 0.05 0.04" pos="0 0 -0.05"', 0.0),
-            ('type="sphere" size="0.04"', 0.0),
+            ('type="box" size="0.1 0.04 0.02" pos="0.03 0 -0.06"', 0.0, True),
+            ('type="box" size="0.1 0.04 0.02" pos="0.03 0 -0.06" euler="0 10 0"', 10.0, True),
+            ('type="cylinder" size="0.05 0.02" pos="0 0 -0.06"', 0.0, True),
+            ('type="ellipsoid" size="0.09 0.05 0.04" pos="0 0 -0.05"', 0.0, False),
+            ('type="sphere" size="0.04"', 0.0, False),
+            ('type="capsule" size="0.02" fromto="0 0 0 0 0 -0.2"', 0.0, False),
         ],
     )
-    def test_every_shape_has_a_sole(self, tmp_path, shape, tilt):
-        file = tmp_path / "legs.xml"
-        leg = (
-            '<body name="{0}" pos="0 {1} 0"><joint name="{0}_hip_joint" axis="0 1 0" range="-60 60"/>'
-            '<geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.03" contype="0" conaffinity="0"/>'
-            '<body name="{0}_foot" pos="0 0 -0.45"><joint name="{0}_ankle_joint" axis="0 1 0" range="-60 60"/>'
-            f"<geom {shape} mass='1'/></body></body>"
-        )
-        file.write_text(
-            '<mujoco><worldbody><body name="trunk" pos="0 0 1"><freejoint/><geom type="box" size=".1 .1 .1" mass="5"/>'
-            + leg.format("left", 0.1)
-            + leg.format("right", -0.1)
-            + "</body></worldbody></mujoco>"
-        )
-        kinematics = Kinematics(Robot.from_file(file, foot_bodies=("left_foot", "right_foot")))
+    def test_every_shape_has_a_sole(self, tmp_path, shape, tilt, flat):
+        kinematics = two_legs(tmp_path / "legs.xml", shape)
         sole = soles(kinematics)[0]
         expected = Rotation.from_euler("y", tilt, degrees=True).apply([0, 0, 1])
-        assert sole.up == pytest.approx(expected, abs=0.04)
+        assert sole.up == pytest.approx(expected, abs=0.04) and sole.flat == flat
         clip = Motion(
             fps=50.0,
             joint_names=kinematics.robot.joint_names,
@@ -191,6 +196,21 @@ class TestHeldFeet:
         up = kinematics.foot_rotations(lock_feet(tilted, kinematics))[:, 0, 2, 2]
         assert kinematics.foot_rotations(tilted)[:, 0, 2, 2].max() < np.cos(0.04)
         assert up.min() > np.cos(0.015)
+
+    def test_a_foot_that_ends_in_a_ball_is_held_at_that_ball(self, tmp_path):
+        kinematics = two_legs(tmp_path / "legs.xml", 'type="capsule" size="0.02" fromto="0 0 0 0 0 -0.2"')
+        bend = 0.3 + 0.02 * np.sin(np.linspace(0, 6, 40))
+        clip = Motion(
+            fps=50.0,
+            joint_names=kinematics.robot.joint_names,
+            joint_pos=np.stack([bend, -2 * bend, bend, -2 * bend], axis=1),
+            root_pos=np.tile([0.0, 0.0, 0.6], (40, 1)),
+            root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (40, 1)),
+        )
+        held = lock_feet(clip, kinematics)
+        before, after = feet_report(clip, kinematics), feet_report(held, kinematics)
+        assert after.slip_mps < 0.25 * before.slip_mps and after.penetration_max_m < 1e-3
+        assert np.ptp(held.joint_pos[:, 1]) > 0.01, "the link above may turn"
 
     def test_a_clip_that_never_stands_is_refused(self, walk, kinematics):
         flying = replace(standing(60), root_pos=np.linspace([0, 0, 1], [6, 0, 9], 60))
