@@ -85,7 +85,7 @@ class JointRow:
     def header(rows: Sequence["JointRow"]) -> str:
         """The line above those of :meth:`line`."""
         name = "Joint".ljust(_name_width(rows))
-        return f"{name} data sim{'limits':>12} default  mean{'range':>12} verdict"
+        return f"{name} data sim{'limits':>12} default  mean{'range':>12}  verdict"
 
     def line(self, rows: Sequence["JointRow"]) -> str:
         """The row as text whose columns stand below each other in a font of equal widths."""
@@ -93,7 +93,7 @@ class JointRow:
         low, high, default, mean, least, most = (round(number, 2) + 0.0 for number in numbers)  # no -0.00
         return (
             f"{short(self.joint).ljust(_name_width(rows))} {self.dataset_column:4d} {self.simulator_column:3d}"
-            f"{low:6.2f}{high:6.2f}{default:8.2f}{mean:6.2f}{least:6.2f}{most:6.2f} {self.verdict}"
+            f"{low:6.2f}{high:6.2f}{default:8.2f}{mean:6.2f}{least:6.2f}{most:6.2f}  {self.verdict}"
         )
 
 

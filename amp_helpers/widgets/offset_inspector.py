@@ -92,7 +92,7 @@ class OffsetInspector(Panel):
             return renderer.frame(pose, 0, highlight=(joint,))
 
         self._picture_of = remembered(draw)
-        half = ipywidgets.Layout(flex="1 1 300px", width="auto", min_width="280px")
+        half = ipywidgets.Layout(flex="1 1 340px", width="auto", min_width="340px")
         self.joint = joint_slider(names)
         self.joint.layout = half
         self.offset = ipywidgets.FloatSlider(
