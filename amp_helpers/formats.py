@@ -16,7 +16,7 @@ from amp_helpers.formats_csv import clips_of_csv, write_csv
 from amp_helpers.formats_gmr import clips_of_gmr, write_gmr
 from amp_helpers.formats_links import write_amp, write_beyondmimic
 from amp_helpers.formats_mimickit import clips_of_mimickit, write_mimickit
-from amp_helpers.formats_npz import NpzFile, clips_of_amp, read_npz, write_npz
+from amp_helpers.formats_npz import AMP_KEYS, NpzFile, clips_of_amp, read_npz, write_npz
 from amp_helpers.formats_phc import clips_of_phc
 from amp_helpers.formats_tracking import clips_of_qpos, clips_of_tracking
 from amp_helpers.motion import Motion
@@ -101,7 +101,7 @@ FORMATS = (
     Format("MimicKit pickle", **_PICKLE, keys=("frames",), clips=clips_of_mimickit, write=write_mimickit),
     Format("ASAP/PHC pickle", **_PICKLE, keys=("dof", "root_trans_offset"), clips=clips_of_phc),
     Format("LAFAN1 CSV", (".csv",), _is_table, lambda path: path, (), clips_of_csv, write_csv),
-    Format("Isaac Lab AMP npz", **_NPZ, keys=("dof_positions", "dof_names"), clips=clips_of_amp, write=write_amp),
+    Format("Isaac Lab AMP npz", **_NPZ, keys=AMP_KEYS, clips=clips_of_amp, write=write_amp),
     Format(
         "BeyondMimic npz",
         **_NPZ,
@@ -191,14 +191,23 @@ def _formats_of(path: Path) -> list[Format]:
 
 
 def _kind_of(path: Path, kinds: list[Format], content: object) -> Format:
-    """The format that what is in the file has most keys of; it says what is missing, if anything is."""
+    """The format most of whose keys are in the file.
+
+    Raises:
+        InputError: the file has no key of any format, or lacks some of that one.
+    """
     if not isinstance(content, Mapping):
         return kinds[0]
     if isinstance(content, dict) and content and all(isinstance(clip, dict) for clip in content.values()):
         return next(kind for kind in kinds if kind.clips is clips_of_phc)
     kind = max(kinds, key=lambda kind: sum(key in content for key in kind.keys) / len(kind.keys))
+    found = " ".join(", ".join(sorted(map(str, content))[:10]).split()) or "nothing"
     if not any(key in content for key in kind.keys):
         known = "; ".join(f"{kind.name}: {', '.join(kind.keys)}" for kind in kinds)
-        found = ", ".join(sorted(map(str, content))[:10]) or "nothing"
         raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known})")
+    if missing := [key for key in kind.keys if key not in content]:
+        raise InputError(
+            f"{path}: looks like {kind.name} and lacks {', '.join(missing)} (found: {found}); add what is missing, or "
+            "give the motion in another format"
+        )
     return kind

@@ -32,7 +32,7 @@ MAX_PACKED = 32
 
 _AGAIN = "export the motion again"
 
-AMP_KEYS = ("fps", "dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
+AMP_KEYS = ("dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
 
 ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
 """Body names taken for the root, the first that a file has; else its first body."""
@@ -157,12 +157,6 @@ class NpzFile(Mapping):
 
 def clips_of_amp(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
     """The one clip of an Isaac Lab AMP npz. The root is the first of ``ROOT_BODIES`` it has, else its first body."""
-    missing = [key for key in AMP_KEYS if key not in content]
-    if missing:
-        raise InputError(
-            f"{path}: arrays {', '.join(missing)} of an Isaac Lab AMP file are missing "
-            f"(found: {', '.join(content) or 'nothing'}); add them, or give the motion as a GMR pickle or CSV"
-        )
     dof_pos = content["dof_positions"]
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
     root = root_body(bodies)
@@ -171,7 +165,7 @@ def clips_of_amp(path: Path, content: NpzFile, reading: Reading) -> Iterator[Cli
         joint_pos=dof_pos,
         root_pos=parts["body_positions"],
         root_rot=parts["body_rotations"],
-        fps=content["fps"],
+        fps=content.get("fps"),
         joint_names=content["dof_names"],
         called={
             "joint_pos": "dof_positions",

@@ -19,7 +19,7 @@ CALLED = {"joint_pos": "dof", "root_pos": "root_trans_offset"}
 
 def clips_of_phc(path: Path, content: dict, reading: Reading) -> Iterator[Clip]:
     """The clips of an ASAP or PHC file, in the file's order."""
-    if "dof" in content:
+    if not all(isinstance(clip, dict) for clip in content.values()):
         yield _clip(path, content, "")
         return
     for name, clip in content.items():

@@ -23,8 +23,6 @@ ROOT_COLUMNS = 7
 
 def clips_of_tracking(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
     """The one clip of a BeyondMimic npz, or of a converted holosoma npz."""
-    if "body_quat_w" not in content:
-        raise InputError(f"{path}: lacks body_quat_w, so the root's rotation is not in it; export the motion again")
     joint_pos, positions, rotations = (content[key] for key in ("joint_pos", "body_pos_w", "body_quat_w"))
     frames = len(joint_pos) if joint_pos.ndim else 0
     for key, value, width in (("body_pos_w", positions, 3), ("body_quat_w", rotations, 4)):
@@ -91,5 +89,7 @@ def clips_of_qpos(path: Path, content: NpzFile, reading: Reading) -> Iterator[Cl
 
 def _rate(value: np.ndarray) -> object:
     """Frames per second; some of holosoma's files hold the seconds between two frames under that name."""
-    number = value.reshape(-1)[0] if value.size == 1 and value.dtype.kind in "fiu" else value
-    return 1 / number if np.ndim(number) == 0 and 0 < number < 1 else value
+    if value.size != 1 or value.dtype.kind not in "fiu":
+        return value
+    number = float(value.reshape(()))
+    return 1 / number if 0 < number < 1 else number

@@ -188,7 +188,7 @@ def with_nan(key: str, frame: int, value: float) -> dict:
             {"fps": 30, "qpos": 1},
             "holds fps, qpos, which is no motion known here; .*GMR pickle: dof_pos, root_pos, root_rot",
         ),
-        ({"fps": 30, "dof_pos": 1}, r"keys root_pos, root_rot are missing \(found: dof_pos, fps\)"),
+        ({"fps": 30, "dof_pos": 1}, r"looks like GMR pickle and lacks root_pos, root_rot \(found: dof_pos, fps\)"),
         (gmr(root_pos=np.zeros((10, 2))), r"root_pos has shape \(10, 2\), expected \(frames, 3\)"),
         (gmr(root_rot=np.zeros((10, 3))), r"root_rot has shape \(10, 3\)"),
         (gmr(dof_pos=np.zeros((10, 29, 1))), r"dof_pos has shape \(10, 29, 1\), expected \(frames, joints\)"),

@@ -85,7 +85,7 @@ def test_a_frame_rate_in_the_file_goes_before_the_one_told(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (amp(dof_names=None), r"arrays dof_names of an Isaac Lab AMP file are missing \(found: body_names"),
+        (amp(dof_names=None), r"looks like Isaac Lab AMP npz and lacks dof_names \(found: body_names"),
         (amp(body_names=np.array(["pelvis"])), r"body_positions has shape \(10, 3, 3\), expected \(10 frames, 1 bod"),
         (amp(body_rotations=np.zeros((10, 3, 3))), r"body_rotations of 'pelvis' has shape \(10, 3\)"),
         (amp(body_rotations=np.zeros((10, 3, 4))), "body_rotations of 'pelvis' has norm 0.000"),

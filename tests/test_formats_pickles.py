@@ -146,6 +146,7 @@ def test_a_dict_of_gmr_motions_is_several_clips_too(plain):
     ("content", "message"),
     [
         ({"a": asap(), "b": asap(dof=None)}, r"clip 'b' lacks dof \(found: fps, pose_aa, "),
+        (asap(dof=None), r"looks like ASAP/PHC pickle and lacks dof \(found: fps, pose_aa, "),
         ({"a": asap(root_rot=None, pose_aa=None)}, "clip 'a' has neither root_rot nor pose_aa"),
         (asap(root_trans_offset=PLACES[:5]), "frame counts differ .*root_trans_offset 5, root_rot 10, dof 10"),
         ({"a": asap(fps=None)}, "does not say its frame rate"),

@@ -135,7 +135,7 @@ def nowhere(number: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"body_quat_w": None}, "lacks body_quat_w"),
+        ({"body_quat_w": None}, r"looks like BeyondMimic npz and lacks body_quat_w \(found: "),
         ({"body_quat_w": np.zeros((153, 30, 3))}, r"body_quat_w has shape \(153, 30, 3\), expected \(153 frames"),
         ({"body_pos_w": np.zeros((10, 30, 3))}, r"body_pos_w has shape \(10, 30, 3\)"),
         ({"body_names": np.array(["pelvis"])}, "body_names lists 1 bodies and body_pos_w has 30"),
