@@ -50,15 +50,15 @@ def _check(name: str, found: Tried, diagnosis: Diagnosis, before: str = "") -> C
     stored = diagnosis.stored
     if found is diagnosis.cause:
         alike = [t.explanation.what for t in diagnosis.alike[:1]]
-        evidence = f"{before}{found.explanation.what}: {contrast(stored, found.fit)}" + "".join(
+        evidence = f"{before}{found.explanation.what}; undone, {contrast(stored, found.fit)}" + "".join(
             f"; as likely: {what}" for what in alike
         )
         return Check(name, "fail" if diagnosis.certain else "warn", evidence, found.explanation.remedy)
     added = diagnosis.added if name == "default offset" else None
     if added is not None and diagnosis.cause is None:
         evidence = (
-            f"{added.explanation.what}, perhaps: no joint ever leaves its limits without it, and the lower sole is "
-            f"{stored.height_m * 100:+.1f} cm from the ground, then {added.fit.height_m * 100:+.1f}"
+            f"{added.explanation.what}, perhaps; undone, no joint ever leaves its limits, and the lower sole is "
+            f"{added.fit.height_m * 100:+.1f} cm from the ground instead of {stored.height_m * 100:+.1f}"
         )
         return Check(name, "warn", evidence, added.explanation.remedy)
     evidence = f"misfit {stored.misfit:.1f} as stored, {found.fit.misfit:.1f} if {found.explanation.what}"

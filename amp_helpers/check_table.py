@@ -64,15 +64,17 @@ class CheckTable(list[Check]):
 _COLOUR = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
 
 
-def _html_table(checks: Iterable[Check]) -> str:
-    left = 'style="text-align:left"'
-    rows = "".join(
-        f"<tr><td {left}>{html.escape(check.name)}</td>"
-        f'<td style="color:{_COLOUR[check.verdict]};font-weight:bold">{check.verdict}</td>'
-        f"<td {left}>{html.escape(check.evidence)}</td><td {left}>{html.escape(check.remedy)}</td></tr>"
-        for check in checks
-    )
-    return f"<table><tr><th>check</th><th>verdict</th><th>evidence</th><th>remedy</th></tr>{rows}</table>"
+def _html_table(checks: "CheckTable") -> str:
+    columns = ["check", "verdict", "evidence", *(["remedy"] if checks.findings else [])]
+    head = "".join(f"<th>{name}</th>" for name in columns)
+    return f"<table><tr>{head}</tr>{''.join(_html_row(check, columns) for check in checks)}</table>"
+
+
+def _html_row(check: Check, columns: list[str]) -> str:
+    style = {"check": "white-space:nowrap", "verdict": f"color:{_COLOUR[check.verdict]};font-weight:bold"}
+    text = {"check": check.name, "verdict": check.verdict, "evidence": check.evidence, "remedy": check.remedy}
+    cells = (f'<td style="text-align:left;{style.get(name, "")}">{html.escape(text[name])}</td>' for name in columns)
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def format_table(checks: Iterable[Check], evidence: bool = False) -> str:

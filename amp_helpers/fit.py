@@ -69,9 +69,9 @@ class Fit:
 
 TERMS = {
     "slip_mps": (0.2, "the standing foot slides at {:.2f} m/s", 1.0),
-    "tilt_rad": (0.15, "stands {:.0f} degrees tilted", 180 / np.pi),
-    "uneven_m": (0.02, "its height strays by {:.1f} cm", 100.0),
-    "balance_m": (0.05, "the root is {:.0f} cm beside it", 100.0),
+    "tilt_rad": (0.15, "the standing foot is tilted by {:.0f} degrees", 180 / np.pi),
+    "uneven_m": (0.02, "the lower sole strays by {:.1f} cm", 100.0),
+    "balance_m": (0.05, "the root is {:.0f} cm beside the standing foot", 100.0),
     "beyond_rad": (0.05, "joints are {:.2f} rad beyond their limits", 1.0),
     "overlap_m": (0.02, "links overlap by {:.0f} mm", 1000.0),
     "lopsided_rad": (0.3, "left and right are {:.2f} rad from mirror images", 1.0),
@@ -80,14 +80,15 @@ TERMS = {
 
 
 def contrast(stored: Fit, changed: Fit, most: int = 2) -> str:
-    """The numbers that a change improves most, before and after it."""
+    """The numbers that a change improves most, after it and before."""
     gain = {name: value - changed.terms[name] for name, value in stored.terms.items()}
     best = [name for name in sorted(gain, key=gain.__getitem__, reverse=True) if gain[name] > 0.3][:most]
     parts = []
     for name in best:
         _, phrase, factor = TERMS[name]
-        after = phrase.partition("{")[2].partition("}")[0].join("{}").format(getattr(changed, name) * factor)
-        parts.append(f"{phrase.format(getattr(stored, name) * factor)}, then {after}")
+        number = "{" + phrase.partition("{")[2].partition("}")[0] + "}"
+        after, before = getattr(changed, name) * factor, getattr(stored, name) * factor
+        parts.append(f"{phrase.format(after)} instead of {number.format(before)}")
     return "; ".join(parts)
 
 

@@ -100,8 +100,8 @@ def joint_speed(motion: Motion, robot: Robot) -> Check:
     if len(spikes):
         frame, joint = spikes[back[tuple(spikes.T)].argmax()]
         evidence = (
-            f"{len(spikes)} spikes, the largest in {motion.joint_names[joint]}: {back[frame, joint]:.2f} rad away and "
-            f"back at frame {frame + 1}; {evidence}"
+            f"{motion.joint_names[joint]} jumps {back[frame, joint]:.2f} rad away and back at frame {frame + 1}; such "
+            f"spikes in all: {len(spikes)}; {evidence}"
         )
     # The G1's motors end at 20 to 37 rad/s.
     verdict = "fail" if speed.max() > 40 else "warn" if speed.max() > 20 or len(spikes) else "ok"

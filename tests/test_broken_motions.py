@@ -1,5 +1,6 @@
 """Sound clips, each broken in one way: the check that is meant for it finds it, and hardly another one speaks."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -148,7 +149,7 @@ BROKEN = [
         "joint speed",
         "a spike in one frame",
         lambda m: joints(m, lambda q: add(q, (40, RIGHT_ELBOW), 0.5)),
-        "right_elbow_joint: 0.",
+        "right_elbow_joint jumps 0.5",
         WARN,
     ),
     Broken(
@@ -283,7 +284,7 @@ def test_the_joints_mirrored_without_the_root(run):
 
 def test_a_cause_is_told_with_what_it_mends(walk):
     table = {check.name: check for check in check_motion(exchanged(walk), G1_23DOF)}
-    assert "links overlap by 1" in table["left and right"].evidence and "then" in table["left and right"].evidence
+    assert re.search(r"undone, links overlap by \d mm instead of 1\d\d", table["left and right"].evidence)
     assert table["mirrored axes"].verdict == table["column order"].verdict == "ok"
 
 

@@ -103,7 +103,7 @@ def test_the_contrast_names_what_a_change_mends(walk, body):
     diagnosis = diagnose(replace(walk, joint_pos=values), body)
     assert diagnosis.cause.explanation.what == "left_knee_joint has the opposite sign"
     assert diagnosis.certain
-    assert "joints are 0.4" in contrast(diagnosis.stored, diagnosis.cause.fit)
+    assert "joints are 0.00 rad beyond their limits instead of 0.4" in contrast(diagnosis.stored, diagnosis.cause.fit)
 
 
 def test_being_lopsided_alone_proves_nothing(walk, body):
