@@ -150,12 +150,13 @@ def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     figure = blank_figure(8.5, 0.22 * rows + 1.0)
     panels = figure.subplots(1, len(shares), sharex=True, squeeze=False)[0]
     for axes, (title, values) in zip(panels, shares.items(), strict=True):
-        style_axes(axes, title, xlabel="share of the gap it explains", grid="x")
+        style_axes(axes, title, grid="x")
         colours = [RED if "ankle" in name else BLUE for name in values]
         axes.barh([short(name) for name in values], list(values.values()), color=colours, height=0.7)
         axes.axvline(0, color="#b8c0c8", linewidth=0.8)
         axes.set_ylim(rows - 0.4, -0.6)
         axes.tick_params(axis="y", labelsize=8, length=0)
+    figure.supxlabel("share of the gap it explains", fontsize=10, color=INK)
     return figure
 
 
