@@ -11,6 +11,8 @@ from amp_helpers.rotations import conjugate, from_rotation_vector, multiply, rot
 
 SHORTEST_S = 0.4
 """Shortest round that is looked for."""
+_MOST_COMPARED = 1500
+"""Frames of a clip that are compared with each other; of a longer one every second, third, ..."""
 _CLOSED_RAD, _CLOSED_M = 0.02, 0.01
 """How near the last pose of a clip is to its first where it counts as a cycle."""
 
@@ -75,6 +77,8 @@ def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, fl
         ],
         axis=1,
     ).astype(np.float64)
+    step = -(-len(features) // _MOST_COMPARED)
+    features, apart = features[::step], -(-apart // step)
     square = np.square(features).sum(axis=1)
     distance = np.maximum(square[:, None] + square - 2 * features @ features.T, 0)
     start, end = np.triu_indices(len(features), apart)
@@ -82,7 +86,7 @@ def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, fl
     # Rounds of several cycles are as good as one: of those that are nearly the best, the longest wastes least.
     good = np.flatnonzero(gap <= gap.min() * 1.5 + 1e-4)
     best = good[np.argmax((end - start)[good])]
-    return float(start[best] / motion.fps), float(end[best] / motion.fps)
+    return float(start[best] * step / motion.fps), float(end[best] * step / motion.fps)
 
 
 def close_loop(motion: Motion, start_s: float | None = None, end_s: float | None = None) -> Motion:

@@ -236,6 +236,11 @@ class TestLoops:
         cycles = (end - start) / 1.2667
         assert cycles == pytest.approx(round(cycles), abs=0.03) and cycles > 0.9
 
+    def test_a_long_clip_is_searched_in_steps(self, walk):
+        start, end = find_seam(walk.loop(12).trim(0.2, 58.0))
+        cycles = (end - start) / 1.2667
+        assert cycles == pytest.approx(round(cycles), abs=0.03) and cycles > 40
+
     def test_a_closed_clip_repeats_without_a_jump(self, walk):
         noisy = replace(walk, joint_pos=walk.joint_pos + np.linspace(0, 0.1, walk.num_frames)[:, None])
         assert not is_cycle(noisy)

@@ -28,7 +28,7 @@ from amp_helpers.plots import influence as influence_figure
 from amp_helpers.render import CAMERAS, shared_renderer
 from amp_helpers.robots import Robot
 from amp_helpers.widgets.marked_figure import MarkedFigure
-from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, remembered, text_block
+from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, png, remembered, text_block
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,6 @@ def _own_joints(kinematics: Kinematics) -> list[str]:
 
 
 def _influence_picture(shares: Mapping[str, Mapping[str, float]]) -> ipywidgets.Image:
-    from amp_helpers.widgets.picture import png
-
     image = MarkedFigure(influence_figure(shares), ()).at(0.0)
     shown = picture(image.shape[1], image.shape[0], "How much each joint gives the clip away to a discriminator")
     shown.layout.max_width = "100%"
