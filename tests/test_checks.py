@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amp_helpers.check import check, main
-from amp_helpers.checks import Check, CheckTable, check_dataset, check_motion, format_table
+from amp_helpers.checks import CHECKS, Check, CheckTable, check_dataset, check_motion, format_table
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats import read_motion
@@ -380,3 +380,13 @@ def test_faults_late_in_a_long_clip_are_seen(walk):
     assert table["foot penetration"].verdict == "warn"
     assert int(table["foot penetration"].evidence.split("at frame ")[1].split(";")[0]) >= 2 * clip.num_frames // 3 - 1
     assert "frames looked at" in table["foot skate"].evidence
+
+
+def test_the_page_on_the_preflight_lists_every_check_and_the_measured_rate(repo_root):
+    page = (repo_root / "docs" / "preflight.md").read_text()
+    rows = dict(line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ") and "?" in line)
+    assert rows == CHECKS
+    measured = json.loads((repo_root / "benchmarks" / "results" / "false_alarms.json").read_text())
+    assert f"{measured['false_alarms']} false alarms in {measured['checks']}" in " ".join(page.split())
+    assert measured["false_failures"] == 0 and len(measured["broken"]) == 30
+    assert measured["ten_minutes"]["first_s"] < 2.0
