@@ -30,7 +30,8 @@ def clips_of_mimickit(path: Path, content: dict, reading: Reading) -> Iterator[C
             "rotation and one per joint; export the motion again"
         )
     root_pos, vector, joint_pos = np.split(frames, (3, ROOT_COLUMNS), axis=1)
-    loop = " that wraps around" if content.get("loop_mode") == 1 else ""
+    mode = content.get("loop_mode")
+    loop = " that wraps around" if isinstance(mode, int) and mode == 1 else ""
     yield Clip(
         joint_pos=joint_pos,
         root_pos=root_pos,

@@ -169,6 +169,7 @@ def _contents(draw: st.DrawFn) -> motion_samples.Sample:
     kind = draw(st.sampled_from(sorted(_CONTENTS)))
     content = dict(_CONTENTS[kind])
     for key in draw(st.lists(st.sampled_from(sorted(content)), max_size=2)):
+        value = content.get(key)
         action = draw(st.sampled_from(["drop", "replace", "spoil", "cut"]))
         if action == "drop":
             content.pop(key, None)
@@ -176,8 +177,8 @@ def _contents(draw: st.DrawFn) -> motion_samples.Sample:
             content[key] = draw(_odd_values)
         elif key in content and action == "spoil":
             content[key] = _spoilt(content[key], draw(st.integers(0, 500)), draw(_odd_numbers))
-        elif isinstance(content.get(key), np.ndarray | list):
-            content[key] = content[key][: draw(st.integers(0, 5))]
+        elif isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim):
+            content[key] = value[: draw(st.integers(0, 5))]
     table = content.get({"GMR pickle": "dof_pos", "ASAP/PHC pickle": "dof"}.get(kind))
     known = isinstance(table, np.ndarray) and table.dtype == np.float32 and table.shape[0] > 0
     pose = tuple(table[0].tolist()) if known else None
