@@ -1,6 +1,6 @@
 # Everything happens in .venv. `make run` and `make test` install what is missing first and start at once when nothing is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab lint bench clean
+.PHONY: help setup run docs test lab lint bench clean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= outputs
@@ -15,6 +15,7 @@ LAB = $(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(LA
 
 help:
 	@echo "make run    install what is missing, execute the five notebooks, lead to $(OUTPUT)/index.html"
+	@echo "make docs   what make run produced as a static site, build/site/index.html"
 	@echo "make test   the whole test suite, notebooks and browser included"
 	@echo "make lab    JupyterLab on the notebooks, on this machine only"
 	@echo "make setup | lint | bench | clean"
@@ -24,6 +25,9 @@ setup:
 
 run: setup
 	@$(PYTHON) -m amp_helpers.pipeline --output $(OUTPUT)
+
+docs: setup
+	@$(PYTHON) -m amp_helpers.site --output $(OUTPUT) --site build/site
 
 test: setup
 	@tools/setup.sh browser

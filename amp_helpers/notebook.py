@@ -209,10 +209,10 @@ def execute(
         if failure is not None:
             kept = output / f"{name}.failed.ipynb"
             os.replace(running, kept)
-            pages.write_page(executed, kept.with_suffix(".html"))
+            pages.write_page(executed, kept.with_suffix(".html"), (), path.parent)
             raise type(failure)(f"{failure}; what ran up to there is in {kept.with_suffix('.html')}") from None
         os.replace(running, output / f"{name}.ipynb")
-        page = pages.write_page(executed, output / f"{name}.html", siblings)
+        page = pages.write_page(executed, output / f"{name}.html", siblings, path.parent)
     for stale in (output / f"{name}.failed.ipynb", output / f"{name}.failed.html"):
         stale.unlink(missing_ok=True)
     return page

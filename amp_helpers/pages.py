@@ -4,6 +4,7 @@ The pages load no script and no font from anywhere. Widgets, which would need bo
 showed when the notebook ended.
 """
 
+import base64
 import copy
 import html
 import json
@@ -48,7 +49,7 @@ tr:last-child td { border: 0; } td.number { text-align: right; font-variant-nume
 
 _PAGE_STYLE = """
 body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
-.amp-nav { display: flex; gap: 1.2rem; padding: .6rem 1rem; border-bottom: 1px solid #dde3ea;
+.amp-nav { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; padding: .6rem 1rem; border-bottom: 1px solid #dde3ea;
            font: 15px system-ui; }
 .amp-nav a { color: #0b6bcb; text-decoration: none; } .amp-nav .next { margin-left: auto; }
 .amp-widget { border-left: 3px solid #b9cbe0; padding: .2rem 0 .2rem .8rem; font: 14px/1.5 system-ui; }
@@ -58,7 +59,8 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
 .jp-Cell .amp-widget pre { overflow-x: auto; font: 12px/1.4 'DejaVu Sans Mono', Menlo, Consolas, monospace; }
 .amp-widget pre .amp-control { display: inline; } .amp-widget mark { background: #dbe6f2; }
 .amp-hint { color: #5c6b7a; font-style: italic; }
-.jp-RenderedImage img, .jp-RenderedHTMLCommon video { max-width: 100%; height: auto; }
+.jp-RenderedImage img, .jp-RenderedHTMLCommon img, .jp-RenderedHTMLCommon video { max-width: 100%; height: auto; }
+@media (max-width: 700px) { .jp-InputPrompt, .jp-OutputPrompt { display: none; } }
 """
 
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
@@ -76,11 +78,14 @@ def widget_state(notebook: nbformat.NotebookNode) -> Mapping[str, Mapping]:
     return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
 
 
-def write_page(notebook: nbformat.NotebookNode, path: Path, siblings: Sequence[str] = ()) -> Path:
+def write_page(
+    notebook: nbformat.NotebookNode, path: Path, siblings: Sequence[str] = (), source_folder: Path | None = None
+) -> Path:
     """Write an executed notebook as one self-contained HTML file and return its path.
 
     ``siblings`` are the names of the notebooks it stands among, in order: the page links to its
-    neighbours, and links from one notebook to another lead to the other's page.
+    neighbours, and links from one notebook to another lead to the other's page. Pictures that its text names are looked
+    for from ``source_folder``, where the notebook itself is, and put into the page.
     """
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
@@ -89,6 +94,8 @@ def write_page(notebook: nbformat.NotebookNode, path: Path, siblings: Sequence[s
     models = widget_state(notebook)
     page.metadata.pop("widgets", None)
     for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _embed_pictures(cell.source, source_folder or path.parent)
         for output in cell.get("outputs", []):
             view = output.get("data", {}).get(_WIDGET_VIEW)
             if view:
@@ -106,6 +113,19 @@ def write_page(notebook: nbformat.NotebookNode, path: Path, siblings: Sequence[s
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8")
     return path
+
+
+def _embed_pictures(text: str, folder: Path) -> str:
+    """Markdown with its local pictures in it; nbconvert would take none from outside the notebook's own folder."""
+
+    def embed(match: re.Match[str]) -> str:
+        file = folder / match[2]
+        if not file.is_file():
+            return match[0]
+        kind, content = file.suffix.removeprefix("."), base64.b64encode(file.read_bytes()).decode()
+        return f"![{match[1]}](data:image/{kind};base64,{content})"
+
+    return re.sub(r"!\[([^]]*)\]\((?!\w+:)([^)\s]+\.(?:gif|png|jpeg|webp))\)", embed, text)
 
 
 def _navigation(name: str, siblings: Sequence[str]) -> str:

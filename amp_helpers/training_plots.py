@@ -112,8 +112,12 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     """
     groups = results.comparison(comparison).groups
     shown = [key for key in CURVES if any(spread(results.group(name), *key)[0].size for name in groups)]
-    figure = blank_figure(3.4 * max(len(shown), 1), 3.3)
-    panels = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
+    columns = max(len(shown), 2)
+    figure = blank_figure(3.3 * columns, 3.6)
+    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
+    panels = figure.subplots(1, columns, squeeze=False)[0]
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
     for axes, key in zip(panels, shown, strict=False):
         style_axes(axes, CURVES[key], xlabel="wall clock, s")
         for (name, label), colour in zip(groups.items(), SERIES, strict=False):
@@ -123,7 +127,7 @@ def learning_curves(results: Results, comparison: str) -> Figure:
                 axes.plot(clock, mean, color=colour, linewidth=1.8, label=label if axes is panels[0] else None)
         if key[1] == "gait_frequency_ratio":
             axes.axhline(1.0, color=GREY, linestyle=":")
-    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
@@ -149,7 +153,10 @@ def metric_dots(results: Results, comparison: str) -> Figure:
                 axes.plot([np.mean(values)] * 2, [row - 0.25, row + 0.25], color=colour, linewidth=2.5)
             else:
                 axes.text(goal, row, " cannot be said" if runs else " no run", fontsize=8, color=GREY, va="center")
-        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        axes.set_xlim(
+            0, 1.15 * max(goal, *(run.metrics.get(metric) or 0 for name in groups for run in results.group(name)))
+        )
+        axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(len(groups) - 0.4, -0.6)
     panels[0].set_yticks(range(len(groups)), list(groups.values()))
     return figure

@@ -4,8 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from amp_helpers.amp_state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.experiments import half_steps, joint_influence, level_feet, small_discriminator, style_experiment
+from amp_helpers.experiments import (
+    discriminator_lesson,
+    faster,
+    half_steps,
+    joint_influence,
+    level_feet,
+    paid_for,
+    small_discriminator,
+    stumble,
+    style_experiment,
+    windows,
+)
 from amp_helpers.robots import G1_23DOF
 
 
@@ -62,3 +74,28 @@ def test_hiding_feet_makes_the_right_gait_worth_more(clip):
     assert hidden.right_gait - hidden.wrong_gait > 3 * abs(seen.right_gait - seen.wrong_gait)
     ankles = sum(share for name, share in seen.influence.items() if "ankle" in name)
     assert ankles > 0.4
+
+
+def test_faster_keeps_the_poses_and_the_rate(clip):
+    quick = faster(clip, 2.0)
+    assert quick.dt == pytest.approx(clip.dt) and quick.duration_s == pytest.approx(clip.duration_s / 2, abs=clip.dt)
+    np.testing.assert_allclose(quick.joint_pos[10], clip.joint_pos[20], atol=1e-5)
+
+
+def test_a_penalty_lays_a_ramp_and_too_much_of_it_flattens_it(clip):
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    state = AmpState(joint_names=clip.joint_names, window=2)
+    sides = [windows(motion, state, pose) for motion in (clip, stumble(clip))]
+    free, right, flat = (discriminator_lesson(*sides, "bce", weight, steps=300) for weight in (0.0, 10.0, 100.0))
+    assert len(free.policy_logit) == 300 and free.policy_logit[-1] < -5 < right.policy_logit[-1]
+    assert right.gain > 5 * free.gain and right.gain > 1.5 * flat.gain
+    assert flat.paid[0] > right.paid[0] > free.paid[0]
+
+
+def test_a_longer_window_hears_the_tempo(clip):
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    motions = {"right": level_feet(clip), "fast": level_feet(faster(clip))}
+    short = AmpState(joint_names=clip.joint_names, window=2)
+    long = AmpState(joint_names=clip.joint_names, features=tuple(FEATURE_DIMS), window=6, stride=2)
+    two, six = (paid_for(motions, clip, state, pose) for state in (short, long))
+    assert six["right"] - six["fast"] > 0.3 > abs(two["right"] - two["fast"])

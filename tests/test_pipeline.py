@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from amp_helpers import notebook as one_notebook
-from amp_helpers import pages, pipeline
+from amp_helpers import pages, pipeline, site
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.notebook import NotebookError, check_parameters, hidden_errors, notebook_parameters
 
@@ -174,6 +174,40 @@ def test_links_between_notebooks_become_links_between_pages(folder, tmp_path):
     text = pages.write_page(notebook, tmp_path / "a.html", ["a", "b"]).read_text()
     assert 'href="b.html"' in text and 'href="b.html#part"' in text and 'href="https://host/x.ipynb"' in text
     assert 'class="next" href="b.html"' in text and 'href="index.html"' in text
+
+
+def test_pictures_of_the_text_are_put_into_the_page(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "walk.gif").write_bytes(b"GIF89a")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("![a walk](../walk.gif)")])
+    text = pages.write_page(notebook, tmp_path / "a.html", (), tmp_path / "notebooks").read_text()
+    assert 'src="data:image/gif;base64,R0lGODlh"' in text and "walk.gif" not in text
+
+
+def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
+    output = good_run[0].parent
+    monkeypatch.setattr(site, "NOTEBOOKS", ("a", "c"))
+    (output / "run").mkdir(exist_ok=True)
+    index = site.write_site(output, tmp_path / "site")
+    names = {path.name for path in index.parent.iterdir()}
+    assert names == {"a.html", "a.ipynb", "figures", "index.html", "metrics.json"}, "no run, no notebook not executed"
+    links = re.findall(r'(?:href|src)="([^"]+)"', index.read_text())
+    assert "a.html" in links and all((index.parent / link).exists() for link in links)
+    for page in index.parent.glob("*.html"):
+        assert 'width=device-width, initial-scale=1' in page.read_text(), "readable on a phone"
+    site.write_site(output, tmp_path / "site")
+
+
+def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
+    output = good_run[0].parent
+    monkeypatch.setattr(site, "NOTEBOOKS", ("a",))
+    (tmp_path / "thesis.tex").write_text("")
+    for folder, reason in ((tmp_path, "other than a site"), (output, "made from"), (output.parent, "made from")):
+        with pytest.raises(InputError, match=reason):
+            site.write_site(output, folder)
+    with pytest.raises(InputError, match="run 'make run' first"):
+        site.write_site(tmp_path, tmp_path / "site")
+    assert (tmp_path / "thesis.tex").exists() and (output / "a.html").exists()
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_a_notebook_says_what_it_needs_links_on_and_ends_with_an_exercise(name):
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", ["setup", "run", "test", "lab", "lint", "bench", "clean"])
+@pytest.mark.parametrize("target", ["setup", "run", "docs", "test", "lab", "lint", "bench", "clean"])
 def test_make_knows_the_target(target):
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
