@@ -263,7 +263,7 @@ def test_the_cookbooks_commands_take_its_options(repo_root, command):
 
 
 def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
-    """From the stand-ins to the picture, as they stand on the page; training is shown in test_any_task.py."""
+    """From the stand-ins to the picture, as they stand on the page; training is shown in test_go1.py."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "datasets").symlink_to(repo_root / "datasets")
     robot, look = blocks(repo_root, "python")

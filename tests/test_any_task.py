@@ -1,14 +1,11 @@
-"""Tasks that know nothing of AMP: one of Isaac Lab's own, and one of a user, in a package outside this project."""
+"""A task that knows nothing of AMP: a user's, in a package of their own. Isaac Lab's are in test_isaac_tasks.py."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -21,7 +18,6 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import default_pose, make_env
 from amp_helpers.errors import InputError
 from amp_helpers.experiments import place
-from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_23DOF
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
@@ -239,59 +235,3 @@ def test_a_users_task_trains_where_the_user_is(elsewhere, repo_root):
     assert 0 < health["accuracy"] <= 1 and health["weighted_task"] > 0
     saved = load_checkpoint(elsewhere / "run" / "policy.pt")
     assert saved["policy"]["net.0.weight"].shape == (32, 3 + 3 + 23)
-
-
-ANT = (
-    *("front_left_leg", "front_left_foot", "front_right_leg", "front_right_foot"),
-    *("left_back_leg", "left_back_foot", "right_back_leg", "right_back_foot"),
-)
-
-
-@pytest.fixture(scope="module")
-def assets(tmp_path_factory) -> Path:
-    """A local asset root, as Isaac Sim's ISAACSIM_ASSET_ROOT names one, with what Isaac-Ant asks it for."""
-    root = tmp_path_factory.mktemp("assets")
-    ant = Path(find_spec("newton").origin).parent / "examples" / "assets" / "ant.usda"  # the same ant, by Newton
-    grid = "Isaac/IsaacLab/Environments/Grid/default_ground_plane_checker_v1/default_ground_plane.usda"
-    for source, name in ((ant, "Isaac/Robots/IsaacSim/Ant/ant_instanceable.usd"), (G1_23DOF.ground_usd_path, grid)):
-        (root / name).parent.mkdir(parents=True)
-        shutil.copy(source, root / name)
-    return root
-
-
-@pytest.fixture(scope="module")
-def crawl(tmp_path_factory) -> Path:
-    """Two seconds of an ant that waves its legs, at the task's 60 Hz; columns in an order of their own."""
-    time = np.arange(120) / 60
-    rest = [
-        0.0 if "leg" in name else 0.785 if name in ("front_left_foot", "right_back_foot") else -0.785 for name in ANT
-    ]
-    clip = Motion(
-        fps=60.0,
-        joint_names=ANT,
-        joint_pos=rest + 0.2 * np.sin(2 * np.pi * time[:, None] + np.arange(8)),
-        root_pos=np.stack([0.5 * time, 0 * time, 0 * time + 0.5], axis=1),
-        root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (120, 1)),
-    )
-    path = tmp_path_factory.mktemp("datasets") / "crawl.npz"
-    MotionDataset.from_motions([clip], joint_names=ANT[::-1], control_dt=1 / 60).save(path)
-    return path
-
-
-def test_a_task_of_isaac_labs_own_trains_unchanged(assets, crawl, tmp_path):
-    arguments = ["--task", "Isaac-Ant", "--dataset", crawl, "--run_dir", "run"]
-    done = command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(assets))
-    assert done.returncode == 0, done.stderr
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["amp_state"]["joint_names"] == list(ANT[::-1]) and config["task"] == "Isaac-Ant"
-    health = json.loads((tmp_path / "run" / "health.jsonl").read_text())
-    assert 0 < health["accuracy"] <= 1 and health["gradient_penalty"] > 0
-    assert load_checkpoint(tmp_path / "run" / "policy.pt")["policy"]["log_std"].shape == (8,)
-
-
-def test_assets_that_are_not_there_are_named_with_the_remedy(crawl, tmp_path):
-    arguments = ["--task", "Isaac-Ant", "--dataset", crawl, "--run_dir", "run"]
-    done = command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(tmp_path / "empty"))
-    assert done.returncode == 2 and not (tmp_path / "run").exists()
-    error = done.stderr.splitlines()[-1]
-    assert error.startswith("error: task 'Isaac-Ant': ") and "set ISAACSIM_ASSET_ROOT to the folder" in error
