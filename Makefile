@@ -41,7 +41,7 @@ lint: setup
 	@$(PYTHON) -m ruff format --check .
 
 bench: setup
-	@for script in convert widgets false_alarms; do echo "== $$script"; $(PYTHON) benchmarks/$$script.py || exit 1; done
+	@for script in convert widgets false_alarms fuzz; do echo "== $$script"; $(PYTHON) benchmarks/$$script.py || exit 1; done
 
 # The environment stays: it takes minutes and gigabytes to get again.
 clean:

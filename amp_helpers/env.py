@@ -155,6 +155,9 @@ def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
             f"task '{task}': {error}; fetch what the task is made of, and set ISAACSIM_ASSET_ROOT to the folder that "
             "holds it if it is one of Isaac's"
         ) from error
+    except ValueError as error:  # names in the configuration that the robot does not have
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"task '{task}' does not fit its robot: {reason}; mend its configuration") from error
 
 
 def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None, share: float | None) -> None:

@@ -163,20 +163,20 @@ def metric_dots(results: Results, comparison: str) -> Figure:
 
 
 def throughput_bars(file: str | Path) -> dict[str, dict[str, float]]:
-    """What ``benchmarks/throughput.py`` measured, {number of environments: {contender: environment steps a second}}.
+    """What ``benchmarks/throughput.py`` measured, {number of environments, hardware: {contender: steps a second}}.
 
     Raises:
         InputError: the file is not there, or not of that script's layout.
     """
     try:
-        counts = json.loads(Path(file).read_text())["counts"]
+        measured = json.loads(Path(file).read_text())
         return {
-            f"{count['num_envs']} environments": {
+            f"{count['num_envs']} environments, {measured['hardware']}": {
                 name.replace("_", " "): contender["env_steps_per_s"]
                 for name, contender in count["contenders"].items()
                 if contender["env_steps_per_s"]
             }
-            for count in counts
+            for count in measured["counts"]
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
