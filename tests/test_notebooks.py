@@ -136,6 +136,30 @@ def test_nothing_is_written_outside_the_output_folder(executed):
     assert after == before
 
 
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        (
+            "02_gmr_conversion",
+            {"motion_file": "../datasets/g1_run.pkl", "robot": "g1_29dof", "control_dt": 0.04},
+        ),
+        (
+            "04_amp_training",
+            {"dataset": "../datasets/g1_run.npz", "num_envs": 4, "max_iterations": 2, "drop_joints": ["feet"]},
+        ),
+    ],
+)
+def test_notebooks_run_on_another_clip_robot_and_frame_rate(tmp_path, name, parameters):
+    pipeline.run([name], tmp_path, parameters, report=lambda line: None)
+    told = (tmp_path / f"{name}.html").read_text()
+    assert "g1_run" in told
+    if name.startswith("04"):
+        run = json.loads((tmp_path / "run" / "config.json").read_text())
+        assert run["dataset"] == "datasets/g1_run.npz" and run["updates"] == 2 and run["drop_joints"] == ["feet"]
+        assert not (tmp_path / "run_exercise").exists(), "what nobody wants to keep is not kept"
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_an_unknown_parameter_of_a_real_notebook_is_refused(tmp_path, name):
     with pytest.raises(InputError, match=r"unknown parameter 'no_such_thing'; available: .*output_dir"):
