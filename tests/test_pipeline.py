@@ -194,7 +194,7 @@ def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
     links = re.findall(r'(?:href|src)="([^"]+)"', index.read_text())
     assert "a.html" in links and all((index.parent / link).exists() for link in links)
     for page in index.parent.glob("*.html"):
-        assert 'width=device-width, initial-scale=1' in page.read_text(), "readable on a phone"
+        assert "width=device-width, initial-scale=1" in page.read_text(), "readable on a phone"
     site.write_site(output, tmp_path / "site")
 
 
