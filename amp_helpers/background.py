@@ -1,5 +1,6 @@
 """Training in a process of its own, the very command of a terminal, started from a notebook that stays usable."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from .errors import InputError
 from .train_cfg import TrainCfg
 
 LOG_FILE = "output.txt"
+_PARENT = "AMP_HELPERS_TRAINED_FOR"
 
 
 def command_line(cfg: TrainCfg) -> list[str]:
@@ -42,8 +44,15 @@ class TrainingProcess:
             raise InputError(f"training ended with code {self.process.returncode}: {words[-1].removeprefix('error: ')}")
 
 
+def abandoned() -> bool:
+    """Whether this process trains for a notebook whose kernel is gone: nobody would see it or stop it."""
+    return os.environ.get(_PARENT, str(os.getppid())) != str(os.getppid())
+
+
 def start_training(cfg: TrainCfg) -> TrainingProcess:
     """Start ``python -m amp_helpers.train`` with these settings; what it prints goes to ``output.txt`` in its folder.
+
+    It ends with the process that started it, keeping what was learnt.
 
     Raises:
         InputError: ``cfg`` names no folder for the run.
@@ -52,6 +61,9 @@ def start_training(cfg: TrainCfg) -> TrainingProcess:
         raise InputError("run_dir is not set; a run in the background needs a folder that is known before it starts")
     cfg.run_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "amp_helpers.train", *command_line(cfg)]
+    environment = os.environ | {_PARENT: str(os.getpid())}
     with (cfg.run_dir / LOG_FILE).open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
     return TrainingProcess(cfg.run_dir, process)

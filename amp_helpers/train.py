@@ -53,6 +53,7 @@ def train(
     from tqdm.auto import tqdm
 
     from .amp_state import AmpState
+    from .background import abandoned
     from .checkpoint import check_parts
     from .dataset import MotionDataset
     from .env import AmpEnv, default_pose, make_env
@@ -115,7 +116,8 @@ def train(
                 bar.set_postfix(style=f"{health.style_reward:.2f}", task=f"{health.weighted_task:.2f}/s", refresh=False)
                 if on_update:
                     on_update(health)
-                if stop_requested(cfg.run_dir) or (cfg.max_seconds and elapsed > cfg.max_seconds):
+                late = cfg.max_seconds and elapsed > cfg.max_seconds
+                if late or stop_requested(cfg.run_dir) or abandoned():
                     raise _Enough
 
             agent.on_update.append(record)
