@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.pickle_scan import MIN_MEMORY, scan
+from amp_helpers.pickle_scan import MIN_MEMORY, TooLarge, scan
 
 MAX_PICKLE_BYTES = 256 * 1024**2
 """Largest pickle read: over an hour of motion at 60 fps with all body positions."""
@@ -85,6 +85,10 @@ def load_pickle(path: str | os.PathLike) -> object:
         raise InputError(
             f"{path}: holds {error}, which no motion file needs, so it was not loaded; "
             "export the motion as a dict of numpy arrays"
+        ) from None
+    except TooLarge as error:
+        raise InputError(
+            f"{path}: {error}, as plain lists do; split the motion, or store its numbers as numpy arrays"
         ) from None
     except _MALFORMED as error:
         kind = "an npz or torch archive" if archive else "damaged or of another format"
