@@ -155,6 +155,8 @@ def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
             f"task '{task}': {error}; fetch what the task is made of, and set ISAACSIM_ASSET_ROOT to the folder that "
             "holds it if it is one of Isaac's"
         ) from error
+    except InputError:  # from a term of this project's own, which says it better
+        raise
     except ValueError as error:  # names in the configuration that the robot does not have
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' does not fit its robot: {reason}; mend its configuration") from error
