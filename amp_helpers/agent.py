@@ -3,7 +3,8 @@
 Adversarial Motion Priors are from Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import nn
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
+from .cuda_graph import Recorded
 from .errors import InputError
 from .health import Health
 from .losses import (
@@ -52,6 +54,8 @@ class AmpAgent(AMP):
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
+        self._policy_gradients = Recorded(self._actor_loss)
+        self._discriminator_gradients = Recorded(self._discriminator_loss)
         self.scheduler = None  # the rate is steered for the policy and value alone
         self.replay: Replay | None = None
         self.checkpoint_modules["optimizer"] = self.optimizer
@@ -61,6 +65,7 @@ class AmpAgent(AMP):
         # skrl would copy every module, replay included, whenever the mean reward is a new best.
         self.checkpoint_best_modules["reward"] = float("inf")
         self.updates = 0
+        self._loudest: float | None = None
         self.on_update: list[Callable[[Health], None]] = []
 
     def init(self, *, trainer_cfg: Any = None) -> None:
@@ -125,15 +130,17 @@ class AmpAgent(AMP):
             amp_whole=infos["amp_whole"].view(-1, 1),
         )
 
-    def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> dict[str, Any]:
-        return {
+    def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        """What policy and value are given: normalised, without what the task does not have."""
+        scaled = {
             "observations": self._observation_preprocessor(observations),
             "states": self._state_preprocessor(states),
         }
+        return {name: values for name, values in scaled.items() if values is not None}
 
     @torch.no_grad()
-    def _values(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> torch.Tensor:
-        values, _ = self.value.act(self._inputs(observations, states), role="value")
+    def _values(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        values, _ = self.value.act(inputs, role="value")
         return self._value_preprocessor(values, inverse=True)
 
     def _bootstrap(self) -> torch.Tensor:
@@ -145,45 +152,62 @@ class AmpAgent(AMP):
         worth = torch.zeros_like(cut, dtype=torch.float32)
         if self.cfg.time_limit_bootstrap and cut.any():
             terminal = self.memory.get_tensor_by_name("terminal")[cut.squeeze(-1)]
-            values = self._values(terminal, None) if self.state_space is None else self._values(None, terminal)
-            worth[cut] = self.cfg.discount_factor * values.flatten()
+            inputs = self._inputs(terminal, None) if self.state_space is None else self._inputs(None, terminal)
+            worth[cut] = self.cfg.discount_factor * self._values(inputs).flatten()
         return worth
 
     # -- learning --
 
     def update(self, *, timestep: int, timesteps: int) -> None:
         """One PPO update and, in the same minibatches, one of the discriminator."""
-        whole = self.memory.get_tensor_by_name("amp_whole").flatten()
-        amp = self.memory.get_tensor_by_name("amp_observations").flatten(0, 1)
-        style = self._prepare_rollout(amp, whole)
+        rows = {name: self._rows(name) for name in ("observations", "states", "amp_observations", "amp_whole")}
+        raw = {name: rows[name] for name in ("observations", "states") if rows[name] is not None}
+        amp, whole = rows["amp_observations"], rows["amp_whole"].flatten()
+        inputs = self._inputs(raw["observations"], raw.get("states"))
+        style = self._prepare_rollout(inputs, amp, whole)
         policy_windows = amp[whole]
         if len(policy_windows):
             # Once an update: a scale that moved within one would move the logits under the reward.
             mixture = torch.cat((self._pick(policy_windows), self._reference(len(policy_windows))))
             self._amp_observation_preprocessor(mixture, train=True)
 
-        names = ["observations", "states", "actions", "log_prob", "values", "returns", "advantages"]
+        learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         steps, sums = 0, dict[str, torch.Tensor]()
         for _ in range(self.cfg.learning_epochs):
             kls = []
             for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):
-                sampled = dict(zip(names, self.memory.sample_by_index(names, indexes=batch)[0], strict=True))
-                figures = self._policy_step(sampled)
-                kls.append(figures["kl"])
+                figures = self._policy_step({name: values[batch] for name, values in learnt_from.items()})
+                kls.append(figures["kl"].clone())
                 if len(policy_windows):
-                    figures |= self._discriminator_step(policy_windows)
+                    figures = figures | self._discriminator_step(policy_windows)
                 steps += 1
                 for name, figure in figures.items():
                     sums[name] = sums.get(name, 0) + figure
             steer_learning_rate(self.optimizer, torch.stack(kls).mean().item(), self.cfg)
+        self._quieten(timestep / timesteps)
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
-        self._observation_preprocessor(self.memory.get_tensor_by_name("observations").flatten(0, 1), train=True)
+        self._observation_preprocessor(raw["observations"], train=True)
         if self.state_space is not None:  # a task without a critic group has none
-            self._state_preprocessor(self.memory.get_tensor_by_name("states").flatten(0, 1), train=True)
+            self._state_preprocessor(raw["states"], train=True)
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
         self.updates += 1
         self._report({name: float(total) / steps for name, total in sums.items()}, style, whole)
+
+    def _rows(self, name: str) -> torch.Tensor | None:
+        """A tensor of the rollout as rows (T * E, ...); ``None`` for one that the task does not have."""
+        tensor = self.memory.get_tensor_by_name(name) if name in self.memory.get_tensor_names() else None
+        return None if tensor is None else tensor.flatten(0, 1)
+
+    @torch.no_grad()
+    def _quieten(self, progress: float) -> None:
+        """Bring the noise of the actions down to what the schedule allows at this share of the run."""
+        if self.cfg.final_action_std is None:
+            return
+        if self._loudest is None:
+            self._loudest = self.policy.log_std.max().item()
+        share = min(progress / self.cfg.final_action_std_at, 1.0)
+        self.policy.log_std.clamp_(max=(1 - share) * self._loudest + share * math.log(self.cfg.final_action_std))
 
     def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:
         count = min(self.cfg.discriminator_batch_size, len(policy_windows))
@@ -193,7 +217,7 @@ class AmpAgent(AMP):
         return self.collect_reference_motions(min(self.cfg.discriminator_batch_size, limit)).to(self.device)
 
     @torch.no_grad()
-    def _prepare_rollout(self, amp: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    def _prepare_rollout(self, inputs: dict[str, torch.Tensor], amp: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
         """Mix the rewards, compute returns and advantages; gives the style reward of every row, (rows, 1)."""
         logits = self._logits(self._amp_observation_preprocessor(amp))
         style = style_reward(logits, self.cfg.discriminator_loss) * whole.unsqueeze(-1)
@@ -203,10 +227,8 @@ class AmpAgent(AMP):
             + self.cfg.style_reward_scale * self.cfg.step_dt * style.view_as(rewards)
             + self._bootstrap()
         )
-        observations = self.memory.get_tensor_by_name("observations").flatten(0, 1)
-        states = None if self.state_space is None else self.memory.get_tensor_by_name("states").flatten(0, 1)
-        values = self._values(observations, states).view_as(rewards)
-        last = self._values(self._current_next_observations, self._current_next_states)
+        values = self._values(inputs).view_as(rewards)
+        last = self._values(self._inputs(self._current_next_observations, self._current_next_states))
         done = self.memory.get_tensor_by_name("done")
         advantages = generalised_advantages(total, done, values, last, self.cfg.discount_factor, self.cfg.gae_lambda)
         returns = advantages + values
@@ -218,46 +240,60 @@ class AmpAgent(AMP):
 
     def _policy_step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """One PPO step of policy and value."""
+        gradients, figures = self._policy_gradients(**batch)
+        _step(self.optimizer, self._actor_parameters, gradients, self.cfg.grad_norm_clip)
+        return figures
+
+    def _actor_loss(
+        self,
+        *,
+        actions: torch.Tensor,
+        log_prob: torch.Tensor,
+        values: torch.Tensor,
+        returns: torch.Tensor,
+        advantages: torch.Tensor,
+        **inputs: torch.Tensor,
+    ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
+        """Gradients of policy and value on rows of the rollout, and what is told about them."""
         cfg = self.cfg
-        inputs = self._inputs(batch["observations"], batch["states"])
-        _, outputs = self.policy.act({**inputs, "taken_actions": batch["actions"]}, role="policy")
+        _, outputs = self.policy.act({**inputs, "taken_actions": actions}, role="policy")
         predicted, _ = self.value.act(inputs, role="value")
-        log_ratio = outputs["log_prob"] - batch["log_prob"]
-        policy_loss = clipped_policy_loss(log_ratio, batch["advantages"], cfg.ratio_clip)
-        value_loss = clipped_value_loss(predicted, batch["values"], batch["returns"], cfg.value_clip)
+        log_ratio = outputs["log_prob"] - log_prob
+        policy_loss = clipped_policy_loss(log_ratio, advantages, cfg.ratio_clip)
+        value_loss = clipped_value_loss(predicted, values, returns, cfg.value_clip)
         entropy = self.policy.get_entropy(role="policy").mean()
         loss = policy_loss - cfg.entropy_loss_scale * entropy + cfg.value_loss_scale * value_loss
-        self.optimizer.zero_grad()
-        loss.backward()
-        if cfg.grad_norm_clip > 0:
-            nn.utils.clip_grad_norm_(self._actor_parameters, cfg.grad_norm_clip)
-        self.optimizer.step()
         kl = (log_ratio.exp() - 1 - log_ratio).mean()
-        return {"policy_loss": policy_loss.detach(), "value_loss": value_loss.detach(), "kl": kl.detach()}
+        figures = {"policy_loss": policy_loss.detach(), "value_loss": value_loss.detach(), "kl": kl.detach()}
+        return torch.autograd.grad(loss, self._actor_parameters, allow_unused=True), figures
 
     def _discriminator_step(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
         """One step of the discriminator on equal parts of reference, policy and replayed windows."""
-        cfg = self.cfg
         reference = self._reference(len(policy_windows))
         policy = self._pick(policy_windows)
         if self.replay is not None and len(self.replay):
             policy = torch.cat((policy, self.replay.sample(len(reference)).to(self.device)))
+        scale = self._amp_observation_preprocessor
+        gradients, figures = self._discriminator_gradients(reference=scale(reference), policy=scale(policy))
+        parameters = list(self.discriminator.parameters())
+        _step(self.discriminator_optimizer, parameters, gradients, self.cfg.discriminator_grad_norm_clip)
+        return figures
+
+    def _discriminator_loss(
+        self, *, reference: torch.Tensor, policy: torch.Tensor
+    ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
+        """Gradients of the discriminator on normalised windows, and what is told about them."""
+        cfg = self.cfg
+        if cfg.discriminator_input_noise:
+            reference, policy = (w + cfg.discriminator_input_noise * torch.randn_like(w) for w in (reference, policy))
         loss, figures = discriminator_loss(
-            self._logits,
-            self._amp_observation_preprocessor(reference),
-            self._amp_observation_preprocessor(policy),
-            cfg.discriminator_loss,
-            cfg.discriminator_gradient_penalty_scale,
+            self._logits, reference, policy, cfg.discriminator_loss, cfg.discriminator_gradient_penalty_scale
         )
         if cfg.discriminator_logit_regularization_scale:
             last = [m for m in self.discriminator.modules() if isinstance(m, nn.Linear)][-1]
             loss = loss + cfg.discriminator_logit_regularization_scale * last.weight.square().sum()
-        self.discriminator_optimizer.zero_grad()
-        (cfg.discriminator_loss_scale * loss).backward()
-        if cfg.discriminator_grad_norm_clip > 0:
-            nn.utils.clip_grad_norm_(self.discriminator.parameters(), cfg.discriminator_grad_norm_clip)
-        self.discriminator_optimizer.step()
-        return figures
+        loss = cfg.discriminator_loss_scale * loss
+        return torch.autograd.grad(loss, list(self.discriminator.parameters()), allow_unused=True), figures
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
@@ -306,3 +342,17 @@ class AmpAgent(AMP):
 
     def _set_progress(self, state: dict[str, int]) -> None:
         self.updates = state["updates"]
+
+
+def _step(
+    optimizer: torch.optim.Optimizer,
+    parameters: Sequence[nn.Parameter],
+    gradients: Sequence[torch.Tensor | None],
+    clip: float,
+) -> None:
+    """One step along ``gradients``, their common norm cut to ``clip`` (0 leaves it)."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    if clip > 0:
+        nn.utils.clip_grad_norm_(parameters, clip)
+    optimizer.step()

@@ -259,7 +259,7 @@ class PhysicsCfg(PresetCfg):
             cone="pyramidal",
             impratio=1.0,
             integrator="implicitfast",
-            iterations=10,  # as good as 20 to four digits in every metric of the shipped policy
+            iterations=20,
             ls_iterations=50,
         ),
         num_substeps=1,

@@ -193,6 +193,8 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float, weights: 
             discriminator_loss=cfg.discriminator_loss,
             discriminator_gradient_penalty_scale=cfg.gradient_penalty,
             discriminator_learning_rate=cfg.discriminator_learning_rate,
+            discriminator_input_noise=cfg.discriminator_noise,
+            final_action_std=cfg.final_std,
             experiment={
                 "directory": str(cfg.run_dir.parent),
                 "experiment_name": cfg.run_dir.name,

@@ -70,12 +70,16 @@ class TrainCfg:
     discriminator_loss: str = "lsgan"
     gradient_penalty: float = 10.0
     discriminator_learning_rate: float = 1e-4
+    discriminator_noise: float = 0.0
+    """Noise on its normalised input while it learns."""
     reference_share: float | None = None
     """Share of episodes that start in a reference state; ``None`` is 0.8 on this project's task and 0 on others."""
     velocity_range: tuple[float, float] | None = None
     """Lowest and highest commanded speed, m/s; ``None`` is 0.5 to 1.1 on this project's task, others' own."""
     initial_std: float = 1.0
     """Standard deviation of the untrained policy's actions."""
+    final_std: float | None = None
+    """What it is brought down to by the end of ``max_iterations``; ``None`` leaves it to the policy."""
     entropy: float = 0.005
     """Weight of the entropy bonus, which keeps that deviation up."""
     hidden: tuple[int, ...] = (512, 256, 128)
@@ -192,7 +196,9 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("discriminator_loss", str, "lsgan or bce"),
         ("gradient_penalty", float, "weight of the discriminator's gradient penalty"),
         ("discriminator_learning_rate", float, "fixed rate of the discriminator"),
+        ("discriminator_noise", float, "noise on the discriminator's normalised input"),
         ("initial_std", float, "standard deviation of the untrained policy's actions"),
+        ("final_std", float, "what it is brought down to by the end of max_iterations"),
         ("entropy", float, "weight of the entropy bonus"),
         ("reference_share", float, "share of episodes that start in a reference state"),
     ):

@@ -23,9 +23,10 @@ _LEAST = {
     "task_weight": 0,
     "style_weight": 0,
     "gradient_penalty": 0,
+    "discriminator_noise": 0,
     "entropy": 0,
 }
-_ABOVE_ZERO = ("max_seconds", "discriminator_learning_rate", "initial_std")
+_ABOVE_ZERO = ("max_seconds", "discriminator_learning_rate", "initial_std", "final_std")
 
 
 def check_numbers(cfg: "TrainCfg") -> None:

@@ -140,7 +140,7 @@ def test_a_time_out_is_worth_the_state_it_cut():
     agent = make_agent()
     roll_out(agent, seed=1, truncated_at=3, terminal_value=2.0)
     bootstrap = agent._bootstrap()
-    expected = agent.cfg.discount_factor * agent._values(None, torch.full((1, STATES), 2.0))
+    expected = agent.cfg.discount_factor * agent._values(agent._inputs(None, torch.full((1, STATES), 2.0)))
     assert bootstrap[3, 0].item() == pytest.approx(expected.item(), rel=1e-5)
     assert bootstrap.count_nonzero() == 1
 
@@ -148,10 +148,36 @@ def test_a_time_out_is_worth_the_state_it_cut():
 def test_windows_that_are_not_whole_earn_no_style():
     agent = make_agent()
     roll_out(agent, seed=1)
-    whole = agent.memory.get_tensor_by_name("amp_whole").flatten()
-    style = agent._prepare_rollout(agent.memory.get_tensor_by_name("amp_observations").flatten(0, 1), whole)
+    whole = agent._rows("amp_whole").flatten()
+    inputs = agent._inputs(agent._rows("observations"), agent._rows("states"))
+    style = agent._prepare_rollout(inputs, agent._rows("amp_observations"), whole)
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
+
+
+def test_the_actions_noise_is_brought_down_on_schedule():
+    agent = make_agent(final_action_std=0.1, entropy_loss_scale=0.0)
+    loudest = []
+    for timestep in (0, 40, 80, 100):
+        roll_out(agent, seed=timestep)
+        agent.update(timestep=timestep, timesteps=100)
+        loudest.append(agent.policy.log_std.exp().max().item())
+    assert loudest[0] == pytest.approx(1.0, abs=0.05)
+    assert loudest[1] == pytest.approx(0.1**0.5, rel=0.05), "half the way, geometrically, at half of 0.8 of the run"
+    assert loudest[2] <= 0.1001 and loudest[3] <= 0.1001
+
+
+def test_noise_hides_small_differences_from_the_discriminator():
+    told_apart = {}
+    for noise in (0.0, 5.0):
+        agent = make_agent(discriminator_input_noise=noise, discriminator_learning_rate=1e-2)
+        for seed in range(20):
+            roll_out(agent, seed=seed)
+            agent.update(timestep=0, timesteps=1)
+        reference, policy = agent._reference(100), agent._rows("amp_observations")
+        logits = [agent._logits(agent._amp_observation_preprocessor(w)).mean().item() for w in (reference, policy)]
+        told_apart[noise] = logits[0] - logits[1]
+    assert told_apart[5.0] < 0.7 * told_apart[0.0]
 
 
 def test_an_update_teaches_all_three_networks_at_their_own_rates():

@@ -1,0 +1,53 @@
+"""Computations recorded once as CUDA graphs and replayed: hundreds of small kernels for the price of one launch.
+
+An update of AMP is some thousands of kernels of a few microseconds each, and launching them from Python takes several
+times as long as running them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+class Recorded:
+    """A function of tensors, recorded for each set of shapes where they are on a GPU, and simply called elsewhere.
+
+    The function has to be one that can be recorded (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs):
+    it asks the host nothing, such as a value to branch on, and what differs from call to call reaches it through its
+    arguments, or through tensors that are changed in place, such as a network's parameters. Random numbers differ from
+    call to call as usual.
+    """
+
+    WARM_UP = 3
+    """Plain calls before recording, in which libraries choose their kernels."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._recordings: dict[tuple, tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]] = {}
+
+    def __call__(self, **arguments: torch.Tensor) -> Any:
+        """What the function returns; on a GPU those very tensors are overwritten by the next call."""
+        if not all(tensor.is_cuda for tensor in arguments.values()):
+            return self._function(**arguments)
+        key = tuple((name, tensor.shape) for name, tensor in arguments.items())
+        if key not in self._recordings:
+            self._recordings[key] = self._record(arguments)
+        graph, inputs, outputs = self._recordings[key]
+        for name, tensor in arguments.items():
+            inputs[name].copy_(tensor)
+        graph.replay()
+        return outputs
+
+    def _record(self, arguments: dict[str, torch.Tensor]) -> tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]:
+        inputs = {name: tensor.detach().clone() for name, tensor in arguments.items()}
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(self.WARM_UP):
+                self._function(**inputs)
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = self._function(**inputs)
+        return graph, inputs, outputs

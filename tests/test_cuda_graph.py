@@ -1,0 +1,41 @@
+"""Recorded computations give what plain ones give; on a GPU where there is one."""
+
+import pytest
+import torch
+from torch import nn
+
+from amp_helpers.cuda_graph import Recorded
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gradients_follow_the_parameters_and_the_inputs(device):
+    """Of a loss with a gradient penalty, as the discriminator's; a step is made between the calls."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 8), nn.ELU(), nn.Linear(8, 1)).to(device)
+    parameters = list(network.parameters())
+
+    def gradients(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        x = x.detach().requires_grad_(True)
+        y = network(x)
+        (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        return torch.autograd.grad((y - 1).square().mean() + slope.square().mean(), parameters)
+
+    recorded = Recorded(gradients)
+    for rows in (6, 6, 3, 6):
+        x = torch.randn(rows, 4, device=device)
+        expected = [gradient.clone() for gradient in gradients(x)]
+        torch.testing.assert_close(list(recorded(x=x)), expected)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, expected, strict=True):
+                parameter -= 0.1 * gradient
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_random_numbers_are_drawn_anew(device):
+    recorded = Recorded(lambda x: x + torch.randn_like(x))
+    zero = torch.zeros(100, device=device)
+    first = recorded(x=zero).clone()
+    second = recorded(x=zero).clone()
+    assert (first - second).abs().min() > 0 and 0.5 < second.std() < 1.5
