@@ -54,6 +54,7 @@ class AmpAgent(AMP):
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
+        self._draw = Recorded(torch.no_grad()(self._draw_actions))
         self._policy_gradients = Recorded(self._actor_loss)
         self._discriminator_gradients = Recorded(self._discriminator_loss)
         self.scheduler = None  # the rate is steered for the policy and value alone
@@ -99,9 +100,13 @@ class AmpAgent(AMP):
         self, observations: torch.Tensor, states: torch.Tensor | None, *, timestep: int, timesteps: int
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Draw actions. The values wait for the update, where one pass over the rollout gives them all."""
-        actions, outputs = self.policy.act(self._inputs(observations, states), role="policy")
-        self._current_log_prob = outputs["log_prob"]
-        return actions, outputs
+        inputs = self._inputs(observations, states)
+        actions, self._current_log_prob, outputs = self._draw(**inputs)
+        return actions.clone(), outputs
+
+    def _draw_actions(self, **inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+        actions, outputs = self.policy.act(inputs, role="policy")
+        return actions, outputs["log_prob"], outputs
 
     def record_transition(self, *, infos: Any, **transition: Any) -> None:
         """Store a step.
@@ -172,18 +177,16 @@ class AmpAgent(AMP):
             self._amp_observation_preprocessor(mixture, train=True)
 
         learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
-        steps, sums = 0, dict[str, torch.Tensor]()
-        for _ in range(self.cfg.learning_epochs):
-            kls = []
+        told: dict[str, list[torch.Tensor]] = {}
+        for epoch in range(self.cfg.learning_epochs):
             for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):
                 figures = self._policy_step({name: values[batch] for name, values in learnt_from.items()})
-                kls.append(figures["kl"].clone())
-                if len(policy_windows):
+                if len(policy_windows) and epoch < self.cfg.discriminator_epochs:
                     figures = figures | self._discriminator_step(policy_windows)
-                steps += 1
                 for name, figure in figures.items():
-                    sums[name] = sums.get(name, 0) + figure
-            steer_learning_rate(self.optimizer, torch.stack(kls).mean().item(), self.cfg)
+                    told.setdefault(name, []).append(figure.clone())
+            kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean().item()
+            steer_learning_rate(self.optimizer, kl, self.cfg)
         self._quieten(timestep / timesteps)
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
         self._observation_preprocessor(raw["observations"], train=True)
@@ -192,7 +195,7 @@ class AmpAgent(AMP):
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
         self.updates += 1
-        self._report({name: float(total) / steps for name, total in sums.items()}, style, whole)
+        self._report({name: torch.stack(figures).mean() for name, figures in told.items()}, style, whole)
 
     def _rows(self, name: str) -> torch.Tensor | None:
         """A tensor of the rollout as rows (T * E, ...); ``None`` for one that the task does not have."""
@@ -298,23 +301,26 @@ class AmpAgent(AMP):
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
 
-    def _report(self, means: dict[str, float], style: torch.Tensor, whole: torch.Tensor) -> None:
+    def _report(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> None:
         """Write the update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
         cfg, per_second = self.cfg, 1 / self.cfg.step_dt
+        figures = means | {
+            "action_std": self.policy.log_std.detach().exp().mean() if hasattr(self.policy, "log_std") else 0.0,
+            "style_reward": style.sum() / whole.sum().clamp(min=1),
+            "weighted_style": cfg.style_reward_scale * style.mean(),
+            "weighted_task": cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean(),
+        }
+        figures, log = _read(figures), _read(self._log)
         health = Health(
             update=self.updates,
             learning_rate=self.optimizer.param_groups[0]["lr"],
-            action_std=self.policy.log_std.detach().exp().mean().item() if hasattr(self.policy, "log_std") else 0.0,
-            style_reward=(style.sum() / whole.sum().clamp(min=1)).item(),
-            weighted_style=cfg.style_reward_scale * style.mean().item(),
-            weighted_task=cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean().item(),
             style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss],
-            **{name: means.get(name, 0.0) for name in Health.loss_names()},
+            **dict.fromkeys(Health.loss_names(), 0.0) | figures,
         )
         for name, value in asdict(health).items():
             self.track_data(f"AMP / {name}", value)
-        for name, value in self._log.items():
-            self.track_data(name if "/" in name else f"Info / {name}", float(value))
+        for name, value in log.items():
+            self.track_data(name if "/" in name else f"Info / {name}", value)
         for listener in self.on_update:
             listener(health)
 
@@ -356,3 +362,11 @@ def _step(
     if clip > 0:
         nn.utils.clip_grad_norm_(parameters, clip)
     optimizer.step()
+
+
+def _read(figures: dict[str, Any]) -> dict[str, float]:
+    """Figures, some of them on the device, as numbers: fetched together, because each fetch waits for the device."""
+    on_device = {name: value for name, value in figures.items() if isinstance(value, torch.Tensor)}
+    values = torch.stack([value.float().reshape(()) for value in on_device.values()]).tolist() if on_device else []
+    numbers = dict(zip(on_device, values, strict=True))
+    return {name: numbers[name] if name in numbers else float(value) for name, value in figures.items()}

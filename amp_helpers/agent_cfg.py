@@ -35,6 +35,8 @@ class AmpAgentCfg(AMP_CFG):
     binary cross entropy as in skrl, style reward in [0, 9.2]."""
     discriminator_learning_rate: float = 1e-4
     """Fixed: a rate that follows the policy's KL divergence would drive the discriminator into saturation."""
+    discriminator_epochs: int = 5
+    """In how many of the ``learning_epochs`` the discriminator learns too."""
     discriminator_batch_size: int = 4096
     """Windows of each kind (policy, replay, reference) in a discriminator step."""
     discriminator_loss_scale: float = 1.0

@@ -67,7 +67,8 @@ def train(
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
     dataset = MotionDataset.load(cfg.dataset)
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
-    state = state.without(drop_patterns(cfg.drop_joints, cfg.robot)) if cfg.drop_joints else state
+    dropped = drop_patterns(cfg.drop_joints, cfg.robot, dataset)
+    state = state.without(dropped) if dropped else state
     set_seed(cfg.seed)
     with (
         make_env(
@@ -193,6 +194,7 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float, weights: 
             discriminator_loss=cfg.discriminator_loss,
             discriminator_gradient_penalty_scale=cfg.gradient_penalty,
             discriminator_learning_rate=cfg.discriminator_learning_rate,
+            discriminator_epochs=cfg.discriminator_epochs,
             discriminator_input_noise=cfg.discriminator_noise,
             final_action_std=cfg.final_std,
             experiment={

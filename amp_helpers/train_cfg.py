@@ -1,19 +1,25 @@
 """What can be set about a training run: the configuration, its command line, and what a run says about itself."""
 
 import argparse
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .robots import get_robot
 from .train_checks import check_numbers, check_run_dir
 
+if TYPE_CHECKING:
+    from .dataset import MotionDataset
+
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_DATASET = ROOT / "datasets" / "g1_walk.npz"
+REFINED_DATASET = ROOT / "datasets" / "g1_walk_refined.npz"
+"""The demo walk with its feet on the ground; its steps cover the ground that its root covers, as a robot's have to."""
 DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
 
 
@@ -21,7 +27,7 @@ DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
 class TrainCfg:
     """Everything about a run; the defaults are the recipe that this project trains with."""
 
-    dataset: Path = DEMO_DATASET
+    dataset: Path = REFINED_DATASET
     """Dataset of ``python -m amp_helpers.convert``."""
     task: str = DEFAULT_TASK
     """A registered manager-based task."""
@@ -32,7 +38,7 @@ class TrainCfg:
     physics: str | None = None
     """Physics preset of the task; ``None`` is its default."""
     seed: int = 0
-    max_iterations: int = 600
+    max_iterations: int = 450
     """Updates; each follows a rollout of ``rollouts`` steps."""
     max_seconds: float | None = None
     """Stop after this much wall clock since the start, whatever the number of updates."""
@@ -60,25 +66,27 @@ class TrainCfg:
     """Control steps between them."""
     robot: str | None = None
     """Whose feet ``feet`` stands for, and evaluation watches: a name, a file or ``package.module:NAME``."""
-    drop_joints: tuple[str, ...] = ()
-    """Joints that it does not see: ``feet``, or regular expressions."""
+    drop_joints: tuple[str, ...] = ("still",)
+    """Joints that it does not see: ``feet``, ``still`` (those that do not move in the dataset), regular expressions."""
     amp_group: str | None = None
     """Observation group to read AMP states from; ``None`` reads the simulator."""
     task_weight: float = 1.0
-    style_weight: float = 15.0
+    style_weight: float = 20.0
     """Weight of the style reward, per second; see :class:`amp_helpers.agent_cfg.AmpAgentCfg`."""
     discriminator_loss: str = "lsgan"
     gradient_penalty: float = 10.0
-    discriminator_learning_rate: float = 1e-4
-    discriminator_noise: float = 0.0
-    """Noise on its normalised input while it learns."""
+    discriminator_learning_rate: float = 2e-4
+    discriminator_epochs: int = 2
+    """In how many of the policy's 5 epochs it learns too."""
+    discriminator_noise: float = 0.3
+    """Noise on its normalised input while it learns: it cannot tell a policy by a tremble smaller than that."""
     reference_share: float | None = None
-    """Share of episodes that start in a reference state; ``None`` is 0.8 on this project's task and 0 on others."""
+    """Share of episodes that start in a reference state; ``None`` is 0.7 on this project's task and 0 on others."""
     velocity_range: tuple[float, float] | None = None
-    """Lowest and highest commanded speed, m/s; ``None`` is 0.5 to 1.1 on this project's task, others' own."""
+    """Lowest and highest commanded speed, m/s; ``None`` is 0.4 to 1.1 on this project's task, others' own."""
     initial_std: float = 1.0
     """Standard deviation of the untrained policy's actions."""
-    final_std: float | None = None
+    final_std: float | None = 0.15
     """What it is brought down to by the end of ``max_iterations``; ``None`` leaves it to the policy."""
     entropy: float = 0.005
     """Weight of the entropy bonus, which keeps that deviation up."""
@@ -87,16 +95,25 @@ class TrainCfg:
     discriminator_hidden: tuple[int, ...] = (1024, 512)
 
 
+STILL_RAD = 1e-3
+"""A joint whose positions spread less than this (standard deviation) does not move."""
+
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "published": {
+        "dataset": DEMO_DATASET,
         "features": ("joint_pos",),
         "window": 2,
         "stride": 1,
         "discriminator_loss": "bce",
         "task_weight": 0.9,
         "style_weight": 5.0,
+        "drop_joints": (),
         "reference_share": 0.0,
+        "discriminator_learning_rate": 1e-4,
+        "discriminator_epochs": 5,
+        "discriminator_noise": 0.0,
+        "final_std": None,
     },
 }
 """What ``--recipe`` stands for, as fields of :class:`TrainCfg`. ``published`` is the recipe this project started from:
@@ -122,18 +139,34 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     check_run_dir(run_dir, cfg.checkpoint)
     return replace(
         cfg,
-        reference_share=cfg.reference_share if cfg.reference_share is not None else (0.8 if ours else 0.0),
-        velocity_range=cfg.velocity_range or ((0.5, 1.1) if ours else None),
+        reference_share=cfg.reference_share if cfg.reference_share is not None else (0.7 if ours else 0.0),
+        velocity_range=cfg.velocity_range or ((0.4, 1.1) if ours else None),
         device=device,
         num_envs=cfg.num_envs or (4096 if device.startswith("cuda") else 16),
         run_dir=run_dir,
     )
 
 
-def drop_patterns(names: Sequence[str], robot: str | None = None) -> tuple[str, ...]:
-    """``feet`` stands for the robot's feet joints, or the ankles; anything else is a regular expression."""
+def drop_patterns(
+    names: Sequence[str], robot: str | None = None, dataset: "MotionDataset | None" = None
+) -> tuple[str, ...]:
+    """What ``--drop_joints`` says as regular expressions.
+
+    Args:
+        names: ``feet``, the robot's feet joints or else the ankles; ``still``, the joints that do not move in the
+            dataset, whose every error would prove a fake; anything else is a regular expression already.
+        robot: whose feet; ``None`` for those called ankles.
+        dataset: in which joints are ``still``.
+    """
     feet = get_robot(robot).feet_joints if robot else (".*ankle.*",)
-    return tuple(pattern for name in names for pattern in (feet if name == "feet" else (name,)))
+    spread = () if dataset is None else dataset.states.std(axis=0)
+    still = [
+        re.escape(name)
+        for name, std in zip(dataset.joint_names if dataset else (), spread, strict=True)
+        if std < STILL_RAD
+    ]
+    meant = {"feet": feet, "still": still}
+    return tuple(pattern for name in names for pattern in meant.get(name, (name,)))
 
 
 def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, Any]:
@@ -196,6 +229,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("discriminator_loss", str, "lsgan or bce"),
         ("gradient_penalty", float, "weight of the discriminator's gradient penalty"),
         ("discriminator_learning_rate", float, "fixed rate of the discriminator"),
+        ("discriminator_epochs", int, "of the policy's 5 epochs, those in which the discriminator learns too"),
         ("discriminator_noise", float, "noise on the discriminator's normalised input"),
         ("initial_std", float, "standard deviation of the untrained policy's actions"),
         ("final_std", float, "what it is brought down to by the end of max_iterations"),
@@ -207,7 +241,10 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         parser.add_argument(f"--{name}", type=kind, default=getattr(default, name), help=f"{text} (default: {shown})")
     parser.add_argument("--features", nargs="+", default=default.features, help="what the discriminator sees")
     parser.add_argument(
-        "--drop_joints", nargs="+", default=(), help="'feet' or patterns the discriminator does not see"
+        "--drop_joints",
+        nargs="*",
+        default=default.drop_joints,
+        help="'feet', 'still' or patterns the discriminator does not see",
     )
     parser.add_argument(
         "--velocity_range",

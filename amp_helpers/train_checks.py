@@ -23,6 +23,7 @@ _LEAST = {
     "task_weight": 0,
     "style_weight": 0,
     "gradient_penalty": 0,
+    "discriminator_epochs": 1,
     "discriminator_noise": 0,
     "entropy": 0,
 }

@@ -60,7 +60,7 @@ from amp_helpers.losses import STYLE_REWARD_LIMIT, discriminator_loss, style_rew
 from amp_helpers.networks import Discriminator, Policy, Value
 from amp_helpers.policy import CONFIG_FILE, write_json
 from amp_helpers.train import train
-from amp_helpers.train_cfg import DEMO_DATASET, TrainCfg
+from amp_helpers.train_cfg import REFINED_DATASET, TrainCfg
 
 SETTINGS = ("documented", "matched")
 SHIPPED = Path(isaaclab_tasks.__file__).parent / "contrib/humanoid_amp/agents/skrl_walk_amp_cfg.yaml"
@@ -135,7 +135,7 @@ class ObservedAmp(AMP):
 
 def rival_cfg(settings: str, **options: Any) -> TrainCfg:
     """A run of skrl's AMP in this project's words; reward weights are per second, as everywhere in ``TrainCfg``."""
-    values: dict[str, Any] = {"discriminator_loss": "bce"}
+    values: dict[str, Any] = {"discriminator_loss": "bce", "final_std": None}
     if settings == "documented":
         file = yaml.safe_load(SHIPPED.read_text())
         agent, policy = file["agent"], file["models"]["policy"]
@@ -146,6 +146,7 @@ def rival_cfg(settings: str, **options: Any) -> TrainCfg:
             "initial_std": math.exp(policy["initial_log_std"]),
             "window": 2,
             "stride": 1,
+            "drop_joints": (),
             "task_weight": agent["task_reward_scale"],
             "style_weight": agent["style_reward_scale"] / AmpAgentCfg.step_dt,
             "gradient_penalty": 2 * agent["discriminator_gradient_penalty_scale"],
@@ -256,7 +257,7 @@ def main() -> int:
     parser.add_argument("--task_reward_scale", type=float, help="instead of the setting's, as skrl counts it")
     parser.add_argument("--style_reward_scale", type=float, help="instead of the setting's, per step as skrl counts it")
     for name, kind in (("dataset", Path), ("run_dir", Path), ("device", str), ("max_seconds", float)):
-        parser.add_argument(f"--{name}", type=kind, default=DEMO_DATASET if name == "dataset" else None)
+        parser.add_argument(f"--{name}", type=kind, default=REFINED_DATASET if name == "dataset" else None)
     for name, default in (("num_envs", None), ("seed", 0), ("max_iterations", 1_000_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = vars(parser.parse_args())

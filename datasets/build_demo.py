@@ -38,8 +38,8 @@ CLIPS = {"walk": 4, "run": 6}
 """Clip -> number of cycles in the file."""
 FPS = 30.0
 
-# Ratio of the G1's leg to the human's, hip to ankle with legs straight. With the angles copied, a step is as long as the
-# leg that swings makes it: the root has to travel in that measure, or the stance foot slides.
+# Ratio of the G1's leg to the human's, hip to ankle with legs straight. With the angles copied, a step is as long as
+# the leg that swings makes it: the root has to travel in that measure, or the stance foot slides.
 TRAVEL_SCALE = 0.63661 / 0.83142
 # Fixed tilts inside the G1's chains, radians: the shoulder's pitch axis about x (left; right is the negative) and the
 # hip's roll axis about y. Taking them out first makes the decompositions below exact instead of nearly so.
