@@ -4,7 +4,7 @@ Adversarial Motion Priors are from Peng et al. 2021, https://arxiv.org/abs/2104.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import nn
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from .cuda_graph import Recorded
+from .device import Recorded, read_figures
 from .errors import InputError
 from .health import Health
 from .losses import (
@@ -27,7 +27,7 @@ from .losses import (
     generalised_advantages,
     style_reward,
 )
-from .optimizers import discriminator_optimizer, policy_optimizer, steer_learning_rate
+from .optimizers import apply_gradients, discriminator_optimizer, policy_optimizer, steer_learning_rate
 from .replay import Replay
 
 
@@ -244,7 +244,7 @@ class AmpAgent(AMP):
     def _policy_step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """One PPO step of policy and value."""
         gradients, figures = self._policy_gradients(**batch)
-        _step(self.optimizer, self._actor_parameters, gradients, self.cfg.grad_norm_clip)
+        apply_gradients(self.optimizer, self._actor_parameters, gradients, self.cfg.grad_norm_clip)
         return figures
 
     def _actor_loss(
@@ -279,7 +279,7 @@ class AmpAgent(AMP):
         scale = self._amp_observation_preprocessor
         gradients, figures = self._discriminator_gradients(reference=scale(reference), policy=scale(policy))
         parameters = list(self.discriminator.parameters())
-        _step(self.discriminator_optimizer, parameters, gradients, self.cfg.discriminator_grad_norm_clip)
+        apply_gradients(self.discriminator_optimizer, parameters, gradients, self.cfg.discriminator_grad_norm_clip)
         return figures
 
     def _discriminator_loss(
@@ -310,7 +310,7 @@ class AmpAgent(AMP):
             "weighted_style": cfg.style_reward_scale * style.mean(),
             "weighted_task": cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean(),
         }
-        figures, log = _read(figures), _read(self._log)
+        figures, log = read_figures(figures), read_figures(self._log)
         health = Health(
             update=self.updates,
             learning_rate=self.optimizer.param_groups[0]["lr"],
@@ -348,25 +348,3 @@ class AmpAgent(AMP):
 
     def _set_progress(self, state: dict[str, int]) -> None:
         self.updates = state["updates"]
-
-
-def _step(
-    optimizer: torch.optim.Optimizer,
-    parameters: Sequence[nn.Parameter],
-    gradients: Sequence[torch.Tensor | None],
-    clip: float,
-) -> None:
-    """One step along ``gradients``, their common norm cut to ``clip`` (0 leaves it)."""
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    if clip > 0:
-        nn.utils.clip_grad_norm_(parameters, clip)
-    optimizer.step()
-
-
-def _read(figures: dict[str, Any]) -> dict[str, float]:
-    """Figures, some of them on the device, as numbers: fetched together, because each fetch waits for the device."""
-    on_device = {name: value for name, value in figures.items() if isinstance(value, torch.Tensor)}
-    values = torch.stack([value.float().reshape(()) for value in on_device.values()]).tolist() if on_device else []
-    numbers = dict(zip(on_device, values, strict=True))
-    return {name: numbers[name] if name in numbers else float(value) for name, value in figures.items()}

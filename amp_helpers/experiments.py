@@ -105,6 +105,12 @@ def tracking_error(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Mo
     return replace(motion, joint_pos=motion.joint_pos + error_rad * slow)
 
 
+def tremble(motion: Motion, error_rad: float = 0.03, seed: int = 0) -> Motion:
+    """The motion of a policy that explores: fast noise of ``error_rad`` (standard deviation) on every joint."""
+    noise = np.random.default_rng(seed).normal(size=motion.joint_pos.shape)
+    return replace(motion, joint_pos=motion.joint_pos + error_rad * noise)
+
+
 def half_steps(motion: Motion, share: float = 0.4) -> Motion:
     """A worse gait: hip pitches and knees swing only ``share`` as far around their mean."""
     columns = [
@@ -143,12 +149,14 @@ def small_discriminator(
     gradient_penalty: float = 10.0,
     seed: int = 0,
     loss: str = "lsgan",
+    input_noise: float = 0.0,
     on_step: Callable[[dict[str, torch.Tensor]], None] | None = None,
 ) -> Discriminator:
     """A discriminator of 128 and 64 units, trained to tell windows (n, dim) from windows (m, dim) in seconds on a CPU.
 
     The loss is the project's own, :func:`amp_helpers.losses.discriminator_loss`, whose figures go to ``on_step``;
-    inputs are normalised by the mean and standard deviation of both kinds together.
+    inputs are normalised by the mean and standard deviation of both kinds together, and while it learns they carry
+    ``input_noise`` (standard deviation).
     """
     both = torch.cat((reference, policy))
     mean, std = both.mean(0), both.std(0).clamp(min=1e-3)
@@ -158,7 +166,8 @@ def small_discriminator(
         optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
         for _ in range(steps):
             batches = [kind[torch.randint(len(kind), (256,))] for kind in (reference, policy)]
-            reference_batch, policy_batch = ((batch - mean) / std for batch in batches)
+            batches = [(batch - mean) / std + input_noise * torch.randn_like(batch) for batch in batches]
+            reference_batch, policy_batch = batches
             total, figures = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty)
             optimiser.zero_grad()
             total.backward()
@@ -210,6 +219,7 @@ def style_experiment(
     default_pose: Mapping[str, float],
     drop: Sequence[str] = (),
     gaits: tuple[Motion, Motion] | None = None,
+    input_noise: float = 0.0,
 ) -> StyleOutcome:
     """Train :func:`small_discriminator` on a clip against a right and a wrong gait.
 
@@ -219,6 +229,7 @@ def style_experiment(
         drop: regular expressions of joints that the discriminator does not see.
         gaits: the right and the wrong one, at the clip's instants and with its joints; by default the clip and
             :func:`half_steps` of it, both with :func:`level_feet`.
+        input_noise: of the discriminator while it learns.
     """
     gaits = gaits or (level_feet(clip), level_feet(half_steps(clip), seed=1))
     state = AmpState(joint_names=clip.joint_names)
@@ -229,7 +240,7 @@ def style_experiment(
         return state.from_dataset(data, default_pose)
 
     reference, right, wrong = (windows(motion) for motion in (clip, *gaits))
-    discriminator = small_discriminator(reference, torch.cat((right, wrong)))
+    discriminator = small_discriminator(reference, torch.cat((right, wrong)), input_noise=input_noise)
     paid = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
     return StyleOutcome(state.joint_names, *paid, joint_influence(discriminator, reference, right, state.joint_names))
 

@@ -95,6 +95,12 @@ class Motion:
         return (self.num_frames - 1) / self.fps
 
     @property
+    def forward_speed(self) -> float:
+        """Horizontal distance from the first to the last frame over the time between them, m/s."""
+        self._needs_two_frames()
+        return float(np.linalg.norm(self.root_pos[-1, :2] - self.root_pos[0, :2]) / self.duration_s)
+
+    @property
     def times(self) -> np.ndarray:
         """(N,) seconds, the first frame at 0."""
         return np.arange(self.num_frames) / self.fps

@@ -1,7 +1,7 @@
 """Two optimisers, because policy and discriminator want different rates: the one follows the policy's steps, the other
 must not, or it would run ahead of what it judges."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -32,6 +32,20 @@ def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: float, cfg: AmpAge
     factor = 1 / 1.5 if kl > 2 * cfg.kl_threshold else 1.5 if kl < 0.5 * cfg.kl_threshold else 1.0
     for group in optimizer.param_groups:
         group["lr"] = min(max(group["lr"] * factor, cfg.min_learning_rate), cfg.max_learning_rate)
+
+
+def apply_gradients(
+    optimizer: torch.optim.Optimizer,
+    parameters: Sequence[nn.Parameter],
+    gradients: Sequence[torch.Tensor | None],
+    clip: float,
+) -> None:
+    """One step along ``gradients``, their common norm cut to ``clip`` (0 leaves it)."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    if clip > 0:
+        nn.utils.clip_grad_norm_(parameters, clip)
+    optimizer.step()
 
 
 def _fused(parameters: list[nn.Parameter]) -> bool:

@@ -228,12 +228,15 @@ def build_trainer(cfg: TrainCfg, env: Any, agent: Any) -> Any:
 
 def main() -> int:
     """Train from the command line."""
+    from .dataset import MotionDataset
+
     cfg = parse()
     history: list[Any] = []
     folder = train(cfg, on_update=history.append)
     print(history[-1].sentence if history else "no update was finished")
     print(f"run: {folder}")
-    print(f"next: python -m amp_helpers.evaluate --checkpoint {folder} --velocity 0.8 --output DIR")
+    speed = MotionDataset.load(cfg.dataset).clips()[0].forward_speed
+    print(f"next: python -m amp_helpers.evaluate --checkpoint {folder} --velocity {speed:.2f} --output DIR")
     return 0
 
 

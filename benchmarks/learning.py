@@ -81,8 +81,7 @@ def commands(group: str, seed: int, folder: Path, args: argparse.Namespace) -> t
     size = ["--num_envs", args.num_envs, "--device", args.device, "--seed", seed]
     length = ["--max_seconds", args.seconds, *(["--max_iterations", plan.updates] if plan.updates else [])]
     train = [*plan.program, *size, *length, "--run_dir", folder, *plan.arguments]
-    clip = MotionDataset.load(DEMO_DATASET).clips()[0]
-    speed = round(float(clip.root_pos[-1, 0] - clip.root_pos[0, 0]) / clip.duration_s, 2)
+    speed = round(MotionDataset.load(DEMO_DATASET).clips()[0].forward_speed, 2)
     envs = min(1024, 4 * args.num_envs)
     measure = ["-m", "amp_helpers.evaluate", "--checkpoint", folder, "--device", args.device, "--num_envs", envs]
     # Always against the clip as it is, also for a policy that learnt from a mended one.

@@ -1,10 +1,10 @@
-"""Recorded computations give what plain ones give; on a GPU where there is one."""
+"""Recorded computations give what plain ones give, on a GPU where there is one; figures are fetched as they are."""
 
 import pytest
 import torch
 from torch import nn
 
-from amp_helpers.cuda_graph import Recorded
+from amp_helpers.device import Recorded, read_figures
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
@@ -39,3 +39,10 @@ def test_random_numbers_are_drawn_anew(device):
     first = recorded(x=zero).clone()
     second = recorded(x=zero).clone()
     assert (first - second).abs().min() > 0 and 0.5 < second.std() < 1.5
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_figures_keep_their_names_and_order(device):
+    figures = {"a": torch.tensor([2.5], device=device), "b": 3, "c": torch.tensor(True, device=device)}
+    assert list(read_figures(figures).items()) == [("a", 2.5), ("b", 3.0), ("c", 1.0)]
+    assert read_figures({}) == {}

@@ -1,10 +1,10 @@
-"""Computations recorded once as CUDA graphs and replayed: hundreds of small kernels for the price of one launch.
+"""Keeping a GPU busy: computations recorded once as CUDA graphs and replayed, figures fetched together.
 
 An update of AMP is some thousands of kernels of a few microseconds each, and launching them from Python takes several
 times as long as running them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -51,3 +51,11 @@ class Recorded:
         with torch.cuda.graph(graph):
             outputs = self._function(**inputs)
         return graph, inputs, outputs
+
+
+def read_figures(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Figures, some of them tensors, as numbers: fetched together, because each fetch waits for the device."""
+    tensors = {name: value for name, value in figures.items() if isinstance(value, torch.Tensor)}
+    values = torch.stack([value.float().reshape(()) for value in tensors.values()]).tolist() if tensors else []
+    numbers = dict(zip(tensors, values, strict=True))
+    return {name: numbers[name] if name in numbers else float(value) for name, value in figures.items()}
