@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amp_helpers.convert import convert
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.formats import read_motion
+from amp_helpers.formats_gmr import read_history
 from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
+from amp_helpers.refine import Edit, refine
 from amp_helpers.robots import G1_29DOF
 
 DATASETS = Path(__file__).parents[1] / "datasets"
@@ -45,6 +50,23 @@ def test_build_reproduces_the_committed_files(build_demo, tmp_path, capsys):
         assert (tmp_path / f"g1_{clip}.pkl").read_bytes() == (DATASETS / f"g1_{clip}.pkl").read_bytes()
     printed = capsys.readouterr().out
     assert "penetration_max_m" in printed and "skate_mps" in printed
+
+
+@pytest.mark.parametrize("clip", PERIOD)
+def test_the_refined_clips_are_what_refining_gives(clip, tmp_path):
+    refine(DATASETS / f"g1_{clip}.pkl", tmp_path / "again.pkl", [Edit("lock_feet")])
+    again, shipped = (read_motion(path) for path in (tmp_path / "again.pkl", DATASETS / f"g1_{clip}_refined.pkl"))
+    np.testing.assert_allclose(again.joint_pos, shipped.joint_pos, atol=1e-4)
+    np.testing.assert_allclose(again.root_pos, shipped.root_pos, atol=1e-6)
+    assert read_history(DATASETS / f"g1_{clip}_refined.pkl")
+
+
+@pytest.mark.parametrize("name", ["g1_walk", "g1_run", "g1_walk_refined", "g1_run_refined"])
+def test_the_datasets_are_what_converting_gives(name, tmp_path):
+    convert([DATASETS / f"{name}.pkl"], tmp_path / "again.npz")
+    again, shipped = (MotionDataset.load(path) for path in (tmp_path / "again.npz", DATASETS / f"{name}.npz"))
+    np.testing.assert_allclose(again.states, shipped.states, atol=1e-6)
+    assert again.sha256 == shipped.sha256 and again.joint_names == shipped.joint_names
 
 
 @pytest.mark.parametrize("clip", PERIOD)

@@ -16,6 +16,7 @@ from amp_helpers.experiments import (
     small_discriminator,
     stumble,
     style_experiment,
+    tremble,
     windows,
 )
 from amp_helpers.robots import G1_23DOF
@@ -99,3 +100,12 @@ def test_a_longer_window_hears_the_tempo(clip):
     long = AmpState(joint_names=clip.joint_names, features=tuple(FEATURE_DIMS), window=6, stride=2)
     two, six = (paid_for(motions, clip, state, pose) for state in (short, long))
     assert six["right"] - six["fast"] > 0.3 > abs(two["right"] - two["fast"])
+
+
+def test_noise_on_the_input_hides_a_tremble(clip):
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    gaits = tremble(clip, 0.05), tremble(half_steps(clip), 0.05, seed=1)
+    assert np.std(gaits[0].joint_pos - clip.joint_pos) == pytest.approx(0.05, rel=0.05)
+    clean, noisy = (style_experiment(clip, pose, (".*wrist.*",), gaits, noise) for noise in (0.0, 0.3))
+    assert noisy.right_gait > 1.2 * clean.right_gait
+    assert noisy.right_gait > noisy.wrong_gait + 0.03, "it still tells a good step from a bad one"

@@ -5,6 +5,7 @@ import math
 import resource
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,12 +16,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from amp_helpers.amp_state import FEATURE_DIMS
 from amp_helpers.checkpoint import load_checkpoint, load_parts, save_parts
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.health import Health
 from amp_helpers.replay import Replay
 from amp_helpers.robots import G1_23DOF
 from amp_helpers.train import TrainCfg, parse, train
+from amp_helpers.train_cfg import drop_patterns
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 
@@ -55,7 +58,7 @@ def test_health_is_written_once_an_update_with_every_field(small_run):
 def test_the_configuration_says_how_to_train_the_same_again(small_run):
     config = json.loads((small_run.folder / "config.json").read_text())
     assert config["task"] == TASK and config["updates"] == 3 and config["wall_s"] > 0
-    assert config["dataset"] == "datasets/g1_walk.npz", "relative to the repository, where it lies in it"
+    assert config["dataset"] == "datasets/g1_walk_refined.npz", "relative to the repository, where it lies in it"
     assert config["hidden"] == [32] and config["num_envs"] == 8 and config["seed"] == 0
     assert config["joint_names"] == list(G1_23DOF.joint_names)
     assert config["amp_state"]["features"] == list(small_run.cfg.features)
@@ -110,6 +113,18 @@ def test_going_on_in_the_same_folder_adds_to_it_and_a_new_run_does_not_overwrite
     # With more environments, too: the replay buffer is then a larger one.
     train(replace(cfg, checkpoint=last, num_envs=4), progress=False)
     assert [line["update"] for line in lines(cfg.run_dir)] == [1, 2]
+
+
+def test_joints_that_never_move_are_left_out_by_default(small_run):
+    """The wrists of the demo walk: a discriminator needs nothing else to tell every policy from it."""
+    config = json.loads((small_run.folder / "config.json").read_text())
+    assert config["drop_joints"] == ["still"]
+    still = {"left_wrist_roll_joint", "right_wrist_roll_joint"}
+    assert set(G1_23DOF.joint_names) - set(config["amp_state"]["joint_names"]) == still
+    dataset = MotionDataset.load(TrainCfg().dataset)
+    assert set(drop_patterns(("still",), dataset=dataset)) == still
+    moving = replace(dataset, states=dataset.states + np.random.default_rng(0).normal(size=dataset.states.shape))
+    assert drop_patterns(("still", "feet", "x.*"), dataset=moving) == (".*ankle.*", "x.*")
 
 
 def test_dropping_the_feet_narrows_what_the_discriminator_sees(small_run, tmp_path):

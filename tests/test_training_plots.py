@@ -123,8 +123,9 @@ def test_a_run_folder_is_recorded_as_it_is(repo_root):
     assert entry.metrics == {"falls_per_env_10s": 0.0, "pose_rmse_rad": None}
 
 
-def test_the_recorded_comparisons_in_the_repository_can_be_drawn(repo_root):
-    recorded = read_results(repo_root / "benchmarks" / "results" / "gpu_comparisons.json")
+@pytest.mark.parametrize("file", ["gpu_comparisons.json", "gpu_trials.json"])
+def test_the_recorded_comparisons_in_the_repository_can_be_drawn(repo_root, file):
+    recorded = read_results(repo_root / "benchmarks" / "results" / file)
     assert recorded.runs
     for comparison in recorded.comparisons:
         assert learning_curves(recorded, comparison.name).axes[0].get_lines(), comparison.name
