@@ -66,7 +66,8 @@ class AmpAgent(AMP):
         # skrl would copy every module, replay included, whenever the mean reward is a new best.
         self.checkpoint_best_modules["reward"] = float("inf")
         self.updates = 0
-        self._loudest: float | None = None
+        # Before a checkpoint is taken over, so that a run that goes on keeps to the schedule it was on.
+        self._loudest = self.policy.log_std.max().item() if cfg.final_action_std else None
         self.on_update: list[Callable[[Health], None]] = []
 
     def init(self, *, trainer_cfg: Any = None) -> None:
@@ -187,7 +188,6 @@ class AmpAgent(AMP):
                     told.setdefault(name, []).append(figure.clone())
             kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean().item()
             steer_learning_rate(self.optimizer, kl, self.cfg)
-        self._quieten(timestep / timesteps)
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
         self._observation_preprocessor(raw["observations"], train=True)
         if self.state_space is not None:  # a task without a critic group has none
@@ -195,6 +195,7 @@ class AmpAgent(AMP):
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
         self.updates += 1
+        self._quieten()
         self._report({name: torch.stack(figures).mean() for name, figures in told.items()}, style, whole)
 
     def _rows(self, name: str) -> torch.Tensor | None:
@@ -203,13 +204,11 @@ class AmpAgent(AMP):
         return None if tensor is None else tensor.flatten(0, 1)
 
     @torch.no_grad()
-    def _quieten(self, progress: float) -> None:
-        """Bring the noise of the actions down to what the schedule allows at this share of the run."""
-        if self.cfg.final_action_std is None:
-            return
+    def _quieten(self) -> None:
+        """Bring the noise of the actions down to what the schedule allows by now."""
         if self._loudest is None:
-            self._loudest = self.policy.log_std.max().item()
-        share = min(progress / self.cfg.final_action_std_at, 1.0)
+            return
+        share = min(self.updates / self.cfg.final_action_std_updates, 1.0)
         self.policy.log_std.clamp_(max=(1 - share) * self._loudest + share * math.log(self.cfg.final_action_std))
 
     def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:

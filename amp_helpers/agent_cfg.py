@@ -51,11 +51,11 @@ class AmpAgentCfg(AMP_CFG):
     """Standard deviation of noise on the discriminator's normalised input while it learns, which hides from it what is
     smaller: Arjovsky and Bottou 2017, https://arxiv.org/abs/1701.04862."""
 
-    final_action_std: float | None = None
-    """What the standard deviation of the actions is brought down to while the run goes on, geometrically from where it
-    started; ``None`` leaves it to the policy. Noise gives a policy away to the discriminator, whatever its gait."""
-    final_action_std_at: float = 0.8
-    """Share of the run at which it gets there, in (0, 1]."""
+    final_action_std: float = 0.0
+    """What the standard deviation of the actions is brought down to, geometrically from where it started; 0 leaves it
+    to the policy. Noise gives a policy away to the discriminator, whatever its gait."""
+    final_action_std_updates: int = 360
+    """Updates that this takes."""
 
     kl_threshold: float = 0.01
     """The KL divergence that the policy's learning rate is steered to; 0 keeps the rate fixed."""

@@ -86,8 +86,8 @@ class TrainCfg:
     """Lowest and highest commanded speed, m/s; ``None`` is 0.4 to 1.1 on this project's task, others' own."""
     initial_std: float = 1.0
     """Standard deviation of the untrained policy's actions."""
-    final_std: float | None = 0.15
-    """What it is brought down to by the end of ``max_iterations``; ``None`` leaves it to the policy."""
+    final_std: float = 0.15
+    """What it is brought down to in the first 360 updates; 0 leaves it to the policy."""
     entropy: float = 0.005
     """Weight of the entropy bonus, which keeps that deviation up."""
     hidden: tuple[int, ...] = (512, 256, 128)
@@ -113,7 +113,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "discriminator_learning_rate": 1e-4,
         "discriminator_epochs": 5,
         "discriminator_noise": 0.0,
-        "final_std": None,
+        "final_std": 0.0,
     },
 }
 """What ``--recipe`` stands for, as fields of :class:`TrainCfg`. ``published`` is the recipe this project started from:
@@ -232,7 +232,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("discriminator_epochs", int, "of the policy's 5 epochs, those in which the discriminator learns too"),
         ("discriminator_noise", float, "noise on the discriminator's normalised input"),
         ("initial_std", float, "standard deviation of the untrained policy's actions"),
-        ("final_std", float, "what it is brought down to by the end of max_iterations"),
+        ("final_std", float, "what it is brought down to in the first 360 updates, 0: as the policy likes"),
         ("entropy", float, "weight of the entropy bonus"),
         ("reference_share", float, "share of episodes that start in a reference state"),
     ):

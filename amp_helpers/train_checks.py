@@ -25,9 +25,10 @@ _LEAST = {
     "gradient_penalty": 0,
     "discriminator_epochs": 1,
     "discriminator_noise": 0,
+    "final_std": 0,
     "entropy": 0,
 }
-_ABOVE_ZERO = ("max_seconds", "discriminator_learning_rate", "initial_std", "final_std")
+_ABOVE_ZERO = ("max_seconds", "discriminator_learning_rate", "initial_std")
 
 
 def check_numbers(cfg: "TrainCfg") -> None:

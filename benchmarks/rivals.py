@@ -135,7 +135,7 @@ class ObservedAmp(AMP):
 
 def rival_cfg(settings: str, **options: Any) -> TrainCfg:
     """A run of skrl's AMP in this project's words; reward weights are per second, as everywhere in ``TrainCfg``."""
-    values: dict[str, Any] = {"discriminator_loss": "bce", "final_std": None}
+    values: dict[str, Any] = {"discriminator_loss": "bce", "final_std": 0.0}
     if settings == "documented":
         file = yaml.safe_load(SHIPPED.read_text())
         agent, policy = file["agent"], file["models"]["policy"]

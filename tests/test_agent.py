@@ -156,15 +156,18 @@ def test_windows_that_are_not_whole_earn_no_style():
 
 
 def test_the_actions_noise_is_brought_down_on_schedule():
-    agent = make_agent(final_action_std=0.1, entropy_loss_scale=0.0)
+    agent = make_agent(final_action_std=0.1, final_action_std_updates=4, entropy_loss_scale=0.0)
     loudest = []
-    for timestep in (0, 40, 80, 100):
-        roll_out(agent, seed=timestep)
-        agent.update(timestep=timestep, timesteps=100)
+    for seed in range(5):
+        roll_out(agent, seed=seed)
+        agent.update(timestep=0, timesteps=1)
         loudest.append(agent.policy.log_std.exp().max().item())
-    assert loudest[0] == pytest.approx(1.0, abs=0.05)
-    assert loudest[1] == pytest.approx(0.1**0.5, rel=0.05), "half the way, geometrically, at half of 0.8 of the run"
-    assert loudest[2] <= 0.1001 and loudest[3] <= 0.1001
+    ceiling = [0.1**0.25, 0.1**0.5, 0.1**0.75, 0.1, 0.1]
+    assert loudest == pytest.approx(ceiling, rel=0.01), "geometrically, and no further"
+    free = make_agent(entropy_loss_scale=0.0)
+    roll_out(free, seed=0)
+    free.update(timestep=0, timesteps=1)
+    assert free.policy.log_std.exp().max() > 0.9, "without a schedule it is the policy's own affair"
 
 
 def test_noise_hides_small_differences_from_the_discriminator():
