@@ -12,21 +12,14 @@ from typing import Any
 import torch
 from skrl.agents.torch import Agent
 from skrl.agents.torch.amp import AMP
-from torch import nn
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
 from .device import Recorded, read_figures
 from .errors import InputError
+from .gradients import actor_gradients, discriminator_gradients
 from .health import Health
-from .losses import (
-    STYLE_REWARD_LIMIT,
-    clipped_policy_loss,
-    clipped_value_loss,
-    discriminator_loss,
-    generalised_advantages,
-    style_reward,
-)
+from .losses import STYLE_REWARD_LIMIT, generalised_advantages, style_reward
 from .optimizers import apply_gradients, discriminator_optimizer, policy_optimizer, steer_learning_rate
 from .replay import Replay
 
@@ -55,8 +48,8 @@ class AmpAgent(AMP):
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
         self._draw = Recorded(torch.no_grad()(self._draw_actions))
-        self._policy_gradients = Recorded(self._actor_loss)
-        self._discriminator_gradients = Recorded(self._discriminator_loss)
+        self._policy_gradients = Recorded(actor_gradients(self.policy, self.value, self._actor_parameters, cfg))
+        self._discriminator_gradients = Recorded(discriminator_gradients(self.discriminator, self._logits, cfg))
         self.scheduler = None  # the rate is steered for the policy and value alone
         self.replay: Replay | None = None
         self.checkpoint_modules["optimizer"] = self.optimizer
@@ -246,29 +239,6 @@ class AmpAgent(AMP):
         apply_gradients(self.optimizer, self._actor_parameters, gradients, self.cfg.grad_norm_clip)
         return figures
 
-    def _actor_loss(
-        self,
-        *,
-        actions: torch.Tensor,
-        log_prob: torch.Tensor,
-        values: torch.Tensor,
-        returns: torch.Tensor,
-        advantages: torch.Tensor,
-        **inputs: torch.Tensor,
-    ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
-        """Gradients of policy and value on rows of the rollout, and what is told about them."""
-        cfg = self.cfg
-        _, outputs = self.policy.act({**inputs, "taken_actions": actions}, role="policy")
-        predicted, _ = self.value.act(inputs, role="value")
-        log_ratio = outputs["log_prob"] - log_prob
-        policy_loss = clipped_policy_loss(log_ratio, advantages, cfg.ratio_clip)
-        value_loss = clipped_value_loss(predicted, values, returns, cfg.value_clip)
-        entropy = self.policy.get_entropy(role="policy").mean()
-        loss = policy_loss - cfg.entropy_loss_scale * entropy + cfg.value_loss_scale * value_loss
-        kl = (log_ratio.exp() - 1 - log_ratio).mean()
-        figures = {"policy_loss": policy_loss.detach(), "value_loss": value_loss.detach(), "kl": kl.detach()}
-        return torch.autograd.grad(loss, self._actor_parameters, allow_unused=True), figures
-
     def _discriminator_step(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
         """One step of the discriminator on equal parts of reference, policy and replayed windows."""
         reference = self._reference(len(policy_windows))
@@ -280,22 +250,6 @@ class AmpAgent(AMP):
         parameters = list(self.discriminator.parameters())
         apply_gradients(self.discriminator_optimizer, parameters, gradients, self.cfg.discriminator_grad_norm_clip)
         return figures
-
-    def _discriminator_loss(
-        self, *, reference: torch.Tensor, policy: torch.Tensor
-    ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
-        """Gradients of the discriminator on normalised windows, and what is told about them."""
-        cfg = self.cfg
-        if cfg.discriminator_input_noise:
-            reference, policy = (w + cfg.discriminator_input_noise * torch.randn_like(w) for w in (reference, policy))
-        loss, figures = discriminator_loss(
-            self._logits, reference, policy, cfg.discriminator_loss, cfg.discriminator_gradient_penalty_scale
-        )
-        if cfg.discriminator_logit_regularization_scale:
-            last = [m for m in self.discriminator.modules() if isinstance(m, nn.Linear)][-1]
-            loss = loss + cfg.discriminator_logit_regularization_scale * last.weight.square().sum()
-        loss = cfg.discriminator_loss_scale * loss
-        return torch.autograd.grad(loss, list(self.discriminator.parameters()), allow_unused=True), figures
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
