@@ -140,7 +140,8 @@ def metric_dots(results: Results, comparison: str) -> Figure:
         InputError: no such comparison.
     """
     groups = results.comparison(comparison).groups
-    figure = blank_figure(2.3 * len(GOALS), 0.38 * len(groups) + 1.5)
+    figure = blank_figure(2.3 * len(GOALS), 0.38 * len(groups) + 1.8)
+    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
     panels = figure.subplots(1, len(GOALS), sharey=True)
     for axes, (metric, (title, goal)) in zip(panels, GOALS.items(), strict=True):
         style_axes(axes, title, grid="x")
@@ -182,10 +183,10 @@ def throughput_bars(file: str | Path) -> dict[str, dict[str, float]]:
         raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
 
 
-def rates(bars: Mapping[str, float], unit: str = "environment steps a second") -> Figure:
+def rates(bars: Mapping[str, float], title: str = "", unit: str = "environment steps a second") -> Figure:
     """Throughputs as horizontal bars with their numbers, {label: steps a second}, in the order given."""
-    figure = blank_figure(8.0, 0.42 * len(bars) + 0.8)
-    axes = style_axes(figure.add_subplot(), xlabel=unit, grid="x")
+    figure = blank_figure(8.0, 0.42 * len(bars) + 1.0)
+    axes = style_axes(figure.add_subplot(), title, xlabel=unit, grid="x")
     axes.barh(
         list(bars), list(bars.values()), color=[BLUE if "train" in label else GREY for label in bars], height=0.62
     )
