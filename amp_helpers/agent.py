@@ -167,7 +167,7 @@ class AmpAgent(AMP):
         policy_windows = amp[whole]
         if len(policy_windows):
             # Once an update: a scale that moved within one would move the logits under the reward.
-            mixture = torch.cat((self._pick(policy_windows), self._reference(len(policy_windows))))
+            mixture = torch.cat((self._pick(policy_windows), self._reference()))
             self._amp_observation_preprocessor(mixture, train=True)
 
         learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
@@ -204,12 +204,16 @@ class AmpAgent(AMP):
         share = min(self.updates / self.cfg.final_action_std_updates, 1.0)
         self.policy.log_std.clamp_(max=(1 - share) * self._loudest + share * math.log(self.cfg.final_action_std))
 
-    def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:
-        count = min(self.cfg.discriminator_batch_size, len(policy_windows))
-        return policy_windows[torch.randint(len(policy_windows), (count,), device=policy_windows.device)]
+    @property
+    def _batch(self) -> int:
+        """Windows of a kind in a step of the discriminator; the same in every step, or each would be recorded anew."""
+        return min(self.cfg.discriminator_batch_size, self.memory.memory_size * self.memory.num_envs)
 
-    def _reference(self, limit: int) -> torch.Tensor:
-        return self.collect_reference_motions(min(self.cfg.discriminator_batch_size, limit)).to(self.device)
+    def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:
+        return policy_windows[torch.randint(len(policy_windows), (self._batch,), device=policy_windows.device)]
+
+    def _reference(self) -> torch.Tensor:
+        return self.collect_reference_motions(self._batch).to(self.device)
 
     @torch.no_grad()
     def _prepare_rollout(self, inputs: dict[str, torch.Tensor], amp: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
@@ -241,7 +245,7 @@ class AmpAgent(AMP):
 
     def _discriminator_step(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
         """One step of the discriminator on equal parts of reference, policy and replayed windows."""
-        reference = self._reference(len(policy_windows))
+        reference = self._reference()
         policy = self._pick(policy_windows)
         if self.replay is not None and len(self.replay):
             policy = torch.cat((policy, self.replay.sample(len(reference)).to(self.device)))

@@ -21,6 +21,8 @@ class Recorded:
 
     WARM_UP = 3
     """Plain calls before recording, in which libraries choose their kernels."""
+    MOST = 8
+    """Sets of shapes that are recorded, each of which holds memory; further ones are called plainly."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -32,6 +34,8 @@ class Recorded:
             return self._function(**arguments)
         key = tuple((name, tensor.shape) for name, tensor in arguments.items())
         if key not in self._recordings:
+            if len(self._recordings) == self.MOST:
+                return self._function(**arguments)
             self._recordings[key] = self._record(arguments)
         graph, inputs, outputs = self._recordings[key]
         for name, tensor in arguments.items():

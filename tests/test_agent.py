@@ -177,7 +177,7 @@ def test_noise_hides_small_differences_from_the_discriminator():
         for seed in range(20):
             roll_out(agent, seed=seed)
             agent.update(timestep=0, timesteps=1)
-        reference, policy = agent._reference(100), agent._rows("amp_observations")
+        reference, policy = agent._reference(), agent._rows("amp_observations")
         logits = [agent._logits(agent._amp_observation_preprocessor(w)).mean().item() for w in (reference, policy)]
         told_apart[noise] = logits[0] - logits[1]
     assert told_apart[5.0] < 0.7 * told_apart[0.0]
