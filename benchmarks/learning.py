@@ -5,9 +5,9 @@ Each run is one command of :mod:`amp_helpers.train` (or of ``benchmarks/rivals.p
 the same wall clock. What a run came to is recorded as soon as it has ended, in the layout of
 :mod:`amp_helpers.results`; a run that is recorded already is not made again.
 
-Runs that share a GPU take turns on it, unless NVIDIA's MPS lets their kernels run together (``nvidia-cuda-mps-control -d``
-before, ``echo quit | nvidia-cuda-mps-control`` after): five runs on an H100 then make 480,000 environment steps a second
-between them, where one alone makes 206,500.
+Runs that share a GPU take turns on it, unless NVIDIA's MPS lets their kernels run together
+(``nvidia-cuda-mps-control -d`` before, ``echo quit | nvidia-cuda-mps-control`` after): five runs on an H100 then make
+480,000 environment steps a second between them, where one alone makes 206,500.
 
 On a CPU, to try the script: ``--device cpu --num_envs 8 --seconds 60 --groups ours``.
 """
