@@ -111,7 +111,9 @@ def lab(workspace, repo_root) -> str:
     }
     # The command is the one of `make lab`, moved to the copy.
     arguments = f"--no-browser --ServerApp.port={port} --ServerApp.port_retries=0"
-    planned = ["make", "-n", "lab", f"PYTHON={sys.executable}", f"LAB_ROOT={workspace}", f"LAB_ARGS={arguments}"]
+    variables = [f"PYTHON={sys.executable}", f"LAB_ROOT={workspace}", f"LAB_ARGS={arguments}"]
+    # Without a word of make's own, also where this is called by `make test`.
+    planned = ["make", "--no-print-directory", "-n", "lab", *variables]
     done = subprocess.run(planned, cwd=repo_root, capture_output=True, text=True, check=True)
     command = shlex.split(done.stdout[done.stdout.index(sys.executable) :])
     log = workspace / "server.log"

@@ -123,7 +123,9 @@ def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path
     names = tuple(name.replace("elbow", "wing") for name in dataset.joint_names)
     replace(dataset, joint_names=names).save(tmp_path / "bird.npz")
     replace(dataset, dt=0.01).save(tmp_path / "fast.npz")
-    with pytest.raises(InputError, match=r"g1_walk.npz: holds other motions than .* name theirs with --dataset"):
+    with pytest.raises(
+        InputError, match=r"g1_walk_refined.npz: holds other motions than .* name theirs with --dataset"
+    ):
         reference_motion(config | {"dataset_sha256": ["0" * 64]})
     with make_env(num_envs=1, play=True) as env:
         with pytest.raises(InputError, match=r"bird.npz: was made for another robot, .* left_wing_joint"):

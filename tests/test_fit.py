@@ -82,8 +82,11 @@ def test_each_number_measures_what_it_says(walk, body):
     raised = body.fit(sample, replace(sample.motion, root_pos=sample.motion.root_pos + np.array([0, 0, 0.2])))
     assert raised.height_m == pytest.approx(sound.height_m + 0.2, abs=1e-6)
     assert raised.misfit == pytest.approx(sound.misfit, abs=1e-6)
-    aside = body.fit(sample, replace(sample.motion, root_pos=sample.motion.root_pos * (1, 0, 1)))
-    assert aside.balance_m != sound.balance_m
+    both = sample.motion.joint_pos.copy()
+    both[:, [walk.joint_names.index(f"{side}_hip_roll_joint") for side in ("left", "right")]] += 0.3
+    assert body.fit(sample, replace(sample.motion, joint_pos=both)).balance_m > sound.balance_m + 0.1, (
+        "feet to one side"
+    )
 
 
 def test_a_sample_reaches_from_the_start_to_the_end(walk):
