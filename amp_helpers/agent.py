@@ -159,10 +159,9 @@ class AmpAgent(AMP):
 
     def update(self, *, timestep: int, timesteps: int) -> None:
         """One PPO update and, in the same minibatches, one of the discriminator."""
-        rows = {name: self._rows(name) for name in ("observations", "states", "amp_observations", "amp_whole")}
-        raw = {name: rows[name] for name in ("observations", "states") if rows[name] is not None}
-        amp, whole = rows["amp_observations"], rows["amp_whole"].flatten()
-        inputs = self._inputs(raw["observations"], raw.get("states"))
+        observations, states = self._rows("observations"), self._rows("states")
+        amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
+        inputs = self._inputs(observations, states)
         style = self._prepare_rollout(inputs, amp, whole)
         policy_windows = amp[whole]
         if len(policy_windows):
@@ -182,9 +181,9 @@ class AmpAgent(AMP):
             kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean().item()
             steer_learning_rate(self.optimizer, kl, self.cfg)
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
-        self._observation_preprocessor(raw["observations"], train=True)
-        if self.state_space is not None:  # a task without a critic group has none
-            self._state_preprocessor(raw["states"], train=True)
+        self._observation_preprocessor(observations, train=True)
+        if states is not None:  # a task without a critic group has none
+            self._state_preprocessor(states, train=True)
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
         self.updates += 1

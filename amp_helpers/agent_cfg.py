@@ -73,6 +73,9 @@ class AmpAgentCfg(AMP_CFG):
             raise InputError(f"discriminator_loss '{self.discriminator_loss}' not found; available: {names}")
         if not 0 < self.replay_share <= 1:
             raise InputError(f"replay_share is {self.replay_share}; give a share above 0 and up to 1")
+        for name, least in (("discriminator_epochs", 1), ("final_action_std", 0), ("final_action_std_updates", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}; give at least {least}")
         if self.mixed_precision:
             raise InputError("mixed_precision is not supported here; leave it off, the environment is the bottleneck")
         return True

@@ -159,14 +159,14 @@ def drop_patterns(
         dataset: in which joints are ``still``.
     """
     feet = get_robot(robot).feet_joints if robot else (".*ankle.*",)
-    spread = () if dataset is None else dataset.states.std(axis=0)
-    still = [
-        re.escape(name)
-        for name, std in zip(dataset.joint_names if dataset else (), spread, strict=True)
-        if std < STILL_RAD
-    ]
-    meant = {"feet": feet, "still": still}
+    meant = {"feet": feet, "still": _still(dataset) if dataset else ()}
     return tuple(pattern for name in names for pattern in meant.get(name, (name,)))
+
+
+def _still(dataset: "MotionDataset") -> tuple[str, ...]:
+    spread = zip(dataset.joint_names, dataset.states.std(axis=0), strict=True)
+    still = tuple(re.escape(name) for name, std in spread if std < STILL_RAD)
+    return still if len(still) < len(dataset.joint_names) else ()  # a clip of one pose is seen whole
 
 
 def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, Any]:

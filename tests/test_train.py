@@ -126,6 +126,9 @@ def test_joints_that_never_move_are_left_out_by_default(small_run):
     trembling = tremble(dataset.clips()[0])
     moving = MotionDataset.from_motions([trembling], joint_names=trembling.joint_names, control_dt=trembling.dt)
     assert drop_patterns(("still", "feet", "x.*"), dataset=moving) == (".*ankle.*", "x.*")
+    frozen = replace(trembling, joint_pos=trembling.joint_pos[:1].repeat(trembling.num_frames, axis=0))
+    posing = MotionDataset.from_motions([frozen], joint_names=frozen.joint_names, control_dt=frozen.dt)
+    assert drop_patterns(("still",), dataset=posing) == (), "of a clip of one pose nothing would be left"
 
 
 def test_dropping_the_feet_narrows_what_the_discriminator_sees(small_run, tmp_path):
