@@ -47,7 +47,7 @@ class AmpAgent(AMP):
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
-        self._draw = Recorded(torch.no_grad()(self._draw_actions))
+        self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
         self._policy_gradients = Recorded(actor_gradients(self.policy, self.value, self._actor_parameters, cfg))
         self._discriminator_gradients = Recorded(discriminator_gradients(self.discriminator, self._logits, cfg))
         self.scheduler = None  # the rate is steered for the policy and value alone
@@ -94,13 +94,9 @@ class AmpAgent(AMP):
         self, observations: torch.Tensor, states: torch.Tensor | None, *, timestep: int, timesteps: int
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Draw actions. The values wait for the update, where one pass over the rollout gives them all."""
-        inputs = self._inputs(observations, states)
-        actions, self._current_log_prob, outputs = self._draw(**inputs)
+        actions, outputs = self._draw(**self._inputs(observations, states))
+        self._current_log_prob = outputs["log_prob"]
         return actions.clone(), outputs
-
-    def _draw_actions(self, **inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
-        actions, outputs = self.policy.act(inputs, role="policy")
-        return actions, outputs["log_prob"], outputs
 
     def record_transition(self, *, infos: Any, **transition: Any) -> None:
         """Store a step.

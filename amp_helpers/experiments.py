@@ -166,8 +166,9 @@ def small_discriminator(
         optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
         for _ in range(steps):
             batches = [kind[torch.randint(len(kind), (256,))] for kind in (reference, policy)]
-            batches = [(batch - mean) / std + input_noise * torch.randn_like(batch) for batch in batches]
-            reference_batch, policy_batch = batches
+            reference_batch, policy_batch = (
+                (batch - mean) / std + input_noise * torch.randn_like(batch) for batch in batches
+            )
             total, figures = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty)
             optimiser.zero_grad()
             total.backward()
@@ -233,7 +234,7 @@ def style_experiment(
     """
     gaits = gaits or (level_feet(clip), level_feet(half_steps(clip), seed=1))
     state = AmpState(joint_names=clip.joint_names)
-    state = state.without(tuple(drop)) if drop else state
+    state = state.without(tuple(drop))
 
     def windows(motion: Motion) -> torch.Tensor:
         data = MotionDataset.from_motions([motion], joint_names=clip.joint_names, control_dt=clip.dt)

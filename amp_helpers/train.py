@@ -67,8 +67,7 @@ def train(
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
     dataset = MotionDataset.load(cfg.dataset)
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
-    dropped = drop_patterns(cfg.drop_joints, cfg.robot, dataset)
-    state = state.without(dropped) if dropped else state
+    state = state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
     set_seed(cfg.seed)
     with (
         make_env(

@@ -86,8 +86,7 @@ class Bench:
         """What the discriminator sees in ``cfg``, and its reference windows."""
         dataset = MotionDataset.load(cfg.dataset)
         state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
-        dropped = drop_patterns(cfg.drop_joints, cfg.robot, dataset)
-        state = state.without(dropped) if dropped else state
+        state = state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
         return state, state.from_dataset(dataset, default_pose(self.lab)).to(self.lab.device)
 
     @contextlib.contextmanager

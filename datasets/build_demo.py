@@ -182,8 +182,7 @@ def build(clip: str, kinematics: Kinematics) -> tuple[bytes, Motion, dict[str, f
 def quality(motion: Motion, kinematics: Kinematics) -> dict[str, float]:
     """Forward speed (m/s), and how far the feet are from physics, as :func:`amp_helpers.metrics.foot_quality`."""
     feet = foot_quality(kinematics.foot_positions(motion), kinematics.sole_heights(motion), motion.dt)
-    travel = motion.root_pos[-1, 0] - motion.root_pos[0, 0]
-    return {"forward_speed_mps": float(travel / motion.duration_s), **feet}
+    return {"forward_speed_mps": motion.forward_speed, **feet}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The shipped policies still move in the environment as it is now, and meet the bars that their cards show."""
+"""The shipped policies still move in the environment as it is now, and come as near as their cards say."""
 
 import json
 
@@ -11,15 +11,15 @@ from amp_helpers.evaluate import evaluate, reference_motion
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize(("name", "speed_error", "pose"), [("g1_walk", 0.05, 0.05), ("g1_run", 0.5, 0.05)])
-def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, speed_error, pose):
+@pytest.mark.parametrize(("name", "speed_error"), [("g1_walk", 0.05), ("g1_run", 0.5)])
+def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, speed_error):
     folder = repo_root / "policies" / name
     own_speed = reference_motion(json.loads((folder / "config.json").read_text())).forward_speed
     metrics = evaluate(folder, tmp_path, num_envs=4, seconds=4.0, velocity=own_speed)
     assert metrics["falls_per_env_10s"] == 0
     assert metrics["velocity_error_mps"] < speed_error
     assert 0.9 < metrics["gait_frequency_ratio"] < 1.1
-    assert metrics["pose_rmse_rad"] < pose and metrics["coverage_rmse_rad"] < 0.05
+    assert metrics["pose_rmse_rad"] < 0.05 and metrics["coverage_rmse_rad"] < 0.05
 
 
 @pytest.mark.parametrize("name", ["g1_walk", "g1_run"])
