@@ -6,6 +6,7 @@ Adversarial Motion Priors are from Peng et al. 2021, https://arxiv.org/abs/2104.
 import math
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from skrl.agents.torch.amp import AMP
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from .device import Recorded, read_figures
+from .device import Recorded, aligned, read_figures
 from .errors import InputError
-from .gradients import actor_gradients, discriminator_gradients
+from .gradients import step_gradients
 from .health import Health
 from .losses import STYLE_REWARD_LIMIT, generalised_advantages, style_reward
 from .optimizers import apply_gradients, discriminator_optimizer, policy_optimizer, steer_learning_rate
@@ -48,8 +49,10 @@ class AmpAgent(AMP):
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
-        self._policy_gradients = Recorded(actor_gradients(self.policy, self.value, self._actor_parameters, cfg))
-        self._discriminator_gradients = Recorded(discriminator_gradients(self.discriminator, self._logits, cfg))
+        self._gradients = Recorded(step_gradients(self.policy, self.value, self.discriminator, cfg))
+        self._advantages = Recorded(
+            partial(generalised_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
+        )
         self.scheduler = None  # the rate is steered for the policy and value alone
         self.replay: Replay | None = None
         self.checkpoint_modules["optimizer"] = self.optimizer
@@ -165,14 +168,15 @@ class AmpAgent(AMP):
             mixture = torch.cat((self._pick(policy_windows), self._reference()))
             self._amp_observation_preprocessor(mixture, train=True)
 
-        learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
+        learnt_from = {name: aligned(rows) for name, rows in inputs.items()}
+        learnt_from |= {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         told: dict[str, list[torch.Tensor]] = {}
         for epoch in range(self.cfg.learning_epochs):
             for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):
-                figures = self._policy_step({name: values[batch] for name, values in learnt_from.items()})
+                rows = {name: values[batch] for name, values in learnt_from.items()}
                 if len(policy_windows) and epoch < self.cfg.discriminator_epochs:
-                    figures = figures | self._discriminator_step(policy_windows)
-                for name, figure in figures.items():
+                    rows |= self._windows(policy_windows)
+                for name, figure in self._step(rows).items():
                     told.setdefault(name, []).append(figure.clone())
             kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean().item()
             steer_learning_rate(self.optimizer, kl, self.cfg)
@@ -224,7 +228,7 @@ class AmpAgent(AMP):
         values = self._values(inputs).view_as(rewards)
         last = self._values(self._inputs(self._current_next_observations, self._current_next_states))
         done = self.memory.get_tensor_by_name("done")
-        advantages = generalised_advantages(total, done, values, last, self.cfg.discount_factor, self.cfg.gae_lambda)
+        advantages = self._advantages(rewards=total, done=done, values=values, last_values=last)
         returns = advantages + values
         self._value_preprocessor(returns, train=True)
         self.memory.set_tensor_by_name("values", self._value_preprocessor(values))
@@ -232,22 +236,24 @@ class AmpAgent(AMP):
         self.memory.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
         return style
 
-    def _policy_step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """One PPO step of policy and value."""
-        gradients, figures = self._policy_gradients(**batch)
-        apply_gradients(self.optimizer, self._actor_parameters, gradients, self.cfg.grad_norm_clip)
-        return figures
-
-    def _discriminator_step(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
-        """One step of the discriminator on equal parts of reference, policy and replayed windows."""
-        reference = self._reference()
-        policy = self._pick(policy_windows)
+    def _windows(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the discriminator learns from in a step: equal parts of reference, policy and replayed windows."""
+        reference, policy = self._reference(), self._pick(policy_windows)
         if self.replay is not None and len(self.replay):
             policy = torch.cat((policy, self.replay.sample(len(reference)).to(self.device)))
         scale = self._amp_observation_preprocessor
-        gradients, figures = self._discriminator_gradients(reference=scale(reference), policy=scale(policy))
-        parameters = list(self.discriminator.parameters())
-        apply_gradients(self.discriminator_optimizer, parameters, gradients, self.cfg.discriminator_grad_norm_clip)
+        return {"reference_windows": scale(reference), "policy_windows": scale(policy)}
+
+    def _step(self, rows: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """One PPO step of policy and value and, where ``rows`` holds windows, one of the discriminator."""
+        cfg = self.cfg
+        (policy, figures), (value, of_value), *discriminator = self._gradients(**rows)
+        apply_gradients(self.optimizer, self._actor_parameters, (*policy, *value), cfg.grad_norm_clip)
+        figures = figures | of_value
+        for gradients, of_discriminator in discriminator:
+            parameters = list(self.discriminator.parameters())
+            apply_gradients(self.discriminator_optimizer, parameters, gradients, cfg.discriminator_grad_norm_clip)
+            figures |= of_discriminator
         return figures
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:

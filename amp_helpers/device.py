@@ -4,7 +4,7 @@ An update of AMP is some thousands of kernels of a few microseconds each, and la
 times as long as running them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -55,6 +55,35 @@ class Recorded:
         with torch.cuda.graph(graph):
             outputs = self._function(**inputs)
         return graph, inputs, outputs
+
+
+def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> list[T]:
+    """The results of computations that do not need each other, each on a stream of its own where they are on a GPU.
+
+    One alone seldom fills the GPU: another's kernels run in the gaps between its own, and where its are small.
+    """
+    if device.type != "cuda":
+        return [task() for task in tasks]
+    here, results, streams = torch.cuda.current_stream(device), [], []
+    for task in tasks:
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(here)
+        with torch.cuda.stream(stream):
+            results.append(task())
+        streams.append(stream)
+    for stream in streams:
+        here.wait_stream(stream)
+    return results
+
+
+def aligned(rows: torch.Tensor) -> torch.Tensor:
+    """Rows (N, C) on a GPU with zero columns added until each starts at a multiple of 16 bytes; others as they are.
+
+    Where rows do not, matrix products fall back to kernels that take up to three times as long (for 405 columns and 512
+    outputs, 112 instead of 41 us on an H200), and so does gathering rows.
+    """
+    missing = -rows.shape[-1] % (16 // rows.itemsize)
+    return torch.nn.functional.pad(rows, (0, missing)) if rows.is_cuda and missing else rows
 
 
 def read_figures(figures: Mapping[str, Any]) -> dict[str, float]:

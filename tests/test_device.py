@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from amp_helpers.device import Recorded, read_figures
+from amp_helpers.device import Recorded, aligned, read_figures, side_by_side
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
@@ -39,6 +39,27 @@ def test_random_numbers_are_drawn_anew(device):
     first = recorded(x=zero).clone()
     second = recorded(x=zero).clone()
     assert (first - second).abs().min() > 0 and 0.5 < second.std() < 1.5
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_computations_side_by_side_give_what_they_give_alone(device):
+    torch.manual_seed(0)
+    x = torch.randn(3000, 64, device=device)
+    tasks = [lambda: (x @ x.T).sum(), lambda: x.sin().sum(), lambda: x.square().mean()]
+    expected = [task() for task in tasks]
+    torch.testing.assert_close(side_by_side(tasks, x.device), expected)
+    recorded = Recorded(lambda y: side_by_side([lambda: y.sin(), lambda: y.cos()], y.device))
+    for scale in (1.0, 2.0):
+        torch.testing.assert_close(recorded(y=scale * x), [(scale * x).sin(), (scale * x).cos()])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_aligned_rows_hold_the_same_and_zeros(device):
+    rows = torch.arange(15.0, device=device).view(3, 5)
+    wide = aligned(rows)
+    assert wide.shape == ((3, 8) if device == "cuda" else (3, 5))
+    assert torch.equal(wide[:, :5], rows) and not wide[:, 5:].any()
+    assert aligned(wide) is wide or device == "cpu"
 
 
 @pytest.mark.parametrize("device", DEVICES)
