@@ -124,6 +124,14 @@ def physics(bench: Bench) -> Turn:
 
 
 def environment(bench: Bench) -> Turn:
+    """``env.step`` with actions drawn from -1 to 1."""
+    lab = bench.lab
+    lab.reset()
+    with torch.no_grad():
+        return bench.loop(lambda: lab.step(2 * torch.rand(lab.action_space.shape, device=lab.device) - 1))
+
+
+def environment_idle(bench: Bench) -> Turn:
     """``env.step`` with zero actions."""
     bench.lab.reset()
     actions = torch.zeros(bench.lab.action_space.shape, device=bench.lab.device)
@@ -189,6 +197,7 @@ def rsl_rl_cfg(cfg: TrainCfg) -> Any:
 CONTENDERS: dict[str, Callable[[Bench], Turn]] = {
     "physics": physics,
     "environment": environment,
+    "environment_idle": environment_idle,
     "random_policy": random_policy,
     "training": training,
     "skrl_documented": _skrl("documented"),
