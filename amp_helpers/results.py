@@ -206,32 +206,38 @@ def record_run(
 def spread(
     runs: Iterable[RecordedRun], part: str, field: str, points: int = _POINTS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A field of several runs on one wall clock: the times, and mean, least and most at each, (P,).
+    """A field of several runs over environment steps: millions of them, and mean, least and most at each, (P,).
+
+    Not over wall clock, which says how many runs shared a GPU as much as how fast one learned.
 
     Args:
-        runs: those that lack the field are left out.
+        runs: those that lack the field are left out, and those whose curve lacks ``wall_s`` or ``update``.
         part: ``curve`` or ``gait``.
         field: of that part.
-        points: how many times, from when all have begun to when the first one ends; numbers between two that were
+        points: how many, from where all have begun to where the first one ends; numbers between two that were
             written are interpolated, those that cannot be said are passed over.
 
     Returns:
-        Four empty arrays when no run has the field.
+        Four empty arrays when no run has the field, or the runs have no steps in common.
     """
     curves = []
     for run in runs:
-        values = getattr(run, part)
-        pairs = [(t, v) for t, v in zip(values.get("wall_s", ()), values.get(field, ()), strict=False) if v is not None]
+        values, clock, updates = getattr(run, part), run.curve.get("wall_s"), run.curve.get("update")
+        if not clock or not updates:
+            continue
+        # The gait holds the clock alone. Updates are whole numbers, so those of seeds measured alike come out alike.
+        steps = np.interp(values.get("wall_s", ()), clock, updates).round() * run.env_steps / run.updates / 1e6
+        pairs = [(s, v) for s, v in zip(steps, values.get(field, ()), strict=False) if v is not None]
         if pairs:
             curves.append(np.array(pairs, dtype=float).T)
     if not curves:
         return (np.empty(0),) * 4
-    first, last = max(times[0] for times, _ in curves), min(times[-1] for times, _ in curves)
+    first, last = max(steps[0] for steps, _ in curves), min(steps[-1] for steps, _ in curves)
     if first > last:
         return (np.empty(0),) * 4
-    clock = np.linspace(first, last, points)
-    rows = np.stack([np.interp(clock, times, values) for times, values in curves])
-    return clock, rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0)
+    shared = np.linspace(first, last, points)
+    rows = np.stack([np.interp(shared, steps, values) for steps, values in curves])
+    return shared, rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0)
 
 
 def _spaced(count: int, most: int) -> Sequence[int]:

@@ -105,7 +105,7 @@ def discriminator_lessons(lessons: "Mapping[str, Lesson]") -> Figure:
 
 
 def learning_curves(results: Results, comparison: str) -> Figure:
-    """The runs of a comparison over wall clock: a line for the mean of a group, a band from its least to its most.
+    """The runs of a comparison over environment steps: a line for a group's mean, a band from its least to its most.
 
     Raises:
         InputError: no such comparison.
@@ -119,12 +119,12 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     for axes, key in zip(panels, shown, strict=False):
-        style_axes(axes, CURVES[key], xlabel="wall clock, s")
+        style_axes(axes, CURVES[key], xlabel="environment steps, millions")
         for (name, label), colour in zip(groups.items(), SERIES, strict=False):
-            clock, mean, low, high = spread(results.group(name), *key)
-            axes.fill_between(clock, low, high, color=colour, alpha=0.18, linewidth=0)
-            if clock.size:
-                axes.plot(clock, mean, color=colour, linewidth=1.8, label=label if axes is panels[0] else None)
+            steps, mean, low, high = spread(results.group(name), *key)
+            axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
+            if steps.size:
+                axes.plot(steps, mean, color=colour, linewidth=1.8, label=label if axes is panels[0] else None)
         if key[1] == "gait_frequency_ratio":
             axes.axhline(1.0, color=GREY, linestyle=":")
     figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=9)

@@ -17,8 +17,10 @@ def update(number: int, gait=None, **changed: float) -> Update:
     return Update(Health(**values), 2.0 * number, gait)
 
 
-def run(group: str, seed: int, task: list[float], ratio=(), metrics=None) -> RecordedRun:
-    clock = [10.0 * (i + 1) for i in range(len(task))]
+def run(group: str, seed: int, task: list[float], ratio=(), metrics=None, seconds=7.0) -> RecordedRun:
+    """A run of ten million environment steps an update."""
+    numbers = list(range(1, len(task) + 1))
+    clock = [60.0 + seconds * number for number in numbers]
     return RecordedRun(
         name=f"{group}-{seed}",
         group=group,
@@ -28,10 +30,10 @@ def run(group: str, seed: int, task: list[float], ratio=(), metrics=None) -> Rec
         hardware="a GPU",
         wall_s=clock[-1],
         updates=len(task),
-        env_steps=100,
+        env_steps=10_000_000 * len(task),
         evaluation="evaluate",
         metrics={"falls_per_env_10s": 0.1, "pose_rmse_rad": None} if metrics is None else metrics,
-        curve={"wall_s": clock, "weighted_task": task},
+        curve={"wall_s": clock, "update": numbers, "weighted_task": task},
         gait={"wall_s": clock[: len(ratio)], "gait_frequency_ratio": list(ratio)},
     )
 
@@ -63,17 +65,50 @@ def test_training_curves_follow_the_updates():
 
 
 def test_several_seeds_become_a_mean_and_a_band(results):
-    clock, mean, low, high = spread(results.runs, "curve", "weighted_task", points=3)
-    assert clock.tolist() == [10.0, 15.0, 20.0]
+    steps, mean, low, high = spread(results.runs, "curve", "weighted_task", points=3)
+    assert steps.tolist() == [10.0, 15.0, 20.0]
     assert mean.tolist() == [1.0, 2.0, 3.0] and low.tolist() == [0.0, 1.0, 2.0] and high.tolist() == [2.0, 3.0, 4.0]
-    clock, mean, *_ = spread(results.runs, "gait", "gait_frequency_ratio", points=2)
-    assert clock.tolist() == [20.0, 20.0] and mean.tolist() == [1.2, 1.2], "what cannot be said is passed over"
+    steps, mean, *_ = spread(results.runs, "gait", "gait_frequency_ratio", points=2)
+    assert steps.tolist() == [20.0, 20.0] and mean.tolist() == [1.2, 1.2], "what cannot be said is passed over"
     assert all(part.size == 0 for part in spread(results.runs, "gait", "no_such_field"))
+
+
+@pytest.mark.parametrize(("part", "field"), [("curve", "weighted_task"), ("gait", "gait_frequency_ratio")])
+def test_how_long_a_run_took_does_not_change_its_curve(part, field):
+    task, ratio = [1.0, 3.0, 2.0, 5.0], (2.0, None, 1.5, 1.2)
+    alone, crowded = (run("ours", seed, task, ratio, seconds=s) for seed, s in enumerate((2.0, 50.0)))
+    steps, mean, low, high = spread([alone, crowded], part, field, points=7)
+    assert steps.tolist() == [10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0]
+    assert low.tolist() == high.tolist() == mean.tolist()
+    for one in (alone, crowded):
+        own = [axis.tolist() for axis in spread([one], part, field, points=7)]
+        assert own == [axis.tolist() for axis in (steps, mean, low, high)]
+
+
+def test_a_gait_finds_its_steps_between_the_updates_that_were_kept():
+    thinned = run("ours", 0, [1.0, 2.0, 3.0, 4.0, 5.0], (3.0, 2.0, 1.0))
+    for field, values in thinned.curve.items():
+        thinned.curve[field] = values[::4]
+    thinned.gait["wall_s"][1] += 2.0  # no update takes as long as the next
+    steps, ratio, *_ = spread([thinned], "gait", "gait_frequency_ratio", points=3)
+    assert steps.tolist() == [10.0, 20.0, 30.0] and ratio.tolist() == [3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("missing", ["update", "wall_s"])
+def test_a_run_that_does_not_tell_its_updates_is_left_out(results, missing):
+    silent = run("ours", 3, [100.0, 200.0], (None, 9.0))
+    del silent.curve[missing]
+    for key in (("curve", "weighted_task"), ("gait", "gait_frequency_ratio")):
+        with_it, without = spread([*results.runs, silent], *key), spread(results.runs, *key)
+        assert [part.tolist() for part in with_it] == [part.tolist() for part in without]
+        assert all(part.size == 0 for part in spread([silent], *key))
 
 
 def test_learning_curves_draw_what_there_is(results):
     figure = learning_curves(results, "recipe")
     task, ratio = figure.axes
+    assert task.get_xlabel() == ratio.get_xlabel() == "environment steps, millions"
+    assert task.get_lines()[0].get_xdata()[[0, -1]].tolist() == [10.0, 20.0]
     assert "task reward" in task.get_title() + task.get_title("left") and "stride" in ratio.get_title("left")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours"], "no runs of the others yet"
     with pytest.raises(InputError, match="'feet' not found; available: recipe"):
