@@ -237,10 +237,14 @@ class AmpAgent(AMP):
         return style
 
     def _windows(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the discriminator learns from in a step: equal parts of reference, policy and replayed windows."""
+        """What the discriminator learns from in a step: equal parts of reference, policy and replayed windows.
+
+        While there is nothing to replay, more of the policy's: a step of fewer windows would be recorded anew.
+        """
         reference, policy = self._reference(), self._pick(policy_windows)
-        if self.replay is not None and len(self.replay):
-            policy = torch.cat((policy, self.replay.sample(len(reference)).to(self.device)))
+        if self.replay is not None:
+            replayed = self.replay.sample(self._batch) if len(self.replay) else self._pick(policy_windows)
+            policy = torch.cat((policy, replayed.to(self.device)))
         scale = self._amp_observation_preprocessor
         return {"reference_windows": scale(reference), "policy_windows": scale(policy)}
 
