@@ -34,6 +34,7 @@ def convert(
     fill_missing: bool = False,
     fps: float | None = None,
     repair: bool | Collection[str] = (),
+    speeds: Sequence[float] = (1.0,),
     verbose: bool = True,
 ) -> MotionDataset:
     """Read motions, resample them to the control step, keep the robot's joints, and write one dataset.
@@ -52,6 +53,7 @@ def convert(
         fps: frames per second of files that do not say, such as CSV.
         repair: names of ``amp_helpers.repair.REPAIRS`` to make where a clip needs them, or True for all; what was done
             is in the dataset's ``source``.
+        speeds: play each clip at each of these times its speed, so that slow and fast commands have a reference too.
         verbose: print what was done to each motion, and what could be repaired.
 
     Raises:
@@ -65,6 +67,9 @@ def convert(
         raise InputError(f"{output}: a dataset file ends in .npz; choose such a name")
     if not motions:
         raise InputError("no motion given; name at least one motion file or folder")
+    if not speeds or any(not (np.isfinite(speed) and speed > 0) for speed in speeds):
+        given = " ".join(f"{speed:g}" for speed in speeds) or "nothing"
+        raise InputError(f"--speeds {given}: not all are speeds; give positive numbers, 1 for a clip as it is")
     files, lines = _weighted_files(motions, weights, output)
 
     def clips() -> Iterator[Motion]:
@@ -78,8 +83,11 @@ def convert(
                 motion = repaired(replace(stored, weight=weight * stored.weight), repairs)
                 report = JointOrder(robot.joint_names).compare(motion.joint_names)
                 filled = report.missing if fill_missing else ()
-                lines.extend(_summary(motion, control_dt, report.extra, filled) if verbose else ())
-                yield _for_robot(path, motion, robot, report.missing, fill_missing)
+                fitted = _for_robot(path, motion, robot, report.missing, fill_missing)
+                for speed in speeds:
+                    played = motion.at_speed(speed)
+                    lines.extend(_summary(played, control_dt, report.extra, filled) if verbose else ())
+                    yield fitted.at_speed(speed)
 
     dataset = MotionDataset.from_motions(clips(), joint_names=robot.joint_names, control_dt=control_dt)
     dataset.save(output)
@@ -179,6 +187,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         choices=tuple(REPAIRS),
         metavar="NAME",
         help=f"make these repairs where a clip needs them, or all: {', '.join(REPAIRS)}",
+    )
+    parser.add_argument(
+        "--speeds",
+        type=float,
+        nargs="+",
+        default=(1.0,),
+        metavar="S",
+        help="play each clip at each of these times its speed, for commands that it is too fast or too slow for (1)",
     )
     arguments = vars(parser.parse_args(argv))
     if arguments["repair"] == []:

@@ -75,7 +75,7 @@ def evaluate(
     robot = robot or config.get("robot")
     robot = get_robot(robot) if isinstance(robot, str) else robot
     with make_env(config["task"], num_envs=num_envs, device=device, seed=seed, play=True, velocity=velocity) as env:
-        reference = reference_motion(config, dataset, env)
+        reference = reference_motion(config, dataset, env, velocity)
         robot = robot or _robot_of(env.scene["robot"].body_names)
         rollout = play(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds, robot)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
@@ -150,8 +150,15 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
     )
 
 
-def reference_motion(config: dict, dataset: str | Path | None = None, env: "ManagerBasedRLEnv | None" = None) -> Motion:
-    """The first clip of the dataset that a policy's configuration names, or of the one given.
+def reference_motion(
+    config: dict,
+    dataset: str | Path | None = None,
+    env: "ManagerBasedRLEnv | None" = None,
+    velocity: float | None = None,
+) -> Motion:
+    """The clip to compare with, of the dataset that a policy's configuration names, or of the one given.
+
+    That is the one whose speed is nearest to ``velocity``, m/s, and without one the first.
 
     Raises:
         InputError: when it is not there, or was made for another robot or control step than ``env``'s, or when the
@@ -171,7 +178,8 @@ def reference_motion(config: dict, dataset: str | Path | None = None, env: "Mana
         )
     if env:
         check_joints(path, loaded, env.scene["robot"])
-    return loaded.clips()[0]
+    clips = loaded.clips()
+    return clips[0] if velocity is None else min(clips, key=lambda clip: abs(clip.forward_speed - velocity))
 
 
 def write_comparison(

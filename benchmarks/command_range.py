@@ -35,10 +35,11 @@ def main() -> int:
     with make_env(
         config["task"], num_envs=args.num_envs, device=args.device, seed=args.seed, play=True, velocity=args.speeds[0]
     ) as env:
-        reference, policy = reference_motion(config, args.dataset, env), load_policy(args.checkpoint, env)
+        policy = load_policy(args.checkpoint, env)
         command = env.command_manager.get_term("base_velocity")
         for speed in args.speeds:
             command.cfg.ranges.lin_vel_x = (speed, speed)
+            reference = reference_motion(config, args.dataset, env, speed)
             rollout = play(env, policy, speed, WARMUP_S + args.seconds)
             keep = settled_frames(rollout.fell, rollout.dt, WARMUP_S)
             row = {"command": speed, "forward_speed_mps": float(rollout.root_lin_vel[..., 0][keep].mean())}

@@ -43,6 +43,22 @@ def test_a_motion_becomes_a_dataset(clip, tmp_path):
     assert dataset.sha256 == (sha256(clip),) * 2
 
 
+def test_a_clip_at_several_speeds_becomes_several_motions(clip, tmp_path):
+    out = tmp_path / "d.npz"
+    result = run(clip, "--speeds", 1, 0.5, "--output", out)
+    assert result.returncode == 0, result.stderr
+    assert "clip.pkl at 0.5 times its speed: 14.85 fps -> 50 Hz, 90 -> 300 frames, 5.99 s" in result.stdout
+    as_it_is, slow = MotionDataset.load(out, joint_names=G1_23DOF.joint_names, control_dt=0.02).clips()
+    assert slow.forward_speed == pytest.approx(0.5 * as_it_is.forward_speed, rel=0.01)
+    shared = min(as_it_is.num_frames, (slow.num_frames + 1) // 2)
+    np.testing.assert_allclose(slow.joint_pos[::2][:shared], as_it_is.joint_pos[:shared], atol=1e-5)
+    refused = run(clip, "--speeds", 1, -2, "--output", tmp_path / "none.npz")
+    assert refused.returncode == 2 and not (tmp_path / "none.npz").exists()
+    assert refused.stderr.strip() == (
+        "error: --speeds 1 -2: not all are speeds; give positive numbers, 1 for a clip as it is"
+    )
+
+
 def test_the_real_walk_agrees_with_an_independent_interpolation(gmr_samples, tmp_path):
     path = gmr_samples / "0807_yanjie_walk_001.pkl"
     dataset = convert([path], tmp_path / "d.npz", verbose=False)
@@ -127,9 +143,16 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.pkl", "d.npz"]
 
 
-@pytest.mark.parametrize("name", ["g1_walk", "g1_run"])
-def test_the_demo_datasets_are_what_converting_the_demo_motions_gives(repo_root, tmp_path, name):
-    convert([repo_root / "datasets" / f"{name}.pkl"], tmp_path / "d.npz", verbose=False)
+@pytest.mark.parametrize(
+    ("name", "motion", "speeds"),
+    [
+        ("g1_walk", "g1_walk", (1,)),
+        ("g1_run", "g1_run", (1,)),
+        ("g1_walk_speeds", "g1_walk_refined", (1, 0.6, 0.8, 1.2, 1.4)),
+    ],
+)
+def test_the_demo_datasets_are_what_converting_the_demo_motions_gives(repo_root, tmp_path, name, motion, speeds):
+    convert([repo_root / "datasets" / f"{motion}.pkl"], tmp_path / "d.npz", speeds=speeds, verbose=False)
     shipped = repo_root / "datasets" / f"{name}.npz"
     assert shipped.read_bytes() == (tmp_path / "d.npz").read_bytes()
-    assert shipped.stat().st_size < 300_000
+    assert shipped.stat().st_size < 100_000 * len(speeds)

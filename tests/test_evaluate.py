@@ -116,6 +116,14 @@ def test_the_shipped_policies_act_in_the_task(repo_root):
             assert policy(observations).abs().max() < 10
 
 
+def test_the_reference_is_the_clip_nearest_in_speed(repo_root):
+    """The first one where no speed is asked for."""
+    config = find_policy(repo_root / "policies" / "g1_walk_speeds")[1]
+    asked = {None: 0.75, 0.0: 0.45, 0.5: 0.45, 0.6: 0.60, 0.75: 0.75, 2.0: 1.05}
+    for velocity, speed in asked.items():
+        assert reference_motion(config, velocity=velocity).forward_speed == pytest.approx(speed, abs=0.005)
+
+
 def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path):
     config = find_policy(small_run.folder)[1]
     assert reference_motion(config).joint_names == G1_23DOF.joint_names

@@ -61,6 +61,27 @@ def test_resampling_to_its_own_rate_changes_nothing():
     np.testing.assert_allclose(out.root_pos, motion.root_pos, atol=1e-9)
 
 
+@given(st.floats(0.2, 5))
+@settings(max_examples=30, deadline=None)
+def test_a_clip_at_another_speed_goes_the_same_way_in_other_time(factor):
+    clip = make_motion(source="walk.pkl (quaternion xyzw)")
+    played = clip.at_speed(factor)
+    assert np.array_equal(played.joint_pos, clip.joint_pos) and np.array_equal(played.root_pos, clip.root_pos)
+    assert played.duration_s == pytest.approx(clip.duration_s / factor)
+    np.testing.assert_allclose(played.joint_vel, factor * clip.joint_vel, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(played.root_ang_vel, factor * clip.root_ang_vel, rtol=1e-6, atol=1e-9)
+    assert played.forward_speed == pytest.approx(factor * clip.forward_speed)
+
+
+def test_a_clip_at_another_speed_says_so():
+    clip = make_motion(source="walk.pkl (quaternion xyzw)")
+    assert clip.at_speed(0.6).source == "walk.pkl at 0.6 times its speed (quaternion xyzw)"
+    assert clip.at_speed(1) is clip
+    for factor in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match=r"cannot be played .* times as fast; give a positive number"):
+            clip.at_speed(factor)
+
+
 def test_velocities_of_a_known_motion():
     t = np.arange(100) / 50
     spin = Rotation.from_rotvec(np.outer(t, (0.3, -0.2, 0.9)))
