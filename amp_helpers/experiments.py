@@ -133,7 +133,7 @@ def stumble(motion: Motion, tempo: float = 2.0, swing: float = 0.25, tremble_rad
 
 def faster(motion: Motion, tempo: float = 2.0) -> Motion:
     """The same poses at another tempo, at the same frame rate."""
-    return replace(motion, fps=motion.fps * tempo).resample(motion.dt)
+    return motion.at_speed(tempo).resample(motion.dt)
 
 
 def windows(motion: Motion, state: AmpState, default_pose: Mapping[str, float]) -> torch.Tensor:

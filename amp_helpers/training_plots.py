@@ -163,6 +163,30 @@ def metric_dots(results: Results, comparison: str) -> Figure:
     return figure
 
 
+def command_response(files: Mapping[str, str | Path]) -> Figure:
+    """What ``benchmarks/command_range.py`` measured, {label: file}: speed walked and poses, over the speed asked for.
+
+    Raises:
+        InputError: a file is not there, or not of that script's layout.
+    """
+    figure = blank_figure(9.0, 3.3)
+    walked, poses = figure.subplots(1, 2)
+    style_axes(walked, "speed walked, m/s", xlabel="asked for, m/s")
+    style_axes(poses, "poses to the clip's, rad", xlabel="asked for, m/s")
+    for (label, file), colour in zip(files.items(), SERIES, strict=False):
+        try:
+            rows = json.loads(Path(file).read_text())["speeds"]
+            asked = [row["command"] for row in rows]
+            walked.plot(asked, [row["forward_speed_mps"] for row in rows], "o-", color=colour, label=label)
+            poses.plot(asked, [row["pose_rmse_rad"] for row in rows], "o-", color=colour)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{file}: holds no speeds ({error}); benchmarks/command_range.py writes it") from error
+        walked.plot(asked, asked, ":", color=GREY)
+    poses.set_ylim(bottom=0)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
 def throughput_bars(file: str | Path) -> dict[str, dict[str, float]]:
     """What ``benchmarks/throughput.py`` measured, {number of environments, hardware: {contender: steps a second}}.
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
@@ -11,7 +12,7 @@ from amp_helpers.evaluate import evaluate, reference_motion
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize(("name", "speed_error"), [("g1_walk", 0.05), ("g1_run", 0.5)])
+@pytest.mark.parametrize(("name", "speed_error"), [("g1_walk", 0.05), ("g1_walk_speeds", 0.1), ("g1_run", 0.5)])
 def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, speed_error):
     folder = repo_root / "policies" / name
     own_speed = reference_motion(json.loads((folder / "config.json").read_text())).forward_speed
@@ -22,7 +23,18 @@ def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, sp
     assert metrics["pose_rmse_rad"] < 0.05 and metrics["coverage_rmse_rad"] < 0.05
 
 
-@pytest.mark.parametrize("name", ["g1_walk", "g1_run"])
+def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
+    """The one of a single clip keeps to that clip's speed, whatever it is asked for."""
+    speeds = {}
+    for velocity in (0.4, 1.1):
+        evaluate(repo_root / "policies" / "g1_walk_speeds", tmp_path, num_envs=4, seconds=3.0, velocity=velocity)
+        with np.load(tmp_path / "rollout.npz") as rollout:
+            travel = rollout["root_pos"][:, -1, 0] - rollout["root_pos"][:, 150, 0]
+            speeds[velocity] = travel.mean() / (rollout["dt"] * (rollout["root_pos"].shape[1] - 151))
+    assert speeds[0.4] < 0.6 and speeds[1.1] > 0.8, speeds
+
+
+@pytest.mark.parametrize("name", ["g1_walk", "g1_walk_speeds", "g1_run"])
 def test_a_policy_is_small_and_says_where_it_comes_from(repo_root, name):
     folder = repo_root / "policies" / name
     config, card = json.loads((folder / "config.json").read_text()), (folder / "card.md").read_text()

@@ -9,7 +9,14 @@ from amp_helpers.errors import InputError
 from amp_helpers.health import Health
 from amp_helpers.results import Comparison, RecordedRun, Results, read_results, record_run, spread, write_results
 from amp_helpers.run_log import Update
-from amp_helpers.training_plots import learning_curves, metric_dots, rates, reward_units, training_curves
+from amp_helpers.training_plots import (
+    command_response,
+    learning_curves,
+    metric_dots,
+    rates,
+    reward_units,
+    training_curves,
+)
 
 
 def update(number: int, gait=None, **changed: float) -> Update:
@@ -120,6 +127,20 @@ def test_metric_dots_have_a_dot_a_seed_and_say_what_is_missing(results):
     assert falls.get_lines()[1].get_xydata().tolist() == [[0.1, 0.0]] * 3
     assert {text.get_text().strip() for text in poses.texts} == {"cannot be said", "no run"}
     assert [label.get_text() for label in falls.get_yticklabels()] == ["ours", "the others"]
+
+
+def test_what_was_asked_and_what_was_walked(tmp_path, repo_root):
+    file = tmp_path / "range.json"
+    file.write_text(json.dumps({"speeds": [{"command": 0.2, "forward_speed_mps": 0.3, "pose_rmse_rad": 0.04}]}))
+    walked, poses = command_response({"mine": file}).axes
+    assert walked.get_lines()[0].get_xydata().tolist() == [[0.2, 0.3]]
+    assert walked.get_lines()[1].get_xydata().tolist() == [[0.2, 0.2]], "what would be right"
+    assert poses.get_lines()[0].get_xydata().tolist() == [[0.2, 0.04]]
+    for recorded in (repo_root / "benchmarks" / "results").glob("command_range*.json"):
+        assert len(command_response({"recorded": recorded}).axes[0].get_lines()[0].get_xdata()) == 7
+    file.write_text("{}")
+    with pytest.raises(InputError, match="holds no speeds"):
+        command_response({"mine": file})
 
 
 def test_rates_are_written_at_their_bars():
