@@ -3,7 +3,6 @@
 Adversarial Motion Priors are from Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -21,7 +20,7 @@ from .errors import InputError
 from .gradients import step_gradients
 from .health import Health
 from .losses import STYLE_REWARD_LIMIT, generalised_advantages, style_reward
-from .optimizers import apply_gradients, discriminator_optimizer, policy_optimizer, steer_learning_rate
+from .optimizers import apply_gradients, discriminator_optimizer, policy_optimizer, quieten, steer_learning_rate
 from .replay import Replay
 
 
@@ -187,21 +186,14 @@ class AmpAgent(AMP):
         if self.replay is not None and len(policy_windows):
             self.replay.add(policy_windows)
         self.updates += 1
-        self._quieten()
+        if self._loudest is not None:
+            quieten(self.policy.log_std, self._loudest, self.updates, self.cfg)
         self._report({name: torch.stack(figures).mean() for name, figures in told.items()}, style, whole)
 
     def _rows(self, name: str) -> torch.Tensor | None:
         """A tensor of the rollout as rows (T * E, ...); ``None`` for one that the task does not have."""
         tensor = self.memory.get_tensor_by_name(name) if name in self.memory.get_tensor_names() else None
         return None if tensor is None else tensor.flatten(0, 1)
-
-    @torch.no_grad()
-    def _quieten(self) -> None:
-        """Bring the noise of the actions down to what the schedule allows by now."""
-        if self._loudest is None:
-            return
-        share = min(self.updates / self.cfg.final_action_std_updates, 1.0)
-        self.policy.log_std.clamp_(max=(1 - share) * self._loudest + share * math.log(self.cfg.final_action_std))
 
     @property
     def _batch(self) -> int:

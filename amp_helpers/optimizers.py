@@ -1,6 +1,7 @@
 """Two optimisers, because policy and discriminator want different rates: the one follows the policy's steps, the other
-must not, or it would run ahead of what it judges."""
+must not, or it would run ahead of what it judges. And the schedule of the actions' noise."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -32,6 +33,20 @@ def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: float, cfg: AmpAge
     factor = 1 / 1.5 if kl > 2 * cfg.kl_threshold else 1.5 if kl < 0.5 * cfg.kl_threshold else 1.0
     for group in optimizer.param_groups:
         group["lr"] = min(max(group["lr"] * factor, cfg.min_learning_rate), cfg.max_learning_rate)
+
+
+@torch.no_grad()
+def quieten(log_std: torch.Tensor, loudest: float, updates: int, cfg: AmpAgentCfg) -> None:
+    """Bring the noise of the actions down to what the schedule allows after ``updates``.
+
+    Args:
+        log_std: logarithms of the standard deviations, changed in place.
+        loudest: the largest of them at the start.
+        updates: made so far.
+        cfg: says what they come down to, and in how many updates.
+    """
+    share = min(updates / cfg.final_action_std_updates, 1.0)
+    log_std.clamp_(max=(1 - share) * loudest + share * math.log(cfg.final_action_std))
 
 
 def apply_gradients(
