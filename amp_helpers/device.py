@@ -1,4 +1,4 @@
-"""Keeping a GPU busy: computations recorded once as CUDA graphs and replayed, figures fetched together.
+"""Keeping a GPU busy: computations recorded once as CUDA graphs and replayed, side by side; figures fetched together.
 
 An update of AMP is some thousands of kernels of a few microseconds each, and launching them from Python takes several
 times as long as running them.
