@@ -15,7 +15,7 @@ from skrl.agents.torch.amp import AMP
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from .device import Recorded, aligned, read_figures
+from .device import Recorded, read_figures
 from .errors import InputError
 from .gradients import step_gradients
 from .health import Health
@@ -167,8 +167,7 @@ class AmpAgent(AMP):
             mixture = torch.cat((self._pick(policy_windows), self._reference()))
             self._amp_observation_preprocessor(mixture, train=True)
 
-        learnt_from = {name: aligned(rows) for name, rows in inputs.items()}
-        learnt_from |= {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
+        learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         told: dict[str, list[torch.Tensor]] = {}
         for epoch in range(self.cfg.learning_epochs):
             for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):

@@ -85,8 +85,8 @@ def _stream(device: torch.device, number: int) -> torch.cuda.Stream:
 def aligned(rows: torch.Tensor) -> torch.Tensor:
     """Rows (N, C) on a GPU with zero columns added until each starts at a multiple of 16 bytes; others as they are.
 
-    Where rows do not, matrix products fall back to kernels that take up to three times as long (for 405 columns and 512
-    outputs, 112 instead of 41 us on an H200), and so does gathering rows.
+    Where rows do not, matrix products fall back to kernels that take up to three times as long: with 24,576 rows of 405
+    columns and 512 outputs, 112 us on an H200 instead of 41.
     """
     missing = -rows.shape[-1] % (16 // rows.itemsize)
     return torch.nn.functional.pad(rows, (0, missing)) if rows.is_cuda and missing else rows

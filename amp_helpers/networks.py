@@ -9,6 +9,8 @@ import torch
 from skrl.models.torch import DeterministicMixin, GaussianMixin, Model
 from torch import nn
 
+from .device import aligned
+
 _ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU}
 
 
@@ -31,15 +33,10 @@ class _Affine(torch.autograd.Function):
 
 
 class BatchLinear(nn.Linear):
-    """A linear layer for batches (N, inputs) of tens of thousands of rows.
-
-    Rows may be wider than its inputs, see :func:`amp_helpers.device.aligned`.
-    """
+    """A linear layer for batches (N, inputs) of tens of thousands of rows; what it computes is a linear layer's."""
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        wider = rows.shape[-1] - self.in_features
-        weight = nn.functional.pad(self.weight, (0, wider)) if wider else self.weight
-        return _Affine.apply(rows, weight, self.bias)
+        return _Affine.apply(aligned(rows), aligned(self.weight), self.bias)
 
 
 def mlp(
