@@ -57,7 +57,8 @@ def test_the_refined_clips_are_what_refining_gives(clip, tmp_path):
     refine(DATASETS / f"g1_{clip}.pkl", tmp_path / "again.pkl", [Edit("lock_feet")])
     again, shipped = (read_motion(path) for path in (tmp_path / "again.pkl", DATASETS / f"g1_{clip}_refined.pkl"))
     np.testing.assert_allclose(again.joint_pos, shipped.joint_pos, atol=1e-4)
-    np.testing.assert_allclose(again.root_pos, shipped.root_pos, atol=1e-6)
+    # Inverse kinematics stops where it is near enough, and another processor's rounding stops it 1.3 um away.
+    np.testing.assert_allclose(again.root_pos, shipped.root_pos, atol=1e-5)
     assert read_history(DATASETS / f"g1_{clip}_refined.pkl")
 
 
