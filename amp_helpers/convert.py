@@ -53,7 +53,8 @@ def convert(
         fps: frames per second of files that do not say, such as CSV.
         repair: names of ``amp_helpers.repair.REPAIRS`` to make where a clip needs them, or True for all; what was done
             is in the dataset's ``source``.
-        speeds: play each clip at each of these times its speed, so that slow and fast commands have a reference too.
+        speeds: play each clip at each of these times its speed, so that slow and fast commands have a reference too. A
+            slow copy has more frames, and its frames are drawn as much more often.
         verbose: print what was done to each motion, and what could be repaired.
 
     Raises:
