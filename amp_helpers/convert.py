@@ -84,11 +84,9 @@ def convert(
                 motion = repaired(replace(stored, weight=weight * stored.weight), repairs)
                 report = JointOrder(robot.joint_names).compare(motion.joint_names)
                 filled = report.missing if fill_missing else ()
-                fitted = _for_robot(path, motion, robot, report.missing, fill_missing)
-                for speed in speeds:
-                    played = motion.at_speed(speed)
+                for played in map(motion.at_speed, speeds):
                     lines.extend(_summary(played, control_dt, report.extra, filled) if verbose else ())
-                    yield fitted.at_speed(speed)
+                    yield _for_robot(path, played, robot, report.missing, fill_missing)
 
     dataset = MotionDataset.from_motions(clips(), joint_names=robot.joint_names, control_dt=control_dt)
     dataset.save(output)

@@ -74,7 +74,7 @@ class Policy(GaussianMixin, Model):
     def act(self, inputs: dict, *, role: str = "") -> tuple[torch.Tensor, dict]:
         """As skrl's, but for ``taken_actions`` none are drawn: the mean stands in their place.
 
-        An update asks for nothing but the likelihood of what was done, and half of its small kernels drew actions.
+        An update asks for nothing but the likelihood of what was done; drawing, too, would be many small kernels more.
         """
         if "taken_actions" not in inputs:
             return super().act(inputs, role=role)
