@@ -96,7 +96,7 @@ class AmpAgent(AMP):
         self, observations: torch.Tensor, states: torch.Tensor | None, *, timestep: int, timesteps: int
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Draw actions. The values wait for the update, where one pass over the rollout gives them all."""
-        actions, outputs = self._draw(**self._inputs(observations, states))
+        actions, outputs = self._draw(**self._inputs(observations, None))  # policies see no states
         self._current_log_prob = outputs["log_prob"]
         return actions.clone(), outputs
 

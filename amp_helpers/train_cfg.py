@@ -182,11 +182,12 @@ def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, 
         "joint_names": list(dataset.joint_names),
         "dataset_sources": list(dataset.source),
         "dataset_sha256": list(dataset.sha256),
-        "commit": _commit(),
+        "commit": present_commit(),
     }
 
 
-def _commit() -> str:
+def present_commit() -> str:
+    """The commit that the code is at, whole, or ``unknown`` outside a checkout."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
     except OSError:  # a machine without git trains all the same

@@ -2,14 +2,14 @@
 
 One environment, one rollout of ``evaluate`` at each speed. Writes JSON::
 
-    policy, hardware, num_envs, seconds, seed, speeds: [{command, forward_speed_mps, falls_per_env_10s, ...metrics}]
+    command, commit, hardware, policy, num_envs, seconds, seed
+    speeds: [{command, forward_speed_mps, falls_per_env_10s, ...metrics}]
 """
 
 import argparse
-import platform
 from pathlib import Path
 
-import torch
+from provenance import provenance
 
 from amp_helpers.env import make_env
 from amp_helpers.errors import run_cli
@@ -46,8 +46,8 @@ def main() -> int:
             rows.append(row | evaluate_rollout(rollout, reference, WARMUP_S))
             shown = ("forward_speed_mps", "falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad")
             print(f"{speed:4.2f} m/s: " + ", ".join(f"{name} {rows[-1][name]:.3f}" for name in shown), flush=True)
-        hardware = torch.cuda.get_device_name() if "cuda" in str(env.device) else platform.processor() or "cpu"
-    report = {"policy": str(args.checkpoint), "hardware": hardware, "num_envs": args.num_envs}
+        origin = provenance(str(env.device))
+    report = origin | {"policy": str(args.checkpoint), "num_envs": args.num_envs}
     write_json(args.output, report | {"seconds": args.seconds, "seed": args.seed, "speeds": rows})
     return 0
 

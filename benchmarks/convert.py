@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from provenance import provenance
 
 from amp_helpers.checks import check_dataset
 from amp_helpers.dataset import MotionDataset
@@ -82,15 +83,6 @@ def measure(module: str, *arguments: object) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss * unit / 1024**2)}
 
 
-def cpu_name() -> str:
-    """The processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-
-
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,11 +98,7 @@ def main() -> None:
         sizes = sorted({max(1, arguments.clips // part) for part in (8, 4, 2, 1)})
         runs = [convert(files[:size], Path(folder) / "out.npz") for size in sizes]
         ten_minutes = preflight(Path(folder))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    result = {
-        "command": f"python benchmarks/convert.py --clips {arguments.clips} --frames {arguments.frames}",
-        "commit": commit.stdout.strip(),
-        "hardware": f"{cpu_name()}, {os.cpu_count()} cores",
+    result = provenance() | {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "frames_per_clip": arguments.frames,

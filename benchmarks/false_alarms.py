@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from provenance import provenance
 
 from amp_helpers.checks import check_motion
 from amp_helpers.errors import atomic_path
@@ -124,7 +125,7 @@ def measure() -> dict:
             findings = {c.name for c in check_motion(make(clip), robot).findings}
             how = "named" if check in findings else "otherwise found" if findings else "not found"
             found.setdefault(f"{check}: {mistake}", Counter())[how] += 1
-    return {
+    return provenance() | {
         "clips": list(clips),
         "variants_per_clip": 7,
         "checks": checked,
@@ -134,7 +135,7 @@ def measure() -> dict:
         "alarms": alarms,
         "broken": {what: dict(count) for what, count in found.items()},
         "ten_minutes": ten_minutes(),
-        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        "python": platform.python_version(),
     }
 
 

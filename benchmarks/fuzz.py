@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import re
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+from provenance import provenance
 
 from amp_helpers.convert import convert
 from amp_helpers.dataset import MotionDataset
@@ -214,13 +214,11 @@ def main() -> int:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         summary = fuzz(inputs(arguments.inputs, arguments.seed, Path(folder)), Path(folder), arguments.keep)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    result = {
-        "command": f"python benchmarks/fuzz.py --inputs {arguments.inputs} --seed {arguments.seed}",
-        "commit": commit.stdout.strip(),
+    result = provenance() | {
         "wall_s": round(time.perf_counter() - start, 1),
         "allowed": {"memory": "4 x file + 64 MiB", "seconds": PATIENCE_S},
-    } | summary.as_json()
+    }
+    result |= summary.as_json()
     text = json.dumps(result, indent=2)
     print(text)
     if arguments.output:

@@ -23,8 +23,7 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from convert import cpu_name
+from provenance import hardware
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
@@ -62,6 +61,7 @@ GROUPS = {
     "published-refined": Group((*PUBLISHED, *REFINED)),
     "skrl": Group(program=RIVALS, updates=MANY, note="skrl's AMP class, settings as Isaac Lab ships them"),
     "no-style": Group(("--style_weight", "0", "--reference_share", "0")),
+    "speeds": Group(("--dataset", "datasets/g1_walk_speeds.npz")),
 }
 COMPARISONS = (
     Comparison("recipe", "The recipe as published, or ours?", {"published": "as published", "ours": "ours"}),
@@ -77,6 +77,7 @@ COMPARISONS = (
     ),
     Comparison("skrl", "skrl's own AMP class, or ours?", {"skrl": "skrl's", "ours": "ours"}),
     Comparison("style", "What does the style reward add?", {"no-style": "no style reward", "ours": "ours"}),
+    Comparison("speeds", "The clip at one speed, or at five?", {"ours": "as it is", "speeds": "0.6 to 1.4 times it"}),
 )
 
 
@@ -118,13 +119,13 @@ def make(group: str, seed: int, gpu: int | None, args: argparse.Namespace) -> Re
     call(train, log, gpu)
     call(measure, log, gpu)
     (folder / "evaluation" / "rollout.npz").unlink()
-    hardware = cpu_name() if gpu is None else f"one {torch.cuda.get_device_name(gpu)}, shared by {args.parallel} runs"
+    shared = f", shared by {args.parallel} runs" if args.parallel > 1 else ", alone"
     return record_run(
         folder,
         name=name,
         group=group,
         command=spoken(train),
-        hardware=hardware,
+        hardware=hardware() if gpu is None else hardware(f"cuda:{gpu}") + shared,
         evaluation=spoken(measure),
         metrics=folder / "evaluation" / "metrics.json",
         note=GROUPS[group].note,

@@ -22,8 +22,9 @@ that their ratios mean something when the machine is noisy:
     epochs of 4 mini batches, networks 512-256-128 as ours), the critic seeing the ``critic`` group as ours does.
 
 Each turn starts from a reset, runs one rollout to warm up and ``--steps`` measured control steps (rounded up to whole
-rollouts), bounded by the ends of updates where there are any. TF32 matrix products are allowed for all of them, as
-Isaac Lab's own training script allows them.
+rollouts), bounded by the ends of updates where there are any. Ten rollouts, because two are hardly a second: whatever
+else the machine does in it counts in full, and what training makes of it differs by 7 % from turn to turn.
+TF32 matrix products are allowed for all of them, as Isaac Lab's own training script allows them.
 
 The JSON is written after every number of environments::
 
@@ -45,11 +46,7 @@ The JSON is written after every number of environments::
 import argparse
 import gc
 import json
-import os
-import shlex
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -59,7 +56,7 @@ from typing import Any
 
 import torch
 from contenders import CONTENDERS, Bench, Turn, rsl_rl_cfg
-from convert import cpu_name
+from provenance import provenance
 from rivals import SETTINGS, rival_cfg, skrl_settings
 
 from amp_helpers.agent_cfg import AmpAgentCfg
@@ -150,7 +147,6 @@ def _memory(device: str) -> dict[str, float | None]:
 
 
 def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     packages = ("torch", "isaaclab", "newton", "mujoco-warp", "warp-lang", "skrl", "rsl-rl-lib")
     ours, agent = TrainCfg(device=device, seed=arguments.seed), AmpAgentCfg()
     shared = {name: getattr(ours, name) for name in ("hidden", "discriminator_hidden", "features", "window", "stride")}
@@ -163,12 +159,7 @@ def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
         "skrl_matched": shared | skrl_settings("matched", rival_cfg("matched"), agent.step_dt),
         "rsl_rl_ppo": rsl_rl_cfg(ours).to_dict(),
     }
-    return {
-        "command": shlex.join(["python", "benchmarks/throughput.py", *sys.argv[1:]]),
-        "commit": commit.stdout.strip() or "unknown",
-        "hardware": torch.cuda.get_device_name(device)
-        if device.startswith("cuda")
-        else f"{cpu_name()}, {os.cpu_count()} cores",
+    return provenance(device) | {
         "seed": arguments.seed,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in packages},
@@ -184,7 +175,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num_envs", type=int, nargs="+", default=[1024, 4096, 8192, 16384])
     parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
-    parser.add_argument("--steps", type=int, default=48, help="measured control steps in a turn (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=240, help="measured control steps of a turn (%(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each contender (default: %(default)s)")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), help="only these")
     parser.add_argument("--seed", type=int, default=0)

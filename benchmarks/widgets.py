@@ -8,13 +8,13 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import mujoco
 import numpy as np
+from provenance import provenance
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.render import gl_available, shared_renderer
@@ -67,25 +67,13 @@ def measure_widgets(gl: bool) -> list[dict[str, object]]:
     return rows
 
 
-def cpu_name() -> str:
-    """The processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())
-
-
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="also write the JSON here")
     arguments = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     measured = {"with GL": True} if gl_available() else {}
-    result = {
-        "command": "python benchmarks/widgets.py",
-        "commit": commit.stdout.strip(),
-        "hardware": f"{cpu_name()}, {os.cpu_count()} cores, no GPU used",
+    result = provenance() | {
         "python": platform.python_version(),
         "mujoco": mujoco.__version__,
         "picture": f"{SIZE[0]} x {SIZE[1]}; where there are several, each is smaller, as the widget shows it",

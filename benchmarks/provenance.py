@@ -1,0 +1,34 @@
+"""Where a number comes from: what every benchmark writes down beside what it measured."""
+
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+
+from amp_helpers.train_cfg import present_commit
+
+
+def provenance(device: str = "cpu") -> dict[str, str]:
+    """``command`` (without where its output went), ``commit`` and ``hardware`` of the script that runs."""
+    arguments = sys.argv[1:]
+    if "--output" in arguments:
+        at = arguments.index("--output")
+        arguments = arguments[:at] + arguments[at + 2 :]
+    return {
+        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments]),
+        "commit": present_commit()[:7],
+        "hardware": hardware(device),
+    }
+
+
+def hardware(device: str = "cpu") -> str:
+    """What ``device`` is, in words."""
+    if device.startswith("cuda"):
+        import torch
+
+        return f"one {torch.cuda.get_device_name(device)}"
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return f"{next(named, platform.processor())}, {os.cpu_count()} cores"
