@@ -52,7 +52,7 @@ class AmpSource(ABC):
     def __init__(self, state: AmpState, env: ManagerBasedRLEnv) -> None:
         self.state = state
         self._env = env
-        self._terminal = torch.zeros(env.num_envs, state.frame_dim, device=env.device)
+        self._terminal: torch.Tensor | None = None
         # A ring would save a copy of a few MB a step, at the price of a gather in every read.
         self._history = torch.zeros(env.num_envs, state.span + 1, state.frame_dim, device=env.device)
         self._age = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
@@ -70,6 +70,7 @@ class AmpSource(ABC):
         """Begin all windows with the present frame: call after ``env.reset()``."""
         self._history[:] = self.frame().unsqueeze(1)
         self._age.zero_()
+        self._terminal = None
 
     def step(self, done: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Windows that end with the step just made.
@@ -82,7 +83,8 @@ class AmpSource(ABC):
             copies of its first frame, which no motion would produce, and neither earns nor teaches anything.
         """
         now = self.frame()
-        newest = torch.where(done.unsqueeze(-1), self._terminal, now)
+        newest = now if self._terminal is None else torch.where(done.unsqueeze(-1), self._terminal, now)
+        self._terminal = None
         self._history = torch.cat((self._history[:, 1:], newest.unsqueeze(1)), dim=1)
         self._age += 1
         windows = self._history[:, :: self.state.stride].flatten(1)
@@ -92,7 +94,11 @@ class AmpSource(ABC):
         return windows, whole
 
     def _capture(self, env_ids: torch.Tensor) -> None:
-        self._terminal[env_ids] = self.terminal_frame()[env_ids]
+        frame = self.terminal_frame()
+        if self._terminal is None:
+            self._terminal = frame  # whole: picking rows costs more launches than the rows that nobody reads
+        else:  # reset twice within a step, as by a button of Isaac Lab's viewers
+            self._terminal[env_ids] = frame[env_ids]
 
 
 class SimulatorSource(AmpSource):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,16 @@ class Turn:
     """For them, with the updates among them."""
     updates: list[float] = field(default_factory=list)
     """Seconds of each update among them."""
+
+    @property
+    def rate(self) -> float:
+        """Control steps a second."""
+        return self.steps / self.seconds
+
+    @property
+    def update(self) -> float:
+        """Seconds of an update: the median."""
+        return statistics.median(self.updates)
 
 
 class Stopwatch:

@@ -66,15 +66,15 @@ from amp_helpers.policy import write_json
 from amp_helpers.train_cfg import TrainCfg, resolve
 
 RATIOS = {
-    "training_over_environment": ("env_steps_per_s", "training", "environment"),
-    "training_over_environment_idle": ("env_steps_per_s", "training", "environment_idle"),
-    "training_over_rsl_rl_ppo": ("env_steps_per_s", "training", "rsl_rl_ppo"),
-    "training_over_skrl_matched": ("env_steps_per_s", "training", "skrl_matched"),
-    "training_over_skrl_documented": ("env_steps_per_s", "training", "skrl_documented"),
-    "environment_over_physics": ("env_steps_per_s", "environment", "physics"),
-    "update_over_skrl_matched_update": ("update_s", "training", "skrl_matched"),
+    "training_over_environment": ("rate", "training", "environment"),
+    "training_over_environment_idle": ("rate", "training", "environment_idle"),
+    "training_over_rsl_rl_ppo": ("rate", "training", "rsl_rl_ppo"),
+    "training_over_skrl_matched": ("rate", "training", "skrl_matched"),
+    "training_over_skrl_documented": ("rate", "training", "skrl_documented"),
+    "environment_over_physics": ("rate", "environment", "physics"),
+    "update_over_skrl_matched_update": ("update", "training", "skrl_matched"),
 }
-"""Ratio: (figure, of which contender, to which one)."""
+"""Ratio: (figure of :class:`Turn`, of which contender, to which one); the median of what the repeats say."""
 
 
 def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> dict[str, Any]:
@@ -108,10 +108,10 @@ def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> di
                 turn = CONTENDERS[name](bench)
                 turns[name].append(turn)
                 memory[name] = _memory(device)
-                print(f"{num_envs} environments, {name}, {repeat + 1}: {turn.steps * num_envs / turn.seconds:,.0f}/s")
+                print(f"{num_envs} environments, {name}, {repeat + 1}: {turn.rate * num_envs:,.0f}/s")
     contenders = {name: _figures(turns[name], num_envs) | memory[name] for name in names}
     ratios = {
-        name: round(contenders[of][figure] / contenders[to][figure], 3)
+        name: round(statistics.median(_paired(figure, turns[of], turns[to])), 3)
         for name, (figure, of, to) in RATIOS.items()
         if {of, to} <= set(names)
     }
@@ -119,7 +119,7 @@ def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> di
 
 
 def _figures(turns: list[Turn], num_envs: int) -> dict[str, Any]:
-    rates = [turn.steps * num_envs / turn.seconds for turn in turns]
+    rates = [turn.rate * num_envs for turn in turns]
     updates = [seconds for turn in turns for seconds in turn.updates]
     steps = [(turn.seconds - sum(turn.updates)) / turn.steps for turn in turns]
     return {
@@ -128,6 +128,11 @@ def _figures(turns: list[Turn], num_envs: int) -> dict[str, Any]:
         "step_ms": round(1000 * statistics.median(steps), 3),
         "update_s": round(statistics.median(updates), 4) if updates else None,
     }
+
+
+def _paired(figure: str, of: list[Turn], to: list[Turn]) -> list[float]:
+    """The ratio in each repeat, whose turns follow each other: a machine that slows down slows both."""
+    return [getattr(a, figure) / getattr(b, figure) for a, b in zip(of, to, strict=True)]
 
 
 def _forget(device: str) -> None:

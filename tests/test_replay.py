@@ -119,6 +119,24 @@ def test_the_terminal_frame_is_the_fall_not_the_next_start(env):
     wrapped.close()
 
 
+def test_each_reset_of_a_step_leaves_its_own_terminal_frame(env):
+    """A viewer's button resets some environments after the fallen ones of the same step have started anew."""
+    source = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height",)).from_env(env)
+    env.reset()
+    source.restart()
+    robot = env.scene["robot"]
+    for fallen in (1, 2):
+        ids = torch.tensor([fallen], dtype=torch.int32)
+        pose = robot.data.root_link_pose_w.torch[fallen : fallen + 1].clone()
+        pose[:, 2] = 0.1 * fallen
+        robot.write_root_link_pose_to_sim_index(root_pose=pose, env_ids=ids)
+        env._reset_idx(ids)
+    windows, _ = source.step(torch.tensor([False, True, True, False]))
+    assert windows[1:3, -1].tolist() == pytest.approx([0.1, 0.2])
+    assert (windows[[0, 3], -1] > 0.7).all()
+    source.detach()
+
+
 def test_a_time_out_hands_over_the_state_it_cut(env):
     wrapped = AmpEnv(env, AmpState(joint_names=G1_23DOF.joint_names))
     wrapped.reset()

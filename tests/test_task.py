@@ -121,14 +121,13 @@ class TestWhileTraining:
         states = [dataclasses.replace(EVERYTHING, features=("root_height",)) for _ in range(2)]
         before = env._reset_idx
         first, second = (state.from_env(env) for state in states)
-        first._terminal[:] = second._terminal[:] = -1.0
         first.detach()
         env.reset()
-        assert (first._terminal == -1.0).all() and (second._terminal > 0).all()
+        assert first._terminal is None and (second._terminal > 0).all()
         second.detach()
-        second._terminal[:] = -1.0
+        second.restart()
         env.reset()
-        assert (second._terminal == -1.0).all()
+        assert second._terminal is None
         env._reset_idx = before
 
 

@@ -1,0 +1,112 @@
+"""Where a control step goes: ``python benchmarks/step_parts.py --num_envs 4096 --device cuda:0``.
+
+The environment stepping alone and our training take turns in one process, as in ``benchmarks/throughput.py``, with a
+clock around the parts of a step. Times are the host's: what it waits for, it waits for in ``environment``, where Isaac
+Lab asks which episodes have ended. Writes JSON::
+
+    command, commit, hardware, num_envs, rollouts, repeats: [{CONTENDER: {env_steps_per_s, ms: {PART: a step}}}]
+"""
+
+import argparse
+import contextlib
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from contenders import CONTENDERS, Bench, Turn
+from isaaclab.envs import ManagerBasedRLEnv
+from provenance import provenance
+
+from amp_helpers.agent import AmpAgent
+from amp_helpers.amp_source import AmpSource
+from amp_helpers.env import AmpEnv, check_device, make_env
+from amp_helpers.errors import run_cli
+from amp_helpers.policy import write_json
+from amp_helpers.train_cfg import TrainCfg, resolve
+
+PARTS = {
+    "environment": (ManagerBasedRLEnv, "step"),
+    "environment: resets": (ManagerBasedRLEnv, "_reset_idx"),
+    "environment: last frames before resets": (AmpSource, "_capture"),
+    "environment: last states before time-outs": (AmpEnv, "_capture"),
+    "windows": (AmpSource, "step"),
+    "acting": (AmpAgent, "act"),
+    "recording": (AmpAgent, "record_transition"),
+    "update": (AmpAgent, "update"),
+    "TensorBoard": (AmpAgent, "write_tracking_data"),
+}
+"""Part: the method that is it."""
+
+
+@contextlib.contextmanager
+def clocks() -> Iterator[dict[str, list[float]]]:
+    """Seconds of every call of every part, in order, while this is open."""
+    spans: dict[str, list[float]] = defaultdict(list)
+    with contextlib.ExitStack() as stack:
+        for part, (owner, name) in PARTS.items():
+            stack.enter_context(_clock(owner, name, spans[part]))
+        yield spans
+
+
+@contextlib.contextmanager
+def _clock(owner: type, name: str, spans: list[float]) -> Iterator[None]:
+    method = getattr(owner, name)
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            spans.append(time.perf_counter() - start)
+
+    setattr(owner, name, timed)
+    try:
+        yield
+    finally:
+        setattr(owner, name, method)
+
+
+def parts_of(turn: Turn, spans: dict[str, list[float]], rollout: int) -> dict[str, float]:
+    """Milliseconds of each part in a step of a turn, its first rollout of ``rollout`` steps left out."""
+    kept = turn.steps / (turn.steps + rollout)  # the first update records graphs, and the rollout before it loads them
+    return {part: round(1000 * sum(s[len(s) - round(kept * len(s)) :]) / turn.steps, 3) for part, s in spans.items()}
+
+
+def main() -> int:
+    """Measure from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--num_envs", type=int, default=4096)
+    parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
+    parser.add_argument("--rollouts", type=int, default=10, help="measured rollouts of a turn (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each (default: %(default)s)")
+    parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+    args = parser.parse_args()
+    device = check_device(args.device)
+    torch.set_float32_matmul_precision("high")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = resolve(TrainCfg(num_envs=args.num_envs, device=device, run_dir=Path(folder) / "run"))
+        options = {"dataset": cfg.dataset, "reference_share": cfg.reference_share, "velocity": cfg.velocity_range}
+        with clocks() as spans, make_env(cfg.task, num_envs=cfg.num_envs, device=device, **options) as lab:
+            bench = Bench(lab, cfg, {}, args.rollouts)
+            CONTENDERS["environment"](bench)  # not counted, as in throughput.py
+            for _ in range(args.repeats):
+                rows.append({})
+                for name in ("environment", "training"):
+                    for part in spans.values():
+                        part.clear()
+                    turn = CONTENDERS[name](bench)
+                    rate = round(turn.rate * cfg.num_envs, 1)
+                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(turn, spans, cfg.rollouts)}
+                    print(f"{name}: {rate:,.0f}/s, {rows[-1][name]['ms']}", flush=True)
+    report = provenance(device) | {"num_envs": args.num_envs, "rollouts": args.rollouts, "repeats": rows}
+    write_json(args.output, report)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
