@@ -207,11 +207,11 @@ def rsl_rl_cfg(cfg: TrainCfg) -> Any:
 
 CONTENDERS: dict[str, Callable[[Bench], Turn]] = {
     "physics": physics,
-    "environment": environment,
     "environment_idle": environment_idle,
     "random_policy": random_policy,
+    "environment": environment,  # next to what it is compared with
     "training": training,
-    "skrl_documented": _skrl("documented"),
-    "skrl_matched": _skrl("matched"),
     "rsl_rl_ppo": rsl_rl_ppo,
+    "skrl_matched": _skrl("matched"),
+    "skrl_documented": _skrl("documented"),
 }

@@ -22,8 +22,8 @@ that their ratios mean something when the machine is noisy:
     epochs of 4 mini batches, networks 512-256-128 as ours), the critic seeing the ``critic`` group as ours does.
 
 Each turn starts from a reset, runs one rollout to warm up and ``--steps`` measured control steps (rounded up to whole
-rollouts), bounded by the ends of updates where there are any. Ten rollouts, because two are hardly a second: whatever
-else the machine does in it counts in full, and what training makes of it differs by 7 % from turn to turn.
+rollouts), bounded by the ends of updates where there are any. A ratio is the median of what the repeats say, each of
+them of turns that follow each other: a machine whose speed comes and goes over seconds would falsify one of medians.
 TF32 matrix products are allowed for all of them, as Isaac Lab's own training script allows them.
 
 The JSON is written after every number of environments::
@@ -180,8 +180,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num_envs", type=int, nargs="+", default=[1024, 4096, 8192, 16384])
     parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
-    parser.add_argument("--steps", type=int, default=240, help="measured control steps of a turn (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of each contender (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=120, help="measured control steps of a turn (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=7, help="turns of each contender (default: %(default)s)")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), help="only these")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
