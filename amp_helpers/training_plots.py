@@ -187,35 +187,35 @@ def command_response(files: Mapping[str, str | Path]) -> Figure:
     return figure
 
 
-def throughput_bars(file: str | Path) -> dict[str, dict[str, float]]:
-    """What ``benchmarks/throughput.py`` measured, {number of environments, hardware: {contender: steps a second}}.
+def throughput(file: str | Path) -> Figure:
+    """What ``benchmarks/throughput.py`` measured: for each number of environments, a bar for each contender.
 
     Raises:
         InputError: the file is not there, or not of that script's layout.
     """
     try:
         measured = json.loads(Path(file).read_text())
-        return {
-            f"{count['num_envs']} environments, {measured['hardware']}": {
-                name.replace("_", " "): contender["env_steps_per_s"]
-                for name, contender in count["contenders"].items()
-                if contender["env_steps_per_s"]
-            }
+        hardware, names = measured["hardware"], [name.replace("_", " ") for name in measured["counts"][0]["contenders"]]
+        counts = {
+            count["num_envs"]: [contender["env_steps_per_s"] for contender in count["contenders"].values()]
             for count in measured["counts"]
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
-
-
-def rates(bars: Mapping[str, float], title: str = "", unit: str = "environment steps a second") -> Figure:
-    """Throughputs as horizontal bars with their numbers, {label: steps a second}, in the order given."""
-    figure = blank_figure(8.0, 0.42 * len(bars) + 1.0)
-    axes = style_axes(figure.add_subplot(), title, xlabel=unit, grid="x")
-    axes.barh(
-        list(bars), list(bars.values()), color=[BLUE if "train" in label else GREY for label in bars], height=0.62
-    )
-    for row, value in enumerate(bars.values()):
-        axes.text(value, row, f" {value:,.0f}", va="center", fontsize=9, color=INK)
-    axes.margins(x=0.12)
-    axes.invert_yaxis()
+    columns = min(len(counts), 2)
+    rows = -(-len(counts) // columns)
+    figure = blank_figure(2.0 + 3.6 * columns, (0.24 * len(names) + 0.7) * rows + 0.5)
+    figure.suptitle(f"Environment steps a second, {hardware}", x=0.01, ha="left", fontsize=12, color=INK)
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes, (num_envs, rates) in zip(panels.flat, counts.items(), strict=False):
+        style_axes(axes, f"{num_envs:,} environments", grid="x")
+        axes.barh(names, rates, color=[BLUE if "train" in name else GREY for name in names], height=0.66)
+        for row, rate in enumerate(rates):
+            axes.text(rate, row, f" {rate:,.0f}", va="center", fontsize=8, color=INK)
+        axes.margins(x=0.2)
+        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_formatter(lambda rate, _: f"{rate / 1000:g}k")
+    for axes in panels.flat[len(counts) :]:
+        axes.set_axis_off()
+    panels[0, 0].invert_yaxis()
     return figure

@@ -13,8 +13,8 @@ from amp_helpers.training_plots import (
     command_response,
     learning_curves,
     metric_dots,
-    rates,
     reward_units,
+    throughput,
     training_curves,
 )
 
@@ -143,10 +143,23 @@ def test_what_was_asked_and_what_was_walked(tmp_path, repo_root):
         command_response({"mine": file})
 
 
-def test_rates_are_written_at_their_bars():
-    figure = rates({"training": 139000.0, "environment": 150000.0})
-    assert [text.get_text().strip() for text in figure.axes[0].texts] == ["139,000", "150,000"]
-    assert [bar.get_width() for bar in figure.axes[0].patches] == [139000.0, 150000.0]
+def test_throughput_is_written_at_its_bars(tmp_path, repo_root):
+    file = tmp_path / "throughput.json"
+    rates = {16: {"environment": 250.0, "training": 139.0}, 4096: {"environment": 266959.4, "training": 221324.6}}
+    counts = [
+        {"num_envs": count, "contenders": {name: {"env_steps_per_s": rate} for name, rate in each.items()}}
+        for count, each in rates.items()
+    ]
+    file.write_text(json.dumps({"hardware": "a GPU", "counts": counts}))
+    few, many = throughput(file).axes
+    assert [text.get_text().strip() for text in many.texts] == ["266,959", "221,325"]
+    assert [bar.get_width() for bar in few.patches] == [250.0, 139.0]
+    assert [label.get_text() for label in few.get_yticklabels()] == ["environment", "training"]
+    for recorded in (repo_root / "benchmarks" / "results").glob("throughput*.json"):
+        assert throughput(recorded).axes[0].patches
+    file.write_text('{"hardware": "a GPU", "counts": []}')
+    with pytest.raises(InputError, match="holds no throughput"):
+        throughput(file)
 
 
 def test_results_survive_the_disk_and_damage_is_told(tmp_path, results):
