@@ -110,12 +110,11 @@ def write_state(
         lin_vel: (n, 3) m/s of the root link, in the root frame; ``ang_vel`` likewise, rad/s.
     """
     robot = env.scene["robot"]
-    position = env.scene.env_origins[env_ids].clone()
+    position = env.scene.env_origins[env_ids]
     position[:, 2:3] += height
-    velocity = torch.cat((quat_apply(quat, lin_vel), quat_apply(quat, ang_vel)), dim=-1)
+    velocity = quat_apply(quat.unsqueeze(1), torch.stack((lin_vel, ang_vel), dim=1)).flatten(1)
     ids, pose = env_ids.int(), torch.cat((position, quat), dim=-1)
     # The last write tells the simulator that all it had derived from the state is stale; saying so once is enough.
     robot.write_root_link_pose_to_sim_index(root_pose=pose, env_ids=ids, skip_forward=True)
     robot.write_root_link_velocity_to_sim_index(root_velocity=velocity, env_ids=ids, skip_forward=True)
-    robot.write_joint_velocity_to_sim_index(velocity=joint_vel, env_ids=ids, skip_forward=True)
-    robot.write_joint_position_to_sim_index(position=joint_pos, env_ids=ids)
+    robot.write_joint_state_to_sim_index(position=joint_pos, velocity=joint_vel, env_ids=ids)
