@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape c
 def benchmarks(repo_root):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(repo_root / "benchmarks"))
-        names = ("rivals", "contenders", "throughput")
+        names = ("rivals", "contenders", "throughput", "step_parts")
         yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
 
 
@@ -86,3 +86,28 @@ def test_a_turn_leaves_its_warm_up_out(benchmarks, monkeypatch):
     assert [agent.update() for _ in range(3)] == ["done"] * 3
     turn = watch.turn(rollout=24)
     assert (turn.steps, turn.seconds, turn.updates) == (48, 10.0, [2.0, 1.0])
+
+
+def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
+    turn = benchmarks.contenders.Turn(steps=48, seconds=1.0)
+    spans = {"acting": 24 * [1.0] + 48 * [0.002], "update": [9.0, 0.024, 0.048], "TensorBoard": []}
+    assert benchmarks.step_parts.parts_of(turn, spans, rollout=24) == {"acting": 2.0, "update": 1.5, "TensorBoard": 0.0}
+
+
+def test_clocks_are_taken_away_again(benchmarks):
+    parts = benchmarks.step_parts.PARTS
+
+    def methods():
+        return [getattr(owner, name) for owner, name in parts.values()]
+
+    plain = methods()
+    with benchmarks.step_parts.clocks() as spans:
+        assert set(spans) == set(parts) and not set(plain) & set(methods())
+    assert methods() == plain
+
+
+def test_a_ratio_is_taken_repeat_by_repeat(benchmarks):
+    """The machine is twice as slow the second time: of medians over all turns the ratio would be another."""
+    turn = partial(benchmarks.contenders.Turn, 48)
+    ours, alone = [turn(2.0), turn(4.0), turn(4.0)], [turn(1.0), turn(1.0), turn(2.0)]
+    assert benchmarks.throughput._paired("rate", ours, alone) == [0.5, 0.25, 0.5]
