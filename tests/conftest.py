@@ -20,6 +20,14 @@ def gmr_samples(repo_root) -> Path:
     return folder
 
 
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request) -> str:
+    """Where torch computes: on the CPU, and once more on a GPU where there is one."""
+    if request.param == "cuda" and not pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("no GPU")
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory):
     """A real training run of three updates on the CPU: its folder, configuration and health records."""

@@ -1,15 +1,11 @@
 """Recorded computations give what plain ones give, on a GPU where there is one; figures are fetched as they are."""
 
-import pytest
 import torch
 from torch import nn
 
 from amp_helpers.device import Recorded, aligned, read_figures, side_by_side
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
-
-@pytest.mark.parametrize("device", DEVICES)
 def test_gradients_follow_the_parameters_and_the_inputs(device):
     """Of a loss with a gradient penalty, as the discriminator's; a step is made between the calls."""
     torch.manual_seed(0)
@@ -32,7 +28,6 @@ def test_gradients_follow_the_parameters_and_the_inputs(device):
                 parameter -= 0.1 * gradient
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_random_numbers_are_drawn_anew(device):
     recorded = Recorded(lambda x: x + torch.randn_like(x))
     zero = torch.zeros(100, device=device)
@@ -41,7 +36,6 @@ def test_random_numbers_are_drawn_anew(device):
     assert (first - second).abs().min() > 0 and 0.5 < second.std() < 1.5
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_computations_side_by_side_give_what_they_give_alone(device):
     torch.manual_seed(0)
     x = torch.randn(3000, 64, device=device)
@@ -53,7 +47,6 @@ def test_computations_side_by_side_give_what_they_give_alone(device):
         torch.testing.assert_close(recorded(y=scale * x), [(scale * x).sin(), (scale * x).cos()])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_aligned_rows_hold_the_same_and_zeros(device):
     rows = torch.arange(15.0, device=device).view(3, 5)
     wide = aligned(rows)
@@ -62,7 +55,6 @@ def test_aligned_rows_hold_the_same_and_zeros(device):
     assert aligned(wide) is wide
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_figures_keep_their_names_and_order(device):
     figures = {"a": torch.tensor([2.5], device=device), "b": 3, "c": torch.tensor(True, device=device)}
     assert list(read_figures(figures).items()) == [("a", 2.5), ("b", 3.0), ("c", 1.0)]

@@ -2,21 +2,17 @@
 
 import gymnasium
 import numpy as np
-import pytest
 import torch
 from skrl.models.torch import GaussianMixin
 from torch import nn
 
 from amp_helpers.networks import BatchLinear, Policy
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
-
 
 def box(size: int) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-np.inf, np.inf, (size,))
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_a_batch_linear_layer_is_a_linear_layer(device):
     """Also when its own slope is differentiated."""
     torch.manual_seed(0)
