@@ -215,6 +215,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         summary = fuzz(inputs(arguments.inputs, arguments.seed, Path(folder)), Path(folder), arguments.keep)
     result = provenance() | {
+        "seed": arguments.seed,
         "wall_s": round(time.perf_counter() - start, 1),
         "allowed": {"memory": "4 x file + 64 MiB", "seconds": PATIENCE_S},
     }
