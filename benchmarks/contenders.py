@@ -1,5 +1,6 @@
 """What ``benchmarks/throughput.py`` compares, and describes: each contender takes one turn in an open environment."""
 
+import argparse
 import contextlib
 import io
 import os
@@ -19,13 +20,20 @@ from rivals import build_skrl_amp
 from amp_helpers.agent import AmpAgent
 from amp_helpers.amp_state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env import AmpEnv, default_pose
+from amp_helpers.env import AmpEnv, default_pose, make_env
 from amp_helpers.train import build_agent, build_trainer
 from amp_helpers.train_cfg import TrainCfg, drop_patterns
 
 # isort: split
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper, create_rsl_rl_runner, handle_deprecated_rsl_rl_cfg
 from isaaclab_tasks.core.velocity.config.g1.agents.rsl_rl_ppo_cfg import G1RoughPPORunnerCfg
+
+
+def count(text: str) -> int:
+    """A number of turns, steps or rollouts from the command line."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number that can be measured; give 1 or more")
+    return int(text)
 
 
 @dataclass
@@ -92,6 +100,23 @@ class Bench:
     rivals: dict[str, TrainCfg]
     rollouts: int
     """Measured rollouts of ``cfg.rollouts`` steps in a turn."""
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, cfg: TrainCfg, rivals: dict[str, TrainCfg], rollouts: int) -> Iterator["Bench"]:
+        """A bench in the environment of our training, in which kernels are loaded and memory is taken already."""
+        with make_env(
+            cfg.task,
+            num_envs=cfg.num_envs,
+            device=cfg.device,
+            seed=cfg.seed,
+            dataset=cfg.dataset,
+            reference_share=cfg.reference_share,
+            velocity=cfg.velocity_range,
+        ) as lab:
+            bench = cls(lab, cfg, rivals, rollouts)
+            environment(bench)  # not counted
+            yield bench
 
     def windows(self, cfg: TrainCfg) -> tuple[AmpState, torch.Tensor]:
         """What the discriminator sees in ``cfg``, and its reference windows."""

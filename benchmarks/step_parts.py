@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONTENDERS, Bench, Turn
+from contenders import CONTENDERS, Bench, count
 from isaaclab.envs import ManagerBasedRLEnv
 from provenance import provenance
 
 from amp_helpers.agent import AmpAgent
 from amp_helpers.amp_source import AmpSource
-from amp_helpers.env import AmpEnv, check_device, make_env
+from amp_helpers.env import AmpEnv, check_device
 from amp_helpers.errors import run_cli
 from amp_helpers.policy import write_json
 from amp_helpers.train_cfg import TrainCfg, resolve
@@ -40,12 +40,14 @@ PARTS = {
     "TensorBoard": (AmpAgent, "write_tracking_data"),
 }
 """Part: the method that is it."""
+Span = tuple[float, float]
+"""When a call began, and how long it took, s."""
 
 
 @contextlib.contextmanager
-def clocks() -> Iterator[dict[str, list[float]]]:
-    """Seconds of every call of every part, in order, while this is open."""
-    spans: dict[str, list[float]] = defaultdict(list)
+def clocks() -> Iterator[dict[str, list[Span]]]:
+    """Every call of every part, in order, while this is open."""
+    spans: dict[str, list[Span]] = defaultdict(list)
     with contextlib.ExitStack() as stack:
         for part, (owner, name) in PARTS.items():
             stack.enter_context(_clock(owner, name, spans[part]))
@@ -53,7 +55,7 @@ def clocks() -> Iterator[dict[str, list[float]]]:
 
 
 @contextlib.contextmanager
-def _clock(owner: type, name: str, spans: list[float]) -> Iterator[None]:
+def _clock(owner: type, name: str, spans: list[Span]) -> Iterator[None]:
     method = getattr(owner, name)
 
     def timed(*args: Any, **kwargs: Any) -> Any:
@@ -61,7 +63,7 @@ def _clock(owner: type, name: str, spans: list[float]) -> Iterator[None]:
         try:
             return method(*args, **kwargs)
         finally:
-            spans.append(time.perf_counter() - start)
+            spans.append((start, time.perf_counter() - start))
 
     setattr(owner, name, timed)
     try:
@@ -70,10 +72,16 @@ def _clock(owner: type, name: str, spans: list[float]) -> Iterator[None]:
         setattr(owner, name, method)
 
 
-def parts_of(turn: Turn, spans: dict[str, list[float]], rollout: int) -> dict[str, float]:
-    """Milliseconds of each part in a step of a turn, its first rollout of ``rollout`` steps left out."""
-    kept = turn.steps / (turn.steps + rollout)  # the first update records graphs, and the rollout before it loads them
-    return {part: round(1000 * sum(s[len(s) - round(kept * len(s)) :]) / turn.steps, 3) for part, s in spans.items()}
+def parts_of(spans: dict[str, list[Span]], rollout: int) -> dict[str, float]:
+    """Milliseconds of each part in a step of a turn.
+
+    Its first rollout of ``rollout`` steps is left out, with the update after it, which records graphs.
+    """
+    begin, steps = spans["environment"][rollout][0], len(spans["environment"]) - rollout
+    return {
+        part: round(1000 * sum(seconds for start, seconds in calls if start >= begin) / steps, 3)
+        for part, calls in spans.items()
+    }
 
 
 def main() -> int:
@@ -81,8 +89,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num_envs", type=int, default=4096)
     parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
-    parser.add_argument("--rollouts", type=int, default=10, help="measured rollouts of a turn (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of each (default: %(default)s)")
+    parser.add_argument("--rollouts", type=count, default=10, help="measured rollouts of a turn (default: %(default)s)")
+    parser.add_argument("--repeats", type=count, default=3, help="turns of each (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     args = parser.parse_args()
     device = check_device(args.device)
@@ -90,10 +98,7 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         cfg = resolve(TrainCfg(num_envs=args.num_envs, device=device, run_dir=Path(folder) / "run"))
-        options = {"dataset": cfg.dataset, "reference_share": cfg.reference_share, "velocity": cfg.velocity_range}
-        with clocks() as spans, make_env(cfg.task, num_envs=cfg.num_envs, device=device, **options) as lab:
-            bench = Bench(lab, cfg, {}, args.rollouts)
-            CONTENDERS["environment"](bench)  # not counted, as in throughput.py
+        with clocks() as spans, Bench.open(cfg, {}, args.rollouts) as bench:
             for _ in range(args.repeats):
                 rows.append({})
                 for name in ("environment", "training"):
@@ -101,7 +106,7 @@ def main() -> int:
                         part.clear()
                     turn = CONTENDERS[name](bench)
                     rate = round(turn.rate * cfg.num_envs, 1)
-                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(turn, spans, cfg.rollouts)}
+                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(spans, cfg.rollouts)}
                     print(f"{name}: {rate:,.0f}/s, {rows[-1][name]['ms']}", flush=True)
     report = provenance(device) | {"num_envs": args.num_envs, "rollouts": args.rollouts, "repeats": rows}
     write_json(args.output, report)

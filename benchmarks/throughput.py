@@ -55,12 +55,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONTENDERS, Bench, Turn, rsl_rl_cfg
+from contenders import CONTENDERS, Bench, Turn, count, rsl_rl_cfg
 from provenance import provenance
 from rivals import SETTINGS, rival_cfg, skrl_settings
 
 from amp_helpers.agent_cfg import AmpAgentCfg
-from amp_helpers.env import check_device, make_env
+from amp_helpers.env import check_device
 from amp_helpers.errors import run_cli
 from amp_helpers.policy import write_json
 from amp_helpers.train_cfg import TrainCfg, resolve
@@ -91,17 +91,7 @@ def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> di
     rivals = {name: rival_cfg(name, **common) for name in SETTINGS}
     turns: dict[str, list[Turn]] = {name: [] for name in names}
     memory: dict[str, dict[str, float | None]] = {}
-    with make_env(
-        cfg.task,
-        num_envs=num_envs,
-        device=device,
-        seed=cfg.seed,
-        dataset=cfg.dataset,
-        reference_share=cfg.reference_share,
-        velocity=cfg.velocity_range,
-    ) as lab:
-        bench = Bench(lab, cfg, rivals, rollouts=-(-steps // cfg.rollouts))
-        CONTENDERS["environment"](bench)  # not counted: kernels are loaded, the memory that they want is taken
+    with Bench.open(cfg, rivals, rollouts=-(-steps // cfg.rollouts)) as bench:
         for repeat in range(repeats):
             for name in names:
                 _forget(device)
@@ -180,8 +170,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num_envs", type=int, nargs="+", default=[1024, 4096, 8192, 16384])
     parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
-    parser.add_argument("--steps", type=int, default=120, help="measured control steps of a turn (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=7, help="turns of each contender (default: %(default)s)")
+    parser.add_argument("--steps", type=count, default=120, help="measured control steps of a turn (%(default)s)")
+    parser.add_argument("--repeats", type=count, default=7, help="turns of each contender (default: %(default)s)")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), help="only these")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
@@ -192,10 +182,10 @@ def main() -> int:
     for num_envs in arguments.num_envs:
         with tempfile.TemporaryDirectory() as folder:
             cfg = resolve(TrainCfg(num_envs=num_envs, device=device, seed=arguments.seed, run_dir=Path(folder) / "run"))
-            count = measure(cfg, arguments.steps, arguments.repeats, arguments.contenders)
-        result["counts"].append(count)
+            measured = measure(cfg, arguments.steps, arguments.repeats, arguments.contenders)
+        result["counts"].append(measured)
         write_json(arguments.output, result)
-        print(json.dumps(count, indent=1))
+        print(json.dumps(measured, indent=1))
     return 0
 
 

@@ -1,5 +1,6 @@
 """The comparisons with others: that they run, leave what evaluation plays, and are given the settings they claim."""
 
+import argparse
 import importlib
 import json
 import math
@@ -89,9 +90,22 @@ def test_a_turn_leaves_its_warm_up_out(benchmarks, monkeypatch):
 
 
 def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
-    turn = benchmarks.contenders.Turn(steps=48, seconds=1.0)
-    spans = {"acting": 24 * [1.0] + 48 * [0.002], "update": [9.0, 0.024, 0.048], "TensorBoard": []}
-    assert benchmarks.step_parts.parts_of(turn, spans, rollout=24) == {"acting": 2.0, "update": 1.5, "TensorBoard": 0.0}
+    """Whatever was called how often: the update before the first measured step is none of its."""
+    acting = [(10.0 * step, 1.0 if step < 24 else 0.002) for step in range(72)]
+    spans = {
+        "environment": [(start + 5.0, 0.001) for start, _ in acting[:24]] + [(s + 5.0, 0.015) for s, _ in acting[24:]],
+        "acting": [(start + 6.0, seconds) for start, seconds in acting],
+        "update": [(239.0, 9.0), (479.0, 0.024), (719.0, 0.048)],
+        "environment: resets": [(6.0 + 10 * step, 1.0) for step in range(20)] + [(700.0, 0.048)],
+        "TensorBoard": [],
+    }
+    assert benchmarks.step_parts.parts_of(spans, rollout=24) == {
+        "environment": 15.0,
+        "acting": 2.0,
+        "update": 1.5,
+        "environment: resets": 1.0,
+        "TensorBoard": 0.0,
+    }
 
 
 def test_clocks_are_taken_away_again(benchmarks):
@@ -107,7 +121,16 @@ def test_clocks_are_taken_away_again(benchmarks):
 
 
 def test_a_ratio_is_taken_repeat_by_repeat(benchmarks):
-    """The machine is twice as slow the second time: of medians over all turns the ratio would be another."""
+    """A machine that slows down for a turn falsifies its own repeat; of medians the ratio would be 0.25."""
     turn = partial(benchmarks.contenders.Turn, 48)
     ours, alone = [turn(2.0), turn(4.0), turn(4.0)], [turn(1.0), turn(1.0), turn(2.0)]
     assert benchmarks.throughput._paired("rate", ours, alone) == [0.5, 0.25, 0.5]
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", "1.5"])
+def test_what_cannot_be_measured_is_refused(benchmarks, given):
+    assert benchmarks.contenders.count("7") == 7
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=f"{given} is not a number that can be measured; give 1 or more"
+    ):
+        benchmarks.contenders.count(given)
