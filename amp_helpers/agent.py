@@ -15,7 +15,7 @@ from skrl.agents.torch.amp import AMP
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from .device import Recorded, read_figures
+from .device import Meanwhile, Recorded, fetch_figures
 from .errors import InputError
 from .gradients import step_gradients
 from .health import Health
@@ -31,6 +31,9 @@ class AmpAgent(AMP):
     reference windows (n, dim) on the agent's device; ``motion_dataset`` is not needed, because they are drawn anew for
     every step. ``reply_buffer`` is a skrl memory of one environment (skrl's spelling).
 
+    ``meanwhile`` is where whoever drives the agent does what nothing waits for, storing a step among it; without one it
+    is done at once. What is given to the agent must hold until then.
+
     The environment's ``infos`` must hold ``amp_obs`` (E, dim), ``amp_whole`` (E,) bool, and, where a time-out cut an
     episode, ``terminal_observations`` / ``terminal_states``: what value and policy would have seen had it gone on
     (see :class:`amp_helpers.env.AmpEnv`).
@@ -38,7 +41,9 @@ class AmpAgent(AMP):
 
     cfg: AmpAgentCfg
 
-    def __init__(self, *, cfg: AmpAgentCfg | dict | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, cfg: AmpAgentCfg | dict | None = None, meanwhile: Meanwhile | None = None, **kwargs: Any
+    ) -> None:
         cfg = AmpAgentCfg(**cfg) if isinstance(cfg, dict) else cfg or AmpAgentCfg()
         cfg.validate()
         super().__init__(cfg=cfg, **kwargs)
@@ -61,6 +66,7 @@ class AmpAgent(AMP):
         # skrl would copy every module, replay included, whenever the mean reward is a new best.
         self.checkpoint_best_modules["reward"] = float("inf")
         self.updates = 0
+        self._meanwhile = meanwhile
         # Before a checkpoint is taken over, so that a run that goes on keeps to the schedule it was on.
         self._loudest = self.policy.log_std.max().item() if cfg.final_action_std else None
         self.on_update: list[Callable[[Health], None]] = []
@@ -97,7 +103,7 @@ class AmpAgent(AMP):
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Draw actions. The values wait for the update, where one pass over the rollout gives them all."""
         actions, outputs = self._draw(**self._inputs(observations, None))  # policies see no states
-        self._current_log_prob = outputs["log_prob"]
+        self._current_log_prob = outputs["log_prob"].clone()
         return actions.clone(), outputs
 
     def record_transition(self, *, infos: Any, **transition: Any) -> None:
@@ -114,18 +120,33 @@ class AmpAgent(AMP):
         truncated, terminated = transition["truncated"], transition["terminated"]
         kind = "observations" if self.state_space is None else "states"
         terminal = infos[f"terminal_{kind}"]
-        self.memory.add_samples(
-            observations=transition["observations"],
-            states=transition["states"],
-            terminal=transition[kind] if terminal is None else terminal,
-            actions=transition["actions"],
-            rewards=transition["rewards"],
-            done=terminated | truncated,
-            cut=truncated & ~terminated,
-            log_prob=self._current_log_prob,
-            amp_observations=infos["amp_obs"],
-            amp_whole=infos["amp_whole"].view(-1, 1),
-        )
+        log_prob = self._current_log_prob
+
+        def store() -> None:
+            self.memory.add_samples(
+                observations=transition["observations"],
+                states=transition["states"],
+                terminal=transition[kind] if terminal is None else terminal,
+                actions=transition["actions"],
+                rewards=transition["rewards"],
+                done=terminated | truncated,
+                cut=truncated & ~terminated,
+                log_prob=log_prob,
+                amp_observations=infos["amp_obs"],
+                amp_whole=infos["amp_whole"].view(-1, 1),
+            )
+
+        self._when_idle(store)
+
+    def _when_idle(self, task: Callable[[], None]) -> None:
+        if self._meanwhile is None:
+            task()
+        else:
+            self._meanwhile.add(task)
+
+    def _catch_up(self) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile.catch_up()
 
     def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> dict[str, torch.Tensor]:
         """What policy and value are given: normalised, without what the task does not have."""
@@ -156,7 +177,12 @@ class AmpAgent(AMP):
     # -- learning --
 
     def update(self, *, timestep: int, timesteps: int) -> None:
-        """One PPO update and, in the same minibatches, one of the discriminator."""
+        """One PPO update and, in the same minibatches, one of the discriminator.
+
+        The host asks the device nothing after its first lines, so that it goes on to the next step while the device
+        still learns.
+        """
+        self._catch_up()
         observations, states = self._rows("observations"), self._rows("states")
         amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
         inputs = self._inputs(observations, states)
@@ -176,7 +202,7 @@ class AmpAgent(AMP):
                     rows |= self._windows(policy_windows)
                 for name, figure in self._step(rows).items():
                     told.setdefault(name, []).append(figure.clone())
-            kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean().item()
+            kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean()
             steer_learning_rate(self.optimizer, kl, self.cfg)
         # After the steps, not within them: the policy that acted is the one that the ratio compares with.
         self._observation_preprocessor(observations, train=True)
@@ -255,27 +281,35 @@ class AmpAgent(AMP):
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
 
     def _report(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> None:
-        """Write the update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
+        """Have the update written down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
         cfg, per_second = self.cfg, 1 / self.cfg.step_dt
         figures = means | {
             "action_std": self.policy.log_std.detach().exp().mean() if hasattr(self.policy, "log_std") else 0.0,
             "style_reward": style.sum() / whole.sum().clamp(min=1),
             "weighted_style": cfg.style_reward_scale * style.mean(),
             "weighted_task": cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean(),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
-        figures, log = read_figures(figures), read_figures(self._log)
-        health = Health(
-            update=self.updates,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss],
-            **dict.fromkeys(Health.loss_names(), 0.0) | figures,
-        )
-        for name, value in asdict(health).items():
-            self.track_data(f"AMP / {name}", value)
-        for name, value in log.items():
-            self.track_data(name if "/" in name else f"Info / {name}", value)
-        for listener in self.on_update:
-            listener(health)
+        of_update, of_environment, update = fetch_figures(figures), fetch_figures(self._log), self.updates
+
+        def tell() -> None:
+            health = Health(
+                update=update,
+                style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss],
+                **dict.fromkeys(Health.loss_names(), 0.0) | of_update(),
+            )
+            for name, value in asdict(health).items():
+                self.track_data(f"AMP / {name}", value)
+            for name, value in of_environment().items():
+                self.track_data(name if "/" in name else f"Info / {name}", value)
+            for listener in self.on_update:
+                listener(health)
+
+        self._when_idle(tell)
+
+    def write_tracking_data(self, *, timestep: int, timesteps: int) -> None:
+        """Called by skrl every ``write_interval`` steps: to TensorBoard."""
+        self._when_idle(partial(super().write_tracking_data, timestep=timestep, timesteps=timesteps))
 
     # -- checkpoints --
 
@@ -288,6 +322,7 @@ class AmpAgent(AMP):
 
     def write_checkpoint(self, *, timestep: int, timesteps: int) -> None:
         """Called by skrl every ``checkpoint_interval`` steps: ``checkpoints/agent_<steps>.pt``, whole."""
+        self._catch_up()  # a listener may find that training has come to nothing worth keeping
         # Steps of its whole life: skrl's count begins again when a run goes on, and would overwrite the first ones.
         self.save(str(Path(self.experiment_dir) / "checkpoints" / f"agent_{self.updates * self.cfg.rollouts}.pt"))
 

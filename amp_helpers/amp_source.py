@@ -8,6 +8,7 @@ is taken just before the reset, and the window starts anew after it.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
@@ -18,6 +19,31 @@ from .errors import InputError
 from .joints import JointOrder
 
 
+def before(owner: Any, method: str, callback: Callable[..., None]) -> Callable[[], None]:
+    """Call ``callback`` before each call of a method of an object, with what the method is given.
+
+    Returns:
+        A function that takes the callback away again, in whatever order several are taken away.
+    """
+    original = getattr(owner, method)
+    active = True
+
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        if active:
+            callback(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    setattr(owner, method, hooked)
+
+    def detach() -> None:
+        nonlocal active
+        active = False
+        if getattr(owner, method) is hooked:  # else another hook is around this one, and goes on calling through it
+            setattr(owner, method, original)
+
+    return detach
+
+
 def before_reset(env: ManagerBasedRLEnv, callback: Callable[[torch.Tensor], None]) -> Callable[[], None]:
     """Call ``callback(env_ids)`` whenever episodes end, while the simulator still holds their last state.
 
@@ -25,25 +51,9 @@ def before_reset(env: ManagerBasedRLEnv, callback: Callable[[torch.Tensor], None
     launch-bound environment pays for in full.
 
     Returns:
-        A function that takes the callback away again, in whatever order several are taken away.
+        As :func:`before`.
     """
-    original = env._reset_idx
-    active = True
-
-    def reset_idx(env_ids: torch.Tensor) -> None:
-        if active:
-            callback(env_ids)
-        original(env_ids)
-
-    env._reset_idx = reset_idx
-
-    def detach() -> None:
-        nonlocal active
-        active = False
-        if env._reset_idx is reset_idx:  # else another hook is around this one, and goes on calling through it
-            env._reset_idx = original
-
-    return detach
+    return before(env, "_reset_idx", callback)
 
 
 class AmpSource(ABC):

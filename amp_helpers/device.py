@@ -1,9 +1,11 @@
-"""Keeping a GPU busy: computations recorded once as CUDA graphs and replayed, side by side; figures fetched together.
+"""Keeping a GPU busy, and its host: computations recorded as CUDA graphs and replayed, side by side; figures fetched
+together and later; work kept for when the host would wait.
 
 An update of AMP is some thousands of kernels of a few microseconds each, and launching them from Python takes several
 times as long as running them.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -92,9 +94,42 @@ def aligned(rows: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(rows, (0, missing)) if rows.is_cuda and missing else rows
 
 
-def read_figures(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Figures, some of them tensors, as numbers: fetched together, because each fetch waits for the device."""
+class Meanwhile:
+    """Work that nothing waits for, kept for when the host would wait for the device: what came first is done first."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[Callable[[], None]] = deque()
+
+    def add(self, task: Callable[[], None]) -> None:
+        """Keep ``task`` for the next :meth:`catch_up`."""
+        self._tasks.append(task)
+
+    def catch_up(self) -> None:
+        """Do all that is waiting; a task that fails is gone, and those after it wait on."""
+        while self._tasks:
+            self._tasks.popleft()()
+
+
+def fetch_figures(figures: Mapping[str, Any]) -> Callable[[], dict[str, float]]:
+    """Send for figures, some of them tensors; the function that comes back waits for them and gives them as numbers.
+
+    They come together, because each fetch has a wait of its own, and as they are now: what is given to the device
+    between the two calls is not waited for.
+    """
     tensors = {name: value for name, value in figures.items() if isinstance(value, torch.Tensor)}
-    values = torch.stack([value.float().reshape(()) for value in tensors.values()]).tolist() if tensors else []
-    numbers = dict(zip(tensors, values, strict=True))
-    return {name: numbers[name] if name in numbers else float(value) for name, value in figures.items()}
+    others = {name: float(value) for name, value in figures.items() if name not in tensors}
+    if not tensors:
+        return lambda: others
+    stacked = torch.stack([value.detach().float().reshape(()) for value in tensors.values()])
+    values = stacked.to("cpu", non_blocking=True)
+    arrived = torch.cuda.Event() if stacked.is_cuda else None
+    if arrived:
+        arrived.record(torch.cuda.current_stream(stacked.device))
+
+    def read() -> dict[str, float]:
+        if arrived:
+            arrived.synchronize()
+        numbers = others | dict(zip(tensors, values.tolist(), strict=True))
+        return {name: numbers[name] for name in figures}
+
+    return read

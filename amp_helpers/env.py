@@ -23,8 +23,9 @@ from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 from skrl.envs.wrappers.torch.isaaclab_envs import IsaacLabWrapper
 
-from .amp_source import AmpSource, before_reset
+from .amp_source import AmpSource, before, before_reset
 from .amp_state import AmpState
+from .device import Meanwhile
 from .errors import InputError
 from .task import TASK
 from .user_module import import_user_module
@@ -239,7 +240,13 @@ class AmpEnv(IsaacLabWrapper):
         self.source: AmpSource = state.from_env(env, group)
         self._value_group = "critic" if "critic" in env.observation_manager.active_terms else "policy"
         self._terminal: torch.Tensor | None = None
-        self._detach = before_reset(env, self._capture)
+        self.meanwhile = Meanwhile()
+        """Done in the next step, when the simulator has been given all its work: the host, which is about to ask which
+        episodes have ended, would wait for it. What a step returned still holds then."""
+        self._hooks = [
+            before_reset(env, self._capture),
+            before(env.termination_manager, "compute", self.meanwhile.catch_up),
+        ]
         self.on_step: list[Callable[[torch.Tensor, torch.Tensor], None]] = []
         """Called after every step with which episodes ended in a fall, (E,), and which by their time limit, (E,)."""
 
@@ -272,5 +279,5 @@ class AmpEnv(IsaacLabWrapper):
 
     def close(self) -> None:
         """Take the hooks away; the environment itself is closed by :func:`make_env`."""
-        self._detach()
-        self.source.detach()
+        for detach in (*self._hooks, self.source.detach):
+            detach()

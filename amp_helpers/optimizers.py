@@ -3,6 +3,7 @@ must not, or it would run ahead of what it judges. And the schedule of the actio
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,10 +11,27 @@ from torch import nn
 from .agent_cfg import AmpAgentCfg
 
 
-def policy_optimizer(parameters: Iterable[nn.Parameter], cfg: AmpAgentCfg) -> torch.optim.Optimizer:
+class SteeredAdam(torch.optim.Adam):
+    """Adam whose rate is kept where its parameters are, so that steering it on a GPU asks the host nothing."""
+
+    def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
+        on_gpu = _fused(parameters)
+        super().__init__(
+            parameters, lr=torch.tensor(rate, device=parameters[0].device) if on_gpu else rate, fused=on_gpu
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state, also one that was written on another kind of device."""
+        rates = [group["lr"] for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            loaded = float(group["lr"])
+            group["lr"] = rate.fill_(loaded) if isinstance(rate, torch.Tensor) else loaded
+
+
+def policy_optimizer(parameters: Iterable[nn.Parameter], cfg: AmpAgentCfg) -> SteeredAdam:
     """Adam for policy and value, at the rate that :func:`steer_learning_rate` starts from."""
-    parameters = list(parameters)
-    return torch.optim.Adam(parameters, lr=cfg.learning_rate[0], fused=_fused(parameters))
+    return SteeredAdam(list(parameters), cfg.learning_rate[0])
 
 
 def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch.optim.Optimizer:
@@ -26,13 +44,24 @@ def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch
     return torch.optim.AdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
 
 
-def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: float, cfg: AmpAgentCfg) -> None:
-    """Lengthen or shorten the policy's steps to keep their KL divergence near ``cfg.kl_threshold``; 0 leaves them."""
+def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: torch.Tensor, cfg: AmpAgentCfg) -> None:
+    """Lengthen or shorten the policy's steps to keep their KL divergence near ``cfg.kl_threshold``; 0 leaves them.
+
+    Args:
+        optimizer: of the policy; a rate that is a tensor is changed in place, on its device.
+        kl: the divergence, a scalar.
+        cfg: says what to keep near, and between which rates.
+    """
     if cfg.kl_threshold <= 0:
         return
-    factor = 1 / 1.5 if kl > 2 * cfg.kl_threshold else 1.5 if kl < 0.5 * cfg.kl_threshold else 1.0
+    one = torch.ones_like(kl)
+    factor = torch.where(kl > 2 * cfg.kl_threshold, one / 1.5, torch.where(kl < 0.5 * cfg.kl_threshold, 1.5 * one, one))
     for group in optimizer.param_groups:
-        group["lr"] = min(max(group["lr"] * factor, cfg.min_learning_rate), cfg.max_learning_rate)
+        rate = group["lr"]
+        if isinstance(rate, torch.Tensor):
+            rate.mul_(factor).clamp_(cfg.min_learning_rate, cfg.max_learning_rate)
+        else:
+            group["lr"] = min(max(rate * factor.item(), cfg.min_learning_rate), cfg.max_learning_rate)
 
 
 @torch.no_grad()

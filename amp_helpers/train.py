@@ -1,5 +1,6 @@
 """Train a policy with AMP on an Isaac Lab task: ``python -m amp_helpers.train --num_envs 4096 --headless``."""
 
+import contextlib
 import json
 import logging
 import time
@@ -121,12 +122,13 @@ def train(
                     raise _Enough
 
             agent.on_update.append(record)
-            try:
-                trainer.train()
-            except _Enough:
-                pass
-            except KeyboardInterrupt:
-                print(f"interrupted after {agent.updates} updates; keeping them")
+            with contextlib.suppress(_Enough):
+                try:
+                    trainer.train()
+                except KeyboardInterrupt:
+                    print(f"interrupted after {agent.updates} updates; keeping them")
+                finally:
+                    env.meanwhile.catch_up()
         if getattr(agent, "writer", None) is not None:
             agent.writer.close()
         config |= {"updates": agent.updates, "wall_s": round(time.time() - started, 1)}
@@ -184,6 +186,7 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float, weights: 
         amp_observation_space=amp_space,
         device=device,
         collect_reference_motions=lambda n: windows[draw(n)],
+        meanwhile=env.meanwhile,
         cfg=AmpAgentCfg(
             rollouts=cfg.rollouts,
             task_reward_scale=cfg.task_weight,

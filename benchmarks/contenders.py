@@ -58,36 +58,53 @@ class Turn:
         return statistics.median(self.updates)
 
 
+WARM_UP = 2
+"""Rollouts before a turn's first measured one: in the update after the first, graphs are recorded and memory is given
+back; in the second it is taken again."""
+
+
 class Stopwatch:
-    """Times calls of an agent's ``update``, and what lies between the ends of the first and the last of them."""
+    """Times calls of an agent's ``update``, and what lies between the ends of two of them.
+
+    On a GPU, the times are those at which it gets there: to wait for it would keep the host from running ahead.
+    """
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._spans: list[tuple[float, float]] = []
+        self._spans: list[tuple[Any, Any]] = []
 
-    def now(self) -> float:
-        """Seconds, when the device has done all it was given."""
-        if self._device.startswith("cuda"):
-            torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+    def mark(self) -> Any:
+        """Now, as something for :meth:`between`."""
+        if not self._device.startswith("cuda"):
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+    def between(self, start: Any, end: Any) -> float:
+        """Seconds from one mark to another, waiting for the device to get there."""
+        if not self._device.startswith("cuda"):
+            return end - start
+        end.synchronize()
+        return start.elapsed_time(end) / 1000
 
     def watch(self, agent: Any) -> None:
         """Time every call of ``agent.update`` from now on."""
         update = agent.update
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            start = self.now()
+            start = self.mark()
             result = update(*args, **kwargs)
-            self._spans.append((start, self.now()))
+            self._spans.append((start, self.mark()))
             return result
 
         agent.update = timed
 
     def turn(self, rollout: int) -> Turn:
-        """The rollouts after the first one, which is the warm-up."""
-        ends = [end for _, end in self._spans]
-        updates = [end - start for start, end in self._spans[1:]]
-        return Turn(rollout * len(updates), ends[-1] - ends[0], updates)
+        """The rollouts after the warm-up."""
+        measured = self._spans[WARM_UP:]
+        updates = [self.between(*span) for span in measured]
+        return Turn(rollout * len(updates), self.between(self._spans[WARM_UP - 1][1], measured[-1][1]), updates)
 
 
 @dataclass(frozen=True)
@@ -138,12 +155,12 @@ class Bench:
     def loop(self, step: Callable[[], Any]) -> Turn:
         """Warm up and measure something that has no updates."""
         watch = Stopwatch(self.cfg.device)
-        for _ in range(self.cfg.rollouts):
+        for _ in range(WARM_UP * self.cfg.rollouts):
             step()
-        start, steps = watch.now(), self.rollouts * self.cfg.rollouts
+        start, steps = watch.mark(), self.rollouts * self.cfg.rollouts
         for _ in range(steps):
             step()
-        return Turn(steps, watch.now() - start)
+        return Turn(steps, watch.between(start, watch.mark()))
 
 
 def physics(bench: Bench) -> Turn:
@@ -203,11 +220,12 @@ def _trained(bench: Bench, cfg: TrainCfg, build: Callable) -> Turn:
     watch = Stopwatch(cfg.device)
     measured = -(-bench.rollouts * bench.cfg.rollouts // cfg.rollouts)
     with bench.agent(cfg, build) as (env, agent):
-        trainer = build_trainer(replace(cfg, max_iterations=1 + measured), env, agent)
+        trainer = build_trainer(replace(cfg, max_iterations=WARM_UP + measured), env, agent)
         if not isinstance(agent, AmpAgent):
             trainer.cfg.environment_info = "log"  # as in Isaac Lab's file for it
         watch.watch(agent)
         trainer.train()
+        env.meanwhile.catch_up()
         agent.writer.close()
     return watch.turn(cfg.rollouts)
 
@@ -218,7 +236,7 @@ def rsl_rl_ppo(bench: Bench) -> Turn:
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         runner = create_rsl_rl_runner(RslRlVecEnvWrapper(bench.lab), rsl_rl_cfg(bench.cfg), log_dir=folder)
         watch.watch(runner.alg)
-        runner.learn(1 + bench.rollouts, init_at_random_ep_len=True)
+        runner.learn(WARM_UP + bench.rollouts, init_at_random_ep_len=True)
     return watch.turn(runner.cfg["num_steps_per_env"])
 
 

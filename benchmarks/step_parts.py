@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONTENDERS, Bench, count
+from contenders import CONTENDERS, WARM_UP, Bench, count
 from isaaclab.envs import ManagerBasedRLEnv
 from provenance import provenance
 
 from amp_helpers.agent import AmpAgent
 from amp_helpers.amp_source import AmpSource
+from amp_helpers.device import Meanwhile
 from amp_helpers.env import AmpEnv, check_device
 from amp_helpers.errors import run_cli
 from amp_helpers.policy import write_json
@@ -30,6 +31,7 @@ from amp_helpers.train_cfg import TrainCfg, resolve
 
 PARTS = {
     "environment": (ManagerBasedRLEnv, "step"),
+    "environment: what was kept for it": (Meanwhile, "catch_up"),
     "environment: resets": (ManagerBasedRLEnv, "_reset_idx"),
     "environment: last frames before resets": (AmpSource, "_capture"),
     "environment: last states before time-outs": (AmpEnv, "_capture"),
@@ -72,12 +74,9 @@ def _clock(owner: type, name: str, spans: list[Span]) -> Iterator[None]:
         setattr(owner, name, method)
 
 
-def parts_of(spans: dict[str, list[Span]], rollout: int) -> dict[str, float]:
-    """Milliseconds of each part in a step of a turn.
-
-    Its first rollout of ``rollout`` steps is left out, with the update after it, which records graphs.
-    """
-    begin, steps = spans["environment"][rollout][0], len(spans["environment"]) - rollout
+def parts_of(spans: dict[str, list[Span]], warm_up: int) -> dict[str, float]:
+    """Milliseconds of each part in a step of a turn; its first ``warm_up`` steps are left out, their updates too."""
+    begin, steps = spans["environment"][warm_up][0], len(spans["environment"]) - warm_up
     return {
         part: round(1000 * sum(seconds for start, seconds in calls if start >= begin) / steps, 3)
         for part, calls in spans.items()
@@ -106,7 +105,7 @@ def main() -> int:
                         part.clear()
                     turn = CONTENDERS[name](bench)
                     rate = round(turn.rate * cfg.num_envs, 1)
-                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(spans, cfg.rollouts)}
+                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(spans, WARM_UP * cfg.rollouts)}
                     print(f"{name}: {rate:,.0f}/s, {rows[-1][name]['ms']}", flush=True)
     report = provenance(device) | {"num_envs": args.num_envs, "rollouts": args.rollouts, "repeats": rows}
     write_json(args.output, report)

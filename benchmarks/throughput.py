@@ -21,7 +21,7 @@ that their ratios mean something when the machine is noisy:
     Isaac Lab's own rsl_rl runner and wrapper with its PPO settings for the G1 (``G1RoughPPORunnerCfg``: 24 steps, 5
     epochs of 4 mini batches, networks 512-256-128 as ours), the critic seeing the ``critic`` group as ours does.
 
-Each turn starts from a reset, runs one rollout to warm up and ``--steps`` measured control steps (rounded up to whole
+Each turn starts from a reset, runs two rollouts to warm up and ``--steps`` measured control steps (rounded up to whole
 rollouts), bounded by the ends of updates where there are any. A ratio is the median of what the repeats say, each of
 them of turns that follow each other: a machine whose speed comes and goes over seconds would falsify one of medians.
 TF32 matrix products are allowed for all of them, as Isaac Lab's own training script allows them.

@@ -16,10 +16,12 @@ from skrl.resources.preprocessors.torch import RunningStandardScaler
 from amp_helpers.agent import AmpAgent
 from amp_helpers.agent_cfg import AmpAgentCfg
 from amp_helpers.checkpoint import load_checkpoint
+from amp_helpers.device import Meanwhile
 from amp_helpers.errors import InputError
 from amp_helpers.health import Health
 from amp_helpers.losses import discriminator_loss, generalised_advantages, style_reward
 from amp_helpers.networks import Discriminator, Policy, Value
+from amp_helpers.optimizers import SteeredAdam, steer_learning_rate
 from amp_helpers.replay import Replay
 
 ENVS, STEPS, OBS, STATES, ACTIONS, AMP = 4, 8, 5, 6, 3, 10
@@ -29,7 +31,9 @@ def box(size: int) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-np.inf, np.inf, (size,))
 
 
-def make_agent(seed: int = 0, amp: int = AMP, folder: str = "", **options) -> AmpAgent:
+def make_agent(
+    seed: int = 0, amp: int = AMP, folder: str = "", meanwhile: Meanwhile | None = None, **options
+) -> AmpAgent:
     torch.manual_seed(seed)
     scalers = {
         "observation_preprocessor": OBS,
@@ -54,6 +58,7 @@ def make_agent(seed: int = 0, amp: int = AMP, folder: str = "", **options) -> Am
         amp_observation_space=box(amp),
         device="cpu",
         collect_reference_motions=lambda n: reference[torch.randint(len(reference), (n,))],
+        meanwhile=meanwhile,
         cfg=AmpAgentCfg(
             rollouts=STEPS,
             discriminator_batch_size=16,
@@ -194,6 +199,72 @@ def test_an_update_teaches_all_three_networks_at_their_own_rates():
     assert {group["lr"] for group in agent.discriminator_optimizer.param_groups} == {1e-4}, (
         "the discriminator's is fixed"
     )
+
+
+def test_what_may_wait_changes_nothing_but_when_it_is_done():
+    """A step is stored, and an update told, when the simulator is at the next step's physics."""
+    meanwhile, records = Meanwhile(), {"at once": [], "meanwhile": []}
+    agents = {"at once": make_agent(), "meanwhile": make_agent(meanwhile=meanwhile)}
+    for name, agent in agents.items():
+        agent.on_update.append(records[name].append)
+        act = agent.act
+        agent.act = lambda *given, act=act, **also: (act(*given, **also), meanwhile.catch_up())[0]
+        torch.manual_seed(7)
+        for seed in range(2):
+            roll_out(agent, seed, truncated_at=3, terminal_value=2.0)
+            assert [record.update for record in records[name]] == [*range(1, seed + 1)]
+            agent.update(timestep=0, timesteps=1)
+            assert len(records[name]) == (seed if name == "meanwhile" else seed + 1)
+    meanwhile.catch_up()
+    assert records["meanwhile"] == records["at once"]
+    expected = parameters(agents["at once"])
+    assert all(torch.equal(value, expected[name]) for name, value in parameters(agents["meanwhile"]).items())
+
+
+def test_a_checkpoint_waits_for_what_is_told_of_the_update(tmp_path):
+    """A listener that finds nothing worth keeping is heard before the file is written."""
+    agent = make_agent(folder=str(tmp_path), meanwhile=Meanwhile())
+
+    def refuse(health: Health) -> None:
+        raise InputError("diverged")
+
+    agent.on_update.append(refuse)
+    roll_out(agent, seed=1)
+    agent.update(timestep=0, timesteps=1)
+    with pytest.raises(InputError, match="diverged"):
+        agent.write_checkpoint(timestep=STEPS, timesteps=STEPS)
+    assert not list(tmp_path.rglob("agent_*.pt"))
+
+
+def test_the_rate_follows_the_divergence_within_its_limits(device):
+    """A number on a CPU, a tensor on a GPU, where it is steered in place."""
+    cfg = AmpAgentCfg(kl_threshold=0.01, min_learning_rate=1e-5, max_learning_rate=1e-2)
+    optimizer = SteeredAdam([torch.nn.Parameter(torch.zeros(2, device=device))], 3e-3)
+    rate = optimizer.param_groups[0]["lr"]
+    assert isinstance(rate, torch.Tensor) == (device == "cuda")
+    rates = []
+    for kl in (0.021, 0.02, 0.005, 0.004, 0.004, 0.0, 0.0, 0.0):
+        steer_learning_rate(optimizer, torch.tensor(kl, device=device), cfg)
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+    assert rates == pytest.approx([2e-3, 2e-3, 2e-3, 3e-3, 4.5e-3, 6.75e-3, 1e-2, 1e-2])
+    for _ in range(30):
+        steer_learning_rate(optimizer, torch.tensor(1.0, device=device), cfg)
+    assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(1e-5)
+    if device == "cuda":
+        assert optimizer.param_groups[0]["lr"] is rate
+    steer_learning_rate(optimizer, torch.tensor(0.0, device=device), AmpAgentCfg(kl_threshold=0.0))
+    assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(1e-5), "a threshold of 0 leaves it"
+
+
+@pytest.mark.parametrize("written", [2e-4, torch.tensor(2e-4)], ids=["number", "tensor"])
+def test_a_rate_is_taken_over_from_any_device(device, written):
+    optimizer = SteeredAdam([torch.nn.Parameter(torch.ones(2, device=device))], 3e-3)
+    state = copy.deepcopy(optimizer.state_dict())
+    state["param_groups"][0]["lr"] = written
+    before = type(optimizer.param_groups[0]["lr"])
+    optimizer.load_state_dict(state)
+    rate = optimizer.param_groups[0]["lr"]
+    assert type(rate) is before and float(rate) == pytest.approx(2e-4)
 
 
 def test_the_discriminator_learns_to_tell_the_reference():

@@ -79,14 +79,14 @@ def test_contenders_are_measured_in_one_environment(benchmarks, tmp_path):
 
 
 def test_a_turn_leaves_its_warm_up_out(benchmarks, monkeypatch):
-    times = iter([0.0, 1.0, 5.0, 7.0, 10.0, 11.0])  # start and end of three updates
+    times = iter([0.0, 1.0, 5.0, 7.0, 10.0, 11.0, 13.0, 17.0])  # start and end of four updates
     monkeypatch.setattr(benchmarks.contenders.time, "perf_counter", lambda: next(times))
     agent = SimpleNamespace(update=lambda: "done")
     watch = benchmarks.contenders.Stopwatch("cpu")
     watch.watch(agent)
-    assert [agent.update() for _ in range(3)] == ["done"] * 3
+    assert [agent.update() for _ in range(4)] == ["done"] * 4
     turn = watch.turn(rollout=24)
-    assert (turn.steps, turn.seconds, turn.updates) == (48, 10.0, [2.0, 1.0])
+    assert (turn.steps, turn.seconds, turn.updates) == (48, 10.0, [1.0, 4.0])
 
 
 def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
@@ -99,7 +99,7 @@ def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
         "environment: resets": [(6.0 + 10 * step, 1.0) for step in range(20)] + [(700.0, 0.048)],
         "TensorBoard": [],
     }
-    assert benchmarks.step_parts.parts_of(spans, rollout=24) == {
+    assert benchmarks.step_parts.parts_of(spans, warm_up=24) == {
         "environment": 15.0,
         "acting": 2.0,
         "update": 1.5,

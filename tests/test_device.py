@@ -1,9 +1,11 @@
-"""Recorded computations give what plain ones give, on a GPU where there is one; figures are fetched as they are."""
+"""Recorded computations give what plain ones give, on a GPU where there is one; figures are fetched as they were, and
+kept work is done in order."""
 
+import pytest
 import torch
 from torch import nn
 
-from amp_helpers.device import Recorded, aligned, read_figures, side_by_side
+from amp_helpers.device import Meanwhile, Recorded, aligned, fetch_figures, side_by_side
 
 
 def test_gradients_follow_the_parameters_and_the_inputs(device):
@@ -57,5 +59,37 @@ def test_aligned_rows_hold_the_same_and_zeros(device):
 
 def test_figures_keep_their_names_and_order(device):
     figures = {"a": torch.tensor([2.5], device=device), "b": 3, "c": torch.tensor(True, device=device)}
-    assert list(read_figures(figures).items()) == [("a", 2.5), ("b", 3.0), ("c", 1.0)]
-    assert read_figures({}) == {}
+    assert list(fetch_figures(figures)().items()) == [("a", 2.5), ("b", 3.0), ("c", 1.0)]
+    assert fetch_figures({})() == {} and fetch_figures({"b": 3})() == {"b": 3.0}
+
+
+def test_figures_are_those_of_when_they_were_sent_for(device):
+    figure = torch.tensor(2.5, device=device)
+    read = fetch_figures({"a": figure})
+    figure.zero_()
+    assert read() == {"a": 2.5}
+
+
+def test_kept_work_is_done_once_and_in_order():
+    meanwhile, done = Meanwhile(), []
+    meanwhile.add(lambda: done.append("first"))
+    meanwhile.add(lambda: (done.append("second"), meanwhile.add(lambda: done.append("third"))))
+    assert done == []
+    meanwhile.catch_up()
+    meanwhile.catch_up()
+    assert done == ["first", "second", "third"]
+
+
+def test_kept_work_that_fails_is_gone_and_the_rest_waits_on():
+    meanwhile, done = Meanwhile(), []
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    meanwhile.add(fail)
+    meanwhile.add(lambda: done.append("rest"))
+    with pytest.raises(ValueError, match="no"):
+        meanwhile.catch_up()
+    assert done == []
+    meanwhile.catch_up()
+    assert done == ["rest"]

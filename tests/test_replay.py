@@ -119,6 +119,32 @@ def test_the_terminal_frame_is_the_fall_not_the_next_start(env):
     wrapped.close()
 
 
+def test_what_may_wait_is_done_while_the_simulator_computes(env):
+    """After the physics of the next step and before its episodes end; what the step returned still holds then."""
+    wrapped = AmpEnv(env, AmpState(joint_names=G1_23DOF.joint_names))
+    wrapped.reset()
+    zeros = torch.zeros(NUM_ENVS, 23)
+    observations, rewards, terminated, truncated, infos = wrapped.step(zeros)
+    returned = (observations, wrapped.state(), rewards, terminated, truncated, infos["amp_obs"], infos["amp_whole"])
+    copies, seen = [part.clone() for part in returned], []
+    steps = env._sim_step_counter
+
+    def task() -> None:
+        seen.append((env._sim_step_counter - steps, env.common_step_counter))
+        assert all(torch.equal(now, then) for now, then in zip(returned, copies, strict=True))
+
+    wrapped.meanwhile.add(task)
+    assert seen == []
+    common = env.common_step_counter
+    wrapped.step(zeros)
+    wrapped.step(zeros)
+    assert seen == [(env.cfg.decimation, common + 1)], "once, when its physics was under way"
+    wrapped.close()
+    wrapped.meanwhile.add(lambda: seen.append("late"))
+    env.step(zeros)
+    assert "late" not in seen, "the hook is taken away again"
+
+
 def test_each_reset_of_a_step_leaves_its_own_terminal_frame(env):
     """A viewer's button resets some environments after the fallen ones of the same step have started anew."""
     source = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height",)).from_env(env)
