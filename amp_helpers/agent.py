@@ -185,12 +185,13 @@ class AmpAgent(AMP):
         self._catch_up()
         observations, states = self._rows("observations"), self._rows("states")
         amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
+        # Their numbers, not a copy of them: its size would differ from update to update, and memory be asked for anew.
+        learnable = whole.nonzero().squeeze(-1)
         inputs = self._inputs(observations, states)
         style = self._prepare_rollout(inputs, amp, whole)
-        policy_windows = amp[whole]
-        if len(policy_windows):
+        if len(learnable):
             # Once an update: a scale that moved within one would move the logits under the reward.
-            mixture = torch.cat((self._pick(policy_windows), self._reference()))
+            mixture = torch.cat((self._pick(amp, learnable), self._reference()))
             self._amp_observation_preprocessor(mixture, train=True)
 
         learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
@@ -198,8 +199,8 @@ class AmpAgent(AMP):
         for epoch in range(self.cfg.learning_epochs):
             for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):
                 rows = {name: values[batch] for name, values in learnt_from.items()}
-                if len(policy_windows) and epoch < self.cfg.discriminator_epochs:
-                    rows |= self._windows(policy_windows)
+                if len(learnable) and epoch < self.cfg.discriminator_epochs:
+                    rows |= self._windows(amp, learnable)
                 for name, figure in self._step(rows).items():
                     told.setdefault(name, []).append(figure.clone())
             kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean()
@@ -208,8 +209,8 @@ class AmpAgent(AMP):
         self._observation_preprocessor(observations, train=True)
         if states is not None:  # a task without a critic group has none
             self._state_preprocessor(states, train=True)
-        if self.replay is not None and len(policy_windows):
-            self.replay.add(policy_windows)
+        if self.replay is not None:
+            self.replay.add(amp, learnable)
         self.updates += 1
         if self._loudest is not None:
             quieten(self.policy.log_std, self._loudest, self.updates, self.cfg)
@@ -225,8 +226,8 @@ class AmpAgent(AMP):
         """Windows of a kind in a step of the discriminator; the same in every step, or each would be recorded anew."""
         return min(self.cfg.discriminator_batch_size, self.memory.memory_size * self.memory.num_envs)
 
-    def _pick(self, policy_windows: torch.Tensor) -> torch.Tensor:
-        return policy_windows[torch.randint(len(policy_windows), (self._batch,), device=policy_windows.device)]
+    def _pick(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return windows[rows[torch.randint(len(rows), (self._batch,), device=rows.device)]]
 
     def _reference(self) -> torch.Tensor:
         return self.collect_reference_motions(self._batch).to(self.device)
@@ -253,14 +254,14 @@ class AmpAgent(AMP):
         self.memory.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
         return style
 
-    def _windows(self, policy_windows: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the discriminator learns from in a step: equal parts of reference, policy and replayed windows.
+    def _windows(self, amp: torch.Tensor, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the discriminator learns from in a step: equal parts of reference, the policy's and replayed windows.
 
         While there is nothing to replay, more of the policy's: a step of fewer windows would be recorded anew.
         """
-        reference, policy = self._reference(), self._pick(policy_windows)
+        reference, policy = self._reference(), self._pick(amp, rows)
         if self.replay is not None:
-            replayed = self.replay.sample(self._batch) if len(self.replay) else self._pick(policy_windows)
+            replayed = self.replay.sample(self._batch) if len(self.replay) else self._pick(amp, rows)
             policy = torch.cat((policy, replayed.to(self.device)))
         scale = self._amp_observation_preprocessor
         return {"reference_windows": scale(reference), "policy_windows": scale(policy)}

@@ -24,10 +24,9 @@ class Replay:
         """All rows of the memory, (size, dim), those not yet filled included."""
         return self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
 
-    def add(self, windows: torch.Tensor) -> None:
-        """Keep a random part of ``windows`` (N, dim), oldest ones out first."""
-        pick = torch.randperm(len(windows), device=windows.device)[: self._limit]
-        rest = windows[pick]
+    def add(self, windows: torch.Tensor, rows: torch.Tensor) -> None:
+        """Keep a random part of those ``rows`` (K,) of ``windows`` (N, dim), oldest ones out first."""
+        rest = windows[rows[torch.randperm(len(rows), device=rows.device)[: self._limit]]]
         while len(rest):
             room = self._memory.memory_size - self._memory.memory_index
             self._memory.add_samples(observations=rest[:room])

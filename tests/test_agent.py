@@ -283,7 +283,7 @@ def test_replay_never_forgets_that_it_is_full():
     memory.create_tensor(name="observations", size=2, dtype=torch.float32)
     replay = Replay(memory, share=0.64)
     for step in range(9):
-        replay.add(torch.full((512, 2), float(step)))
+        replay.add(torch.cat((torch.full((512, 2), float(step)), torch.full((9, 2), -1.0))), torch.arange(512))
         assert len(replay) == min(200, 128 * (step + 1))
     assert set(replay.sample(500)[:, 0].tolist()) == {7.0, 8.0}, "the oldest ones went first"
 

@@ -195,7 +195,7 @@ def replay(size: int, rows: int) -> Replay:
     memory.create_tensor(name="observations", size=1, dtype=torch.float32)
     buffer = Replay(memory, share=1.0)
     for row in range(rows):
-        buffer.add(torch.full((1, 1), row + 1.0))
+        buffer.add(torch.full((1, 1), row + 1.0), torch.tensor([0]))
     return buffer
 
 
@@ -215,7 +215,7 @@ def test_replay_goes_on_in_a_buffer_of_another_size(size, rows, into, kept):
     resumed = replay(into, 0)
     resumed.load_state_dict(replay(size, rows).state_dict())
     assert set(resumed.sample(500).flatten().tolist()) == kept
-    resumed.add(torch.full((1, 1), 99.0))
+    resumed.add(torch.full((1, 1), 99.0), torch.tensor([0]))
     after = kept | {99} if len(kept) < into else (kept - {min(kept)}) | {99}
     assert set(resumed.sample(500).flatten().tolist()) == after, "the oldest one makes room"
 
