@@ -15,7 +15,7 @@ from skrl.agents.torch.amp import AMP
 
 from .agent_cfg import AmpAgentCfg
 from .checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from .device import Meanwhile, Recorded, fetch_figures
+from .device import AtOnce, Meanwhile, Recorded, fetch_figures
 from .errors import InputError
 from .gradients import step_gradients
 from .health import Health
@@ -66,7 +66,7 @@ class AmpAgent(AMP):
         # skrl would copy every module, replay included, whenever the mean reward is a new best.
         self.checkpoint_best_modules["reward"] = float("inf")
         self.updates = 0
-        self._meanwhile = meanwhile
+        self._meanwhile = meanwhile or AtOnce()
         # Before a checkpoint is taken over, so that a run that goes on keeps to the schedule it was on.
         self._loudest = self.policy.log_std.max().item() if cfg.final_action_std else None
         self.on_update: list[Callable[[Health], None]] = []
@@ -136,17 +136,7 @@ class AmpAgent(AMP):
                 amp_whole=infos["amp_whole"].view(-1, 1),
             )
 
-        self._when_idle(store)
-
-    def _when_idle(self, task: Callable[[], None]) -> None:
-        if self._meanwhile is None:
-            task()
-        else:
-            self._meanwhile.add(task)
-
-    def _catch_up(self) -> None:
-        if self._meanwhile is not None:
-            self._meanwhile.catch_up()
+        self._meanwhile.add(store)
 
     def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> dict[str, torch.Tensor]:
         """What policy and value are given: normalised, without what the task does not have."""
@@ -182,7 +172,7 @@ class AmpAgent(AMP):
         The host asks the device nothing after its first lines, so that it goes on to the next step while the device
         still learns.
         """
-        self._catch_up()
+        self._meanwhile.catch_up()
         observations, states = self._rows("observations"), self._rows("states")
         amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
         # Their numbers, not a copy of them: its size would differ from update to update, and memory be asked for anew.
@@ -282,7 +272,7 @@ class AmpAgent(AMP):
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
 
     def _report(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> None:
-        """Have the update written down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
+        """Send for the update's figures, and have them told when they have come."""
         cfg, per_second = self.cfg, 1 / self.cfg.step_dt
         figures = means | {
             "action_std": self.policy.log_std.detach().exp().mean() if hasattr(self.policy, "log_std") else 0.0,
@@ -291,26 +281,25 @@ class AmpAgent(AMP):
             "weighted_task": cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean(),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
-        of_update, of_environment, update = fetch_figures(figures), fetch_figures(self._log), self.updates
+        self._meanwhile.add(partial(self._tell, self.updates, fetch_figures(figures), fetch_figures(self._log)))
 
-        def tell() -> None:
-            health = Health(
-                update=update,
-                style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss],
-                **dict.fromkeys(Health.loss_names(), 0.0) | of_update(),
-            )
-            for name, value in asdict(health).items():
-                self.track_data(f"AMP / {name}", value)
-            for name, value in of_environment().items():
-                self.track_data(name if "/" in name else f"Info / {name}", value)
-            for listener in self.on_update:
-                listener(health)
-
-        self._when_idle(tell)
+    def _tell(self, update: int, figures: Callable[[], dict], log: Callable[[], dict]) -> None:
+        """Write an update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
+        health = Health(
+            update=update,
+            style_reward_limit=STYLE_REWARD_LIMIT[self.cfg.discriminator_loss],
+            **dict.fromkeys(Health.loss_names(), 0.0) | figures(),
+        )
+        for name, value in asdict(health).items():
+            self.track_data(f"AMP / {name}", value)
+        for name, value in log().items():
+            self.track_data(name if "/" in name else f"Info / {name}", value)
+        for listener in self.on_update:
+            listener(health)
 
     def write_tracking_data(self, *, timestep: int, timesteps: int) -> None:
         """Called by skrl every ``write_interval`` steps: to TensorBoard."""
-        self._when_idle(partial(super().write_tracking_data, timestep=timestep, timesteps=timesteps))
+        self._meanwhile.add(partial(super().write_tracking_data, timestep=timestep, timesteps=timesteps))
 
     # -- checkpoints --
 
@@ -323,7 +312,7 @@ class AmpAgent(AMP):
 
     def write_checkpoint(self, *, timestep: int, timesteps: int) -> None:
         """Called by skrl every ``checkpoint_interval`` steps: ``checkpoints/agent_<steps>.pt``, whole."""
-        self._catch_up()  # a listener may find that training has come to nothing worth keeping
+        self._meanwhile.catch_up()  # a listener may find that training has come to nothing worth keeping
         # Steps of its whole life: skrl's count begins again when a run goes on, and would overwrite the first ones.
         self.save(str(Path(self.experiment_dir) / "checkpoints" / f"agent_{self.updates * self.cfg.rollouts}.pt"))
 

@@ -110,6 +110,14 @@ class Meanwhile:
             self._tasks.popleft()()
 
 
+class AtOnce(Meanwhile):
+    """For a host that nobody lets catch up: work is done when it is given."""
+
+    def add(self, task: Callable[[], None]) -> None:
+        """Do ``task``."""
+        task()
+
+
 def fetch_figures(figures: Mapping[str, Any]) -> Callable[[], dict[str, float]]:
     """Send for figures, some of them tensors; the function that comes back waits for them and gives them as numbers.
 

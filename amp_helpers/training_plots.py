@@ -187,21 +187,27 @@ def command_response(files: Mapping[str, str | Path]) -> Figure:
     return figure
 
 
-def throughput(file: str | Path) -> Figure:
+def throughput(*files: str | Path) -> Figure:
     """What ``benchmarks/throughput.py`` measured: for each number of environments, a bar for each contender.
 
+    Args:
+        files: what it wrote on one kind of machine, of the same contenders.
+
     Raises:
-        InputError: the file is not there, or not of that script's layout.
+        InputError: a file is not there, or not of that script's layout.
     """
-    try:
-        measured = json.loads(Path(file).read_text())
-        hardware, names = measured["hardware"], [name.replace("_", " ") for name in measured["counts"][0]["contenders"]]
-        counts = {
-            count["num_envs"]: [contender["env_steps_per_s"] for contender in count["contenders"].values()]
-            for count in measured["counts"]
-        }
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
+    contenders: list[str] = []
+    measured: dict[int, list[float]] = {}
+    for file in files:
+        try:
+            report = json.loads(Path(file).read_text())
+            hardware, first = report["hardware"], report["counts"][0]["contenders"]
+            contenders = contenders or list(first)
+            for count in report["counts"]:
+                measured[count["num_envs"]] = [count["contenders"][name]["env_steps_per_s"] for name in contenders]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
+    names, counts = [name.replace("_", " ") for name in contenders], dict(sorted(measured.items()))
     columns = min(len(counts), 2)
     rows = -(-len(counts) // columns)
     figure = blank_figure(2.0 + 3.6 * columns, (0.24 * len(names) + 0.7) * rows + 0.5)

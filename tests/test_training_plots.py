@@ -155,11 +155,19 @@ def test_throughput_is_written_at_its_bars(tmp_path, repo_root):
     assert [text.get_text().strip() for text in many.texts] == ["266,959", "221,325"]
     assert [bar.get_width() for bar in few.patches] == [250.0, 139.0]
     assert [label.get_text() for label in few.get_yticklabels()] == ["environment", "training"]
-    for recorded in (repo_root / "benchmarks" / "results").glob("throughput*.json"):
-        assert throughput(recorded).axes[0].patches
-    file.write_text('{"hardware": "a GPU", "counts": []}')
-    with pytest.raises(InputError, match="holds no throughput"):
-        throughput(file)
+    recorded = [repo_root / "benchmarks" / "results" / f"throughput{name}.json" for name in ("", "_sizes", "_cpu")]
+    assert [axes.get_title(loc="left") for axes in throughput(*recorded[:2]).axes] == [
+        f"{count:,} environments" for count in (1024, 4096, 8192, 16384)
+    ]
+    assert throughput(recorded[2]).axes[0].patches
+    for damaged in (
+        {"hardware": "a GPU", "counts": []},
+        {"hardware": "a GPU", "counts": [{"num_envs": 8, "contenders": {"training": {"env_steps_per_s": 1.0}}}]},
+    ):
+        other = tmp_path / "other.json"
+        other.write_text(json.dumps(damaged))
+        with pytest.raises(InputError, match=r"other\.json: holds no throughput"):
+            throughput(file, other)
 
 
 def test_results_survive_the_disk_and_damage_is_told(tmp_path, results):
