@@ -31,7 +31,7 @@ from amp_helpers.train_cfg import TrainCfg, resolve
 
 PARTS = {
     "environment": (ManagerBasedRLEnv, "step"),
-    "environment: what was kept for it": (Meanwhile, "catch_up"),
+    "environment: work kept for its wait": (Meanwhile, "catch_up"),
     "environment: resets": (ManagerBasedRLEnv, "_reset_idx"),
     "environment: last frames before resets": (AmpSource, "_capture"),
     "environment: last states before time-outs": (AmpEnv, "_capture"),
