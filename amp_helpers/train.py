@@ -53,11 +53,10 @@ def train(
     from skrl.utils import set_seed
     from tqdm.auto import tqdm
 
-    from .amp_state import AmpState
     from .background import abandoned
     from .checkpoint import check_parts
     from .dataset import MotionDataset
-    from .env import AmpEnv, default_pose, make_env
+    from .env import AmpEnv, default_pose
     from .gait_probe import watch_gait
     from .policy import CONFIG_FILE, save_policy, state_config, write_json
     from .run_log import HEALTH_FILE, clear_stop, stop_requested
@@ -67,22 +66,9 @@ def train(
     clear_stop(cfg.run_dir)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
     dataset = MotionDataset.load(cfg.dataset)
-    state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
-    state = state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
+    state = amp_state(cfg, dataset)
     set_seed(cfg.seed)
-    with (
-        make_env(
-            cfg.task,
-            num_envs=cfg.num_envs,
-            device=cfg.device,
-            seed=cfg.seed,
-            physics=cfg.physics,
-            dataset=cfg.dataset if cfg.reference_share else None,
-            reference_share=cfg.reference_share,
-            velocity=cfg.velocity_range,
-        ) as lab,
-        writing(cfg.run_dir),
-    ):
+    with open_env(cfg) as lab, writing(cfg.run_dir):
         dataset = MotionDataset.load(cfg.dataset, control_dt=lab.step_dt)
         check_joints(cfg.dataset, dataset, lab.scene["robot"])
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
@@ -138,6 +124,30 @@ def train(
         agent.save(str(cfg.run_dir / "checkpoints" / "agent_last.pt"))
         env.close()
     return cfg.run_dir
+
+
+def open_env(cfg: TrainCfg) -> contextlib.AbstractContextManager:
+    """The environment that a run trains in, to be entered; raises what :func:`amp_helpers.env.make_env` does."""
+    from .env import make_env
+
+    return make_env(
+        cfg.task,
+        num_envs=cfg.num_envs,
+        device=cfg.device,
+        seed=cfg.seed,
+        physics=cfg.physics,
+        dataset=cfg.dataset if cfg.reference_share else None,
+        reference_share=cfg.reference_share,
+        velocity=cfg.velocity_range,
+    )
+
+
+def amp_state(cfg: TrainCfg, dataset: Any) -> Any:
+    """What a run's discriminator sees, an :class:`amp_helpers.amp_state.AmpState`; ``dataset`` names the joints."""
+    from .amp_state import AmpState
+
+    state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
+    return state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
 
 
 def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float, weights: Any = None) -> Any:

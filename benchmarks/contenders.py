@@ -20,9 +20,9 @@ from rivals import build_skrl_amp
 from amp_helpers.agent import AmpAgent
 from amp_helpers.amp_state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env import AmpEnv, default_pose, make_env
-from amp_helpers.train import build_agent, build_trainer
-from amp_helpers.train_cfg import TrainCfg, drop_patterns
+from amp_helpers.env import AmpEnv, default_pose
+from amp_helpers.train import amp_state, build_agent, build_trainer, open_env
+from amp_helpers.train_cfg import TrainCfg
 
 # isort: split
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper, create_rsl_rl_runner, handle_deprecated_rsl_rl_cfg
@@ -122,15 +122,7 @@ class Bench:
     @contextlib.contextmanager
     def open(cls, cfg: TrainCfg, rivals: dict[str, TrainCfg], rollouts: int) -> Iterator["Bench"]:
         """A bench in the environment of our training, in which kernels are loaded and memory is taken already."""
-        with make_env(
-            cfg.task,
-            num_envs=cfg.num_envs,
-            device=cfg.device,
-            seed=cfg.seed,
-            dataset=cfg.dataset,
-            reference_share=cfg.reference_share,
-            velocity=cfg.velocity_range,
-        ) as lab:
+        with open_env(cfg) as lab:
             bench = cls(lab, cfg, rivals, rollouts)
             environment(bench)  # not counted
             yield bench
@@ -138,8 +130,7 @@ class Bench:
     def windows(self, cfg: TrainCfg) -> tuple[AmpState, torch.Tensor]:
         """What the discriminator sees in ``cfg``, and its reference windows."""
         dataset = MotionDataset.load(cfg.dataset)
-        state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
-        state = state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
+        state = amp_state(cfg, dataset)
         return state, state.from_dataset(dataset, default_pose(self.lab)).to(self.lab.device)
 
     @contextlib.contextmanager

@@ -20,6 +20,7 @@ import torch
 from contenders import CONTENDERS, WARM_UP, Bench, count
 from isaaclab.envs import ManagerBasedRLEnv
 from provenance import provenance
+from skrl.agents.torch import Agent
 
 from amp_helpers.agent import AmpAgent
 from amp_helpers.amp_source import AmpSource
@@ -39,9 +40,10 @@ PARTS = {
     "acting": (AmpAgent, "act"),
     "recording": (AmpAgent, "record_transition"),
     "update": (AmpAgent, "update"),
-    "TensorBoard": (AmpAgent, "write_tracking_data"),
+    "TensorBoard": (Agent, "write_tracking_data"),
 }
-"""Part: the method that is it."""
+"""Part: the method that is it. Some lie within others: storing a step and TensorBoard are kept work, so that recording
+is no more than putting it aside."""
 Span = tuple[float, float]
 """When a call began, and how long it took, s."""
 

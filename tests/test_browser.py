@@ -248,7 +248,7 @@ def test_a_widget_that_knows_nothing_of_us_answers(lab, page):
     widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)")
     before = pixels(widget.locator("img"))
     move(page, widget.locator(".noUi-handle"))
-    wait_for_change(page, widget.locator("img"), before)
+    assert changed(before, wait_for_change(page, widget.locator("img"), before)) >= 0.002
 
 
 def test_notebook_1_is_moved_by_mouse_and_keyboard(lab, page):

@@ -34,11 +34,11 @@ def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
     assert speeds[0.4] < 0.6 and speeds[1.1] > 0.8, speeds
 
 
-@pytest.mark.parametrize("name", ["g1_walk", "g1_walk_speeds", "g1_run"])
-def test_a_policy_is_small_and_says_where_it_comes_from(repo_root, name):
+@pytest.mark.parametrize(("name", "seed"), [("g1_walk", 0), ("g1_walk_speeds", 2), ("g1_run", 0)])
+def test_a_policy_is_small_and_says_where_it_comes_from(repo_root, name, seed):
     folder = repo_root / "policies" / name
     config, card = json.loads((folder / "config.json").read_text()), (folder / "card.md").read_text()
     assert (folder / "policy.pt").stat().st_size < 5e6
-    assert f"`, {config['seed']} |" in card, "the seed, beside the commit"
-    assert config["num_envs"] == 4096 and len(config["dataset_sha256"][0]) == 64
+    assert config["seed"] == seed and config["num_envs"] == 4096 and len(config["dataset_sha256"][0]) == 64
+    assert f"`, {seed} |" in card, "the seed, beside the commit"
     assert config["commit"] in card and config["dataset_sha256"][0][:8] in card
