@@ -1,9 +1,12 @@
 # Everything happens in .venv. `make run` and `make test` install what is missing first and start at once when nothing is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run docs test lab lint bench clean
+.PHONY: help setup lock run docs test quick coverage lab lint bench clean
 
 PYTHON := .venv/bin/python
 OUTPUT ?= outputs
+SITE ?= build/site
+# LOCKED=1 installs exactly the versions in requirements.lock.
+export LOCKED ?=
 # For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"
 PYTEST_ARGS ?=
 LAB_ROOT ?= .
@@ -15,23 +18,41 @@ LAB = $(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(LA
 
 help:
 	@echo "make run    install what is missing, execute the five notebooks, lead to $(OUTPUT)/index.html"
-	@echo "make docs   what make run produced as a static site, build/site/index.html"
+	@echo "make docs   what make run produced, and the documentation, as a static site, $(SITE)/index.html"
 	@echo "make test   the whole test suite, notebooks and browser included"
+	@echo "make quick  the tests that need no simulator, notebook or browser"
 	@echo "make lab    JupyterLab on the notebooks, on this machine only"
-	@echo "make setup | lint | bench | clean"
+	@echo "make lint   ruff, pyright and codespell"
+	@echo "make setup [LOCKED=1] | lock | coverage | bench | clean"
 
 setup:
 	@tools/setup.sh
+
+# What is installed now becomes what LOCKED=1 installs; run it in a fresh .venv, which holds nothing else.
+lock: setup
+	@{ sed '/^[^#]/,$$d' requirements.lock; \
+	   $(PYTHON) -m pip freeze --disable-pip-version-check --exclude-editable --exclude amp_helpers; } >requirements.new
+	@mv requirements.new requirements.lock
 
 run: setup
 	@$(PYTHON) -m amp_helpers.pipeline --output $(OUTPUT)
 
 docs: setup
-	@$(PYTHON) -m amp_helpers.site --output $(OUTPUT) --site build/site
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict --site-dir $(SITE)
+	@$(PYTHON) -m amp_helpers.site --output $(OUTPUT) --site $(SITE)/notebooks
 
 test: setup
 	@tools/setup.sh browser
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+quick: setup
+	@$(PYTHON) -m pytest -q -m "not sim and not notebook and not browser" $(PYTEST_ARGS)
+
+coverage: setup
+	@tools/setup.sh browser
+	@$(PYTHON) -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	@$(PYTHON) -m coverage report --skip-covered
+	@$(PYTHON) -m coverage html --quiet --directory build/coverage
 
 lab: setup
 	@$(LAB)
@@ -39,11 +60,13 @@ lab: setup
 lint: setup
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m codespell_lib
+	@$(PYTHON) -m pyright --pythonpath $(PYTHON)
 
 bench: setup
 	@for script in convert widgets false_alarms fuzz; do echo "== $$script"; $(PYTHON) benchmarks/$$script.py || exit 1; done
 
 # The environment stays: it takes minutes and gigabytes to get again.
 clean:
-	rm -rf $(OUTPUT) runs build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(OUTPUT) runs build *.egg-info .coverage* .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print0 | xargs -0 rm -rf

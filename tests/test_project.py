@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -69,6 +70,14 @@ def test_conda_and_pyproject_ask_for_the_same_versions(project, conda):
             assert wanted.specifier == ours[canonicalize_name(wanted.name)].specifier, line
 
 
+def test_the_lock_file_pins_a_tested_version_of_every_requirement(project):
+    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    pinned = dict(re.fullmatch(r"([\w.-]+)==([\w.!+-]+)", line).groups() for line in lines)
+    pinned = {canonicalize_name(name): version for name, version in pinned.items()}
+    for name, wanted in requirements(project).items():
+        assert pinned[name] in wanted.specifier, f"{wanted} but requirements.lock has {pinned[name]}; run 'make lock'"
+
+
 # --- notebooks in git -----------------------------------------------------------------------------------------------
 
 
@@ -129,10 +138,37 @@ def test_a_notebook_says_what_it_needs_links_on_and_ends_with_an_exercise(name):
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", ["setup", "run", "docs", "test", "lab", "lint", "bench", "clean"])
+@pytest.mark.parametrize(
+    "target", ["setup", "lock", "run", "docs", "test", "quick", "coverage", "lab", "lint", "bench", "clean"]
+)
 def test_make_knows_the_target(target):
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_locked_setup_installs_from_the_lock_file():
+    planned = subprocess.run(
+        ["make", "-n", "--print-data-base", "setup", "LOCKED=1"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    assert re.search(r"^LOCKED = 1$", planned, re.MULTILINE)
+    assert "constraint=(-c requirements.lock)" in (ROOT / "tools" / "setup.sh").read_text()
+
+
+def test_the_workflow_runs_lint_unit_tests_and_the_simulator_by_make():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert len(jobs) == 3 and all(command.startswith("make ") for command in commands)
+    assert {"make lint", "make quick"} < set(commands)
+    assert any("sim or notebook or browser" in command for command in commands)
+
+
+def test_the_hooks_run_the_tools_of_the_environment():
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    hooks = {hook["id"]: hook["entry"] for hook in repositories[0]["hooks"]}
+    assert hooks.keys() == {"ruff", "ruff-format", "nbstripout", "codespell"}
+    for entry in hooks.values():
+        assert shutil.which(entry.split()[0], path=str(Path(sys.executable).parent)), entry
 
 
 def test_lab_listens_on_loopback_only():
@@ -188,6 +224,42 @@ def test_setup_refuses_a_full_disk_before_it_starts(bare_machine):
     (bin_folder / "df").chmod(0o755)
     done = setup()
     assert done.returncode == 2 and "only 1 GiB are free" in done.stderr
+
+
+# --- documentation --------------------------------------------------------------------------------------------------
+
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "datasets/README.md", "policies/README.md"]
+PAGES += [str(path.relative_to(ROOT)) for folder in ("docs", "policies") for path in (ROOT / folder).glob("**/*.md")]
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors that GitHub and mkdocs give a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES)))
+def test_links_of_a_page_lead_somewhere(name):
+    page = ROOT / name
+    for target in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if anchor and linked.suffix == ".md":
+            assert anchor in anchors(linked), target
+
+
+def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 100 and len(text.split()) <= 900
+    commands = text[text.index("source .venv/bin/activate") :]
+    assert "source .venv/bin/activate" in text and commands.partition("```")[0].count("python -m amp_helpers.") == 5
+
+
+def test_the_results_keep_a_place_for_what_is_measured():
+    text = (ROOT / "docs" / "results.md").read_text()
+    for place in ("measured", "coverage"):
+        assert text.index(f"<!-- {place}: begin -->") < text.index(f"<!-- {place}: end -->")
 
 
 # --- nothing of one machine -----------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 # Make .venv hold what pyproject.toml asks for, and say in one sentence what cannot be done.
 #   tools/setup.sh            Python environment, libraries for rendering, robot models
 #   tools/setup.sh browser    Chromium, for the browser tests
-# Done work is not repeated; interrupted work is taken up again, because the stamp is written last.
+#   LOCKED=1 tools/setup.sh   the same with exactly the versions in requirements.lock
+# What is done is not repeated; what was interrupted goes on, because the stamp is written last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 RENDERING="libegl1 libegl-mesa0 libgl1-mesa-dri"
+EXTRAS='.[sim,notebooks,test,dev,docs]'
 VENV=.venv
 STAMP=$VENV/.installed
 
@@ -66,7 +68,8 @@ create_venv() {
 }
 
 install() {
-    local free
+    local free constraint=()
+    if [ -n "$locked" ]; then constraint=(-c requirements.lock); fi
     if ! { is_312 $VENV/bin/python && $VENV/bin/python -m pip --version >/dev/null 2>&1; }; then
         free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }')
         [ "$free" -ge 10 ] || fail "$VENV: the packages take about 8 GiB and only $free GiB are free; make room and run the command again"
@@ -74,7 +77,7 @@ install() {
     fi
     say "Installing the packages into $VENV: about 8 GiB, some minutes, once. Details in $VENV/install.log"
     # The large downloads are the only news worth a line; whatever goes wrong, pip says on stderr.
-    $VENV/bin/python -m pip install --no-input --disable-pip-version-check -e '.[sim,notebooks,test]' |
+    $VENV/bin/python -m pip install --no-input --disable-pip-version-check "${constraint[@]}" -e "$EXTRAS" |
         tee $VENV/install.log |
         awk '/(Downloading|Using cached) .*\(([0-9]{3,}\.[0-9]+ MB|[0-9.]+ GB)\)/ { print "  " $(NF-2), $(NF-1), $NF }
              /^Installing collected packages/ { print "  unpacking" } { fflush() }' ||
@@ -89,8 +92,13 @@ if [ "${1:-}" = browser ]; then
     exit 0
 fi
 
-wanted=$(cat pyproject.toml tools/setup.sh | sha256sum)
-if [ "$(cat $STAMP 2>/dev/null)" != "$wanted" ]; then
+locked=${LOCKED:-} exact=
+if [ "$locked" = 0 ]; then locked=; fi
+# A locked environment also has all that an unlocked one wants, so its stamp holds both sums.
+ranges=$(cat pyproject.toml tools/setup.sh | sha256sum)
+if [ -n "$locked" ]; then exact=$(cat pyproject.toml tools/setup.sh requirements.lock | sha256sum); fi
+wanted=${exact:-$ranges}
+if [[ $(cat $STAMP 2>/dev/null) != *"$wanted"* ]]; then
     install
     if command -v dpkg-query >/dev/null; then
         # shellcheck disable=SC2086
@@ -100,7 +108,7 @@ if [ "$(cat $STAMP 2>/dev/null)" != "$wanted" ]; then
     fi
     say "Building the robot models"
     $VENV/bin/python -m amp_helpers.robots
-    printf '%s\n' "$wanted" >$STAMP
+    printf '%s\n' "$ranges" ${exact:+"$exact"} >$STAMP
 else
     # The models live in the user's cache, which can be emptied; with them in place this takes a tenth of a second.
     $VENV/bin/python -m amp_helpers.robots >/dev/null

@@ -1,0 +1,55 @@
+"""Hooks of mkdocs: the site has the repository's layout, so that a link leads to the same place on both.
+
+Pages are the repository's Markdown files under their own paths, and one page of docstrings for each package. Links to
+notebooks lead to their executed pages, which ``python -m amp_helpers.notebook.site`` writes beside these.
+"""
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "amp_helpers"
+PAGES = ("*.md", "docs/**/*", "datasets/*.md", "policies/**/*.md", "benchmarks/*.md", "benchmarks/results/*.json")
+_NOTEBOOK_LINK = re.compile(r"\[([^]]+)\]\(((?:[\w./-]*/)?notebooks/\w+)\.ipynb(#[^)]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Add the API pages to the navigation."""
+    config.nav.append({"API": [f"api/{name}.md" for name in _packages()]})
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Take the repository's files in place of those in ``docs_dir``, and the API pages."""
+    paths = sorted({path for pattern in PAGES for path in ROOT.glob(pattern) if path.is_file()})
+    pages = [File.generated(config, str(path.relative_to(ROOT)), abs_src_path=str(path)) for path in paths]
+    pages += [
+        File.generated(config, f"api/{name}.md", content=_api_page(name, modules))
+        for name, modules in _packages().items()
+    ]
+    theme = [file for file in files if file.src_dir != config.docs_dir]
+    return Files(theme + pages)
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let links to notebooks lead to their executed pages."""
+    return _NOTEBOOK_LINK.sub(r'<a href="\2.html\3">\1</a>', markdown)
+
+
+def _packages() -> dict[str, list[str]]:
+    """Public modules by package, the top level first."""
+    modules = sorted(path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    found: dict[str, list[str]] = {}
+    for module in modules:
+        name = ".".join(module.parts)
+        if not module.name.startswith("_"):
+            found.setdefault(".".join(module.parent.parts), []).append(name)
+    return found
+
+
+def _api_page(package: str, modules: list[str]) -> str:
+    head = f"# {package}\n\n::: {package}\n    options: {{members: false, show_root_heading: false}}\n\n"
+    return head + "\n\n".join(f"::: {module}\n    options: {{heading_level: 2}}" for module in modules)
