@@ -3,3 +3,5 @@
 Data flows one way: file -> ``formats`` -> ``Motion`` -> ``MotionDataset`` -> ``AmpState`` -> agent.
 Importing the package itself imports nothing else.
 """
+
+__version__ = "0.2.0"

@@ -10,15 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from amp_helpers.checks import CheckTable, check_dataset, check_motion, format_table
+from amp_helpers.checks.preflight import check_dataset, check_motion
+from amp_helpers.checks.table import CheckTable, format_table
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.evidence import JOINT_ORDERS, robot_with
-from amp_helpers.formats import read_motions
-from amp_helpers.joint_columns import OWN_ORDERS
-from amp_helpers.motion import Motion
-from amp_helpers.motion_files import motion_files
-from amp_helpers.robots import G1_23DOF, ROBOTS, Robot, get_robot
+from amp_helpers.formats.column_order import OWN_ORDERS
+from amp_helpers.formats.paths import motion_files
+from amp_helpers.formats.registry import read_motions
+from amp_helpers.motion.motion import Motion
+from amp_helpers.robots.robot import G1_23DOF, JOINT_ORDERS, ROBOTS, Robot, get_robot, robot_with
 
 
 def check(
@@ -45,8 +45,8 @@ def check(
     if task is None:
         return check_dataset(data, robot)
     # The simulator takes seconds to import; nothing else here needs it.
-    from amp_helpers.env import facts, make_env
-    from amp_helpers.env_checks import check_environment
+    from amp_helpers.checks.environment import check_environment
+    from amp_helpers.env.make import facts, make_env
 
     with make_env(task, num_envs=2) as env:
         env.reset()
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.dataset:
         tables[given.dataset] = check(given.dataset, given.task, given.robot, given.amp_group)
     if given.run:
-        from amp_helpers.run_checks import check_run
+        from amp_helpers.checks.run import check_run
 
         tables[given.run] = check_run(given.run)
     for label, table in tables.items():

@@ -11,13 +11,13 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats import FORMATS, JOINT_ORDERS, read_motions
-from amp_helpers.joint_columns import OWN_ORDERS
+from amp_helpers.formats.column_order import OWN_ORDERS
+from amp_helpers.formats.paths import motion_files
+from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
-from amp_helpers.motion import Motion
-from amp_helpers.motion_files import motion_files
-from amp_helpers.repair import REPAIRS, check_repairs, faults, repaired
-from amp_helpers.robots import Robot, get_robot
+from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.repair import REPAIRS, check_repairs, faults, repaired
+from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
 
 _KINDS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
 
@@ -46,12 +46,12 @@ def convert(
             of weight 1. A folder or pattern gives its weight to each of its files, a file to each of its clips.
         robot: the robot, or its name, whose joints become the columns.
         control_dt: the environment's step, s.
-        quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.read_motions`.
+        quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.registry.read_motions`.
         joint_order: for files that do not name their joints: a key of ``JOINT_ORDERS``, or ``robot`` or ``physx`` for
             the robot's own, depth-first or breadth-first.
         fill_missing: hold robot joints that a motion lacks at the default pose instead of refusing the motion.
         fps: frames per second of files that do not say, such as CSV.
-        repair: names of ``amp_helpers.repair.REPAIRS`` to make where a clip needs them, or True for all; what was done
+        repair: names of ``motion.repair.REPAIRS`` to make where a clip needs them, or True for all; what was done
             is in the dataset's ``source``.
         speeds: play each clip at each of these times its speed, so that slow and fast commands have a reference too. A
             slow copy has more frames, and its frames are drawn as much more often.

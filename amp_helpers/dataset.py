@@ -4,13 +4,14 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats import read_npz, write_npz
 from amp_helpers.joints import JointOrder
-from amp_helpers.motion import Motion
+from amp_helpers.motion.motion import Motion
+from amp_helpers.utils.npz import read_npz, write_npz
 
 FORMAT_VERSION = 1
 
@@ -284,3 +285,13 @@ _ARRAY_DTYPES = {
     "next_root_pos": np.float64,
     "next_root_quat": np.float64,
 }
+
+
+def check_joints(path: Path, dataset: "MotionDataset", robot: Any) -> None:
+    """Raise :class:`InputError` when the dataset holds joints that the environment's robot has not."""
+    strangers = [name for name in dataset.joint_names if name not in robot.joint_names]
+    if strangers:
+        raise InputError(
+            f"{path}: was made for another robot, this one has no {', '.join(strangers)}; "
+            "convert the motion with --robot set to yours"
+        )

@@ -1,5 +1,6 @@
 """What a user sees when something is wrong: one sentence with the remedy, and never half a file."""
 
+import hashlib
 import io
 import os
 import sys
@@ -68,3 +69,22 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hex SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """:func:`amp_helpers.errors.atomic_path`, where a refusal of the operating system names the file."""
+    try:
+        with atomic_path(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}), what stood there is kept; "
+            "free space or choose another place"
+        ) from None

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .dataset import MotionDataset
-from .errors import InputError, run_cli
-from .metrics import Rollout, evaluate_rollout
-from .motion import Motion
-from .robots import G1_23DOF, ROBOTS, Robot, get_robot
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.metrics import Rollout, evaluate_rollout
+from amp_helpers.motion.motion import Motion
+from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
-    from .policy import TrainedPolicy
+    from amp_helpers.training.policy import TrainedPolicy
 
 WARMUP_S = 3.0
 """Left out of every number but the falls: the time to get from standing into the gait."""
@@ -44,7 +44,7 @@ def evaluate(
     Writes ``metrics.json``, ``rollout.npz`` and, if asked, ``video.mp4`` (policy beside reference) to ``output``.
 
     Args:
-        checkpoint: see :func:`amp_helpers.policy.load_policy`.
+        checkpoint: see :func:`amp_helpers.training.policy.load_policy`.
         output: folder.
         num_envs: environments side by side.
         seconds: measured time, s.
@@ -62,8 +62,8 @@ def evaluate(
     Raises:
         InputError: for a checkpoint, dataset or option that cannot be used.
     """
-    from .env import make_env
-    from .policy import find_policy, load_policy
+    from amp_helpers.env.make import make_env
+    from amp_helpers.training.policy import find_policy, load_policy
 
     if not 0 < seconds < math.inf or not math.isfinite(velocity):
         raise InputError(f"seconds is {seconds} and velocity {velocity}; give a positive time and a finite speed")
@@ -88,7 +88,7 @@ def evaluate(
 
 def write_metrics(path: Path, metrics: dict[str, float]) -> None:
     """Write ``metrics.json``. JSON knows no NaN; null says "cannot be said"."""
-    from .policy import write_json
+    from amp_helpers.training.policy import write_json
 
     write_json(path, {name: value if math.isfinite(value) else None for name, value in metrics.items()})
 
@@ -164,8 +164,8 @@ def reference_motion(
         InputError: when it is not there, or was made for another robot or control step than ``env``'s, or when the
             file that the configuration names holds other motions by now.
     """
-    from .train_cfg import ROOT
-    from .train_checks import check_joints
+    from amp_helpers.dataset import check_joints
+    from amp_helpers.training.cfg import ROOT
 
     path = Path(dataset) if dataset else ROOT / config["dataset"]
     if not path.is_file():
@@ -191,7 +191,7 @@ def write_comparison(
     fps: float = 30,
 ) -> Path:
     """A video of the first environment beside the reference, in step and in real time."""
-    from .render import Renderer, side_by_side, write_video
+    from amp_helpers.render.renderer import Renderer, side_by_side, write_video
 
     policy = rollout_motion(rollout, start_s=WARMUP_S)
     length = min(seconds, policy.duration_s)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats import write_npz
 from amp_helpers.joints import JointOrder
-from amp_helpers.motion import Motion
+from amp_helpers.motion.motion import Motion
+from amp_helpers.utils.npz import write_npz
 
 GAIT_BAND_HZ = (0.3, 5.0)
 """Where a gait's stride frequency is looked for."""

@@ -10,19 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from amp_helpers import pages
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.notebook import NotebookError, check_parameters, execute, notebook_parameters, read_notebook
-
-NOTEBOOKS = (
-    "01_joint_order",
-    "02_gmr_conversion",
-    "03_feet_removal",
-    "04_amp_training",
-    "05_play_and_evaluate",
+from amp_helpers.notebook import pages
+from amp_helpers.notebook.execute import (
+    NOTEBOOK_FOLDER,
+    NOTEBOOKS,
+    NotebookError,
+    check_parameters,
+    execute,
+    notebook_parameters,
+    read_notebook,
 )
-REPOSITORY = Path(__file__).resolve().parents[1]
-NOTEBOOK_FOLDER = REPOSITORY / "notebooks"
 
 # What kernels would otherwise say on every start, none of which a reader of a notebook can act on.
 QUIET_ENVIRONMENT = {

@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.foot_lock import find_stance, ground, lock_feet
-from amp_helpers.formats import JOINT_ORDERS, read_motion
-from amp_helpers.formats_gmr import read_history, write_gmr
-from amp_helpers.kinematics import Kinematics
-from amp_helpers.metrics import foot_quality
-from amp_helpers.motion import Motion
-from amp_helpers.robots import ROBOTS, Robot, get_robot
-from amp_helpers.seam import as_cycle, close_loop
-from amp_helpers.tables import Table
+from amp_helpers.feet.lock import ground, lock_feet
+from amp_helpers.feet.report import feet_report
+from amp_helpers.formats.gmr import read_history, write_gmr
+from amp_helpers.formats.registry import read_motion
+from amp_helpers.motion.cycle import as_cycle, close_loop
+from amp_helpers.motion.motion import Motion
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS, Robot, get_robot
+from amp_helpers.utils.table import Table
 
 PICKLES = (".pkl", ".pickle")
 
@@ -93,52 +93,6 @@ def apply_edits(motion: Motion, edits: Iterable[Edit], kinematics: Kinematics) -
     return functools.reduce(lambda clip, edit: EDITS[edit.name].apply(clip, kinematics, *edit.values), edits, motion)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeetReport:
-    """How well the feet of a clip meet the ground (z = 0)."""
-
-    penetration_mean_m: float
-    """Depth of the lower sole below the ground, mean over all frames."""
-    penetration_max_m: float
-    """The deepest."""
-    float_mean_m: float
-    """Height of the lower sole above the ground, mean over all frames."""
-    skate_mps: float
-    """Horizontal speed of the lower foot's ankle while its sole is below 2 cm; rolling over heel and toes counts."""
-    slip_mps: float
-    """Speed of the sole's lowest point over the ground while the foot stands; rolling does not count."""
-    stance_share: float
-    """Share of the frames in which a foot stands."""
-
-    def named(self) -> dict[str, float]:
-        """The numbers in words, lengths in mm, to three decimals."""
-        named = {
-            "deepest below the ground, mm": 1000 * self.penetration_max_m,
-            "below the ground, mean, mm": 1000 * self.penetration_mean_m,
-            "above the ground, mean, mm": 1000 * self.float_mean_m,
-            "sliding of the standing sole, m/s": self.slip_mps,
-            "speed of the standing ankle, m/s": self.skate_mps,
-            "share of frames with a foot that stands": self.stance_share,
-        }
-        return {name: round(value, 3) for name, value in named.items()}
-
-
-def feet_report(motion: Motion, kinematics: Kinematics) -> FeetReport:
-    """The feet of a clip in numbers, see :func:`amp_helpers.metrics.foot_quality` and :mod:`amp_helpers.soles`.
-
-    Raises:
-        InputError: the clip has fewer than two frames, or a joint that the robot lacks.
-    """
-    feet = find_stance(motion, kinematics)
-    quality = foot_quality(kinematics.foot_points(motion), feet.sole_height, motion.dt)
-    slip = feet.sliding[:-1]
-    slip = slip[np.isfinite(slip)]
-    return FeetReport(
-        **quality | {"stance_share": float(feet.stance.any(axis=1).mean())},
-        slip_mps=float(slip.mean()) if slip.size else float("nan"),
-    )
-
-
 def joint_change(before: Motion, after: Motion) -> float:
     """Root mean square, rad, of what was done to the joints; NaN when the clips have other frames or joints."""
     if before.joint_pos.shape != after.joint_pos.shape or before.joint_names != after.joint_names:
@@ -202,7 +156,7 @@ def refine(
         output: the new file.
         edits: what to do, in order.
         robot: whose joints and feet; by default :func:`robot_of` the clip.
-        joint_order, quaternion, fps: as :func:`amp_helpers.formats.read_motion`.
+        joint_order, quaternion, fps: as :func:`amp_helpers.formats.registry.read_motion`.
 
     Raises:
         InputError: the file, an edit or the output cannot be used.

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .errors import run_cli
-from .train_cfg import TrainCfg, drop_patterns, parse, resolve, run_config
-from .train_checks import check_finite, check_joints, writing
+from amp_helpers.dataset import check_joints
+from amp_helpers.errors import run_cli
+from amp_helpers.training.cfg import TrainCfg, drop_patterns, parse, resolve, run_config
+from amp_helpers.training.run_folder import check_finite, writing
 
 
 class _Enough(Exception):
@@ -29,11 +30,11 @@ def train(
 
     The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents),
     ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Interrupting it, or
-    :func:`amp_helpers.run_log.request_stop`, ends it early and keeps what was learnt.
+    :func:`amp_helpers.training.run_folder.request_stop`, ends it early and keeps what was learnt.
 
     Args:
         cfg: the run.
-        on_update: called with each update's :class:`amp_helpers.health.Health`.
+        on_update: called with each update's :class:`amp_helpers.agent.health.Health`.
         progress: show a progress bar.
         build: makes the agent in the place of :func:`build_agent`, for comparisons with another.
 
@@ -45,7 +46,7 @@ def train(
             when training diverges or the disk is full, in which case what was written before is kept.
     """
     started = time.time()
-    from . import warp_start  # noqa: F401 - before skrl, which would start Warp aloud
+    from amp_helpers.env import quiet_warp  # noqa: F401 - before skrl, which would start Warp aloud
 
     # isort: split
     import torch
@@ -53,13 +54,14 @@ def train(
     from skrl.utils import set_seed
     from tqdm.auto import tqdm
 
-    from .background import abandoned
-    from .checkpoint import check_parts
-    from .dataset import MotionDataset
-    from .env import AmpEnv, default_pose
-    from .gait_probe import watch_gait
-    from .policy import CONFIG_FILE, save_policy, state_config, write_json
-    from .run_log import HEALTH_FILE, clear_stop, stop_requested
+    from amp_helpers.agent.checkpoint import check_parts
+    from amp_helpers.dataset import MotionDataset
+    from amp_helpers.env.make import default_pose
+    from amp_helpers.env.wrapper import AmpEnv
+    from amp_helpers.training.background import abandoned
+    from amp_helpers.training.gait_probe import watch_gait
+    from amp_helpers.training.policy import CONFIG_FILE, save_policy, state_config, write_json
+    from amp_helpers.training.run_folder import HEALTH_FILE, clear_stop, stop_requested
 
     skrl_logger.setLevel(logging.WARNING)
     cfg = resolve(cfg)
@@ -127,8 +129,8 @@ def train(
 
 
 def open_env(cfg: TrainCfg) -> contextlib.AbstractContextManager:
-    """The environment that a run trains in, to be entered; raises what :func:`amp_helpers.env.make_env` does."""
-    from .env import make_env
+    """The environment that a run trains in, to be entered; raises what :func:`amp_helpers.env.make.make_env` does."""
+    from amp_helpers.env.make import make_env
 
     return make_env(
         cfg.task,
@@ -144,7 +146,7 @@ def open_env(cfg: TrainCfg) -> contextlib.AbstractContextManager:
 
 def amp_state(cfg: TrainCfg, dataset: Any) -> Any:
     """What a run's discriminator sees, an :class:`amp_helpers.amp_state.AmpState`; ``dataset`` names the joints."""
-    from .amp_state import AmpState
+    from amp_helpers.amp_state.state import AmpState
 
     state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
     return state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
@@ -161,10 +163,10 @@ def build_agent(cfg: TrainCfg, env: Any, windows: Any, step_dt: float, weights: 
     from skrl.memories.torch import RandomMemory
     from skrl.resources.preprocessors.torch import RunningStandardScaler
 
-    from .agent import AmpAgent
-    from .agent_cfg import AmpAgentCfg
-    from .amp_state import weighted_rows
-    from .networks import Discriminator, Policy, Value
+    from amp_helpers.agent.amp_agent import AmpAgent
+    from amp_helpers.agent.cfg import AmpAgentCfg
+    from amp_helpers.agent.networks import Discriminator, Policy, Value
+    from amp_helpers.amp_state.state import weighted_rows
 
     device, rows = env.device, env.num_envs * cfg.rollouts
     draw = weighted_rows(torch.ones(len(windows), device=device) if weights is None else weights)
@@ -240,7 +242,7 @@ def build_trainer(cfg: TrainCfg, env: Any, agent: Any) -> Any:
 
 def main() -> int:
     """Train from the command line."""
-    from .dataset import MotionDataset
+    from amp_helpers.dataset import MotionDataset
 
     cfg = parse()
     history: list[Any] = []

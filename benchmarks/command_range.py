@@ -15,7 +15,7 @@ from amp_helpers.env import make_env
 from amp_helpers.errors import run_cli
 from amp_helpers.evaluate import WARMUP_S, play, reference_motion
 from amp_helpers.metrics import evaluate_rollout, settled_frames
-from amp_helpers.policy import find_policy, load_policy, write_json
+from amp_helpers.training import find_policy, load_policy, write_json
 
 
 def main() -> int:

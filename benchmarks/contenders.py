@@ -22,7 +22,7 @@ from amp_helpers.amp_state import AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import AmpEnv, default_pose
 from amp_helpers.train import amp_state, build_agent, build_trainer, open_env
-from amp_helpers.train_cfg import TrainCfg
+from amp_helpers.training import TrainCfg
 
 # isort: split
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper, create_rsl_rl_runner, handle_deprecated_rsl_rl_cfg

@@ -21,10 +21,9 @@ from provenance import provenance
 
 from amp_helpers.checks import check_dataset
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.formats import JOINT_ORDERS
-from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
-from amp_helpers.robots import G1_23DOF, G1_29DOF
+from amp_helpers.robots import G1_23DOF, G1_29DOF, Kinematics
+from amp_helpers.robots.robot import JOINT_ORDERS
 
 DEMO = Path(__file__).parents[1] / "datasets" / "g1_walk.npz"
 

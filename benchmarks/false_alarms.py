@@ -20,14 +20,12 @@ import numpy as np
 from provenance import provenance
 
 from amp_helpers.checks import check_motion
+from amp_helpers.checks.body_fit import body_of
 from amp_helpers.errors import atomic_path
-from amp_helpers.evidence import breadth_first
-from amp_helpers.fit import body_of
 from amp_helpers.formats import read_motion
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
-from amp_helpers.robots import G1_23DOF, G1_29DOF, Robot
-from amp_helpers.sides import counterparts
+from amp_helpers.robots import G1_23DOF, G1_29DOF, Robot, breadth_first, counterparts
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(os.environ.get("AMP_GMR_SAMPLES", ROOT.parent / "shared" / "gmr_samples"))

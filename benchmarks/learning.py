@@ -3,7 +3,7 @@
 Each run is one command of :mod:`amp_helpers.train` (or of ``benchmarks/rivals.py``), followed by one of
 :mod:`amp_helpers.evaluate` at the clip's own speed. Runs go side by side, ``--parallel`` of them on each GPU, all with
 the recipe's number of updates if ``--seconds`` of wall clock have room for them. What a run came to is recorded as soon
-as it has ended, in the layout of :mod:`amp_helpers.results`; a run that is recorded already is not made again.
+as it has ended, in the layout of :mod:`amp_helpers.training.comparisons`; a recorded run is not repeated.
 
 Runs that share a GPU take turns on it, unless NVIDIA's MPS lets their kernels run together
 (``nvidia-cuda-mps-control -d`` before, ``echo quit | nvidia-cuda-mps-control`` after): five runs on an H100 then make
@@ -27,8 +27,17 @@ from provenance import hardware
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.results import Comparison, RecordedRun, Results, read_results, record_run, write_results
-from amp_helpers.train_cfg import DEMO_DATASET, REFINED_DATASET, ROOT
+from amp_helpers.training import (
+    DEMO_DATASET,
+    REFINED_DATASET,
+    Comparison,
+    RecordedRun,
+    Results,
+    read_results,
+    record_run,
+    write_results,
+)
+from amp_helpers.training.cfg import ROOT
 
 OUTPUT = ROOT / "benchmarks" / "results" / "gpu_comparisons.json"
 TRAIN, RIVALS = ("-m", "amp_helpers.train"), ("benchmarks/rivals.py",)

@@ -13,10 +13,10 @@ import joblib
 import numpy as np
 
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.formats import FORMATS, write_npz
-from amp_helpers.kinematics import Kinematics
+from amp_helpers.formats import FORMATS
 from amp_helpers.motion import Motion
-from amp_helpers.robots import G1_29DOF
+from amp_helpers.robots import G1_29DOF, Kinematics
+from amp_helpers.utils.npz import write_npz
 
 
 @dataclass(frozen=True)

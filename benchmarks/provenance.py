@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from amp_helpers.train_cfg import present_commit
+from amp_helpers.training.cfg import present_commit
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:

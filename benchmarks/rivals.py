@@ -41,7 +41,7 @@ from typing import Any
 
 import yaml
 
-from amp_helpers import warp_start  # noqa: F401 - before skrl, which would start Warp aloud
+from amp_helpers.env import quiet_warp as warp_start  # noqa: F401 - before skrl, which would start Warp aloud
 
 # isort: split
 import isaaclab_tasks
@@ -53,14 +53,19 @@ from skrl.memories.torch import RandomMemory
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 from skrl.resources.schedulers.torch import KLAdaptiveLR
 
-from amp_helpers.agent_cfg import AmpAgentCfg
+from amp_helpers.agent import (
+    STYLE_REWARD_LIMIT,
+    AmpAgentCfg,
+    Discriminator,
+    Health,
+    Policy,
+    Value,
+    discriminator_loss,
+    style_reward,
+)
 from amp_helpers.errors import run_cli
-from amp_helpers.health import Health
-from amp_helpers.losses import STYLE_REWARD_LIMIT, discriminator_loss, style_reward
-from amp_helpers.networks import Discriminator, Policy, Value
-from amp_helpers.policy import CONFIG_FILE, write_json
 from amp_helpers.train import train
-from amp_helpers.train_cfg import REFINED_DATASET, TrainCfg
+from amp_helpers.training import CONFIG_FILE, REFINED_DATASET, TrainCfg, write_json
 
 SETTINGS = ("documented", "matched")
 SHIPPED = Path(isaaclab_tasks.__file__).parent / "contrib/humanoid_amp/agents/skrl_walk_amp_cfg.yaml"
@@ -198,7 +203,7 @@ def build_skrl_amp(
     Args:
         settings: one of :data:`SETTINGS`.
         cfg: the run, of :func:`rival_cfg`.
-        env: an :class:`amp_helpers.env.AmpEnv`.
+        env: an :class:`amp_helpers.env.wrapper.AmpEnv`.
         windows: reference windows on the environment's device.
         step_dt: seconds of a control step.
         observed: write health records; the plain class otherwise.

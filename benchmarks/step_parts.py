@@ -23,12 +23,11 @@ from provenance import provenance
 from skrl.agents.torch import Agent
 
 from amp_helpers.agent import AmpAgent
-from amp_helpers.amp_source import AmpSource
-from amp_helpers.device import Meanwhile
-from amp_helpers.env import AmpEnv, check_device
+from amp_helpers.amp_state import AmpSource
+from amp_helpers.env import AmpEnv
 from amp_helpers.errors import run_cli
-from amp_helpers.policy import write_json
-from amp_helpers.train_cfg import TrainCfg, resolve
+from amp_helpers.training import TrainCfg, resolve, write_json
+from amp_helpers.utils import Meanwhile, check_device
 
 PARTS = {
     "environment": (ManagerBasedRLEnv, "step"),

@@ -59,11 +59,10 @@ from contenders import CONTENDERS, Bench, Turn, count, rsl_rl_cfg
 from provenance import provenance
 from rivals import SETTINGS, rival_cfg, skrl_settings
 
-from amp_helpers.agent_cfg import AmpAgentCfg
-from amp_helpers.env import check_device
+from amp_helpers.agent import AmpAgentCfg
 from amp_helpers.errors import run_cli
-from amp_helpers.policy import write_json
-from amp_helpers.train_cfg import TrainCfg, resolve
+from amp_helpers.training import TrainCfg, resolve, write_json
+from amp_helpers.utils import check_device
 
 RATIOS = {
     "training_over_environment": ("rate", "training", "environment"),

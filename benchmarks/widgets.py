@@ -17,7 +17,8 @@ import numpy as np
 from provenance import provenance
 
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.render import gl_available, shared_renderer
+from amp_helpers.render import shared_renderer
+from amp_helpers.render.gl import gl_available
 from amp_helpers.robots import G1_23DOF
 from amp_helpers.widgets import FeetComparison, JointInspector, MotionRefiner, OffsetInspector
 

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from amp_helpers.cache import Wheel, cached_folder
 from amp_helpers.errors import atomic_path, run_cli
-from amp_helpers.kinematics import Kinematics
 from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
-from amp_helpers.robots import G1_29DOF
+from amp_helpers.robots import G1_29DOF, Kinematics
+from amp_helpers.robots.assets import Wheel, cached_folder
 
 PYBULLET = Wheel(
     project="pybullet",

@@ -34,7 +34,8 @@ def small_run(tmp_path_factory):
     pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
     from types import SimpleNamespace
 
-    from amp_helpers.train import TrainCfg, train
+    from amp_helpers.train import train
+    from amp_helpers.training.cfg import TrainCfg
 
     cfg = TrainCfg(
         device="cpu",

@@ -13,10 +13,10 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from skrl.agents.torch.amp import AMP_CFG
 
-from amp_helpers.health import Health
-from amp_helpers.policy import find_policy
+from amp_helpers.agent.health import Health
 from amp_helpers.train import train
-from amp_helpers.train_cfg import TrainCfg, resolve
+from amp_helpers.training.cfg import TrainCfg, resolve
+from amp_helpers.training.policy import find_policy
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 

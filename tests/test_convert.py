@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp
-from test_motion import make_motion
+from support import make_motion
 
 from amp_helpers.convert import convert, main
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.errors import InputError
-from amp_helpers.formats import JOINT_ORDERS, sha256, write_gmr
-from amp_helpers.robots import G1_23DOF
+from amp_helpers.errors import InputError, sha256
+from amp_helpers.formats.gmr import write_gmr
+from amp_helpers.robots.robot import G1_23DOF, JOINT_ORDERS
 
 
 def run(*arguments, preexec_fn=None) -> subprocess.CompletedProcess:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_motion import JOINTS, make_motion
+from support import JOINTS, make_motion
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
@@ -192,7 +192,7 @@ def test_weights_are_kept_and_files_without_them_load(tmp_path):
 
 def test_windows_are_drawn_as_often_as_their_clip_weighs():
     torch = pytest.importorskip("torch")
-    from amp_helpers.amp_state import AmpState, weighted_rows
+    from amp_helpers.amp_state.state import AmpState, weighted_rows
 
     clips = [make_motion(frames, weight=weight) for frames, weight in ((40, 1.0), (3, 9.0), (30, 3.0))]
     dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=1 / 30)

@@ -9,12 +9,12 @@ import pytest
 
 from amp_helpers.convert import convert
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.formats import read_motion
-from amp_helpers.formats_gmr import read_history
-from amp_helpers.kinematics import Kinematics
-from amp_helpers.motion import Motion
+from amp_helpers.formats.gmr import read_history
+from amp_helpers.formats.registry import read_motion
+from amp_helpers.motion.motion import Motion
 from amp_helpers.refine import Edit, refine
-from amp_helpers.robots import G1_29DOF
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import G1_29DOF
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 PERIOD = {"walk": 38, "run": 24}  # frames

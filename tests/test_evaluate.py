@@ -11,11 +11,11 @@ import torch
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env import make_env
+from amp_helpers.env.make import make_env
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, play, reference_motion, rollout_motion
-from amp_helpers.policy import find_policy, load_policy
-from amp_helpers.robots import G1_23DOF
+from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.training.policy import find_policy, load_policy
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats import read_motion
+from amp_helpers.formats.registry import read_motion
 from amp_helpers.metrics import (
     Rollout,
     evaluate_rollout,
@@ -18,7 +18,7 @@ from amp_helpers.metrics import (
     pose_distances,
     settled_frames,
 )
-from amp_helpers.motion import Motion
+from amp_helpers.motion.motion import Motion
 
 JOINTS = (
     "left_hip_pitch_joint",

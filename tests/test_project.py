@@ -15,8 +15,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from amp_helpers.notebook import notebook_parameters, read_notebook
-from amp_helpers.pipeline import NOTEBOOKS
+from amp_helpers.notebook.execute import NOTEBOOKS, notebook_parameters, read_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -13,17 +13,17 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from skrl.memories.torch import RandomMemory
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from amp_helpers.amp_state import FEATURE_DIMS
-from amp_helpers.checkpoint import load_checkpoint, load_parts, save_parts
+from amp_helpers.agent.checkpoint import load_checkpoint, load_parts, save_parts
+from amp_helpers.agent.health import Health
+from amp_helpers.agent.replay_buffer import Replay
+from amp_helpers.amp_state.state import FEATURE_DIMS
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env import TASK
+from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
-from amp_helpers.experiments import tremble
-from amp_helpers.health import Health
-from amp_helpers.replay import Replay
-from amp_helpers.robots import G1_23DOF
-from amp_helpers.train import TrainCfg, parse, train
-from amp_helpers.train_cfg import drop_patterns
+from amp_helpers.lessons.gaits import tremble
+from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.train import train
+from amp_helpers.training.cfg import TrainCfg, drop_patterns, parse
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amp_helpers.plots import INK
+from amp_helpers.plots.motion import INK
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 104, 22, 22  # px around the curve, the levels' names on the right
 _MOST_POINTS = 600

@@ -20,13 +20,13 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.foot_lock import Feet, find_stance
-from amp_helpers.foot_plots import foot_curves, foot_panels
-from amp_helpers.kinematics import Kinematics
-from amp_helpers.motion import Motion
-from amp_helpers.plots import influence as influence_figure
-from amp_helpers.render import CAMERAS, shared_renderer
-from amp_helpers.robots import Robot
+from amp_helpers.feet.lock import Feet, find_stance
+from amp_helpers.motion.motion import Motion
+from amp_helpers.plots.feet import foot_curves, foot_panels
+from amp_helpers.plots.motion import influence as influence_figure
+from amp_helpers.render.renderer import CAMERAS, shared_renderer
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.marked_figure import MarkedFigure
 from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, png, remembered, text_block
 
@@ -87,9 +87,9 @@ class FeetComparison(Panel):
             drawn with its feet at the default angle, and has no curves.
         robot: whose model is drawn; joints of a clip that it lacks are set aside.
         influence: what to call a discriminator -> {joint: how much of the gap it explains}, as
-            :func:`amp_helpers.experiments.joint_influence` gives it; drawn as bars, ankles in another colour.
+            :func:`amp_helpers.lessons.joint_influence` gives it; drawn as bars, ankles in another colour.
         width, height: of a robot's picture, pixels.
-        gl: as in :class:`amp_helpers.render.Renderer`.
+        gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
         InputError: no clip has feet, or the frame rates differ.

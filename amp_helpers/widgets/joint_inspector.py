@@ -16,13 +16,13 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.evidence import breadth_first
 from amp_helpers.joints import JointOrder
-from amp_helpers.kinematics import Kinematics
-from amp_helpers.motion import Motion
-from amp_helpers.plots import BLUE, GREEN, GREY, ORANGE, RED, short
-from amp_helpers.render import shared_renderer
-from amp_helpers.robots import Robot
+from amp_helpers.motion.motion import Motion
+from amp_helpers.plots.motion import BLUE, GREEN, GREY, ORANGE, RED, short
+from amp_helpers.render.renderer import shared_renderer
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.model import breadth_first
+from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.curve import Level, Line, curve_svg
 from amp_helpers.widgets.joint_rows import BY_NAME, ORDERS, JointRow, joint_rows, read_in_order
 from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slider, picture, remembered, text_block
@@ -110,7 +110,7 @@ class JointInspector(Panel):
             it, when ``None``.
         default_pose: rad by joint name, the robot's own when ``None``.
         width, height: of the picture, pixels.
-        gl: as in :class:`amp_helpers.render.Renderer`.
+        gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
         InputError: the default pose lacks a joint, or the simulator does.

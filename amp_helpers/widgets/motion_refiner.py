@@ -16,16 +16,16 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.foot_lock import find_stance
-from amp_helpers.foot_plots import foot_curves, foot_panels
-from amp_helpers.formats import read_motion
-from amp_helpers.kinematics import Kinematics
-from amp_helpers.motion import Motion
+from amp_helpers.feet.lock import find_stance
+from amp_helpers.formats.registry import read_motion
+from amp_helpers.motion.cycle import find_seam
+from amp_helpers.motion.motion import Motion
+from amp_helpers.plots.feet import foot_curves, foot_panels
 from amp_helpers.refine import EDITS, Edit, compare, robot_of, save_refined
-from amp_helpers.render import CAMERAS, shared_renderer
-from amp_helpers.robots import Robot
-from amp_helpers.seam import find_seam
-from amp_helpers.tables import Table
+from amp_helpers.render.renderer import CAMERAS, shared_renderer
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import Robot
+from amp_helpers.utils.table import Table
 from amp_helpers.widgets.feet_comparison import foot_names
 from amp_helpers.widgets.marked_figure import MarkedFigure
 from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, remembered, text_block
@@ -43,7 +43,7 @@ class MotionRefiner(Panel):
         output: where saving goes by default; ``outputs/NAME_refined.pkl`` when ``None``.
         motion: the clip, if it is not read from ``source`` as it is.
         width, height: of a robot's picture, pixels.
-        gl: as in :class:`amp_helpers.render.Renderer`.
+        gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
         InputError: the file cannot be read, or the robot lacks a joint of it.

@@ -16,10 +16,10 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.motion import Motion
-from amp_helpers.plots import short
-from amp_helpers.render import shared_renderer
-from amp_helpers.robots import Robot
+from amp_helpers.motion.motion import Motion
+from amp_helpers.plots.motion import short
+from amp_helpers.render.renderer import shared_renderer
+from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.offsets import ADDED, DEFAULT, ONCE, POSES, SIGN, TWICE, Offsets, asked_poses, compare_pose
 from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slider, picture, remembered, text_block
 
@@ -54,7 +54,7 @@ class OffsetInspector(Panel):
         robot: whose model is drawn, and whose limits bound the editing.
         default_pose: the environment's, rad by joint name; the robot's own when ``None``.
         width, height: of each picture, pixels.
-        gl: as in :class:`amp_helpers.render.Renderer`.
+        gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
         InputError: the default pose lacks a joint.

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from amp_helpers.plots import short
+from amp_helpers.plots.motion import short
 
 
 def png(image: np.ndarray) -> bytes:

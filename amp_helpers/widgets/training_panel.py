@@ -23,11 +23,11 @@ from pathlib import Path
 
 import ipywidgets
 
-from amp_helpers.background import TrainingProcess
 from amp_helpers.errors import InputError
-from amp_helpers.run_log import RunLog, Update, read_run, request_stop
-from amp_helpers.tables import Table
-from amp_helpers.training_plots import training_curves
+from amp_helpers.plots.training import training_curves
+from amp_helpers.training.background import TrainingProcess
+from amp_helpers.training.run_folder import RunLog, Update, read_run, request_stop
+from amp_helpers.utils.table import Table
 
 WAITING = "Waiting for the first update."
 _WIDE = {"width": "100%", "max_width": "900px"}

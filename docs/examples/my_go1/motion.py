@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from amp_helpers.formats import write_gmr
-from amp_helpers.kinematics import Kinematics
 from amp_helpers.motion import Motion
+from amp_helpers.robots import Kinematics
 
 from .robot import ROBOT
 

@@ -1,0 +1,9 @@
+from .amp_agent import AmpAgent as AmpAgent
+from .cfg import AmpAgentCfg as AmpAgentCfg
+from .health import Health as Health
+from .losses import STYLE_REWARD_LIMIT as STYLE_REWARD_LIMIT
+from .losses import discriminator_loss as discriminator_loss
+from .losses import style_reward as style_reward
+from .networks import Discriminator as Discriminator
+from .networks import Policy as Policy
+from .networks import Value as Value

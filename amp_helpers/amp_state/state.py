@@ -1,0 +1,177 @@
+"""What the discriminator sees: one definition, computed from a dataset and from an environment.
+
+A *frame* is the chosen features of one instant; a *window* is ``window`` frames, ``stride`` control steps apart,
+oldest first. Two frames one step apart are the recipe's concatenated ``states`` and ``next_states``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError
+from amp_helpers.joints import JointOrder, match_joints
+from amp_helpers.motion.motion import Motion
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+    from amp_helpers.amp_state.sources import AmpSource
+
+FEATURE_DIMS = {
+    "joint_pos": None,  # one column a joint: position minus the robot's default pose, rad
+    "joint_vel": None,  # one column a joint, rad/s
+    "root_height": 1,  # m above the environment's origin
+    "projected_gravity": 3,  # unit gravity vector in the root frame
+    "root_lin_vel": 3,  # velocity of the root link in the root frame, m/s
+    "root_ang_vel": 3,  # rad/s in the root frame
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmpState:
+    """The discriminator's input: which features of which joints, over how many frames.
+
+    Raises:
+        InputError: for an unknown feature, a window below two frames or a stride below one step.
+    """
+
+    joint_names: tuple[str, ...]
+    """Joints seen, in the dataset's order. Leave joints out with :meth:`without`."""
+    features: tuple[str, ...] = ("joint_pos",)
+    """Any of :data:`FEATURE_DIMS`, in the order of the columns."""
+    window: int = 2
+    """Frames in a window."""
+    stride: int = 1
+    """Control steps between two frames of a window."""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.features if name not in FEATURE_DIMS]
+        if unknown or not self.features:
+            raise InputError(f"AMP features {unknown or 'are empty'}; choose from: {', '.join(FEATURE_DIMS)}")
+        if self.window < 2 or self.stride < 1:
+            raise InputError(
+                f"AMP window {self.window} with stride {self.stride} shows no motion; "
+                "give a window of at least 2 frames and a stride of at least 1 step"
+            )
+
+    @property
+    def frame_dim(self) -> int:
+        """Columns of one frame."""
+        return sum(FEATURE_DIMS[name] or len(self.joint_names) for name in self.features)
+
+    @property
+    def dim(self) -> int:
+        """Columns of one window: the width of the discriminator's input."""
+        return self.window * self.frame_dim
+
+    @property
+    def span(self) -> int:
+        """Control steps from the oldest to the newest frame of a window."""
+        return (self.window - 1) * self.stride
+
+    @property
+    def columns(self) -> list[str]:
+        """A name for every column, such as ``t-2 joint_pos left_knee_joint``; oldest frame first."""
+        axes = {1: ("z",), 3: ("x", "y", "z")}
+        frame = [
+            f"{feature} {part}"
+            for feature in self.features
+            for part in (axes[FEATURE_DIMS[feature]] if FEATURE_DIMS[feature] else self.joint_names)
+        ]
+        ages = [(self.window - 1 - i) * self.stride for i in range(self.window)]
+        return [f"t-{age} {name}" if age else f"t {name}" for age in ages for name in frame]
+
+    def without(self, patterns: tuple[str, ...]) -> "AmpState":
+        """The same state without the joints that ``patterns`` (regular expressions) match.
+
+        Raises:
+            InputError: when a pattern matches no joint, or no joint is left.
+        """
+        dropped = set(match_joints(patterns, self.joint_names))
+        kept = tuple(name for name in self.joint_names if name not in dropped)
+        if not kept:
+            raise InputError(f"dropping {', '.join(patterns)} leaves no joint; drop fewer joints")
+        return replace(self, joint_names=kept)
+
+    def frames(self, motion: Motion, default_pose: Mapping[str, float]) -> np.ndarray:
+        """Frames of one clip at its own rate, (N, frame_dim) float32; derivatives by central differences."""
+        order = JointOrder(self.joint_names)
+        missing = [name for name in self.joint_names if name not in default_pose]
+        if missing:
+            raise InputError(
+                f"the default pose names no {', '.join(missing)}; it has: {', '.join(sorted(default_pose))}"
+            )
+        offset = np.array([default_pose[name] for name in self.joint_names], dtype=np.float32)
+        parts = {
+            "joint_pos": lambda: order.reorder(motion.joint_pos, motion.joint_names) - offset,
+            "joint_vel": lambda: order.reorder(motion.joint_vel, motion.joint_names),
+            "root_height": lambda: motion.root_pos[:, 2:3],
+            "projected_gravity": lambda: motion.projected_gravity,
+            "root_lin_vel": lambda: motion.root_lin_vel,
+            "root_ang_vel": lambda: motion.root_ang_vel,
+        }
+        return np.concatenate([parts[name]() for name in self.features], axis=-1).astype(np.float32)
+
+    def from_dataset(self, dataset: MotionDataset, default_pose: Mapping[str, float]) -> torch.Tensor:
+        """Every window of every clip, (K, dim) float32 on the CPU; no window crosses two clips.
+
+        Args:
+            dataset: absolute joint positions at the control rate.
+            default_pose: rad by joint name, read from the environment (``env.default_pose(env)``), because the offset
+                belongs to the robot's configuration and would go stale in a file.
+
+        Raises:
+            InputError: when a joint is missing from the dataset or the pose, or every clip is shorter than a window.
+        """
+        windows = []
+        for clip in dataset.clips():
+            frames = self.frames(clip, default_pose)
+            count = len(frames) - self.span
+            if count > 0:
+                picks = [frames[i * self.stride : i * self.stride + count] for i in range(self.window)]
+                windows.append(np.concatenate(picks, axis=-1))
+        if not windows:
+            raise InputError(
+                f"no clip has the {self.span + 1} frames of one AMP window; shorten the window "
+                f"({self.window} frames, stride {self.stride}) or use longer clips"
+            )
+        return torch.from_numpy(np.concatenate(windows))
+
+    def window_weights(self, dataset: MotionDataset) -> torch.Tensor:
+        """How often each row of :meth:`from_dataset` is to be drawn, (K,) float64: the weight of its clip."""
+        windows = np.maximum(np.bincount(dataset.motion_id) + 1 - self.span, 0)
+        return torch.from_numpy(np.repeat(dataset.weight, windows))
+
+    def from_env(self, env: "ManagerBasedRLEnv", group: str | None = None) -> "AmpSource":
+        """The same columns from a running environment.
+
+        Args:
+            env: an Isaac Lab manager-based environment with an articulation called ``robot``.
+            group: ``None`` reads the simulator's own state, free of noise. A name such as ``"policy"`` reads that
+                observation group instead, for an environment that must stay as it is: slices are found by term
+                name in the observation manager, and the group's noise and history are reported.
+
+        Raises:
+            InputError: when the environment lacks a joint, or the group a term, that this state needs.
+        """
+        from amp_helpers.amp_state.sources import ObservationSource, SimulatorSource
+
+        return SimulatorSource(self, env) if group is None else ObservationSource(self, env, group)
+
+
+def weighted_rows(weights: torch.Tensor) -> Callable[[int], torch.Tensor]:
+    """A function that draws n rows, (n,) int64 on the device of ``weights`` (K,), each as often as its weight says."""
+    if bool((weights == weights[0]).all()):
+        return lambda n: torch.randint(len(weights), (n,), device=weights.device)
+    edges = weights.double().cumsum(0)
+    last = len(weights) - 1
+
+    def draw(n: int) -> torch.Tensor:
+        at = torch.rand(n, dtype=torch.float64, device=weights.device) * edges[-1]
+        return torch.searchsorted(edges, at, right=True).clamp(max=last)
+
+    return draw

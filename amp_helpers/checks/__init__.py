@@ -1,0 +1,5 @@
+"""Preflight checks of motions, datasets, environments and runs: each with evidence and a remedy."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,10 @@
+from .diagnosis import diagnose as diagnose
+from .diagnosis import explanations as explanations
+from .environment import check_environment as check_environment
+from .preflight import CHECKS as CHECKS
+from .preflight import check_dataset as check_dataset
+from .preflight import check_motion as check_motion
+from .run import check_run as check_run
+from .table import Check as Check
+from .table import CheckTable as CheckTable
+from .table import format_table as format_table

@@ -1,0 +1,9 @@
+from .clip_replay import place as place
+from .clip_replay import replay as replay
+from .make import EnvFacts as EnvFacts
+from .make import default_pose as default_pose
+from .make import facts as facts
+from .make import make_env as make_env
+from .task import TASK as TASK
+from .task import G1AmpEnvCfg as G1AmpEnvCfg
+from .wrapper import AmpEnv as AmpEnv

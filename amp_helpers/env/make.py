@@ -1,0 +1,187 @@
+"""Isaac Lab environments: opening one, what it says about itself, and the skrl wrapper that adds AMP states."""
+
+import contextlib
+import difflib
+import io
+import os
+import warnings
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from amp_helpers.env import quiet_warp  # noqa: F401 - before Isaac Lab, which would start Warp aloud
+from amp_helpers.utils.devices import check_device
+
+# isort: split
+from isaaclab.app.sim_launcher import launch_simulation
+from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.sim import SimulationContext
+from isaaclab_tasks.utils import parse_env_cfg
+
+from amp_helpers.env.task import TASK
+from amp_helpers.errors import InputError
+from amp_helpers.utils.plugins import import_user_module
+
+warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
+
+
+@contextlib.contextmanager
+def make_env(
+    task: str = TASK,
+    *,
+    num_envs: int = 16,
+    device: str | None = "cpu",
+    seed: int = 0,
+    physics: str | None = None,
+    dataset: str | os.PathLike | None = None,
+    reference_share: float | None = None,
+    play: bool = False,
+    velocity: float | tuple[float, float] | None = None,
+    quiet: bool = True,
+) -> Iterator[ManagerBasedRLEnv]:
+    """Open a registered manager-based task, and close it again.
+
+    Several may be opened one after the other in a process, also in a notebook.
+
+    Args:
+        task: an id registered with Gymnasium, this project's, Isaac Lab's or your own; ``package.module:ID`` imports
+            the module that registers it first.
+        num_envs: environments simulated side by side.
+        device: ``cpu`` or ``cuda:0``; ``None`` is the GPU if there is one.
+        seed: for everything random in the environment.
+        physics: the task's physics preset, such as ``newton_mjwarp`` or ``physx``; ``None`` for its own default.
+        dataset: reference states for resets, for a task whose ``reference`` event can take them.
+        reference_share: share of episodes that start in one.
+        play: for measuring, see the task's ``play_mode``: no noise, no pushes.
+        velocity: command this forward speed, or one drawn from a range (low, high), m/s, straight ahead.
+        quiet: keep Isaac Lab's tables out of the output.
+
+    Raises:
+        InputError: for an unknown task, a device that is not there, an option that the task cannot take, or while
+            another environment is open.
+    """
+    device = check_device(device)
+    if SimulationContext.instance() is not None:
+        raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
+    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+        cfg = _task_cfg(task, num_envs, device, physics)
+        cfg.seed = seed
+        if play and hasattr(cfg, "play_mode"):
+            cfg.play_mode()
+        _configure_reference(cfg, task, dataset, reference_share)
+        if velocity is not None:
+            _command_velocity(cfg, task, velocity)
+        launcher = launch_simulation(cfg, Namespace(device=device, headless=True))
+        launcher.__enter__()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+            env = _open(task, cfg)
+        try:
+            yield env
+        finally:
+            env.close()
+    finally:
+        launcher.__exit__(None, None, None)
+
+
+def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any:
+    if num_envs < 1:
+        raise InputError(f"num_envs is {num_envs}; simulate at least 1 environment")
+    _register(task)
+    overrides = [f"physics={physics}"] if physics else []
+    try:
+        cfg = parse_env_cfg(task, device=device, num_envs=num_envs, overrides=overrides)
+    except (ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"task '{task}' with physics '{physics or 'default'}': {reason}; choose another") from error
+    if getattr(getattr(cfg, "scene", None), "robot", None) is None or not hasattr(cfg, "observations"):
+        raise InputError(
+            f"task '{task}' has no manager-based scene with a 'robot'; AMP reads its states from one, so give a "
+            "manager-based task whose scene names its articulation 'robot'"
+        )
+    return cfg
+
+
+def _register(task: str) -> None:
+    """See to it that Gymnasium knows the task: import the module named before its colon, or Isaac Lab's own tasks."""
+    module, colon, name = task.rpartition(":")
+    if colon:
+        import_user_module(module, f"task '{task}'", "ID")
+    elif name not in gymnasium.registry:
+        import isaaclab_tasks  # noqa: F401 - registers Isaac Lab's own tasks
+    if name not in gymnasium.registry:
+        known = sorted(other for other in gymnasium.registry if colon or other.startswith("Isaac"))
+        close = ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.3) or known[:5])
+        own = f"module '{module}' does not register it" if colon else "name one of your own as package.module:ID"
+        raise InputError(f"task '{name}' not found; close to it: {close}; {own}")
+
+
+def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
+    try:
+        return gymnasium.make(task, cfg=cfg).unwrapped
+    except FileNotFoundError as error:
+        raise InputError(
+            f"task '{task}': {error}; fetch what the task is made of, and set ISAACSIM_ASSET_ROOT to the folder that "
+            "holds it if it is one of Isaac's"
+        ) from error
+    except InputError:  # from a term of this project's own, which says it better
+        raise
+    except ValueError as error:  # names in the configuration that the robot does not have
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"task '{task}' does not fit its robot: {reason}; mend its configuration") from error
+
+
+def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None, share: float | None) -> None:
+    if dataset is None and share is None:
+        return
+    event = getattr(cfg.events, "reference", None)
+    if event is None:
+        if share:
+            raise InputError(f"task '{task}' cannot start in reference states; set the share to 0 or use {TASK}")
+        return
+    if share is not None and not 0 <= share <= 1:
+        raise InputError(f"the share of episodes that start in a reference state is {share}; give one in 0..1")
+    if dataset is not None:
+        event.params["dataset"] = str(Path(dataset).resolve())
+    if share is not None:
+        event.params["share"] = share
+
+
+def _command_velocity(cfg: Any, task: str, velocity: float | tuple[float, float]) -> None:
+    command = getattr(cfg.commands, "base_velocity", None)
+    if command is None:
+        raise InputError(f"task '{task}' has no 'base_velocity' command; leave the velocity out")
+    low, high = velocity if isinstance(velocity, tuple) else (velocity, velocity)
+    if not low <= high:
+        raise InputError(f"the velocity range is {low}..{high} m/s; give the lower speed first")
+    command.ranges.lin_vel_x = (low, high)
+    command.ranges.lin_vel_y = (0.0, 0.0)
+    if low == high:
+        command.rel_standing_envs = 0.0
+
+
+@dataclass(frozen=True)
+class EnvFacts:
+    """What a dataset has to agree with."""
+
+    joint_names: tuple[str, ...]
+    """In the simulator's order."""
+    default_pose: dict[str, float]
+    """rad by joint name."""
+    step_dt: float
+    """Seconds of a control step."""
+
+
+def facts(env: ManagerBasedRLEnv) -> EnvFacts:
+    """The facts of an open environment."""
+    return EnvFacts(tuple(env.scene["robot"].joint_names), default_pose(env), float(env.step_dt))
+
+
+def default_pose(env: ManagerBasedRLEnv) -> dict[str, float]:
+    """The robot's default joint positions, rad by joint name: the offset between dataset and AMP state."""
+    robot = env.scene["robot"]
+    return dict(zip(robot.joint_names, robot.data.default_joint_pos.torch[0].tolist(), strict=True))

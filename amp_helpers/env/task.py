@@ -1,0 +1,304 @@
+"""The task ``Isaac-AMP-Velocity-Flat-G1``: the 23-dof G1 walks at a commanded speed; how it walks is left to AMP.
+
+The recipe's choices are kept where a reader will look for them: actions and observations in the dataset's joint order
+with ``preserve_order``, scale 0.5, default offset, noise and history on the policy's group. The simulator itself keeps
+its joints breadth-first, as PhysX does, so that every mapping in the workspace is a real one.
+"""
+
+import gymnasium
+import isaaclab.envs.mdp as lab
+import isaaclab.sim as sim_utils
+import isaaclab_tasks.core.velocity.mdp as velocity
+from isaaclab.actuators import IdealPDActuatorCfg, ImplicitActuatorCfg
+from isaaclab.assets import ArticulationCfg, AssetBaseCfg
+from isaaclab.envs import ManagerBasedRLEnvCfg
+from isaaclab.managers import EventTermCfg, ObservationGroupCfg, RewardTermCfg, SceneEntityCfg, TerminationTermCfg
+from isaaclab.managers import ObservationTermCfg as ObsTerm
+from isaaclab.physics import PhysxAutoCfg
+from isaaclab.scene import InteractiveSceneCfg
+from isaaclab.sensors import ContactSensorCfg
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import configclass
+from isaaclab.utils.noise import UniformNoiseCfg
+from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
+from isaaclab_newton.sim.schemas import NewtonArticulationCfg
+from isaaclab_tasks.utils import PresetCfg
+
+from amp_helpers.env.mdp import reset_robot
+from amp_helpers.robots.robot import G1_23DOF
+
+TASK = "Isaac-AMP-Velocity-Flat-G1"
+
+
+def _actuator(
+    joints: list[str],
+    armature: float,
+    effort: float,
+    motors: int = 1,
+    kind: type[ImplicitActuatorCfg] | type[IdealPDActuatorCfg] = ImplicitActuatorCfg,
+) -> ImplicitActuatorCfg | IdealPDActuatorCfg:
+    """A joint driven as a 10 Hz oscillator, damped twice critically, of the motor's own reflected inertia.
+
+    Armatures (kg m^2) and effort limits (N m) are those of the G1's motors as mjlab 1.6.0 lists them
+    (``unitree_g1/g1_constants.py``), with its rule for the gains.
+    """
+    frequency = 2 * 3.1415926535 * 10
+    return kind(
+        joint_names_expr=joints,
+        joint_effort_limit=effort * motors,
+        stiffness=armature * motors * frequency**2,
+        damping=2 * 2.0 * armature * motors * frequency,
+        armature=armature * motors,
+    )
+
+
+G1_ACTUATORS = {
+    "hip_pitch_yaw_waist": _actuator([".*_hip_pitch_joint", ".*_hip_yaw_joint", "waist_yaw_joint"], 0.010178, 88.0),
+    "hip_roll_knee": _actuator([".*_hip_roll_joint", ".*_knee_joint"], 0.025102, 139.0),
+    "ankle": _actuator([".*_ankle_pitch_joint", ".*_ankle_roll_joint"], 0.003610, 25.0, motors=2),
+    "arm": _actuator([".*_shoulder_.*_joint", ".*_elbow_joint"], 0.003610, 25.0),
+    # With one explicit group, Isaac Lab 3.0.0 runs all physics of a control step in one CUDA graph; with implicit ones
+    # alone it steps four times from Python, which costs a third of a control step's time there.
+    "wrist": _actuator([".*_wrist_roll_joint"], 0.003610, 25.0, kind=IdealPDActuatorCfg),
+}
+
+
+def _in_dataset_order() -> SceneEntityCfg:
+    # A new one a term: the managers resolve names into it, and must not share it.
+    return SceneEntityCfg("robot", joint_names=list(G1_23DOF.joint_names), preserve_order=True)
+
+
+def _feet_sensor() -> SceneEntityCfg:
+    return SceneEntityCfg("contact_forces", body_names=list(G1_23DOF.foot_bodies), preserve_order=True)
+
+
+@configclass
+class SceneCfg(InteractiveSceneCfg):
+    """A robot on a plane; nothing in it is fetched from a server."""
+
+    ground = AssetBaseCfg(
+        prim_path="/World/ground",
+        spawn=sim_utils.GroundPlaneCfg(
+            usd_path="",
+            physics_material=sim_utils.RigidBodyMaterialCfg(static_friction=1.0, dynamic_friction=1.0),
+        ),
+    )
+    robot = ArticulationCfg(
+        prim_path="{ENV_REGEX_NS}/Robot",
+        spawn=sim_utils.UsdFileCfg(
+            usd_path="",
+            activate_contact_sensors=True,
+            articulation_props=[NewtonArticulationCfg(self_collision_enabled=True)],
+        ),
+        init_state=ArticulationCfg.InitialStateCfg(
+            pos=(0.0, 0.0, G1_23DOF.default_root_height),
+            joint_pos={**dict(G1_23DOF.default_joint_pos)},
+        ),
+        soft_joint_pos_limit_factor=0.9,
+        joint_ordering="physx",
+        actuators=G1_ACTUATORS,
+    )
+    contact_forces = ContactSensorCfg(prim_path="{ENV_REGEX_NS}/Robot/.*_ankle_roll_link", update_period=0.0)
+
+    def __post_init__(self) -> None:
+        self.robot.spawn.usd_path = str(G1_23DOF.usd_path)
+        self.ground.spawn.usd_path = str(G1_23DOF.ground_usd_path)
+
+
+@configclass
+class CommandsCfg:
+    """Walk forward; the heading is held, not commanded, because the demo clips go straight."""
+
+    base_velocity = lab.UniformVelocityCommandCfg(
+        asset_name="robot",
+        resampling_time_range=(10.0, 10.0),
+        rel_standing_envs=0.02,
+        heading_command=True,
+        heading_control_stiffness=0.5,
+        ranges=lab.UniformVelocityCommandCfg.Ranges(
+            lin_vel_x=(0.0, 1.2), lin_vel_y=(0.0, 0.0), ang_vel_z=(-0.5, 0.5), heading=(0.0, 0.0)
+        ),
+    )
+
+
+@configclass
+class ActionsCfg:
+    """Joint position targets around the default pose, in the dataset's order."""
+
+    joint_pos = lab.JointPositionActionCfg(
+        asset_name="robot",
+        joint_names=list(G1_23DOF.joint_names),
+        scale=0.5,
+        use_default_offset=True,
+        preserve_order=True,
+    )
+
+
+@configclass
+class PolicyObservationsCfg(ObservationGroupCfg):
+    """What the robot can know: noisy, with five frames of history."""
+
+    base_lin_vel = ObsTerm(func=lab.base_lin_vel, noise=UniformNoiseCfg(n_min=-0.1, n_max=0.1))
+    base_ang_vel = ObsTerm(func=lab.base_ang_vel, noise=UniformNoiseCfg(n_min=-0.2, n_max=0.2))
+    projected_gravity = ObsTerm(func=lab.projected_gravity, noise=UniformNoiseCfg(n_min=-0.05, n_max=0.05))
+    velocity_commands = ObsTerm(func=lab.generated_commands, params={"command_name": "base_velocity"})
+    joint_pos = ObsTerm(
+        func=lab.joint_pos_rel,
+        params={"asset_cfg": _in_dataset_order()},
+        noise=UniformNoiseCfg(n_min=-0.01, n_max=0.01),
+    )
+    joint_vel = ObsTerm(
+        func=lab.joint_vel_rel,
+        params={"asset_cfg": _in_dataset_order()},
+        noise=UniformNoiseCfg(n_min=-1.5, n_max=1.5),
+    )
+    actions = ObsTerm(func=lab.last_action)
+
+    def __post_init__(self) -> None:
+        self.enable_corruption = True
+        self.concatenate_terms = True
+        self.history_length = 5
+
+
+@configclass
+class CriticObservationsCfg(ObservationGroupCfg):
+    """What the value function may know: the same without noise, and without a history that a time-out would falsify."""
+
+    base_lin_vel = ObsTerm(func=lab.base_lin_vel)
+    base_ang_vel = ObsTerm(func=lab.base_ang_vel)
+    base_height = ObsTerm(func=lab.base_pos_z)
+    projected_gravity = ObsTerm(func=lab.projected_gravity)
+    velocity_commands = ObsTerm(func=lab.generated_commands, params={"command_name": "base_velocity"})
+    joint_pos = ObsTerm(func=lab.joint_pos_rel, params={"asset_cfg": _in_dataset_order()})
+    joint_vel = ObsTerm(func=lab.joint_vel_rel, params={"asset_cfg": _in_dataset_order()})
+    actions = ObsTerm(func=lab.last_action)
+
+    def __post_init__(self) -> None:
+        self.enable_corruption = False
+        self.concatenate_terms = True
+
+
+@configclass
+class ObservationsCfg:
+    """Groups: ``policy`` and ``critic``. AMP needs none of its own, it reads the simulator's state."""
+
+    policy: PolicyObservationsCfg = PolicyObservationsCfg()
+    critic: CriticObservationsCfg = CriticObservationsCfg()
+
+
+@configclass
+class RewardsCfg:
+    """Go where commanded, stay up, spare the motors. No term says how to move the legs or arms: AMP does."""
+
+    track_lin_vel_xy = RewardTermCfg(
+        func=velocity.track_lin_vel_xy_yaw_frame_exp,
+        weight=2.0,
+        params={"command_name": "base_velocity", "std": 0.5},
+    )
+    track_ang_vel_z = RewardTermCfg(
+        func=velocity.track_ang_vel_z_world_exp,
+        weight=1.0,
+        params={"command_name": "base_velocity", "std": 0.5},
+    )
+    upright = RewardTermCfg(func=lab.flat_orientation_l2, weight=-1.0)
+    action_rate = RewardTermCfg(func=lab.action_rate_l2, weight=-0.02)
+    joint_limits = RewardTermCfg(func=lab.joint_pos_limits, weight=-1.0)
+    joint_torques = RewardTermCfg(func=lab.joint_torques_l2, weight=-2.0e-5)
+    feet_slide = RewardTermCfg(
+        func=velocity.feet_slide,
+        weight=-0.1,
+        params={
+            "sensor_cfg": _feet_sensor(),
+            "asset_cfg": SceneEntityCfg("robot", body_names=list(G1_23DOF.foot_bodies), preserve_order=True),
+        },
+    )
+    fallen = RewardTermCfg(func=lab.is_terminated, weight=-50.0)
+
+
+@configclass
+class TerminationsCfg:
+    """The episode's end, or the robot's."""
+
+    time_out = TerminationTermCfg(func=lab.time_out, time_out=True)
+    tilted = TerminationTermCfg(func=lab.bad_orientation, params={"limit_angle": 1.0})
+    sunk = TerminationTermCfg(func=lab.root_height_below_minimum, params={"minimum_height": 0.4})
+
+
+@configclass
+class EventsCfg:
+    """Resets and pushes."""
+
+    reference = EventTermCfg(
+        func=reset_robot,
+        mode="reset",
+        params={
+            "dataset": "",
+            "share": 0.5,
+            "yaw": 0.3,
+            "forward": (-0.2, 0.8),
+            "sideways": (-0.2, 0.2),
+            "joint_noise": 0.05,
+        },
+    )
+    push = EventTermCfg(
+        func=lab.push_by_setting_velocity,
+        mode="interval",
+        interval_range_s=(5.0, 10.0),
+        params={"velocity_range": {"x": (-0.3, 0.3), "y": (-0.3, 0.3)}},
+    )
+
+
+@configclass
+class PhysicsCfg(PresetCfg):
+    """``newton_mjwarp`` runs anywhere; ``physx`` needs Isaac Sim and is untested here."""
+
+    newton_mjwarp = NewtonCfg(
+        solver_cfg=MJWarpSolverCfg(
+            njmax=400,
+            nconmax=60,
+            cone="pyramidal",
+            impratio=1.0,
+            integrator="implicitfast",
+            iterations=20,
+            ls_iterations=50,
+        ),
+        num_substeps=1,
+        debug_mode=False,
+    )
+    physx = PhysxAutoCfg()
+    default = newton_mjwarp
+
+
+@configclass
+class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
+    """The task; 50 Hz control over 200 Hz physics, episodes of 20 s."""
+
+    sim: SimulationCfg = SimulationCfg(dt=0.005, render_interval=4, physics=PhysicsCfg())
+    scene: SceneCfg = SceneCfg(num_envs=4096, env_spacing=2.5)
+    observations: ObservationsCfg = ObservationsCfg()
+    actions: ActionsCfg = ActionsCfg()
+    commands: CommandsCfg = CommandsCfg()
+    rewards: RewardsCfg = RewardsCfg()
+    terminations: TerminationsCfg = TerminationsCfg()
+    events: EventsCfg = EventsCfg()
+    decimation: int = 4
+    episode_length_s: float = 20.0
+
+    def play_mode(self) -> None:
+        """For measuring: no noise, no pushes, no reference states.
+
+        The starts keep their few degrees of difference in the joints: otherwise every environment would do the same,
+        and a thousand of them would say no more than one.
+        """
+        self.observations.policy.enable_corruption = False
+        self.events.push = None
+        self.events.reference.params |= {"share": 0.0, "yaw": 0.0, "forward": (0.0, 0.0), "sideways": (0.0, 0.0)}
+
+
+if TASK not in gymnasium.registry:
+    gymnasium.register(
+        id=TASK,
+        entry_point="isaaclab.envs:ManagerBasedRLEnv",
+        disable_env_checker=True,
+        kwargs={"env_cfg_entry_point": f"{__name__}:G1AmpEnvCfg"},
+    )

@@ -1,0 +1,5 @@
+"""Motion files: what each format stores, and one way to read and write them all."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

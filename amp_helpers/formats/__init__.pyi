@@ -1,0 +1,10 @@
+from .paths import motion_files as motion_files
+from .pickles.load import load_pickle as load_pickle
+from .registry import FORMATS as FORMATS
+from .registry import SUFFIXES as SUFFIXES
+from .registry import Format as Format
+from .registry import read_motion as read_motion
+from .registry import read_motions as read_motions
+from .stored_clip import Bodies as Bodies
+from .stored_clip import Clip as Clip
+from .stored_clip import Reading as Reading

@@ -1,0 +1,95 @@
+"""GMR files (General Motion Retargeting): a dict of ``fps``, ``root_pos`` (N, 3), ``root_rot`` (N, 4) xyzw,
+``dof_pos`` (N, D), mostly no joint names, and from some writers ``local_body_pos`` (N, B, 3) of the links in
+``link_body_list``, in the root's frame. Some tools put the same arrays into an npz."""
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError, atomic_write
+from amp_helpers.formats.pickles.load import load_pickle
+from amp_helpers.formats.stored_clip import Bodies, Clip, Reading
+from amp_helpers.motion.motion import Motion
+
+REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
+CALLED = {"joint_pos": "dof_pos"}
+
+
+def clips_of_gmr(path: Path, content: object, reading: Reading) -> Iterator[Clip]:
+    """The one clip of a GMR file."""
+    if not isinstance(content, Mapping):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, not a GMR dict with fps, {', '.join(REQUIRED_KEYS)}; "
+            "export one motion per file"
+        )
+    yield gmr_clip(path, content)
+
+
+def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Clip:
+    """The clip in a dict of GMR's keys.
+
+    Raises:
+        InputError: some of them are missing.
+    """
+    missing = [key for key in REQUIRED_KEYS if content.get(key) is None]
+    if missing:
+        found = ", ".join(sorted(map(str, content))) or "nothing"
+        raise InputError(
+            f"{path}: keys {', '.join(missing)} are missing (found: {found}); give one motion as GMR has it"
+        )
+    return Clip(
+        joint_pos=content["dof_pos"],
+        root_pos=content["root_pos"],
+        root_rot=content["root_rot"],
+        fps=content.get("fps"),
+        joint_names=content.get("joint_names"),
+        name=name,
+        called=CALLED,
+        bodies=_bodies(content),
+    )
+
+
+def _bodies(content: Mapping[str, object]) -> Bodies | None:
+    """The links' places, where the file has them in the form that GMR gives them."""
+    positions, names = content.get("local_body_pos"), content.get("link_body_list")
+    if not isinstance(positions, np.ndarray) or positions.ndim != 3 or not isinstance(names, list | tuple):
+        return None
+    frames = len(content["dof_pos"]) if hasattr(content["dof_pos"], "__len__") else 0
+    if positions.shape != (frames, len(names), 3) or positions.dtype.kind not in "fiu":
+        return None
+    return Bodies(positions, tuple(map(str, names)), in_root=True)
+
+
+def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:
+    """Write a GMR pickle (xyzw), with ``joint_names`` added so that nobody has to guess the columns.
+
+    The same motion gives the same bytes. The write is atomic.
+
+    Args:
+        path: the file.
+        motion: the clip.
+        history: lines on how the clip came about, kept as ``history`` where there are any.
+    """
+    content = {
+        "fps": motion.fps,
+        "root_pos": np.ascontiguousarray(motion.root_pos),
+        "root_rot": np.ascontiguousarray(motion.root_quat),
+        "dof_pos": np.ascontiguousarray(motion.joint_pos),
+        "local_body_pos": None,
+        "link_body_list": None,
+        "joint_names": list(motion.joint_names),
+    }
+    if history:
+        content["history"] = list(history)
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(pickle.dumps(content, protocol=4))
+
+
+def read_history(path: str | os.PathLike) -> tuple[str, ...]:
+    """The lines that :func:`write_gmr` kept on how the clip came about; none where a file has no such lines."""
+    content = load_pickle(Path(path))
+    lines = content.get("history") if isinstance(content, dict) else None
+    return tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()

@@ -1,0 +1,83 @@
+"""npz archives, and Isaac Lab's AMP files, which are such; more that come in them in :mod:`formats_tracking`.
+
+An AMP file (``isaaclab_tasks``, humanoid_amp, motions/README.md) holds ``fps``, ``dof_names`` (D), ``body_names`` (B),
+``dof_positions`` (N, D), ``body_positions`` (N, B, 3) and ``body_rotations`` (N, B, 4) wxyz. It has no root of its
+own: one of the bodies is it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+from amp_helpers.formats.link_poses import link_poses, robot_of
+from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.motion.motion import Motion
+from amp_helpers.robots.robot import Robot
+from amp_helpers.utils.npz import NpzFile, write_npz
+
+AMP_KEYS = ("dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
+
+ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
+"""Body names taken for the root, the first that a file has; else its first body."""
+
+
+def clips_of_amp(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+    """The one clip of an Isaac Lab AMP npz. The root is the first of ``ROOT_BODIES`` it has, else its first body."""
+    dof_pos = content["dof_positions"]
+    bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
+    root = root_body(bodies)
+    parts = {key: _of_body(path, key, content[key], bodies, root, dof_pos) for key in AMP_KEYS[-2:]}
+    yield Clip(
+        joint_pos=dof_pos,
+        root_pos=parts["body_positions"],
+        root_rot=parts["body_rotations"],
+        fps=content.get("fps"),
+        joint_names=content["dof_names"],
+        called={
+            "joint_pos": "dof_positions",
+            "joint_names": "dof_names",
+            "root_pos": f"body_positions of '{root}'",
+            "root_rot": f"body_rotations of '{root}'",
+        },
+        convention="wxyz",
+        whose="Isaac Lab's AMP",
+        notes=(f"root is body '{root}'",),
+    )
+
+
+def root_body(bodies: Sequence[str]) -> str:
+    """The first of ``ROOT_BODIES`` among them, else the first."""
+    return next((name for name in ROOT_BODIES if name in bodies), bodies[0] if bodies else "")
+
+
+def _of_body(
+    path: Path, key: str, value: np.ndarray, bodies: Sequence[str], body: str, joints: np.ndarray
+) -> np.ndarray:
+    frames = len(joints) if joints.ndim else 0
+    if value.ndim != 3 or value.shape[:2] != (frames, len(bodies)) or not bodies:
+        raise InputError(
+            f"{path}: {key} has shape {value.shape}, expected ({frames} frames, {len(bodies)} bodies, ...) as "
+            "dof_positions and body_names have them; export the motion again"
+        )
+    return value[:, bodies.index(body)]
+
+
+def write_amp(path: str | os.PathLike, motion: Motion, robot: Robot | None = None) -> None:
+    """Write an AMP npz of Isaac Lab, everything named; arguments as :func:`write_beyondmimic`."""
+    robot = robot_of(motion, robot)
+    kinematics, links = link_poses(motion, robot)
+    names = {"pos": "positions", "quat": "rotations", "lin_vel": "linear_velocities", "ang_vel": "angular_velocities"}
+    write_npz(
+        path,
+        {
+            "fps": np.array(motion.fps),
+            "dof_names": np.array(motion.joint_names),
+            "body_names": np.array(kinematics.body_names),
+            "dof_positions": motion.joint_pos,
+            "dof_velocities": motion.joint_vel,
+            **{f"body_{names[name]}": values for name, values in links.items()},
+        },
+    )

@@ -1,0 +1,51 @@
+"""MimicKit pickles: a dict of ``loop_mode`` (0 clamp, 1 wrap), ``fps`` and ``frames``, plain lists of numbers: root
+position (3, m), root rotation as exponential map (3, rad) and one angle per hinge of the character, depth-first.
+
+Layout as in MimicKit's ``anim/motion.py`` (Peng 2025).
+"""
+
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError, atomic_write
+from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.formats.values import read_table
+from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.rotations import from_rotation_vector, rotation_vector
+
+ROOT_COLUMNS = 6
+
+
+def clips_of_mimickit(path: Path, content: dict, reading: Reading) -> Iterator[Clip]:
+    """The one clip of a MimicKit pickle."""
+    # Taken out: as lists the numbers take four times the table.
+    frames = read_table(path, "frames", content.pop("frames"))
+    if frames.shape[1] <= ROOT_COLUMNS:
+        raise InputError(
+            f"{path}: frames have {frames.shape[1]} columns, and MimicKit's have 3 of root position, 3 of root "
+            "rotation and one per joint; export the motion again"
+        )
+    root_pos, vector, joint_pos = np.split(frames, (3, ROOT_COLUMNS), axis=1)
+    mode = content.get("loop_mode")
+    loop = " that wraps around" if isinstance(mode, int) and mode == 1 else ""
+    yield Clip(
+        joint_pos=joint_pos,
+        root_pos=root_pos,
+        root_rot=from_rotation_vector(vector),
+        fps=content.get("fps"),
+        called={"joint_pos": "frames after the root"},
+        quaternion_said="xyzw",
+        notes=(f"MimicKit clip{loop}, root rotation from its exponential map",),
+    )
+
+
+def write_mimickit(path: str | os.PathLike, motion: Motion) -> None:
+    """Write a MimicKit pickle of plain lists that does not loop; joints in the motion's order. The write is atomic."""
+    frames = np.hstack([motion.root_pos, rotation_vector(motion.root_quat), motion.joint_pos])
+    content = {"loop_mode": 0, "fps": motion.fps, "frames": frames.tolist()}
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(pickle.dumps(content, protocol=4))

@@ -1,0 +1,57 @@
+"""ASAP's and PHC's pickles, written by joblib: a dict of clips, each a dict of ``root_trans_offset`` (N, 3), ``dof``
+(N, D), ``root_rot`` (N, 4) xyzw, ``pose_aa`` (N, B, 3) axis-angle of each body, and ``fps``.
+
+PHC's fits for the H1 leave ``root_rot`` out; the first body of ``pose_aa`` is it. A dict of GMR's dicts is read too.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+from amp_helpers.formats.gmr import gmr_clip
+from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.motion.rotations import from_rotation_vector
+
+CALLED = {"joint_pos": "dof", "root_pos": "root_trans_offset"}
+
+
+def clips_of_phc(path: Path, content: dict, reading: Reading) -> Iterator[Clip]:
+    """The clips of an ASAP or PHC file, in the file's order."""
+    if not all(isinstance(clip, dict) for clip in content.values()):
+        yield _clip(path, content, "")
+        return
+    for name, clip in content.items():
+        yield gmr_clip(path, clip, str(name)) if "dof_pos" in clip else _clip(path, clip, str(name))
+
+
+def _clip(path: Path, content: dict, name: str) -> Clip:
+    where = f"clip '{name}' " if name else ""
+    missing = [key for key in ("dof", "root_trans_offset") if content.get(key) is None]
+    if missing:
+        found = ", ".join(sorted(map(str, content))) or "nothing"
+        raise InputError(
+            f"{path}: {where}lacks {', '.join(missing)} (found: {found}); give clips as ASAP, PHC or GMR have them"
+        )
+    dof = content["dof"]
+    if isinstance(dof, np.ndarray) and dof.ndim == 3 and dof.shape[2] == 1:
+        dof = dof[:, :, 0]
+    rotation, said, notes = content.get("root_rot"), None, ()
+    if rotation is None:
+        pose = content.get("pose_aa")
+        if not isinstance(pose, np.ndarray) or pose.ndim != 3 or pose.shape[2] != 3 or pose.dtype.kind != "f":
+            raise InputError(f"{path}: {where}has neither root_rot nor pose_aa; export it with one of them")
+        rotation, said, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
+    return Clip(
+        joint_pos=dof,
+        root_pos=content["root_trans_offset"],
+        root_rot=rotation,
+        fps=content.get("fps"),
+        joint_names=content.get("joint_names", content.get("dof_names")),
+        name=name,
+        called=CALLED,
+        whose="ASAP's",
+        quaternion_said=said,
+        notes=notes,
+    )

@@ -1,0 +1,1 @@
+from .load import load_pickle as load_pickle

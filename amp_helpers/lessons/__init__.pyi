@@ -1,0 +1,14 @@
+from .discriminators import Lesson as Lesson
+from .discriminators import StyleOutcome as StyleOutcome
+from .discriminators import discriminator_lesson as discriminator_lesson
+from .discriminators import joint_influence as joint_influence
+from .discriminators import paid_for as paid_for
+from .discriminators import small_discriminator as small_discriminator
+from .discriminators import style_experiment as style_experiment
+from .discriminators import windows as windows
+from .gaits import faster as faster
+from .gaits import half_steps as half_steps
+from .gaits import level_feet as level_feet
+from .gaits import stumble as stumble
+from .gaits import tracking_error as tracking_error
+from .gaits import tremble as tremble

@@ -1,0 +1,10 @@
+from .cycle import as_cycle as as_cycle
+from .cycle import close_loop as close_loop
+from .cycle import find_seam as find_seam
+from .cycle import is_cycle as is_cycle
+from .motion import Motion as Motion
+from .repair import REPAIRS as REPAIRS
+from .repair import Fault as Fault
+from .repair import Repair as Repair
+from .repair import faults as faults
+from .repair import repaired as repaired

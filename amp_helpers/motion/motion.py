@@ -1,0 +1,314 @@
+"""Motion: one clip in memory, and what can be done to a clip. Quaternions are xyzw throughout."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+from amp_helpers.joints import JointOrder
+from amp_helpers.motion.rotations import (
+    conjugate,
+    continuous,
+    multiply,
+    normalise,
+    rotate,
+    rotate_inverse,
+    rotation_vector,
+    slerp,
+    yaw_part,
+)
+
+MAX_STEPS = 10_000_000
+"""Most frames that resampling makes: 55 hours at 50 Hz."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """One clip of a floating-base robot; every method returns a new one. The arrays are read-only."""
+
+    fps: float
+    """Frames per second, need not be an integer."""
+    joint_names: tuple[str, ...]
+    """(J), the columns of ``joint_pos``."""
+    joint_pos: np.ndarray
+    """(N, J) float32, rad, absolute (no default pose subtracted)."""
+    root_pos: np.ndarray
+    """(N, 3) float64, m, world frame, z up."""
+    root_quat: np.ndarray
+    """(N, 4) float64, xyzw, unit; rotates root-frame vectors to the world frame."""
+    source: str = ""
+    """Where the clip came from, and what reading it had to decide."""
+    sha256: str = ""
+    """Of the file it was read from; empty when it was computed."""
+    weight: float = 1.0
+    """How often each of its frames is drawn when training, against those of a clip of weight 1."""
+
+    def __post_init__(self) -> None:
+        label = self.source or "motion"
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"{label}: fps is {self.fps}; give the frames per second as a positive number")
+        if not (np.isfinite(self.weight) and self.weight > 0):
+            raise InputError(f"{label}: weight is {self.weight}; give a positive number")
+        put = object.__setattr__
+        put(self, "fps", float(self.fps))
+        put(self, "weight", float(self.weight))
+        put(self, "joint_names", JointOrder(tuple(self.joint_names)).names)
+        frames = len(self.joint_pos)
+        expected = {
+            "joint_pos": ((frames, len(self.joint_names)), np.float32),
+            "root_pos": ((frames, 3), np.float64),
+            "root_quat": ((frames, 4), np.float64),
+        }
+        if frames == 0:
+            raise InputError(f"{label}: has no frames; give a clip of at least one frame")
+        for field, (shape, dtype) in expected.items():
+            with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is reported below
+                values = np.array(getattr(self, field), dtype=dtype)
+            if values.shape != shape:
+                raise InputError(f"{label}: {field} has shape {values.shape}; expected {shape}")
+            finite = np.isfinite(values).all(axis=1)
+            if not finite.all():
+                raise InputError(f"{label}: {field} is NaN or infinite at frame {np.argmin(finite)}; repair the clip")
+            put(self, field, values)
+        norm = np.linalg.norm(self.root_quat, axis=1)
+        worst = int(np.argmax(np.abs(norm - 1)))
+        if abs(norm[worst] - 1) > 1e-3:
+            raise InputError(f"{label}: root_quat has norm {norm[worst]:.3f} at frame {worst}; normalise it first")
+        put(self, "root_quat", continuous(self.root_quat / norm[:, None]))
+        for field in expected:
+            getattr(self, field).setflags(write=False)
+
+    @property
+    def num_frames(self) -> int:
+        """N."""
+        return len(self.joint_pos)
+
+    @property
+    def dt(self) -> float:
+        """Seconds between frames."""
+        return 1.0 / self.fps
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first to the last frame: (N - 1) / fps."""
+        return (self.num_frames - 1) / self.fps
+
+    @property
+    def forward_speed(self) -> float:
+        """Horizontal distance from the first to the last frame over the time between them, m/s."""
+        self._needs_two_frames()
+        return float(np.linalg.norm(self.root_pos[-1, :2] - self.root_pos[0, :2]) / self.duration_s)
+
+    @property
+    def times(self) -> np.ndarray:
+        """(N,) seconds, the first frame at 0."""
+        return np.arange(self.num_frames) / self.fps
+
+    @property
+    def joint_vel(self) -> np.ndarray:
+        """(N, J) float32, rad/s: central differences, one-sided at both ends."""
+        return self._derivative(self.joint_pos).astype(np.float32)
+
+    @property
+    def root_lin_vel(self) -> np.ndarray:
+        """(N, 3) m/s in the root frame: central differences of the position, one-sided at both ends."""
+        return rotate_inverse(self.root_quat, self._derivative(self.root_pos))
+
+    @property
+    def root_ang_vel(self) -> np.ndarray:
+        """(N, 3) rad/s in the root frame: rotation vector from the frame before to the one after, over time."""
+        self._needs_two_frames()
+        before = np.maximum(np.arange(self.num_frames) - 1, 0)
+        after = np.minimum(np.arange(self.num_frames) + 1, self.num_frames - 1)
+        turn = multiply(conjugate(self.root_quat[before]), self.root_quat[after])
+        return rotation_vector(turn) / ((after - before)[:, None] * self.dt)
+
+    @property
+    def projected_gravity(self) -> np.ndarray:
+        """(N, 3) unit vector of gravity in the root frame; (0, 0, -1) when upright."""
+        return rotate_inverse(self.root_quat, np.array([0.0, 0.0, -1.0]))
+
+    @property
+    def root_height(self) -> np.ndarray:
+        """(N,) m."""
+        return self.root_pos[:, 2]
+
+    def resample(self, dt: float) -> "Motion":
+        """The clip at ``dt`` seconds a frame: joints and root position linearly, root rotation by slerp.
+
+        The first frame stays; time beyond the last whole step is cut, so nothing is extrapolated.
+        """
+        if not (np.isfinite(dt) and dt > 0):
+            raise InputError(f"control step {dt} s cannot be used; give a positive number of seconds")
+        # The tolerance keeps the last frame when the duration is a whole number of steps up to rounding.
+        steps = np.floor(self.duration_s / dt + 1e-6)
+        if steps > MAX_STEPS:
+            label = self.source.partition(" (")[0] or "motion"
+            raise InputError(
+                f"{label}: {self.duration_s:.4g} s at steps of {dt:.4g} s would be {steps:.2g} frames, more than "
+                f"{MAX_STEPS}; check its frame rate, or take longer steps"
+            )
+        position = np.minimum(np.arange(int(steps) + 1) * dt * self.fps, self.num_frames - 1)
+        before = np.minimum(position.astype(int), max(self.num_frames - 2, 0))
+        after = np.minimum(before + 1, self.num_frames - 1)
+        share = (position - before)[:, None]
+        return replace(
+            self,
+            fps=1.0 / dt,
+            joint_pos=self.joint_pos[before] * (1 - share) + self.joint_pos[after] * share,
+            root_pos=self.root_pos[before] * (1 - share) + self.root_pos[after] * share,
+            root_quat=slerp(self.root_quat[before], self.root_quat[after], share[:, 0]),
+        )
+
+    def at_speed(self, factor: float) -> "Motion":
+        """The clip played ``factor`` times as fast: every pose and step as it was, ``factor`` times as often.
+
+        Feet that stay where they are still do. People walk faster with longer steps too, so this stands in for captured
+        walks near the clip's own speed, not far from it.
+        """
+        if not (np.isfinite(factor) and factor > 0):
+            raise InputError(
+                f"{self.source or 'motion'}: cannot be played {factor} times as fast; give a positive number"
+            )
+        if factor == 1:
+            return self
+        name, bracket, finding = self.source.partition(" (")
+        return replace(self, fps=self.fps * factor, source=f"{name} at {factor:g} times its speed{bracket}{finding}")
+
+    def select(self, joint_names: Sequence[str], fill: np.ndarray | None = None) -> "Motion":
+        """The clip with exactly these joints in this order.
+
+        Args:
+            joint_names: the joints wanted, (K).
+            fill: (K,) rad, held by wanted joints that the clip lacks; without it those are an error.
+
+        Raises:
+            InputError: a joint is not in the clip and no ``fill`` is given; the message lists what there is.
+        """
+        order = JointOrder(tuple(joint_names))
+        missing = order.compare(self.joint_names).missing
+        if missing and fill is None:
+            raise InputError(
+                f"{self.source or 'motion'}: joints {', '.join(missing)} are not in the clip; "
+                f"available: {', '.join(self.joint_names)}"
+            )
+        if not missing:
+            return replace(self, joint_names=order.names, joint_pos=order.reorder(self.joint_pos, self.joint_names))
+        joint_pos = np.tile(np.asarray(fill, dtype=np.float32), (self.num_frames, 1))
+        here = [name for name in order.names if name not in missing]
+        joint_pos[:, [order.index(name) for name in here]] = JointOrder(tuple(here)).reorder(
+            self.joint_pos, self.joint_names
+        )
+        return replace(self, joint_names=order.names, joint_pos=joint_pos)
+
+    def trim(self, start_s: float = 0.0, end_s: float | None = None) -> "Motion":
+        """The frames from ``start_s`` to ``end_s`` seconds, both included (``None``: to the end).
+
+        Raises:
+            InputError: no frame lies in between.
+        """
+        end_s = self.duration_s if end_s is None else end_s
+        keep = (self.times >= start_s - 1e-9) & (self.times <= end_s + 1e-9)
+        if not keep.any():
+            raise InputError(
+                f"{self.source or 'motion'}: no frame lies between {start_s} and {end_s} s; "
+                f"the clip runs from 0 to {self.duration_s:.2f} s"
+            )
+        return self._frames(keep)
+
+    def loop(self, n: int) -> "Motion":
+        """``n`` rounds of a clip whose last frame shows the pose of its first; n (N - 1) + 1 frames.
+
+        Each round starts where the one before ended: horizontal travel and yaw accumulate, height does not.
+        """
+        if n < 1:
+            raise InputError(f"{self.source or 'motion'}: cannot loop {n} times; give at least 1")
+        self._needs_two_frames()
+        turn = yaw_part(multiply(self.root_quat[-1], conjugate(self.root_quat[0])))
+        first, last = self.root_pos[0] * (1, 1, 0), self.root_pos[-1] * (1, 1, 0)
+        height = self.root_pos * (0, 0, 1)
+        positions, quats = [self.root_pos], [self.root_quat]
+        origin, yaw = first, np.array([0.0, 0.0, 0.0, 1.0])
+        for _ in range(n - 1):
+            origin = origin + rotate(yaw, last - first)
+            yaw = multiply(turn, yaw)
+            positions.append((origin + rotate(yaw, self.root_pos * (1, 1, 0) - first) + height)[1:])
+            quats.append(multiply(yaw, self.root_quat)[1:])
+        joints = [self.joint_pos] + [self.joint_pos[1:]] * (n - 1)
+        return replace(
+            self,
+            joint_pos=np.concatenate(joints),
+            root_pos=np.concatenate(positions),
+            root_quat=np.concatenate(quats),
+        )
+
+    def mirror(self) -> "Motion":
+        """The clip seen in a mirror in the x-z plane: left and right exchanged, roll and yaw angles negated.
+
+        Raises:
+            InputError: a left joint has no right counterpart, or the reverse.
+        """
+        swap = {name: _other_side(name) for name in self.joint_names}
+        lonely = [name for name, other in swap.items() if other not in swap]
+        if lonely:
+            raise InputError(
+                f"{self.source or 'motion'}: {', '.join(lonely)} have no counterpart on the other side; "
+                "select joints in pairs before mirroring"
+            )
+        sign = np.array([-1.0 if "roll" in name or "yaw" in name else 1.0 for name in self.joint_names], np.float32)
+        columns = [self.joint_names.index(swap[name]) for name in self.joint_names]
+        return replace(
+            self,
+            joint_pos=self.joint_pos[:, columns] * sign,
+            root_pos=self.root_pos * (1, -1, 1),
+            # A rotation axis is a pseudo-vector: the components in the mirror's plane change sign.
+            root_quat=self.root_quat * (-1, 1, -1, 1),
+        )
+
+    def smooth(self, cutoff_hz: float) -> "Motion":
+        """The clip without motion above ``cutoff_hz``: Butterworth, order 4, forward and backward (no delay).
+
+        Raises:
+            InputError: the cutoff is not between 0 and half the frame rate.
+        """
+        if not 0 < cutoff_hz < self.fps / 2:
+            raise InputError(
+                f"{self.source or 'motion'}: cutoff {cutoff_hz} Hz cannot be used at {self.fps:g} fps; "
+                f"give a value between 0 and {self.fps / 2:g}"
+            )
+        self._needs_two_frames()
+        # scipy.signal takes half a second to import and only smoothing needs it.
+        from scipy.signal import butter, sosfiltfilt
+
+        sections = butter(4, cutoff_hz, fs=self.fps, output="sos")
+        pad = min(int(3 * self.fps / cutoff_hz), self.num_frames - 1)
+
+        def low_pass(values: np.ndarray) -> np.ndarray:
+            return sosfiltfilt(sections, values, axis=0, padlen=pad)
+
+        return replace(
+            self,
+            joint_pos=low_pass(self.joint_pos),
+            root_pos=low_pass(self.root_pos),
+            root_quat=normalise(low_pass(self.root_quat)),
+        )
+
+    def _frames(self, keep: np.ndarray) -> "Motion":
+        return replace(
+            self, joint_pos=self.joint_pos[keep], root_pos=self.root_pos[keep], root_quat=self.root_quat[keep]
+        )
+
+    def _derivative(self, values: np.ndarray) -> np.ndarray:
+        self._needs_two_frames()
+        return np.gradient(values.astype(np.float64), self.dt, axis=0)
+
+    def _needs_two_frames(self) -> None:
+        if self.num_frames < 2:
+            raise InputError(f"{self.source or 'motion'}: has one frame; velocities and loops need at least two")
+
+
+def _other_side(name: str) -> str:
+    if name.startswith("left_"):
+        return "right_" + name.removeprefix("left_")
+    return "left_" + name.removeprefix("right_") if name.startswith("right_") else name

@@ -1,0 +1,9 @@
+from .execute import NOTEBOOKS as NOTEBOOKS
+from .execute import NotebookError as NotebookError
+from .execute import notebook_parameters as notebook_parameters
+from .execute import read_notebook as read_notebook
+from .pages import write_index as write_index
+from .pages import write_page as write_page
+from .session import Workspace as Workspace
+from .session import start as start
+from .site import write_site as write_site

@@ -1,0 +1,15 @@
+from .feet import foot_curves as foot_curves
+from .feet import foot_panels as foot_panels
+from .motion import gait_phase as gait_phase
+from .motion import influence as influence
+from .motion import offsets as offsets
+from .motion import permutation as permutation
+from .motion import pictures as pictures
+from .motion import replay_errors as replay_errors
+from .motion import resampling as resampling
+from .training import command_response as command_response
+from .training import discriminator_lessons as discriminator_lessons
+from .training import learning_curves as learning_curves
+from .training import metric_dots as metric_dots
+from .training import throughput as throughput
+from .training import training_curves as training_curves

@@ -1,0 +1,181 @@
+"""Files the workspace fetches or builds once: pinned wheels, and folders that are whole or absent."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amp_helpers.errors import InputError
+
+
+def cache_dir() -> Path:
+    """Where fetched and built files are kept: ``$AMP_HELPERS_CACHE``, or ``~/.cache/amp_helpers``."""
+    return Path(os.environ.get("AMP_HELPERS_CACHE") or Path.home() / ".cache" / "amp_helpers").absolute()
+
+
+def cached_folder(name: str, build: Callable[[Path], None]) -> Path:
+    """The folder ``cache_dir()/name``, built on first need.
+
+    ``build`` fills a temporary folder that takes its final name only when complete, so an interrupted build
+    leaves nothing that looks finished. A file lock lets several processes ask at once: one builds, the others
+    wait for it. ``name`` carries the version of what is inside, so a changed recipe is a new folder.
+
+    Args:
+        name: name of the folder, with the version of its contents.
+        build: called with an empty folder to fill; errors it raises pass through.
+
+    Returns:
+        Path of the complete folder.
+    """
+    folder = cache_dir() / name
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():  # another process may have built it while this one waited
+            for stale in folder.parent.glob(f".{name}.building-*"):  # a killed build; nobody else holds the lock
+                shutil.rmtree(stale)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.building-", dir=folder.parent))
+            try:
+                build(temporary)
+                temporary.chmod(0o755)  # mkdtemp makes private folders
+                os.replace(temporary, folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A wheel on the package index, pinned by its hash; its files are taken without installing it."""
+
+    project: str
+    version: str
+    sha256: str
+    megabytes: int
+    """Size of the download, for the line that announces it."""
+    pip_options: tuple[str, ...] = ()
+    """For a wheel of another interpreter than the running one: ``--python-version`` and so on."""
+
+    def extract(self, folder: Path, members: Callable[[str], str | None]) -> list[Path]:
+        """Fetch the wheel and write the wanted members below ``folder``.
+
+        Args:
+            folder: where to write.
+            members: maps a member's name to a path relative to ``folder``, or to None to leave it out.
+
+        Returns:
+            The files written.
+
+        Raises:
+            InputError: pip cannot fetch the wheel, its hash is not the pinned one, or no member is wanted.
+        """
+        written = []
+        # Inside the folder being built, so that an interrupted download is cleared away with it.
+        download = folder / ".download"
+        download.mkdir(parents=True)
+        with zipfile.ZipFile(self._fetch(download)) as archive:
+            for member in archive.namelist():
+                target = None if member.endswith("/") else members(member)
+                if target is not None:
+                    path = folder / target
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(archive.read(member))
+                    written.append(path)
+        shutil.rmtree(download)
+        if not written:
+            raise InputError(f"{self.project} {self.version}: the wheel lacks the expected files; report this")
+        return written
+
+    def _fetch(self, folder: Path) -> Path:
+        print(f"fetching {self.project} {self.version} ({self.megabytes} MB), once", file=sys.stderr, flush=True)
+        requirements = folder / "requirements.txt"
+        requirements.write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--quiet"]
+        command += ["--only-binary", ":all:", "--no-input", "--disable-pip-version-check", *self.pip_options]
+        done = subprocess.run(
+            [*command, "--dest", str(folder), "--requirement", str(requirements)],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise InputError(f"{self.project} {self.version}: {_pip_complaint(done.stderr)}")
+        return next(folder.glob("*.whl"))
+
+
+def _pip_complaint(stderr: str) -> str:
+    """One sentence with the remedy out of pip's many lines."""
+    if "No module named pip" in stderr:
+        return f"this Python has no pip to fetch it with; run {sys.executable} -m ensurepip"
+    if "DO NOT MATCH THE HASHES" in stderr:
+        return "the package index serves a file whose SHA-256 is not the pinned one; do not use it, report this"
+    if "No space left" in stderr:
+        return f"no space left to fetch it; free some, or set AMP_HELPERS_CACHE (now {cache_dir()})"
+    errors = [line for line in stderr.splitlines() if line.startswith("ERROR:")] or stderr.splitlines()[-1:]
+    cause = errors[-1].removeprefix("ERROR:").strip() if errors else "pip failed without a word"
+    return f"cannot be fetched ({cause}); check the network and pip's index settings, then run it again"
+
+
+def build_usd(source: Path, folder: Path) -> None:
+    """``source`` (MJCF) as USD layers in ``folder``, named after the model."""
+    # In a process of its own: the converter is talkative, and USD must not be loaded here before a simulator
+    # application loads its own.
+    convert = "import sys, mujoco_usd_converter as m; m.Converter(scene=False).convert(*sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", convert, source, folder], capture_output=True, text=True)
+    if "No module named 'mujoco_usd_converter'" in done.stderr:
+        raise InputError("mujoco-usd-converter is not installed, so no USD model can be built; pip install -e '.[sim]'")
+    if done.returncode != 0:
+        reason = (done.stderr.splitlines() or ["no message"])[-1]
+        raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
+    licence = source.parent / "LICENSE.mjlab"
+    if licence.is_file():  # of a robot that this project fetched
+        shutil.copyfile(licence, folder / licence.name)
+
+
+def build_ground(folder: Path) -> None:
+    """A horizontal collision plane at z = 0; Isaac Lab looks for the ``Plane`` and the shader's tint."""
+    (folder / "ground.usda").write_text(_GROUND_USDA)
+
+
+_GROUND_USDA = """#usda 1.0
+(
+    defaultPrim = "Ground"
+    metersPerUnit = 1
+    upAxis = "Z"
+)
+
+def Xform "Ground"
+{
+    def Plane "CollisionPlane" (
+        prepend apiSchemas = ["PhysicsCollisionAPI"]
+    )
+    {
+        uniform token axis = "Z"
+        double width = 200
+        double length = 200
+    }
+
+    def Scope "Looks"
+    {
+        def Material "theGrid"
+        {
+            token outputs:surface.connect = </Ground/Looks/theGrid/Shader.outputs:surface>
+
+            def Shader "Shader"
+            {
+                uniform token info:id = "UsdPreviewSurface"
+                color3f inputs:diffuseColor.connect = </Ground/Looks/theGrid/Shader.inputs:diffuse_tint>
+                color3f inputs:diffuse_tint = (0.5, 0.5, 0.5)
+                token outputs:surface
+            }
+        }
+    }
+}
+"""

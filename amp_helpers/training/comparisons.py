@@ -1,0 +1,252 @@
+"""Recorded comparisons: what several runs of several recipes came to, as one JSON file that figures are drawn from.
+
+``benchmarks/results/gpu_comparisons.json``, and any file like it, holds::
+
+    {
+      "comparisons": [
+        {"name": "recipe", "question": "The recipe as published, or ours?",
+         "groups": {"published": "as published", "ours": "ours"}},        group -> what a figure calls it, in order
+        ...
+      ],
+      "runs": [
+        {"name": "ours-0", "group": "ours", "seed": 0,                    a name is given once
+         "command": "python -m amp_helpers.train ...", "commit": "abc1234", "hardware": "one NVIDIA H200",
+         "wall_s": 300.1, "updates": 538, "env_steps": 52887552,
+         "peak_gpu_memory_gib": 1.4,                                      null on a CPU
+         "evaluation": "python -m amp_helpers.evaluate ...",
+         "metrics": {"falls_per_env_10s": 0.0, ...},                      the keys of metrics.json; null: cannot be said
+         "curve": {"wall_s": [...], "update": [...], "weighted_task": [...], "weighted_style": [...], ...},
+         "gait": {"wall_s": [...], "gait_frequency_ratio": [...], ...}},  measured in training; empty lists if never
+        ...
+      ]
+    }
+
+A run belongs to every comparison that names its group. ``curve`` holds :data:`CURVE_FIELDS` of at most 100 updates,
+``gait`` :data:`GAIT_FIELDS` (see :mod:`amp_helpers.training.gait_probe`; null where undefined). A run made by
+another trainer may leave fields of ``curve`` and ``gait`` out; figures draw what is there.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError, atomic_path
+
+CURVE_FIELDS = (
+    "wall_s",
+    "update",
+    "weighted_task",
+    "weighted_style",
+    "style_reward",
+    "accuracy",
+    "expert_logit",
+    "policy_logit",
+    "gradient_penalty",
+    "action_std",
+)
+"""Fields of :class:`amp_helpers.agent.health.Health`, and the wall clock, s."""
+GAIT_FIELDS = ("wall_s", "falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "coverage_rmse_rad")
+_POINTS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedRun:
+    """One training run and what its evaluation said."""
+
+    name: str
+    group: str
+    seed: int
+    command: str
+    commit: str
+    hardware: str
+    wall_s: float
+    updates: int
+    env_steps: int
+    evaluation: str
+    metrics: dict[str, float | None]
+    curve: dict[str, list[float]]
+    gait: dict[str, list[float | None]]
+    peak_gpu_memory_gib: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A question, and the groups of runs that answer it."""
+
+    name: str
+    question: str
+    groups: dict[str, str]
+    """Group -> what a figure calls it, in order."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A file of recorded comparisons."""
+
+    comparisons: tuple[Comparison, ...]
+    runs: tuple[RecordedRun, ...]
+
+    def comparison(self, name: str) -> Comparison:
+        """The comparison of that name.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = {comparison.name: comparison for comparison in self.comparisons}
+        if name not in found:
+            raise InputError(f"comparison '{name}' not found; available: {', '.join(found) or 'none'}")
+        return found[name]
+
+    def group(self, name: str) -> tuple[RecordedRun, ...]:
+        """The runs of a group, by seed."""
+        return tuple(sorted((run for run in self.runs if run.group == name), key=lambda run: run.seed))
+
+
+def read_results(path: str | Path) -> Results:
+    """Read a file of the layout above.
+
+    Raises:
+        InputError: it is not there, is not of this layout, or names a run twice.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        results = Results(
+            tuple(Comparison(**entry) for entry in content["comparisons"]),
+            tuple(RecordedRun(**entry) for entry in content["runs"]),
+        )
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there are no recorded results; take the file from the repository") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: is not a file of recorded runs ({error}); amp_helpers.training.comparisons says how it looks"
+        ) from error
+    names = [run.name for run in results.runs]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{path}: runs are named twice: {', '.join(repeated)}; rename one")
+    return results
+
+
+def write_results(path: str | Path, results: Results) -> None:
+    """Write the layout above, whole or not at all."""
+    with atomic_path(Path(path)) as temporary:
+        lists = ",\n  ".join(json.dumps(asdict(run)) for run in results.runs)
+        questions = ",\n  ".join(json.dumps(asdict(comparison)) for comparison in results.comparisons)
+        text = f'{{\n "comparisons": [\n  {questions}\n ],\n "runs": [\n  {lists}\n ]\n}}\n'
+        temporary.write_text(text, encoding="utf-8")
+
+
+def record_run(
+    folder: str | Path,
+    *,
+    name: str,
+    group: str,
+    command: str,
+    hardware: str,
+    evaluation: str,
+    metrics: Mapping[str, float | None] | str | Path,
+    note: str = "",
+) -> RecordedRun:
+    """A run folder and the metrics of its evaluation as an entry of the file.
+
+    Args:
+        folder: of :func:`amp_helpers.train.train`, ended.
+        name: of the run, such as ``ours-0``.
+        group: of runs that differ by their seed alone.
+        command: that trained it.
+        hardware: in words.
+        evaluation: command that measured it.
+        metrics: what it said, or its ``metrics.json``.
+        note: what else a reader has to know.
+
+    Raises:
+        InputError: the folder holds no run that has ended.
+    """
+    from amp_helpers.training.run_folder import CONFIG_FILE, read_run
+
+    folder = Path(folder)
+    run = read_run(folder)
+    if not run.ended or not run.updates:
+        raise InputError(f"{folder}: its run has not ended, or made no update; record it when it has")
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    if not isinstance(metrics, Mapping):
+        metrics = json.loads(Path(metrics).read_text())
+    chosen = [run.updates[i] for i in _spaced(len(run.updates), _POINTS)]
+    measured = [update for update in run.updates if update.gait]
+    return RecordedRun(
+        name=name,
+        group=group,
+        seed=config["seed"],
+        command=command,
+        commit=config["commit"][:7],
+        hardware=hardware,
+        wall_s=config["wall_s"],
+        updates=config["updates"],
+        env_steps=config["updates"] * config["rollouts"] * config["num_envs"],
+        peak_gpu_memory_gib=config.get("peak_gpu_memory_gib"),
+        evaluation=evaluation,
+        metrics={key: _short(value) if _sayable(value) else None for key, value in metrics.items()},
+        curve={
+            field: [_short(u.wall_s if field == "wall_s" else getattr(u.health, field)) for u in chosen]
+            for field in CURVE_FIELDS
+        },
+        gait={
+            field: [u.wall_s if field == "wall_s" else (u.gait or {}).get(field) for u in measured]
+            for field in GAIT_FIELDS
+        },
+        note=note,
+    )
+
+
+def spread(
+    runs: Iterable[RecordedRun], part: str, field: str, points: int = _POINTS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A field of several runs over environment steps: millions of them, and mean, least and most at each, (P,).
+
+    Not over wall clock, which says how many runs shared a GPU as much as how fast one learned.
+
+    Args:
+        runs: those that lack the field are left out, and those whose curve lacks ``wall_s`` or ``update``.
+        part: ``curve`` or ``gait``.
+        field: of that part.
+        points: how many, from where all have begun to where the first one ends; numbers between two that were
+            written are interpolated, those that cannot be said are passed over.
+
+    Returns:
+        Four empty arrays when no run has the field, or the runs have no steps in common.
+    """
+    curves = []
+    for run in runs:
+        values, clock, updates = getattr(run, part), run.curve.get("wall_s"), run.curve.get("update")
+        if not clock or not updates:
+            continue
+        # The gait holds the clock alone. Updates are whole numbers, so those of seeds measured alike come out alike.
+        steps = np.interp(values.get("wall_s", ()), clock, updates).round() * run.env_steps / run.updates / 1e6
+        pairs = [(s, v) for s, v in zip(steps, values.get(field, ()), strict=False) if v is not None]
+        if pairs:
+            curves.append(np.array(pairs, dtype=float).T)
+    if not curves:
+        return (np.empty(0),) * 4
+    first, last = max(steps[0] for steps, _ in curves), min(steps[-1] for steps, _ in curves)
+    if first > last:
+        return (np.empty(0),) * 4
+    shared = np.linspace(first, last, points)
+    rows = np.stack([np.interp(shared, steps, values) for steps, values in curves])
+    return shared, rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0)
+
+
+def _spaced(count: int, most: int) -> Sequence[int]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+
+
+def _sayable(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

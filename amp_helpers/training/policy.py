@@ -1,0 +1,112 @@
+"""A trained policy on disk: weights, normaliser and the configuration that made them, small enough to ship."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import torch
+from isaaclab.envs import ManagerBasedRLEnv
+from skrl.resources.preprocessors.torch import RunningStandardScaler
+
+from amp_helpers.agent.amp_agent import AmpAgent
+from amp_helpers.agent.checkpoint import check_fit, load_checkpoint, save_parts
+from amp_helpers.agent.networks import Policy
+from amp_helpers.errors import InputError, atomic_path
+
+POLICY_FILE, CONFIG_FILE = "policy.pt", "config.json"
+
+
+class TrainedPolicy:
+    """Deterministic actions of a trained policy."""
+
+    def __init__(self, policy: Policy, scaler: RunningStandardScaler, config: dict[str, Any]) -> None:
+        self.config = config
+        """What ``config.json`` says: task, features, seed, dataset, ..."""
+        self._policy = policy
+        self._scaler = scaler
+
+    @torch.no_grad()
+    def __call__(self, observations: torch.Tensor) -> torch.Tensor:
+        """Mean actions (E, A) for observations (E, O) of the ``policy`` group."""
+        return self._policy.net(self._scaler(observations))
+
+
+def save_policy(folder: Path, agent: AmpAgent, config: dict[str, Any]) -> None:
+    """Write ``policy.pt`` and ``config.json`` to ``folder``."""
+    save_parts(
+        folder / POLICY_FILE,
+        {"policy": agent.policy, "observation_preprocessor": agent.checkpoint_modules["observation_preprocessor"]},
+    )
+    write_json(folder / CONFIG_FILE, config)
+
+
+def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
+    """Read a policy for an environment.
+
+    Args:
+        path: a folder with ``policy.pt`` and ``config.json`` (a run, or one of ``policies/``), the ``policy.pt`` in it,
+            or a whole checkpoint ``agent_*.pt`` of a run.
+        env: the environment it shall act in.
+
+    Raises:
+        InputError: when there is none, or it is of another network, task or number of joints.
+    """
+    file, config = find_policy(path)
+    saved = load_checkpoint(file, env.device)
+    spaces = env.single_observation_space, env.single_action_space
+    if not isinstance(spaces[0], gymnasium.spaces.Dict) or "policy" not in spaces[0].spaces:
+        raise InputError(f"{file}: the task has no observation group 'policy'; evaluate on the task it was trained on")
+    policy = Policy(spaces[0]["policy"], spaces[1], env.device, hidden=config["hidden"])
+    scaler = RunningStandardScaler(size=spaces[0]["policy"], device=env.device)
+    for name, module in (("policy", policy), ("observation_preprocessor", scaler)):
+        if not isinstance(saved.get(name), dict):
+            raise InputError(f"{file}: holds no {name}; give a file written by training")
+        check_fit(file, name, module, saved[name])
+        module.load_state_dict(saved[name])
+    return TrainedPolicy(policy.to(env.device).eval(), scaler, config)
+
+
+def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:
+    """The weights and the configuration behind a ``--checkpoint``.
+
+    Raises:
+        InputError: when one of them is not there or not readable.
+    """
+    path = Path(path)
+    file = path / POLICY_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{path}: holds no {POLICY_FILE}; give a run folder, one of policies/, or a checkpoint file")
+    for folder in (file.parent, file.parent.parent):
+        if (folder / CONFIG_FILE).is_file():
+            return file, read_config(folder / CONFIG_FILE)
+    raise InputError(f"{file}: has no {CONFIG_FILE} beside it; keep the two files of a run together")
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """Read a run's ``config.json`` and check that it says what evaluation needs."""
+    try:
+        config = json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(f"{file}: is not valid JSON; take the file that training wrote") from error
+    missing = (
+        [key for key in ("task", "hidden", "dataset") if key not in config] if isinstance(config, dict) else ["all"]
+    )
+    if missing:
+        raise InputError(f"{file}: says nothing about {', '.join(missing)}; take the file that training wrote")
+    widths = config["hidden"]
+    if not isinstance(widths, list) or not all(isinstance(w, int) and w > 0 for w in widths):
+        raise InputError(f"{file}: hidden is {widths!r}, not a list of widths; take the file that training wrote")
+    return config
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write JSON readable for people, whole or not at all."""
+    with atomic_path(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
+
+
+def state_config(state: Any) -> dict[str, Any]:
+    """An :class:`AmpState` as JSON-ready values."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(state).items()}

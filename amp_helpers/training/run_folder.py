@@ -1,0 +1,130 @@
+"""A training run as its folder tells it, while it goes on or after it has ended, and how to end it from outside."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from amp_helpers.agent.health import Health
+from amp_helpers.errors import InputError
+
+HEALTH_FILE, CONFIG_FILE, STOP_FILE = "health.jsonl", "config.json", "stop"
+SILENT_AFTER_S = 60.0
+"""A run that has not ended and not written for this long has probably died."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """One line of ``health.jsonl``."""
+
+    health: Health
+    wall_s: float
+    """Since the process started, s."""
+    gait: dict[str, float | None] | None
+    """:meth:`amp_helpers.training.gait_probe.GaitProbe.measure` where one was due; undefined numbers are ``None``."""
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """What there is of a run now."""
+
+    folder: Path
+    updates: tuple[Update, ...]
+    planned: int | None
+    """Updates that it was to make; ``None`` while its configuration is not written."""
+    ended: bool
+    """It came to its end, by itself or because it was asked to, and kept what was learnt."""
+    silent_s: float
+    """Since it last wrote, s."""
+
+    @property
+    def state(self) -> str:
+        """``running``, ``stopping`` (it was asked to), ``ended``, or ``silent`` for one that seems to have died."""
+        if self.ended:
+            return "ended"
+        if self.silent_s > SILENT_AFTER_S:
+            return "silent"
+        return "stopping" if stop_requested(self.folder) else "running"
+
+
+def read_run(folder: str | Path) -> RunLog:
+    """Read a run folder, whatever its age: a line that is only half written yet is left for the next time.
+
+    Raises:
+        InputError: there is no such folder, or a line of ``health.jsonl`` is no health record.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such run folder; give one that training has started to write")
+    config = _config(folder / CONFIG_FILE)
+    file = folder / HEALTH_FILE
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines()  # the rest is being written
+    updates = tuple(_update(file, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    newest = max((path.stat().st_mtime for path in (file, folder) if path.exists()), default=0.0)
+    return RunLog(folder, updates, config.get("max_iterations"), "wall_s" in config, max(0.0, time.time() - newest))
+
+
+def request_stop(folder: str | Path) -> None:
+    """Ask a run, in whatever process it is, to end after its present update and keep what was learnt."""
+    (Path(folder) / STOP_FILE).touch()
+
+
+def stop_requested(folder: str | Path) -> bool:
+    """Whether :func:`request_stop` was called since the run began."""
+    return (Path(folder) / STOP_FILE).exists()
+
+
+def clear_stop(folder: str | Path) -> None:
+    """Forget a request, so that a run that goes on in this folder does not end at once."""
+    (Path(folder) / STOP_FILE).unlink(missing_ok=True)
+
+
+def _config(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        config = json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(f"{file}: is not valid JSON; take the file that training wrote") from error
+    return config if isinstance(config, dict) else {}
+
+
+def _update(file: Path, number: int, line: str) -> Update:
+    try:
+        values = json.loads(line)
+        health = Health(**{name: values[name] for name in Health.names()})
+        return Update(health, float(values["wall_s"]), values.get("gait"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{file}: line {number} is no health record ({error}); take the file that training wrote"
+        ) from error
+
+
+@contextmanager
+def writing(run_dir: Path) -> Iterator[None]:
+    """Turn the system's refusal to write, such as a full disk, into :class:`InputError` with the folder's name."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or run_dir}: cannot be written ({error.strerror or error}); "
+            "free some space or choose another --run_dir; what was written before is kept"
+        ) from error
+
+
+def check_finite(run_dir: Path, health: "Health") -> None:
+    """Raise :class:`InputError` when an update gave something that is no number: nothing good comes after it."""
+    broken = [name for name, value in asdict(health).items() if not math.isfinite(value)]
+    if broken:
+        raise InputError(
+            f"{run_dir}: update {health.update} made {', '.join(broken)} infinite or NaN, so training stopped; "
+            "lower the weights or learning rates, or go on from an earlier checkpoint"
+        )
+
+
+LOG_FILE = "output.txt"

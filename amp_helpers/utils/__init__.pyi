@@ -1,0 +1,9 @@
+from .deferred import AtOnce as AtOnce
+from .deferred import Meanwhile as Meanwhile
+from .devices import check_device as check_device
+from .npz import NpzFile as NpzFile
+from .npz import read_npz as read_npz
+from .npz import write_npz as write_npz
+from .table import Table as Table
+from .table import metrics_table as metrics_table
+from .table import pickle_table as pickle_table

@@ -1,0 +1,94 @@
+"""Small tables for notebooks, readable on a page and in a terminal."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_BETTER = {
+    "falls_per_env_10s": ("falls per environment in 10 s", "0"),
+    "velocity_error_mps": ("error of the mean forward speed, m/s", "0"),
+    "gait_frequency_hz": ("stride frequency, Hz", "the reference's"),
+    "gait_frequency_ratio": ("stride frequency over the reference's", "1"),
+    "pose_rmse_rad": ("policy poses to the nearest reference pose, rad", "0"),
+    "coverage_rmse_rad": ("reference poses to the nearest policy pose, rad", "0"),
+    "foot_skate_mps": ("speed of a foot in contact, m/s", "0"),
+    "action_rate": ("change of an action from step to step", "small"),
+    "mechanical_power_w": ("joint power, W", "small"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text and numbers; ``marked`` rows stand out."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    marked: frozenset[int] = frozenset()
+
+    def _cells(self) -> list[list[str]]:
+        return [[_text(value) for value in row] for row in self.rows]
+
+    def __str__(self) -> str:
+        lines = [list(self.header), *self._cells()]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+        marks = [" ", *("*" if row in self.marked else " " for row in range(len(self.rows)))]
+        return "\n".join(
+            f"{mark} " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for mark, line in zip(marks, lines, strict=True)
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th style="text-align:left">{html.escape(name)}</th>' for name in self.header)
+        body = ""
+        for index, (row, cells) in enumerate(zip(self.rows, self._cells(), strict=True)):
+            shade = ' style="background:rgba(0,114,178,.16);font-weight:600"' if index in self.marked else ""
+            aligned = "".join(
+                f'<td style="text-align:{"right" if isinstance(value, int | float) else "left"}">'
+                f"{html.escape(cell)}</td>"
+                for value, cell in zip(row, cells, strict=True)
+            )
+            body += f"<tr{shade}>{aligned}</tr>"
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return "cannot be said" if math.isnan(value) else f"{value:.3g}"
+    return str(value)
+
+
+def pickle_table(content: Mapping[str, object]) -> Table:
+    """What a GMR dictionary holds: a row for each key."""
+
+    def shape(value: object) -> str:
+        if isinstance(value, np.ndarray):
+            return f"{value.dtype} {value.shape}"
+        return f"{type(value).__name__} of {len(value)}" if isinstance(value, list | tuple) else type(value).__name__
+
+    meaning = {
+        "fps": "frames per second",
+        "root_pos": "pelvis in the world, m, z up",
+        "root_rot": "pelvis orientation, quaternion xyzw",
+        "dof_pos": "joint angles, rad, one column a joint",
+        "joint_names": "whose columns they are (most files lack this)",
+        "local_body_pos": "link positions, unused here",
+        "link_body_list": "link names, unused here",
+    }
+    rows = []
+    for key, value in content.items():
+        array = np.asarray(value) if isinstance(value, np.ndarray | list) else None
+        first = str(value) if array is None else " ".join(str(item)[:9] for item in array[0:1].ravel()[:4]) + " …"
+        rows.append((key, shape(value), first, meaning.get(key, "")))
+    return Table(("key", "type", "begins with", "meaning"), rows)
+
+
+def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
+    """Metrics side by side: a row for each number, a column for each policy."""
+    rows = [
+        (meaning, *(float("nan") if metrics[key] is None else metrics[key] for metrics in results.values()), goal)
+        for key, (meaning, goal) in _BETTER.items()
+    ]
+    return Table(("", *results, "best"), rows)

@@ -1,0 +1,60 @@
+"""The networks compute what plain layers and skrl's own mixin compute; only how a GPU gets there differs."""
+
+import gymnasium
+import numpy as np
+import torch
+from skrl.models.torch import GaussianMixin
+from torch import nn
+
+from amp_helpers.agent.networks import BatchLinear, Policy
+
+
+def box(size: int) -> gymnasium.spaces.Box:
+    return gymnasium.spaces.Box(-np.inf, np.inf, (size,))
+
+
+def test_a_batch_linear_layer_is_a_linear_layer(device):
+    """Also when its own slope is differentiated."""
+    torch.manual_seed(0)
+    layer, plain = BatchLinear(5, 4).to(device), nn.Linear(5, 4).to(device)
+    plain.load_state_dict(layer.state_dict())
+    rows = torch.randn(7, 5, device=device, requires_grad=True)
+    results = []
+    for network in (layer, plain):
+        value = network(rows).square().sum()
+        (slope,) = torch.autograd.grad(value, rows, create_graph=True)
+        results.append((value, slope, *torch.autograd.grad(value + slope.square().sum(), list(network.parameters()))))
+    torch.testing.assert_close(*results)
+
+
+def test_a_batch_linear_layer_gives_its_inputs_a_slope_only_where_they_want_one():
+    layer = BatchLinear(5, 4)
+    rows = torch.randn(7, 5)
+    layer(rows).sum().backward()
+    assert rows.grad is None and torch.equal(layer.bias.grad, torch.full((4,), 7.0))
+
+
+def test_likelihood_and_entropy_are_those_of_skrl():
+    """At deviations below, within and above what the policy is held to."""
+    torch.manual_seed(0)
+    policy = Policy(box(5), box(3), "cpu", hidden=(8, 4))
+    with torch.no_grad():
+        policy.log_std.copy_(torch.tensor([-9.0, 0.3, 3.0]))
+    inputs = {"observations": torch.randn(7, 5), "taken_actions": torch.randn(7, 3)}
+    results = []
+    for module in (Policy, GaussianMixin):
+        _, outputs = module.act(policy, inputs, role="policy")
+        loss = outputs["log_prob"].mean() + module.get_entropy(policy, role="policy").mean()
+        results.append((outputs["log_prob"], *torch.autograd.grad(loss, list(policy.parameters()))))
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
+
+
+def test_actions_are_drawn_around_the_mean_where_none_are_given():
+    torch.manual_seed(0)
+    policy = Policy(box(5), box(3), "cpu", hidden=(8,), initial_std=0.5)
+    observations = torch.randn(1, 5).expand(20_000, 5)
+    actions, outputs = policy.act({"observations": observations}, role="policy")
+    torch.testing.assert_close(actions.mean(0), outputs["mean_actions"][0], atol=0.02, rtol=0)
+    torch.testing.assert_close(actions.std(0), torch.full((3,), 0.5), atol=0.02, rtol=0)
+    _, given = policy.act({"observations": observations, "taken_actions": actions}, role="policy")
+    torch.testing.assert_close(given["log_prob"], outputs["log_prob"])

@@ -1,0 +1,393 @@
+"""Each silent mistake, planted in the demo walk, is found by the check that is meant for it."""
+
+import json
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from amp_helpers.agent.health import Health
+from amp_helpers.check import check, main
+from amp_helpers.checks.preflight import CHECKS, check_dataset, check_motion
+from amp_helpers.checks.run import check_run
+from amp_helpers.checks.table import Check, CheckTable, format_table
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.formats.registry import read_motion
+from amp_helpers.motion.rotations import multiply
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
+
+
+@pytest.fixture(scope="module")
+def walk(repo_root):
+    return read_motion(repo_root / "datasets" / "g1_walk.pkl").select(G1_23DOF.joint_names)
+
+
+def result(motion, name: str, robot=G1_23DOF) -> Check:
+    return {check.name: check for check in check_motion(motion, robot)}[name]
+
+
+def changed(walk, frames=slice(None), joint=slice(None), add=0.0, scale=1.0):
+    values = walk.joint_pos.copy()
+    column = walk.joint_names.index(joint) if isinstance(joint, str) else joint
+    values[frames, column] = values[frames, column] * scale + add
+    return replace(walk, joint_pos=values)
+
+
+def test_the_demo_walk_has_no_failure(walk):
+    table = check_motion(walk, G1_23DOF)
+    assert table.verdict != "fail", str(table)
+    assert [check.name for check in table if check.verdict == "warn"] in ([], ["foot skate"])
+    assert all(check.evidence for check in table)
+    assert all(bool(check.remedy) == (check.verdict != "ok") for check in table)
+
+
+def test_missing_joints_fail_and_extra_ones_are_named(walk):
+    found = result(walk, "joint set", G1_29DOF)
+    assert found.verdict == "fail"
+    assert "6 of 29" in found.evidence
+    assert "waist_roll_joint" in found.evidence
+    full = walk.select(G1_29DOF.joint_names, fill=G1_29DOF.default_pose())
+    extra = result(full, "joint set")
+    assert extra.verdict == "ok"
+    assert "6 more are set aside" in extra.evidence
+
+
+def test_degrees(walk):
+    found = result(changed(walk, scale=180 / np.pi), "units")
+    assert found.verdict == "fail"
+    assert "pi / 180" in found.remedy
+
+
+def test_a_pelvis_on_its_side(walk):
+    rolled = replace(walk, root_quat=multiply(walk.root_quat, np.array([np.sqrt(0.5), 0, 0, np.sqrt(0.5)])))
+    found = result(rolled, "quaternion order")
+    assert found.verdict == "fail"
+    assert "--quaternion" in found.remedy
+
+
+def test_an_undecided_reading_is_passed_on(walk):
+    """Feet that walk settle it; feet that stand still do not."""
+    source = "clip.pkl (quaternion xyzw by GMR's convention, undecided, pelvis up 1.00 as xyzw, 1.00 as wxyz)"
+    assert result(replace(walk, source=source), "quaternion order").verdict == "ok"
+    frames = walk.num_frames
+    upright = np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1))
+    still = replace(
+        walk,
+        joint_pos=np.tile(G1_23DOF.default_pose(), (frames, 1)),
+        root_pos=np.tile(walk.root_pos[:1], (frames, 1)),
+        root_quat=upright,
+        source=source,
+    )
+    assert result(still, "quaternion order").verdict == "warn"
+
+
+def test_an_implausible_frame_rate(walk):
+    assert result(replace(walk, fps=1.0), "frame rate").verdict == "warn"
+    assert result(walk.trim(0, 0.2), "frame rate").verdict == "warn"
+
+
+def test_angles_beyond_the_limits_name_the_joint_and_frame(walk):
+    found = result(changed(walk, 17, "left_knee_joint", add=2.9), "joint limits")
+    assert found.verdict in ("warn", "fail")
+    assert "frame 17: left_knee_joint" in found.evidence
+    swapped = changed(walk, joint="left_knee_joint", add=-2.5)
+    assert result(swapped, "joint limits").verdict == "fail"
+
+
+def test_a_default_pose_already_subtracted(walk):
+    found = result(replace(walk, joint_pos=walk.joint_pos - G1_23DOF.default_pose()), "default offset")
+    assert found.verdict in ("warn", "fail")
+    assert "add the default pose back" in found.remedy
+    assert result(walk, "default offset").verdict == "ok"
+
+
+def test_a_spike_in_one_joint(walk):
+    found = result(changed(walk, 40, "right_elbow_joint", add=1.5), "joint speed")
+    assert found.verdict == "fail"
+    assert "right_elbow_joint" in found.evidence
+    assert "between frames 39 and 40" in found.evidence or "between frames 40 and 41" in found.evidence
+
+
+def test_a_teleport_after_the_first_frame_tells_where_to_cut(walk):
+    root = walk.root_pos.copy()
+    root[0] += (3, 0, 1)
+    jumping = replace(walk, root_pos=root)
+    found = result(jumping, "root jumps")
+    assert found.verdict == "fail"
+    assert "after frame 0" in found.evidence
+    assert f"Motion.trim({1 / 30:.3f})" in found.remedy
+    assert result(jumping.trim(1 / 30), "root jumps").verdict == "ok"
+
+
+def test_a_jump_at_the_end_is_cut_before_it(walk):
+    root = walk.root_pos.copy()
+    root[-2:] += (0, 3, 0)
+    jumping = replace(walk, root_pos=root)
+    found = result(jumping, "root jumps")
+    start, end = (float(x) for x in found.remedy.split("Motion.trim(")[1].split(")")[0].split(","))
+    assert result(jumping.trim(start, end), "root jumps").verdict == "ok"
+
+
+def test_standing_still_is_noticed(walk):
+    still = replace(walk, joint_pos=np.tile(walk.joint_pos[:1], (walk.num_frames, 1)))
+    found = result(still, "movement")
+    assert found.verdict == "warn"
+    assert "never moved: left_hip_pitch_joint" in found.evidence
+
+
+def test_the_loop_seam_is_information(walk):
+    assert "can be looped" in result(walk, "loop seam").evidence
+    seam = result(walk.trim(0, 0.9), "loop seam")
+    assert "would jump" in seam.evidence
+    assert seam.verdict == "ok"
+
+
+@pytest.mark.parametrize(("lift", "verdict"), [(0.0, "ok"), (0.08, "warn"), (-0.08, "warn"), (0.4, "fail")])
+def test_floating_and_sunken_clips(walk, lift, verdict):
+    found = result(replace(walk, root_pos=walk.root_pos + np.array([0, 0, lift])), "ground height")
+    assert found.verdict == verdict
+    if lift:
+        assert float(found.remedy.split("z by ")[1].split(" ")[0]) == pytest.approx(-lift, abs=0.01)
+
+
+def test_sliding_feet(walk):
+    """The same steps on a root that does not travel: the standing foot slides backwards at walking speed."""
+    treadmill = replace(walk, root_pos=walk.root_pos * (0, 1, 1))
+    found = result(treadmill, "foot skate")
+    assert found.verdict == "warn"
+    assert "--drop_joints feet" in found.remedy
+    slide = float(found.evidence.split(" slides at ")[1].split(" ")[0])
+    assert slide > 0.5
+
+
+def test_clips_with_real_faults(gmr_samples):
+    jump = read_motion(gmr_samples / "0807_yanjie_walk_004.pkl")
+    found = result(jump, "root jumps")
+    assert found.verdict == "fail"
+    assert "3.21 m" in found.evidence
+    start = float(found.remedy.split("Motion.trim(")[1].split(")")[0])
+    assert result(jump.trim(start), "root jumps").verdict == "ok"
+    wrong = read_motion(gmr_samples / "sub1_clothesstand_004.pkl", quaternion="wxyz")
+    assert result(wrong, "quaternion order").verdict == "fail"
+
+
+@pytest.fixture(scope="module")
+def dataset(walk):
+    return MotionDataset.from_motions([walk], joint_names=walk.joint_names, control_dt=0.02)
+
+
+def by_name(table: CheckTable) -> dict[str, Check]:
+    assert len({check.name for check in table}) == len(table)
+    return {check.name: check for check in table}
+
+
+def test_a_dataset_that_fits_its_environment(dataset):
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    table = by_name(check_dataset(dataset, G1_23DOF, G1_23DOF.joint_names, pose, 0.02))
+    assert table["joint order"].verdict == table["default pose"].verdict == table["control step"].verdict == "ok"
+    assert "30 fps" in table["control step"].evidence
+
+
+def test_a_dataset_against_another_environment(dataset):
+    names = G1_23DOF.joint_names
+    table = by_name(check_dataset(dataset, G1_23DOF, names[::-1], dict.fromkeys(names, 0.0), 0.01))
+    assert table["control step"].verdict == "fail"
+    assert "--control_dt 0.01" in table["control step"].remedy
+    assert table["default pose"].verdict == "warn"
+    assert "left_knee_joint" in table["default pose"].evidence
+    # Another order is normal and mapped by name; a missing joint is not.
+    assert table["joint order"].verdict == "ok"
+    assert "22 of 23" in table["joint order"].evidence
+    lacking = by_name(check_dataset(dataset, G1_23DOF, names[1:], None, 0.02))
+    assert lacking["joint order"].verdict == "fail"
+    assert "left_hip_pitch_joint" in lacking["joint order"].evidence
+
+
+def test_of_several_motions_the_worst_is_shown(walk):
+    spiked = replace(changed(walk, 40, "right_elbow_joint", add=1.5), source="spiked.pkl (as told)")
+    data = MotionDataset.from_motions([walk, spiked], joint_names=walk.joint_names, control_dt=0.02)
+    table = check_dataset(data, G1_23DOF)
+    assert table.verdict == "fail"
+    assert by_name(table)["joint speed"].evidence.startswith("spiked.pkl: ")
+
+
+def test_a_table_says_what_is_worse_than_in_another():
+    before = CheckTable([Check("a", "ok", ""), Check("b", "warn", ""), Check("c", "fail", "")])
+    after = CheckTable([Check("a", "warn", ""), Check("b", "fail", ""), Check("c", "warn", ""), Check("d", "ok", "")])
+    assert [check.name for check in after.worse_than(before)] == ["a", "b"]
+    assert [check.name for check in after.worse_than(CheckTable())] == ["a", "b", "c"]
+
+
+def test_tables_print_and_escape():
+    table = CheckTable(
+        [Check("a", "ok", "1 < 2"), Check("w", "warn", "odd", "look."), Check("b", "fail", "bad", "repair.")]
+    )
+    assert format_table(table) == str(table)
+    assert "-> repair." in str(table)
+    assert "1 &lt; 2" in table._repr_html_()
+    assert table.verdict == "fail"
+    assert CheckTable().verdict == "ok" and CheckTable()._repr_html_() == ""
+
+
+def test_findings_come_first_and_sound_checks_take_one_line():
+    table = CheckTable(
+        [Check("a", "ok", "well"), Check("w", "warn", "odd", "look."), Check("b", "fail", "bad", "repair.")]
+    )
+    assert [check.name for check in table.findings] == ["b", "w"]
+    lines = str(table).splitlines()
+    assert [line[:4] for line in lines if not line.startswith(" ")] == ["fail", "warn", "ok  "]
+    assert lines[-1] == "ok   a"
+    assert "well" in format_table(table, evidence=True) and "well" not in str(table)
+    page = table._repr_html_()
+    assert page.index("bad") < page.index("odd") < page.index("<details>") < page.index("well")
+    long = CheckTable([Check("a", "warn", "number " * 60, "do " * 60)])
+    assert max(map(len, str(long).splitlines())) <= 120
+
+
+def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys, monkeypatch):
+    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
+    dataset.save(good)
+    assert main(["--dataset", str(good)]) == 0
+    assert "0 failed" in capsys.readouterr().out
+    spiked = changed(walk, 40, "right_elbow_joint", add=1.5)
+    MotionDataset.from_motions([spiked], joint_names=walk.joint_names, control_dt=0.02).save(bad)
+    assert main(["--dataset", str(bad)]) == 1
+    assert "1 failed: joint speed" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["check"])
+    assert run_cli(lambda: main(["--dataset", str(tmp_path / "absent.npz")])) == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'absent.npz'}: no such file")
+    with pytest.raises(InputError, match="g1_29dof"):
+        check(good, robot="h1")
+
+
+def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, capsys):
+    assert main([str(repo_root / "datasets" / "g1_walk.pkl")]) == 0
+    assert "ok   joint set" in capsys.readouterr().out
+    assert main([str(repo_root / "datasets"), "--all"]) == 0
+    shown = capsys.readouterr().out
+    assert "g1_walk.pkl:" in shown and "g1_run.pkl:" in shown and "fastest joint" in shown
+    with pytest.raises(InputError, match="nothing to check"):
+        main([])
+    with pytest.raises(InputError, match="give --dataset"):
+        main([str(repo_root / "datasets" / "g1_walk.pkl"), "--task", "Some-Task"])
+
+
+def test_what_a_file_is_known_for_is_found(gmr_samples, capsys):
+    assert main([str(gmr_samples), "--fps", "30"]) == 1
+    shown = capsys.readouterr().out
+    assert "3 failed: root jumps, joint set" in shown
+    assert "3.21 m" in shown and "norms 0.97" in shown and "--repair first_jump" in shown
+
+
+HEALTH = Health(
+    update=0,
+    policy_loss=0.0,
+    value_loss=0.0,
+    kl=0.01,
+    discriminator_loss=0.4,
+    gradient_penalty=0.1,
+    expert_logit=0.6,
+    policy_logit=-0.6,
+    accuracy=0.8,
+    style_reward=0.4,
+    style_reward_limit=1.0,
+    weighted_style=2.0,
+    weighted_task=2.0,
+    learning_rate=1e-3,
+    action_std=0.5,
+)
+
+
+def run_folder(path, **changes):
+    path.mkdir()
+    lines = [json.dumps(asdict(replace(HEALTH, update=n, **changes)) | {"wall_s": n}) for n in range(30)]
+    (path / "health.jsonl").write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "verdict", "says"),
+    [
+        ({}, None, "ok", ""),
+        ({"weighted_style": 99.0, "weighted_task": 1.0}, "reward shares", "warn", "lower style_weight"),
+        ({"weighted_style": 0.05}, "reward shares", "warn", "raise style_weight"),
+        ({"accuracy": 1.0, "style_reward": 0.0}, "discriminator", "fail", "gradient penalty"),
+        ({"accuracy": 0.5, "style_reward": 0.9}, "discriminator", "warn", "look at the gait"),
+    ],
+)
+def test_a_run_in_which_one_reward_drowns_the_other(tmp_path, capsys, changes, name, verdict, says):
+    code = main(["--run", str(run_folder(tmp_path / "run", **changes))])
+    shown = " ".join(capsys.readouterr().out.split())
+    table = {check.name: check for check in check_run(tmp_path / "run")}
+    assert set(table) == {"reward shares", "discriminator"}
+    assert [check.name for check in table.values() if check.verdict != "ok"] == ([name] if name else [])
+    assert code == (verdict == "fail")
+    assert says in shown
+    if name:
+        assert table[name].verdict == verdict and "over 20 updates up to 29" in table[name].evidence
+
+
+def test_a_run_without_an_update_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no update"):
+        check_run(tmp_path)
+
+
+def test_a_default_angle_of_the_wrong_sign_names_the_joint(dataset):
+    """The published recipe's own slip: right shoulder pitch -0.35 for +0.35."""
+    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    assert by_name(check_dataset(dataset, G1_23DOF, None, pose))["offset sign"].verdict == "ok"
+    slipped = by_name(check_dataset(dataset, G1_23DOF, None, pose | {"right_shoulder_pitch_joint": -0.35}))
+    assert slipped["offset sign"].verdict == "fail"
+    assert "set right_shoulder_pitch_joint to +0.350" in slipped["offset sign"].remedy
+    both = by_name(check_dataset(dataset, G1_23DOF, None, {k: -v if "knee" in k else v for k, v in pose.items()}))
+    assert both["offset sign"].verdict == "warn" and "left_knee_joint" in both["offset sign"].evidence
+    # Shoulder rolls do mirror with opposite signs.
+    assert pose["left_shoulder_roll_joint"] == -pose["right_shoulder_roll_joint"]
+    larger = by_name(check_dataset(dataset, G1_23DOF, None, {k: 2 * v for k, v in pose.items()}))
+    assert larger["offset sign"].verdict == "ok" and larger["default pose"].verdict == "warn"
+
+
+def test_columns_in_the_environment_s_order_are_told(walk):
+    """Names say one order, the angles are in the simulator's: only the body can tell."""
+    env_order = G1_23DOF.joint_names[::-1]
+    columns = [G1_23DOF.joint_names.index(name) for name in env_order]
+    data = MotionDataset.from_motions(
+        [replace(walk, joint_pos=walk.joint_pos[:, columns])], joint_names=walk.joint_names, control_dt=0.02
+    )
+    found = by_name(check_dataset(data, G1_23DOF, env_order))["column order"]
+    assert found.verdict == "fail" and "the environment's" in found.evidence
+
+
+def test_ten_minutes_are_checked_in_two_seconds(walk):
+    clip = walk.resample(0.02)
+    clip = clip.loop(30_000 // (clip.num_frames - 1) + 1).trim(0, 29_999 * 0.02)
+    assert clip.num_frames == 30_000
+    check_motion(walk, G1_23DOF)  # loads the model
+    started = time.process_time()
+    table = check_motion(clip, G1_23DOF)
+    assert time.process_time() - started < 2.0
+    assert table.findings == []
+
+
+def test_faults_late_in_a_long_clip_are_seen(walk):
+    """Stretches are looked at from the start to the end of a clip that is too long to be looked at whole."""
+    clip = walk.loop(60)
+    root = clip.root_pos.copy()
+    root[-clip.num_frames // 3 :, 2] -= 0.1
+    table = {c.name: c for c in check_motion(replace(clip, root_pos=root), G1_23DOF, max_frames=3000)}
+    assert table["foot penetration"].verdict == "warn"
+    assert int(table["foot penetration"].evidence.split("at frame ")[1].split(";")[0]) >= 2 * clip.num_frames // 3 - 1
+    assert "frames looked at" in table["foot skate"].evidence
+
+
+def test_the_page_on_the_preflight_lists_every_check_and_the_measured_rate(repo_root):
+    page = (repo_root / "docs" / "preflight.md").read_text()
+    rows = dict(line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ") and "?" in line)
+    assert rows == CHECKS
+    measured = json.loads((repo_root / "benchmarks" / "results" / "false_alarms.json").read_text())
+    assert f"{measured['false_alarms']} false alarms in {measured['checks']}" in " ".join(page.split())
+    assert measured["false_failures"] == 0 and len(measured["broken"]) == 30
+    assert measured["ten_minutes"]["first_s"] < 2.0

@@ -1,0 +1,78 @@
+"""Every file among the samples, as other people wrote it: its trap is caught, and said."""
+
+import numpy as np
+import pytest
+
+from amp_helpers.convert import convert
+from amp_helpers.errors import InputError
+from amp_helpers.robots.robot import JOINT_ORDERS
+
+# File -> what converting it without a word of help says: a refusal with the remedy, or what the dataset tells of it.
+TRAPS = {
+    "0807_yanjie_walk_001.pkl": ({}, "fps_source", 29.876),
+    "0807_yanjie_walk_004.pkl": ({}, "offered", "--repair first_jump (first 2 frames dropped, from which the root"),
+    "gmt_basic_walk_23dof.pkl": ({}, "refused", r"norms 0.974 to 0.984, .*--repair quaternion_norm"),
+    "sub1_clothesstand_004.pkl": ({}, "source", "quaternion xyzw, pelvis up 1.00 as xyzw, -0.21 as wxyz, soles 3.7 cm"),
+    "sub1_clothesstand_004_wxyz_23dof.pkl": ({}, "refused", "lacks joints of g1_23dof: left_wrist_roll_joint, right_"),
+    "B_HandsUp.csv": ({}, "refused", "does not say its frame rate, .*--fps 30"),
+    "protomotions_walk_wxyz.csv": ({"fps": 30}, "source", "quaternion wxyz, pelvis up -0.99 as xyzw, 0.99 as wxyz"),
+}
+
+# Once helped as the refusal says, the same files convert; what was decided is in the dataset.
+HELPED = {
+    "0807_yanjie_walk_004.pkl": ({"repair": ["first_jump"]}, "repaired: first 2 frames dropped"),
+    "gmt_basic_walk_23dof.pkl": (
+        {"repair": ["quaternion_norm"], "fill_missing": True},
+        "joints of gmt_23 by its links, 0.0 cm off as gmt_23, 4.7 cm off as g1_23dof",
+    ),
+    "sub1_clothesstand_004_wxyz_23dof.pkl": ({"fill_missing": True}, "quaternion wxyz, pelvis up 0.21 as xyzw, 1.00"),
+    "B_HandsUp.csv": (
+        {"fps": 60},
+        "60 fps as told; joints taken for g1_29dof's, the one known order of 29, and",
+    ),
+}
+
+
+def sample(folder, name):
+    if not (folder / name).is_file():
+        pytest.skip(f"{name} is not among the samples in {folder}")
+    return folder / name
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_the_trap_of_a_sample_is_caught(gmr_samples, tmp_path, capsys, name):
+    how, kind, said = TRAPS[name]
+    path = sample(gmr_samples, name)
+    if kind == "refused":
+        with pytest.raises(InputError, match=said) as caught:
+            convert([path], tmp_path / "d.npz", **how)
+        assert str(caught.value).startswith(f"{path}: ") and not (tmp_path / "d.npz").exists()
+        return
+    dataset = convert([path], tmp_path / "d.npz", **how)
+    if kind == "fps_source":
+        assert dataset.fps_source[0] == pytest.approx(said, abs=1e-3), "a rate that is no whole number is kept"
+    elif kind == "offered":
+        assert f"offered: {said}" in capsys.readouterr().out
+    else:
+        assert said in dataset.source[0]
+
+
+@pytest.mark.parametrize("name", HELPED)
+def test_a_sample_converts_once_helped_as_it_was_told(gmr_samples, tmp_path, name):
+    how, said = HELPED[name]
+    dataset = convert([sample(gmr_samples, name)], tmp_path / "d.npz", verbose=False, **how)
+    assert said in dataset.source[0]
+    up = 1 - 2 * (dataset.root_quat[:, 0] ** 2 + dataset.root_quat[:, 1] ** 2)
+    assert up.mean() > 0.95 and np.abs(np.diff(dataset.root_pos, axis=0)).max() < 0.2
+
+
+def test_the_whole_folder_is_one_dataset(gmr_samples, tmp_path):
+    """A frame rate told serves those files alone that do not say theirs."""
+    names = [name for name in TRAPS if (gmr_samples / name).is_file()]
+    how = {"fps": 60, "repair": True, "fill_missing": True, "weights": [2], "verbose": False}
+    dataset = convert([gmr_samples], tmp_path / "d.npz", **how)
+    assert dataset.num_motions == len(names) and set(dataset.weight) == {2.0}
+    rates = {source.partition(" (")[0]: fps for source, fps in zip(dataset.source, dataset.fps_source, strict=True)}
+    assert rates["0807_yanjie_walk_001.pkl"] == pytest.approx(29.876, abs=1e-3)
+    assert rates["B_HandsUp.csv"] == rates["protomotions_walk_wxyz.csv"] == 60
+    assert set(dataset.joint_names) == set(JOINT_ORDERS["g1_23dof"])

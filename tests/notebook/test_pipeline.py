@@ -1,0 +1,351 @@
+"""The runner, on notebooks small enough to see through: what papermill would let pass has to be caught."""
+
+import errno
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from amp_helpers import pipeline
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.notebook import execute as one_notebook
+from amp_helpers.notebook import pages, site
+from amp_helpers.notebook.execute import NotebookError, check_parameters, hidden_errors, notebook_parameters
+
+PARAMETERS = 'output_dir = "outputs"\nsteps = 3\nrate = 0.5\nlabel = None'
+
+
+def write_notebook(folder, name, *sources, parameters=PARAMETERS):
+    cells = [nbformat.v4.new_markdown_cell(f"# Title of {name}\n\nWhat it *shows*.")]
+    if parameters is not None:
+        cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    path = folder / f"{name}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path / "notebooks"
+
+
+@pytest.fixture
+def output(tmp_path):
+    (tmp_path / "outputs").mkdir()
+    return tmp_path / "outputs"
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+
+
+def test_parameters_are_read_with_their_defaults(folder):
+    notebook = one_notebook.read_notebook(write_notebook(folder, "a"))
+    assert notebook_parameters(notebook) == {
+        "output_dir": "outputs",
+        "steps": 3,
+        "rate": 0.5,
+        "label": None,
+    }
+
+
+@pytest.mark.parametrize("source", ["n = 3\nm = n * 2", "import os\nn = 3", "n = [i for i in range(3)]", "n = ("])
+def test_a_parameters_cell_may_hold_literals_only(folder, source):
+    notebook = one_notebook.read_notebook(write_notebook(folder, "a", parameters=source))
+    with pytest.raises(InputError, match="only assignments of literals"):
+        notebook_parameters(notebook)
+
+
+def test_an_unknown_parameter_is_refused_with_the_valid_names():
+    with pytest.raises(InputError, match=r"'step'; available: rate, steps"):
+        check_parameters("a", {"step": 1}, {"steps": 3, "rate": 0.5})
+
+
+def test_types_follow_the_default():
+    known = {"steps": 3, "rate": 0.5, "label": None, "flag": True}
+    check_parameters("a", {"steps": 4, "rate": 1, "label": "x", "flag": False}, known)
+    for wrong in ({"steps": "many"}, {"steps": 1.5}, {"flag": 1}, {"rate": "fast"}):
+        with pytest.raises(InputError, match="such as"):
+            check_parameters("a", wrong, known)
+
+
+def test_an_unknown_parameter_stops_the_run_before_anything_starts(folder, output):
+    write_notebook(folder, "a")
+    with pytest.raises(InputError, match="unknown parameter 'setps'; available: label, output_dir, rate, steps"):
+        pipeline.run(["a"], output, {"setps": 5}, folder=folder)
+    assert list(output.iterdir()) == []
+
+
+def test_a_parameter_goes_only_to_the_notebooks_that_have_it(folder, output):
+    write_notebook(folder, "a", "print('steps', steps)")
+    write_notebook(folder, "b", "print('none here')", parameters=None)
+    pipeline.run(["a", "b"], output, {"steps": 7}, folder=folder, report=lambda line: None)
+    assert "steps 7" in (output / "a.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5", 5), ("0.8", 0.8), ("true", True), ("None", None), ("cuda:0", "cuda:0"), ("[1, 2]", [1, 2]), ("a b", "a b")],
+)
+def test_values_from_the_command_line(text, value):
+    parsed = pipeline.parse_value(text)
+    assert parsed == value and type(parsed) is type(value)
+
+
+# --- a good run -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def good_run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("good")
+    notebooks = root / "notebooks"
+    notebooks.mkdir()
+    write_notebook(
+        notebooks,
+        "a",
+        "import json, os, sys, pathlib\nfigures = pathlib.Path(output_dir) / 'figures'\nfigures.mkdir()",
+        "import base64\n"
+        "dot = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNg+M9QDwADgQF/"
+        "e5IkGQAAAABJRU5ErkJggg==')\n(figures / '01_a_dot.png').write_bytes(dot)",
+        "(pathlib.Path(output_dir) / 'metrics.json').write_text(json.dumps({'pose_rmse_rad': 0.12345}))\n"
+        "print('cwd', pathlib.Path.cwd().name, 'python', sys.executable)",
+        "import ipywidgets\nfrom IPython.display import display\n"
+        "slider = ipywidgets.IntSlider(value=4, description='frame')\npicture = ipywidgets.Image(value=dot)\n"
+        "shown = ipywidgets.Output()\nwith shown:\n    print('drawn frame', slider.value)\n"
+        "display(ipywidgets.VBox([slider, picture, shown]))",
+    )
+    write_notebook(notebooks, "b", "print(1)")
+    lines = []
+    index = pipeline.run(["a", "b"], root / "outputs", {"steps": 5}, folder=notebooks, report=lines.append)
+    return index, lines
+
+
+def test_a_line_per_notebook(good_run):
+    _, lines = good_run
+    assert len(lines) == 2
+    assert re.fullmatch(r"\[1/2\] a +\d+ s  ok", lines[0])
+    assert re.fullmatch(r"\[2/2\] b +\d+ s  ok", lines[1])
+
+
+def test_output_holds_notebooks_pages_and_nothing_unfinished(good_run):
+    output = good_run[0].parent
+    assert sorted(p.name for p in output.iterdir()) == [
+        "a.html", "a.ipynb", "b.html", "b.ipynb", "figures", "index.html", "metrics.json",
+    ]  # fmt: skip
+
+
+def test_the_kernel_is_this_interpreter_in_the_notebooks_folder(good_run):
+    page = (good_run[0].parent / "a.html").read_text()
+    assert f"cwd notebooks python {sys.executable}" in page
+
+
+def test_pages_load_nothing_from_elsewhere(good_run):
+    for page in good_run[0].parent.glob("*.html"):
+        loaded = re.findall(
+            r"""(?:<script[^>]+src|<link[^>]+href|<img[^>]+src|url\()\s*=?\s*["']?(\w+:)?//""", page.read_text()
+        )
+        assert loaded == [], page.name
+
+
+def test_a_widget_is_shown_as_what_it_showed(good_run):
+    page = (good_run[0].parent / "a.html").read_text()
+    assert "drawn frame 4" in page
+    assert '<span class="amp-control">frame 4</span>' in page
+    assert '<img alt="picture" src="data:image/png;base64,iVBOR' in page.split('class="amp-widget"')[1]
+    assert "VBox(children" not in page
+
+
+def test_the_index_leads_to_everything_by_relative_links(good_run):
+    index = good_run[0]
+    text = index.read_text()
+    links = re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert {"a.html", "b.html", "a.ipynb", "figures/01_a_dot.png", "metrics.json"} <= set(links)
+    for link in links:
+        assert (index.parent / link).exists(), link
+    assert "pose_rmse_rad" in text and "0.1235" in text
+    assert "Title of a" in text and "What it shows." in text
+
+
+def test_links_between_notebooks_become_links_between_pages(folder, tmp_path):
+    source = "[next](b.ipynb), [there](b.ipynb#part), [away](https://host/x.ipynb)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)])
+    text = pages.write_page(notebook, tmp_path / "a.html", ["a", "b"]).read_text()
+    assert 'href="b.html"' in text and 'href="b.html#part"' in text and 'href="https://host/x.ipynb"' in text
+    assert 'class="next" href="b.html"' in text and 'href="index.html"' in text
+
+
+def test_pictures_of_the_text_are_put_into_the_page(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "walk.gif").write_bytes(b"GIF89a")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("![a walk](../walk.gif)")])
+    text = pages.write_page(notebook, tmp_path / "a.html", (), tmp_path / "notebooks").read_text()
+    assert 'src="data:image/gif;base64,R0lGODlh"' in text and "walk.gif" not in text
+
+
+def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
+    output = good_run[0].parent
+    monkeypatch.setattr(site, "NOTEBOOKS", ("a", "c"))
+    (output / "run").mkdir(exist_ok=True)
+    index = site.write_site(output, tmp_path / "site")
+    names = {path.name for path in index.parent.iterdir()}
+    assert names == {"a.html", "a.ipynb", "figures", "index.html", "metrics.json"}, "no run, no notebook not executed"
+    links = re.findall(r'(?:href|src)="([^"]+)"', index.read_text())
+    assert "a.html" in links and all((index.parent / link).exists() for link in links)
+    for page in index.parent.glob("*.html"):
+        assert "width=device-width, initial-scale=1" in page.read_text(), "readable on a phone"
+    site.write_site(output, tmp_path / "site")
+
+
+def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
+    output = good_run[0].parent
+    monkeypatch.setattr(site, "NOTEBOOKS", ("a",))
+    (tmp_path / "thesis.tex").write_text("")
+    for folder, reason in ((tmp_path, "other than a site"), (output, "made from"), (output.parent, "made from")):
+        with pytest.raises(InputError, match=reason):
+            site.write_site(output, folder)
+    with pytest.raises(InputError, match="run 'make run' first"):
+        site.write_site(tmp_path, tmp_path / "site")
+    assert (tmp_path / "thesis.tex").exists() and (output / "a.html").exists()
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_failing_cell_keeps_what_ran_and_what_earlier_runs_wrote(folder, output):
+    write_notebook(folder, "a", "print('first run')")
+    write_notebook(folder, "b", "print('fine')")
+    pipeline.run(["a", "b"], output, folder=folder, report=lambda line: None)
+    write_notebook(folder, "b", "print('got here')", "values = {}\nvalues['missing']", "print('never')")
+    lines = []
+    with pytest.raises(NotebookError, match=r"b: cell In \[4\] stopped with KeyError: 'missing'"):
+        pipeline.run(["a", "b"], output, folder=folder, report=lines.append)
+    assert "ok" in lines[0] and "FAILED" in lines[1]
+    assert "first run" in (output / "a.html").read_text()
+    assert "fine" in (output / "b.html").read_text()
+    kept = (output / "b.failed.html").read_text()
+    assert "got here" in kept and "KeyError" in kept
+    assert "b.failed.html" in (output / "index.html").read_text()
+
+    write_notebook(folder, "b", "print('mended')")
+    pipeline.run(["b"], output, folder=folder, report=lambda line: None)
+    assert not list(output.glob("*.failed.*"))
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("from amp_helpers.errors import InputError\nraise InputError('x.pkl: not a motion; give one')", InputError),
+        ("raise OSError(28, 'No space left on device')", InputError),
+        ("raise ValueError('ours')", NotebookError),
+    ],
+)
+def test_whose_fault_it_was(folder, output, source, error):
+    with pytest.raises(error, match=r"In \[3\]"):
+        one_notebook.execute(write_notebook(folder, "a", source), output)
+
+
+CALLBACKS = {
+    "interactive_output": "out = w.interactive_output(lambda value: shout() if value else None, {'value': slider})\n",
+    "captured": "slider.observe(w.Output().capture()(lambda change: shout()), 'value')\n",
+}
+
+
+@pytest.mark.parametrize("kind", CALLBACKS)
+def test_an_exception_in_a_widget_callback_is_caught(folder, output, kind):
+    source = (
+        "import ipywidgets as w\nfrom IPython.display import display\n"
+        "def shout():\n    raise RuntimeError('hidden in the widget')\n"
+        f"slider = w.IntSlider(value=0)\n{CALLBACKS[kind]}display(slider)"
+    )
+    with pytest.raises(NotebookError, match="RuntimeError: hidden in the widget"):
+        one_notebook.execute(write_notebook(folder, "a", source, "slider.value = 3", "print('goes on')"), output)
+    assert "goes on" in (output / "a.failed.html").read_text()
+
+
+def test_an_exception_wiped_by_the_next_drawing_is_caught(folder, output):
+    source = (
+        "import ipywidgets as w\nslider = w.IntSlider(value=0)\n"
+        "out = w.interactive_output(lambda v: 1 / (v - 3), {'v': slider})\nout"
+    )
+    path = write_notebook(folder, "a", source, "slider.value = 3", "slider.value = 4")
+    with pytest.raises(NotebookError, match="ZeroDivisionError"):
+        one_notebook.execute(path, output)
+
+
+def test_an_exception_in_a_thread_is_caught(folder, output):
+    source = "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()"
+    with pytest.raises(NotebookError, match="ZeroDivisionError"):
+        one_notebook.execute(write_notebook(folder, "a", source), output)
+
+
+def test_hidden_errors_are_found_in_a_notebook_that_others_executed():
+    error = {"output_type": "error", "ename": "RuntimeError", "evalue": "inside\nlast line", "traceback": []}
+    notebook = nbformat.v4.new_notebook()
+    models = {"m": {"model_name": "OutputModel", "state": {"outputs": [error]}}}
+    notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": models}}
+    assert hidden_errors(notebook) == ["RuntimeError: last line"]
+    assert hidden_errors(nbformat.v4.new_notebook()) == []
+
+
+def test_leaving_early_is_a_failure(folder, output):
+    path = write_notebook(folder, "a", "raise SystemExit(0)", "print('the rest')")
+    with pytest.raises(NotebookError, match="left early"):
+        one_notebook.execute(path, output)
+
+
+def test_a_kernel_that_dies_is_a_failure(folder, output):
+    path = write_notebook(folder, "a", "print('alive', flush=True)", "import os\nos._exit(9)")
+    with pytest.raises(NotebookError, match="kernel died"):
+        one_notebook.execute(path, output)
+    assert "alive" in (output / "a.failed.html").read_text()
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(folder, output, monkeypatch, capsys):
+    write_notebook(folder, "a", "print('kept')")
+    pipeline.run(["a"], output, folder=folder, report=lambda line: None)
+    before = {p.name: p.read_bytes() for p in output.iterdir()}
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("papermill.engines.write_ipynb", full)
+    monkeypatch.setattr(pages, "write_index", full)
+    code = run_cli(lambda: pipeline.run(["a"], output, folder=folder, report=lambda line: None) and 0)
+    assert code == 2
+    assert capsys.readouterr().err.startswith(
+        f"error: {output}: cannot be written (No space left on device); make room"
+    )
+    assert {p.name: p.read_bytes() for p in output.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_is_refused(folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    write_notebook(folder, "a")
+    with pytest.raises(InputError, match="cannot be written"):
+        pipeline.run(["a"], tmp_path / "file" / "outputs", folder=folder)
+
+
+@pytest.mark.parametrize("content", ["not json", '{"cells": 3}', "\x00\x01"])
+def test_a_file_that_is_no_notebook_is_refused(folder, output, content):
+    (folder / "a.ipynb").write_text(content)
+    with pytest.raises(InputError, match="not a Jupyter notebook"):
+        pipeline.run(["a"], output, folder=folder)
+
+
+def test_the_command_line_answers_in_one_sentence():
+    command = [sys.executable, "-m", "amp_helpers.pipeline", "--notebooks", "06_more"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: 06_more: no such notebook; available: 01_joint_order, ")
+
+
+def test_a_relative_output_folder_that_is_not_there_yet_is_made(folder, tmp_path, monkeypatch):
+    write_notebook(folder, "a", "open(output_dir + '/made_by_the_notebook', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    index = pipeline.run(["a"], "fresh/outputs", folder=folder)
+    assert index.is_file() and (tmp_path / "fresh" / "outputs" / "a.html").is_file()
+    assert (tmp_path / "fresh" / "outputs" / "made_by_the_notebook").is_file()

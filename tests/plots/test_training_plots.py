@@ -1,0 +1,217 @@
+"""Figures of training and of recorded runs: what is drawn is what was recorded, and gaps are named."""
+
+import json
+
+import numpy as np
+import pytest
+
+from amp_helpers.agent.health import Health
+from amp_helpers.errors import InputError
+from amp_helpers.plots.training import (
+    command_response,
+    learning_curves,
+    metric_dots,
+    reward_units,
+    throughput,
+    training_curves,
+)
+from amp_helpers.training.comparisons import (
+    Comparison,
+    RecordedRun,
+    Results,
+    read_results,
+    record_run,
+    spread,
+    write_results,
+)
+from amp_helpers.training.run_folder import Update
+
+
+def update(number: int, gait=None, **changed: float) -> Update:
+    values = dict.fromkeys(Health.names(), 0.5) | {"update": number, "style_reward_limit": 1.0} | changed
+    return Update(Health(**values), 2.0 * number, gait)
+
+
+def run(group: str, seed: int, task: list[float], ratio=(), metrics=None, seconds=7.0) -> RecordedRun:
+    """A run of ten million environment steps an update."""
+    numbers = list(range(1, len(task) + 1))
+    clock = [60.0 + seconds * number for number in numbers]
+    return RecordedRun(
+        name=f"{group}-{seed}",
+        group=group,
+        seed=seed,
+        command="train",
+        commit="abc",
+        hardware="a GPU",
+        wall_s=clock[-1],
+        updates=len(task),
+        env_steps=10_000_000 * len(task),
+        evaluation="evaluate",
+        metrics={"falls_per_env_10s": 0.1, "pose_rmse_rad": None} if metrics is None else metrics,
+        curve={"wall_s": clock, "update": numbers, "weighted_task": task},
+        gait={"wall_s": clock[: len(ratio)], "gait_frequency_ratio": list(ratio)},
+    )
+
+
+@pytest.fixture
+def results() -> Results:
+    ours = [run("ours", seed, [seed, seed + 2.0], (None, 1.2)) for seed in (0, 1, 2)]
+    return Results((Comparison("recipe", "Which?", {"ours": "ours", "theirs": "the others"}),), tuple(ours))
+
+
+def test_a_weight_per_step_grows_with_the_rate():
+    step, second = reward_units([50, 100], per_step=0.1, per_second=5.0).axes[0].get_lines()
+    assert step.get_ydata().tolist() == [5.0, 10.0]
+    assert second.get_ydata().tolist() == [5.0, 5.0]
+
+
+def test_training_curves_follow_the_updates():
+    gait = {"falls_per_env_10s": 2.0, "gait_frequency_ratio": None, "pose_rmse_rad": 0.3, "coverage_rmse_rad": 0.2}
+    figure = training_curves([update(1), update(2, gait, weighted_task=-3.0, style_reward=0.7)])
+    rewards, _, paid, falls, rhythm, poses = figure.axes
+    assert rewards.get_lines()[0].get_ydata().tolist() == [0.5, -3.0]
+    assert paid.get_lines()[1].get_ydata().tolist() == [0.5, 0.7]
+    assert falls.get_lines()[0].get_xydata().tolist() == [[2.0, 2.0]]
+    assert poses.get_lines()[1].get_ydata().tolist() == [0.2]
+    assert rhythm.texts[0].get_text() == "cannot be said while it falls"
+    written = {line.get_label() for axes in figure.axes for line in axes.get_lines()}
+    assert {"task", "style", "reference", "policy", "windows told apart"} <= written
+    assert {text.get_text() for axes in training_curves([update(1)]).axes for text in axes.texts} == {"not measured"}
+
+
+def test_several_seeds_become_a_mean_and_a_band(results):
+    steps, mean, low, high = spread(results.runs, "curve", "weighted_task", points=3)
+    assert steps.tolist() == [10.0, 15.0, 20.0]
+    assert mean.tolist() == [1.0, 2.0, 3.0] and low.tolist() == [0.0, 1.0, 2.0] and high.tolist() == [2.0, 3.0, 4.0]
+    steps, mean, *_ = spread(results.runs, "gait", "gait_frequency_ratio", points=2)
+    assert steps.tolist() == [20.0, 20.0] and mean.tolist() == [1.2, 1.2], "what cannot be said is passed over"
+    assert all(part.size == 0 for part in spread(results.runs, "gait", "no_such_field"))
+
+
+@pytest.mark.parametrize(("part", "field"), [("curve", "weighted_task"), ("gait", "gait_frequency_ratio")])
+def test_how_long_a_run_took_does_not_change_its_curve(part, field):
+    task, ratio = [1.0, 3.0, 2.0, 5.0], (2.0, None, 1.5, 1.2)
+    alone, crowded = (run("ours", seed, task, ratio, seconds=s) for seed, s in enumerate((2.0, 50.0)))
+    steps, mean, low, high = spread([alone, crowded], part, field, points=7)
+    assert steps.tolist() == [10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0]
+    assert low.tolist() == high.tolist() == mean.tolist()
+    for one in (alone, crowded):
+        own = [axis.tolist() for axis in spread([one], part, field, points=7)]
+        assert own == [axis.tolist() for axis in (steps, mean, low, high)]
+
+
+def test_a_gait_finds_its_steps_between_the_updates_that_were_kept():
+    thinned = run("ours", 0, [1.0, 2.0, 3.0, 4.0, 5.0], (3.0, 2.0, 1.0))
+    for field, values in thinned.curve.items():
+        thinned.curve[field] = values[::4]
+    thinned.gait["wall_s"][1] += 2.0  # no update takes as long as the next
+    steps, ratio, *_ = spread([thinned], "gait", "gait_frequency_ratio", points=3)
+    assert steps.tolist() == [10.0, 20.0, 30.0] and ratio.tolist() == [3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("missing", ["update", "wall_s"])
+def test_a_run_that_does_not_tell_its_updates_is_left_out(results, missing):
+    silent = run("ours", 3, [100.0, 200.0], (None, 9.0))
+    del silent.curve[missing]
+    for key in (("curve", "weighted_task"), ("gait", "gait_frequency_ratio")):
+        with_it, without = spread([*results.runs, silent], *key), spread(results.runs, *key)
+        assert [part.tolist() for part in with_it] == [part.tolist() for part in without]
+        assert all(part.size == 0 for part in spread([silent], *key))
+
+
+def test_learning_curves_draw_what_there_is(results):
+    figure = learning_curves(results, "recipe")
+    task, ratio = figure.axes
+    assert task.get_xlabel() == ratio.get_xlabel() == "environment steps, millions"
+    assert task.get_lines()[0].get_xdata()[[0, -1]].tolist() == [10.0, 20.0]
+    assert "task reward" in task.get_title() + task.get_title("left") and "stride" in ratio.get_title("left")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours"], "no runs of the others yet"
+    with pytest.raises(InputError, match="'feet' not found; available: recipe"):
+        learning_curves(results, "feet")
+
+
+def test_metric_dots_have_a_dot_a_seed_and_say_what_is_missing(results):
+    falls, _, _, poses, _ = metric_dots(results, "recipe").axes
+    assert falls.get_lines()[1].get_xydata().tolist() == [[0.1, 0.0]] * 3
+    assert {text.get_text().strip() for text in poses.texts} == {"cannot be said", "no run"}
+    assert [label.get_text() for label in falls.get_yticklabels()] == ["ours", "the others"]
+
+
+def test_what_was_asked_and_what_was_walked(tmp_path, repo_root):
+    file = tmp_path / "range.json"
+    file.write_text(json.dumps({"speeds": [{"command": 0.2, "forward_speed_mps": 0.3, "pose_rmse_rad": 0.04}]}))
+    walked, poses = command_response({"mine": file}).axes
+    assert walked.get_lines()[0].get_xydata().tolist() == [[0.2, 0.3]]
+    assert walked.get_lines()[1].get_xydata().tolist() == [[0.2, 0.2]], "what would be right"
+    assert poses.get_lines()[0].get_xydata().tolist() == [[0.2, 0.04]]
+    for recorded in (repo_root / "benchmarks" / "results").glob("command_range*.json"):
+        assert len(command_response({"recorded": recorded}).axes[0].get_lines()[0].get_xdata()) == 7
+    file.write_text("{}")
+    with pytest.raises(InputError, match="holds no speeds"):
+        command_response({"mine": file})
+
+
+def test_throughput_is_written_at_its_bars(tmp_path, repo_root):
+    file = tmp_path / "throughput.json"
+    rates = {16: {"environment": 250.0, "training": 139.0}, 4096: {"environment": 266959.4, "training": 221324.6}}
+    counts = [
+        {"num_envs": count, "contenders": {name: {"env_steps_per_s": rate} for name, rate in each.items()}}
+        for count, each in rates.items()
+    ]
+    file.write_text(json.dumps({"hardware": "a GPU", "counts": counts}))
+    few, many = throughput(file).axes
+    assert [text.get_text().strip() for text in many.texts] == ["266,959", "221,325"]
+    assert [bar.get_width() for bar in few.patches] == [250.0, 139.0]
+    assert [label.get_text() for label in few.get_yticklabels()] == ["environment", "training"]
+    recorded = [repo_root / "benchmarks" / "results" / f"throughput{name}.json" for name in ("", "_sizes", "_cpu")]
+    assert [axes.get_title(loc="left") for axes in throughput(*recorded[:2]).axes] == [
+        f"{count:,} environments" for count in (1024, 4096, 8192, 16384)
+    ]
+    assert throughput(recorded[2]).axes[0].patches
+    for damaged in (
+        {"hardware": "a GPU", "counts": []},
+        {"hardware": "a GPU", "counts": [{"num_envs": 8, "contenders": {"training": {"env_steps_per_s": 1.0}}}]},
+    ):
+        other = tmp_path / "other.json"
+        other.write_text(json.dumps(damaged))
+        with pytest.raises(InputError, match=r"other\.json: holds no throughput"):
+            throughput(file, other)
+
+
+def test_results_survive_the_disk_and_damage_is_told(tmp_path, results):
+    path = tmp_path / "results.json"
+    write_results(path, results)
+    assert read_results(path) == results
+    content = json.loads(path.read_text())
+    content["runs"][1]["name"] = "ours-0"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="named twice: ours-0"):
+        read_results(path)
+    for damage in ('{"runs": []}', "[", '{"comparisons": [], "runs": [{"name": 1}]}'):
+        path.write_text(damage)
+        with pytest.raises(InputError, match="not a file of recorded runs"):
+            read_results(path)
+    with pytest.raises(InputError, match="no recorded results"):
+        read_results(tmp_path / "none.json")
+
+
+def test_a_run_folder_is_recorded_as_it_is(repo_root):
+    shipped = repo_root / "policies" / "g1_walk"
+    told = {"name": "x-0", "group": "x", "command": "c", "hardware": "h", "evaluation": "e"}
+    entry = record_run(shipped, **told, metrics={"falls_per_env_10s": 0.0, "pose_rmse_rad": float("nan")})
+    config = json.loads((shipped / "config.json").read_text())
+    lines = [json.loads(line) for line in (shipped / "health.jsonl").read_text().splitlines()]
+    assert entry.updates == config["updates"] == len(lines)
+    assert entry.env_steps == len(lines) * config["num_envs"] * config["rollouts"]
+    assert len(entry.curve["wall_s"]) == 100
+    assert entry.curve["weighted_task"][-1] == pytest.approx(lines[-1]["weighted_task"], rel=1e-4)
+    assert entry.metrics == {"falls_per_env_10s": 0.0, "pose_rmse_rad": None}
+
+
+@pytest.mark.parametrize("file", ["gpu_comparisons.json", "gpu_trials.json"])
+def test_the_recorded_comparisons_in_the_repository_can_be_drawn(repo_root, file):
+    recorded = read_results(repo_root / "benchmarks" / "results" / file)
+    assert recorded.runs
+    for comparison in recorded.comparisons:
+        assert learning_curves(recorded, comparison.name).axes[0].get_lines(), comparison.name
+        assert np.isfinite(metric_dots(recorded, comparison.name).axes[0].dataLim.x1)

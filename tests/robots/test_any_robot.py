@@ -1,0 +1,278 @@
+"""A robot of one's own, out of an MJCF file: three legs of different make, nothing of a G1."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+
+from amp_helpers import check, convert
+from amp_helpers.checks.preflight import check_motion
+from amp_helpers.errors import InputError
+from amp_helpers.motion.motion import Motion
+from amp_helpers.render.gl import gl_available
+from amp_helpers.render.renderer import Renderer
+from amp_helpers.robots import model as mjcf
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import G1_23DOF, Robot, get_robot
+
+# Thighs and shanks are 0.2 m long; every foot ends 0.03 m below its shank. Knee "b" cannot be straight.
+LEG = """
+<body name="thigh_{n}" pos="{x} {y} 0">
+  <joint name="hip_{n}" axis="0 1 0" range="-60 60"/>
+  <geom type="capsule" fromto="0 0 0 0 0 -0.2" size="0.02"/>
+  <body name="shank_{n}" pos="0 0 -0.2">
+    <joint name="knee_{n}" axis="0 1 0" {knee}/>
+    <geom type="capsule" fromto="0 0 0 0 0 -0.2" size="0.02"/>
+    <body name="toe_{n}" pos="0 0 -0.2"><geom {foot}/></body>
+  </body>
+</body>"""
+LEGS = (
+    LEG.format(n="c", x=0.2, y=0.0, knee='range="-120 120"', foot='type="sphere" size="0.03"')
+    + LEG.format(n="a", x=-0.2, y=0.2, knee='limited="false"', foot='type="box" size="0.05 0.04 0.03"')
+    + LEG.format(n="b", x=-0.2, y=-0.2, knee='range="10 90"', foot='type="cylinder" size="0.05 0.03"')
+)
+TRIPOD = f"""<mujoco model="tripod"><compiler angle="degree"/><worldbody>
+<geom name="floor" type="plane" size="0 0 1"/><light pos="0 0 3"/>
+<body name="hub" pos="0 0 1"><freejoint/><geom type="box" size="0.25 0.25 0.04"/>{LEGS}
+<body name="mast"><joint name="mast" type="slide" axis="0 0 1" range="0 0.3"/><geom type="box" size="0.02 0.02 0.1"/>
+</body></body></worldbody></mujoco>"""
+# Bent by 10 degrees, the third leg is shorter, and its cylinder stands on its rim.
+_BENT = np.radians(10)
+REACH = 0.2 + 0.2 * np.cos(_BENT) + 0.03 * np.cos(_BENT) + 0.05 * np.sin(_BENT)
+NAMES = ("hip_c", "knee_c", "hip_a", "knee_a", "hip_b", "knee_b", "mast")
+
+
+@pytest.fixture(scope="module")
+def tripod_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("my robots") / "dreibein ü.xml"
+    path.write_text(TRIPOD)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tripod(tripod_file):
+    return Robot.from_file(tripod_file)
+
+
+def standing(robot: Robot, frames: int = 3, height: float | None = None, **joints: float) -> Motion:
+    pose = dict(zip(robot.joint_names, robot.default_pose(), strict=True)) | joints
+    z = robot.default_root_height if height is None else height
+    return Motion(
+        fps=50.0,
+        joint_names=robot.joint_names,
+        joint_pos=np.tile(list(pose.values()), (frames, 1)),
+        root_pos=np.tile([0.0, 0.0, z], (frames, 1)),
+        root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1)),
+    )
+
+
+def test_names_limits_pose_and_feet_are_found_in_the_file(tripod):
+    assert tripod.joint_names == NAMES, "depth-first"
+    limits = dict(zip(NAMES, tripod.joint_limits(), strict=True))
+    np.testing.assert_allclose(limits["hip_a"], np.radians((-60, 60)), rtol=1e-6)
+    np.testing.assert_array_equal(limits["knee_a"], (-np.inf, np.inf))
+    np.testing.assert_allclose(limits["mast"], (0, 0.3), rtol=1e-6)
+    pose = dict(zip(NAMES, tripod.default_pose(), strict=True))
+    assert pose.pop("knee_b") == pytest.approx(np.radians(10)), "no joint is outside its limits by default"
+    assert set(pose.values()) == {0.0}
+    assert tripod.foot_bodies == ("toe_c", "toe_a", "toe_b"), "and neither the shanks nor the hub"
+    assert tripod.default_root_height == pytest.approx(REACH, abs=1e-6)
+
+
+def test_what_is_given_is_taken(tripod_file):
+    robot = Robot.from_file(
+        tripod_file,
+        name="tripod",
+        foot_bodies=("toe_a", "toe_b"),
+        feet_joints=("knee_.*",),
+        default_joint_pos={"hip_.*": 0.3, "knee_.*": -0.6},
+    )
+    assert robot.name == "tripod" and robot.foot_bodies == ("toe_a", "toe_b")
+    assert robot.feet_joints == ("knee_c", "knee_a", "knee_b")
+    assert robot.default_pose().tolist() == pytest.approx([0.3, -0.6] * 3 + [0])
+    # Thigh 0.3 rad forward, shank 0.3 rad back; the box stands on its edge.
+    legs = 0.4 * np.cos(0.3)
+    assert robot.default_root_height == pytest.approx(legs + 0.03 * np.cos(0.3) + 0.05 * np.sin(0.3), abs=1e-6)
+
+
+def test_a_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
+    home = '<keyframe><key name="home" qpos="0 0 1 1 0 0 0 .1 -.2 .1 -.2 .1 .4 .05"/></keyframe></mujoco>'
+    (tmp_path / "home.xml").write_text(TRIPOD.replace("</mujoco>", home))
+    pose = Robot.from_file(tmp_path / "home.xml").default_pose()
+    np.testing.assert_allclose(pose, (0.1, -0.2, 0.1, -0.2, 0.1, 0.4, 0.05), rtol=1e-6)
+
+
+def test_the_g1s_own_file_gives_the_g1():
+    robot = Robot.from_file(G1_23DOF.mjcf_path)
+    assert robot.joint_names == G1_23DOF.joint_names and robot.foot_bodies == G1_23DOF.foot_bodies
+    np.testing.assert_array_equal(robot.joint_limits(), G1_23DOF.joint_limits())
+    assert robot.default_root_height == pytest.approx(G1_23DOF.default_root_height, abs=0.02)
+
+
+def test_kinematics_of_three_feet(tripod):
+    kinematics = Kinematics(tripod)
+    soles = kinematics.sole_heights(standing(tripod))
+    np.testing.assert_allclose(soles, [[REACH - 0.43, REACH - 0.43, 0]] * 3, atol=1e-5)
+    np.testing.assert_allclose(kinematics.sole_heights(standing(tripod, height=0.4))[:, :2], -0.03, atol=1e-5)
+    feet = kinematics.foot_positions(standing(tripod, hip_c=-np.pi / 2))
+    assert feet.shape == (3, 3, 3)
+    np.testing.assert_allclose(feet[0, 0], (0.2 + 0.4, 0, REACH), atol=1e-5)
+
+
+GEOMS = {
+    "sphere": 'type="sphere" size="0.1"',
+    "capsule": 'type="capsule" size="0.05 0.2"',
+    "cylinder": 'type="cylinder" size="0.1 0.2"',
+    "box": 'type="box" size="0.1 0.2 0.3"',
+    "ellipsoid": 'type="ellipsoid" size="0.1 0.2 0.3"',
+    "mesh": 'type="mesh" mesh="wedge"',
+}
+
+
+@pytest.mark.parametrize("shape", GEOMS)
+def test_the_lowest_point_is_where_mujoco_would_touch_the_ground(shape):
+    model = mujoco.MjModel.from_xml_string(
+        '<mujoco><asset><mesh name="wedge" vertex="0 0 0 .3 0 0 0 .2 0 0 0 .1"/></asset><worldbody>'
+        f'<geom name="floor" type="plane" size="0 0 1"/><body><freejoint/><geom name="it" {GEOMS[shape]}/></body>'
+        "</worldbody></mujoco>"
+    )
+    data, geoms = mujoco.MjData(model), mjcf.shapes(model, 1)
+    assert len(geoms) == 1
+    rotations = np.random.default_rng(0).normal(size=(20, 4))
+    rotations /= np.linalg.norm(rotations, axis=1, keepdims=True)
+    height, up, expected = [], [], []
+    for rotation in rotations:
+        data.qpos[:] = (0, 0, 1, *rotation)
+        mujoco.mj_forward(model, data)
+        height.append(data.geom_xpos[geoms, 2].copy())
+        up.append(data.geom_xmat[geoms, 6:].copy())
+        expected.append(mujoco.mj_geomDistance(model, data, model.geom("floor").id, geoms[0], 10.0, None))
+    found = mjcf.lowest_points(model, geoms, np.array(height), np.array(up))
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "gl", [False, pytest.param(True, marks=pytest.mark.skipif(not gl_available(), reason="no GL"))]
+)
+def test_it_is_drawn_in_a_picture_of_its_size(tripod, gl):
+    with Renderer(tripod, 160, 120, gl=gl) as renderer:
+        still = renderer.frame(standing(tripod), 0).astype(int)
+        moved = renderer.frame(standing(tripod, hip_c=-1.0, hip_a=0.8), 0).astype(int)
+        away = renderer.frame(standing(tripod, height=50.0), 0).astype(int)
+    changed = (abs(moved - still).sum(axis=2) > 30).mean()
+    robot = abs(still - away).sum(axis=2) > 30
+    assert changed > 0.005 and 0.03 < robot.mean() < 0.6
+    rows, columns = np.nonzero(robot)
+    assert 15 < np.mean(rows) < 105 and 30 < np.mean(columns) < 130
+
+
+def test_a_nameless_file_of_ones_own_robot_is_converted_and_checked(tripod_file, tripod, tmp_path, capsys):
+    """From file to preflight by command; the columns are said to be in the model's order."""
+    time = np.arange(60) / 30
+    swing = 0.3 * np.sin(2 * np.pi * time)
+    clip = standing(tripod, frames=60)
+    dof = clip.joint_pos.copy()
+    dof[:, NAMES.index("hip_c")] += swing
+    dof[:, NAMES.index("knee_a")] += swing**2
+    content = {"fps": 30.0, "root_pos": clip.root_pos, "root_rot": clip.root_quat, "dof_pos": dof}
+    content |= {"local_body_pos": None, "link_body_list": None}
+    (tmp_path / "mine.pkl").write_bytes(pickle.dumps(content))
+    output = tmp_path / "mine.npz"
+    arguments = [str(tmp_path / "mine.pkl"), "--output", str(output), "--robot", str(tripod_file)]
+    with pytest.raises(InputError, match=r"7 joint columns and no joint names.* --joint_order robot"):
+        convert.main(arguments)
+    convert.main([*arguments, "--joint_order", "robot", "--control_dt", "0.01"])
+    with np.load(output) as data:
+        assert data["states"].shape == (196, 7) and tuple(data["joint_names"]) == NAMES
+        np.testing.assert_allclose(data["states"][0], dof[0], atol=1e-6)
+    assert check.main(["--dataset", str(output), "--robot", str(tripod_file)]) == 0
+    assert "0 failed" in capsys.readouterr().out
+    assert get_robot(str(tripod_file)).name == "dreibein ü"
+
+
+def test_a_default_pose_of_zero_leaves_no_offset_to_check(tripod_file):
+    upright = Robot.from_file(tripod_file, default_joint_pos={})
+    table = {check.name: check for check in check_motion(standing(upright, frames=60), upright)}
+    assert table["default offset"].verdict == "ok" and "near zero" in table["default offset"].evidence
+    assert not any("nan" in check.evidence for check in table.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "sentence"),
+    [
+        (("<freejoint/>", ""), {}, "has 0 free joints; give a file of the robot alone, with a <freejoint/>"),
+        (("<light ", '<body name="ball"><freejoint/><geom size="1"/></body><light '), {}, "has 2 free joints"),
+        (('name="hip_a"', ""), {}, "joint 3 has no name; name every joint"),
+        (('<joint name="mast" type="slide"', '<joint name="mast" type="ball"'), {}, "mast are ball joints; replace"),
+        (("<freejoint/>", "<freejoint>"), {}, "MuJoCo cannot read it"),
+        (('type="sphere" size="0.03"', 'type="sphere"'), {}, "MuJoCo cannot read it"),
+        (("", ""), {"foot_bodies": ("paw",)}, "body 'paw' not found; available: hub, thigh_c, shank_c"),
+        (("", ""), {"feet_joints": ("ankle",)}, "joint pattern 'ankle' matches no joint; available: hip_c"),
+        (("<geom ", '<geom contype="0" conaffinity="0" '), {}, "no feet found among its lowest links; name them"),
+    ],
+)
+def test_what_is_no_robot_is_refused(tmp_path, change, options, sentence):
+    path = tmp_path / "robot.xml"
+    path.write_text(TRIPOD.replace(*change) if change[0] else TRIPOD)
+    with pytest.raises(InputError) as refusal:
+        Robot.from_file(path, **options)
+    assert sentence in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_a_robot_that_is_not_there():
+    with pytest.raises(InputError, match=r"gone.xml: no such file; give the robot's MJCF or URDF"):
+        get_robot("gone.xml")
+    with pytest.raises(InputError, match=r"'h1' not found; available: g1_23dof, g1_29dof, a path of an MJCF"):
+        get_robot("h1")
+
+
+def test_a_robot_with_choices_of_ones_own_is_named_by_its_module(tripod_file, tmp_path, monkeypatch):
+    (tmp_path / "my_tripod.py").write_text(
+        f"from amp_helpers.robots import Robot\nMINE = Robot.from_file({str(tripod_file)!r}, foot_bodies=['toe_a'])\n"
+    )
+    (tmp_path / "my_broken.py").write_text("import a_package_that_nobody_has\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert get_robot("my_tripod:MINE").foot_bodies == ("toe_a",)
+    with pytest.raises(InputError, match=r"module 'my_tripod' has no Robot 'YOURS'; make one with Robot.from_file"):
+        get_robot("my_tripod:YOURS")
+    with pytest.raises(InputError, match=r"'my_broken' cannot be imported .*a_package_that_nobody_has.*module:NAME"):
+        get_robot("my_broken:MINE")
+
+
+# --- the cookbook ---------------------------------------------------------------------------------------------------
+
+
+def blocks(repo_root, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", (repo_root / "docs" / "cookbook.md").read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize("command", ["convert", "check", "train", "evaluate"])
+def test_the_cookbooks_commands_take_its_options(repo_root, command):
+    line = [sys.executable, "-m", f"amp_helpers.{command}", "--help"]
+    known = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    lines = [
+        text for block in blocks(repo_root, "bash") for text in block.splitlines() if f"amp_helpers.{command} " in text
+    ]
+    assert lines
+    for option in re.findall(r"--\w+", " ".join(lines)):
+        assert re.search(rf"{option}\b", known), option
+
+
+def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
+    """From the stand-ins to the picture, as they stand on the page; training is shown in test_go1.py."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").symlink_to(repo_root / "datasets")
+    robot, look = blocks(repo_root, "python")
+    (tmp_path / "my_robot.py").write_text(robot)
+    (tmp_path / "look.py").write_text(look)
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for block in blocks(repo_root, "bash"):
+        if "--task" not in block and "evaluate" not in block:
+            subprocess.run(["bash", "-ec", block], env=os.environ | {"PATH": tools}, check=True, timeout=200)
+    assert (tmp_path / "my_walk.mp4").stat().st_size > 10_000

@@ -1,0 +1,93 @@
+"""Forward kinematics against geometry that can be checked by hand."""
+
+import time
+
+import numpy as np
+import pytest
+
+from amp_helpers.errors import InputError
+from amp_helpers.motion.motion import Motion
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
+
+
+@pytest.fixture(scope="module")
+def kinematics():
+    return Kinematics(G1_23DOF)
+
+
+def standing(robot=G1_23DOF, frames=2, names=None, height=0.8, yaw=0.0):
+    names = robot.joint_names if names is None else names
+    pose = dict(zip(robot.joint_names, robot.default_pose(), strict=True))
+    return Motion(
+        fps=50.0,
+        joint_names=tuple(names),
+        joint_pos=np.tile([pose.get(name, 0.0) for name in names], (frames, 1)),
+        root_pos=np.tile([0.0, 0.0, height], (frames, 1)),
+        root_quat=np.tile([0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)], (frames, 1)),
+    )
+
+
+@pytest.mark.parametrize("robot", [G1_23DOF, G1_29DOF])
+def test_default_pose_stands_flat_on_both_soles(robot):
+    kinematics = Kinematics(robot)
+    soles = kinematics.sole_heights(standing(robot))
+    assert soles.shape == (2, 2)
+    np.testing.assert_allclose(soles[:, 0], soles[:, 1], atol=1e-4)
+    ground = 0.8 - soles[0, 0]
+    assert 0.77 < ground < 0.79  # a little below the reset height
+    on_ground = kinematics.sole_heights(standing(robot, height=ground))
+    np.testing.assert_allclose(on_ground, 0, atol=1e-4)
+    np.testing.assert_allclose(kinematics.sole_heights(standing(robot, height=ground - 0.03)), -0.03, atol=1e-4)
+
+
+def test_sole_is_below_the_foot_link_by_the_capsules(kinematics):
+    motion = standing()
+    foot = kinematics.foot_positions(motion)
+    # The capsules' axes lie 2.5 cm below the link and are 1 cm thick; the default pose tilts them by 0.01 rad.
+    np.testing.assert_allclose(foot[..., 2] - kinematics.sole_heights(motion), 0.035, atol=2e-3)
+
+
+def test_a_pitched_foot_digs_its_toe_in(kinematics):
+    motion = standing(height=0.8)
+    toe_down = motion.joint_pos.copy()
+    toe_down[:, motion.joint_names.index("left_ankle_pitch_joint")] += 0.3
+    lowered = kinematics.sole_heights(Motion(50.0, motion.joint_names, toe_down, motion.root_pos, motion.root_quat))
+    level = kinematics.sole_heights(motion)
+    # The toe is 13.2 cm ahead of the ankle: about 0.132 sin(0.3) lower.
+    assert lowered[0, 0] - level[0, 0] == pytest.approx(-0.132 * np.sin(0.3), abs=4e-3)
+    assert lowered[0, 1] == pytest.approx(level[0, 1], abs=1e-6)
+
+
+def test_left_is_left_and_yaw_turns_about_z(kinematics):
+    straight, turned = (kinematics.foot_positions(standing(yaw=yaw))[0] for yaw in (0.0, np.pi / 2))
+    assert straight[0, 1] > 0.1 and straight[1, 1] < -0.1  # left is +y
+    np.testing.assert_allclose(turned[:, 0], -straight[:, 1], atol=1e-6)
+    np.testing.assert_allclose(turned[:, 1], straight[:, 0], atol=1e-6)
+
+
+def test_body_positions_follow_the_names(kinematics):
+    positions = kinematics.body_positions(standing())
+    assert positions.shape == (2, len(kinematics.body_names), 3)
+    assert kinematics.body_names[0] == "pelvis" and kinematics.parents[0] == -1
+    np.testing.assert_allclose(positions[:, 0], [[0, 0, 0.8]] * 2)
+    left_foot = kinematics.body_names.index("left_ankle_roll_link")
+    np.testing.assert_array_equal(positions[:, left_foot], kinematics.foot_positions(standing())[:, 0])
+
+
+def test_missing_joints_hold_the_default_pose_in_any_order(kinematics):
+    everything = kinematics.body_positions(standing())
+    legs_reversed = tuple(reversed(G1_23DOF.joint_names[:12]))
+    np.testing.assert_allclose(kinematics.body_positions(standing(names=legs_reversed)), everything, atol=1e-7)
+
+
+def test_unknown_joints_are_refused_by_name(kinematics):
+    with pytest.raises(InputError, match="'g1_23dof' has no joint waist_roll_joint, waist_pitch_joint"):
+        kinematics.body_positions(standing(G1_29DOF))
+
+
+def test_ten_thousand_frames_within_two_seconds(kinematics):
+    motion = standing(frames=10_000)
+    start = time.perf_counter()
+    kinematics.sole_heights(motion)
+    assert time.perf_counter() - start < 2.0

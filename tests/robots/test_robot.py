@@ -1,0 +1,168 @@
+"""The robots: names, poses, and a build that is pinned, whole, repeatable and safe beside another one."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from amp_helpers.errors import InputError
+from amp_helpers.robots import assets as cache
+from amp_helpers.robots import robot as robots
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, get_robot
+
+
+@pytest.fixture
+def fresh_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMP_HELPERS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def files(folder):
+    return {
+        path.relative_to(folder): (path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".lock")
+    }
+
+
+def test_joint_order_is_depth_first_and_the_23_lack_six():
+    assert G1_29DOF.num_joints == 29 and G1_23DOF.num_joints == 23
+    assert G1_29DOF.joint_names[:4] == (
+        "left_hip_pitch_joint",
+        "left_hip_roll_joint",
+        "left_hip_yaw_joint",
+        "left_knee_joint",
+    )
+    assert G1_29DOF.joint_names[12:15] == ("waist_yaw_joint", "waist_roll_joint", "waist_pitch_joint")
+    assert G1_29DOF.joint_names[-1] == "right_wrist_yaw_joint"
+    dropped = [name for name in G1_29DOF.joint_names if name not in G1_23DOF.joint_names]
+    assert dropped == [
+        "waist_roll_joint",
+        "waist_pitch_joint",
+        "left_wrist_pitch_joint",
+        "left_wrist_yaw_joint",
+        "right_wrist_pitch_joint",
+        "right_wrist_yaw_joint",
+    ]
+    assert G1_23DOF.joint_names == tuple(n for n in G1_29DOF.joint_names if n not in dropped)
+    assert len(G1_23DOF.feet_joints) == 4 and all("ankle" in name for name in G1_23DOF.feet_joints)
+
+
+@pytest.mark.parametrize("robot", [G1_23DOF, G1_29DOF])
+def test_default_pose_is_the_recipe(robot):
+    pose = dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
+    for side, roll in (("left", 0.16), ("right", -0.16)):
+        assert pose.pop(f"{side}_hip_pitch_joint") == pytest.approx(-0.20)
+        assert pose.pop(f"{side}_knee_joint") == pytest.approx(0.42)
+        assert pose.pop(f"{side}_ankle_pitch_joint") == pytest.approx(-0.23)
+        assert pose.pop(f"{side}_shoulder_pitch_joint") == pytest.approx(0.35)
+        assert pose.pop(f"{side}_shoulder_roll_joint") == pytest.approx(roll)
+    assert set(pose.values()) == {0.0}
+    assert robot.default_pose().dtype == np.float32
+
+
+def test_limits_come_from_the_model_and_hold_the_default_pose():
+    limits = G1_23DOF.joint_limits()
+    assert limits.shape == (23, 2)
+    np.testing.assert_allclose(limits[G1_23DOF.joint_names.index("left_knee_joint")], (-0.087267, 2.8798), rtol=1e-6)
+    pose = G1_23DOF.default_pose()
+    assert (limits[:, 0] < pose).all() and (pose < limits[:, 1]).all()
+    with pytest.raises(ValueError, match="read-only"):
+        limits[0] = 0
+
+
+def test_unknown_robot_lists_the_names():
+    assert get_robot("g1_23dof") is G1_23DOF
+    with pytest.raises(InputError, match="'g1' not found; available: g1_23dof, g1_29dof"):
+        get_robot("g1")
+
+
+@pytest.mark.parametrize("robot", [G1_23DOF, G1_29DOF])
+def test_usd_has_the_joints_one_articulation_and_the_soles(robot):
+    Usd = pytest.importorskip("pxr.Usd", reason="USD comes with the sim extra")
+    from pxr import UsdPhysics
+
+    stage = Usd.Stage.Open(str(robot.usd_path))
+    prims = list(stage.TraverseAll())
+    joints = {prim.GetName() for prim in prims if prim.IsA(UsdPhysics.RevoluteJoint)}
+    assert joints == set(robot.joint_names)
+    roots = [prim.GetName() for prim in prims if prim.HasAPI(UsdPhysics.ArticulationRootAPI)]
+    assert roots == ["pelvis"]
+    soles = {p.GetName() for p in prims if "_foot" in p.GetName() and p.GetTypeName() == "Capsule"}
+    assert soles == {f"{side}_foot{i}_collision" for side in ("left", "right") for i in range(1, 8)}
+
+
+def test_ground_has_what_isaac_lab_looks_for():
+    Usd = pytest.importorskip("pxr.Usd", reason="USD comes with the sim extra")
+    from pxr import UsdPhysics
+
+    stage = Usd.Stage.Open(str(G1_23DOF.ground_usd_path))
+    root = stage.GetDefaultPrim().GetPath()
+    planes = [prim for prim in stage.Traverse() if prim.GetTypeName() == "Plane"]
+    assert len(planes) == 1 and planes[0].HasAPI(UsdPhysics.CollisionAPI)
+    tint = stage.GetPrimAtPath(f"{root}/Looks/theGrid/Shader").GetAttribute("inputs:diffuse_tint")
+    assert tint.IsValid()
+
+
+def test_building_again_touches_nothing_and_leaves_no_rubble(fresh_cache):
+    path = G1_23DOF.mjcf_path
+    before = files(fresh_cache)
+    assert path in {fresh_cache / name for name in before}
+    assert (path.parent / "LICENSE.mjlab").is_file()
+    assert not [name for name in before if ".download" in name.parts or "building" in str(name)]
+    assert G1_23DOF.mjcf_path == path and G1_29DOF.mjcf_path.parent == path.parent
+    assert files(fresh_cache) == before
+
+
+def test_two_processes_building_at_once_agree(fresh_cache):
+    code = "from amp_helpers.robots.robot import G1_23DOF as r; r.build(); print(r.mjcf_path, r.usd_path)"
+    env = os.environ | {"AMP_HELPERS_CACHE": str(fresh_cache)}
+    both = [subprocess.Popen([sys.executable, "-c", code], env=env, stdout=-1, stderr=-1, text=True) for _ in "ab"]
+    results = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], results
+    assert results[0][0] == results[1][0] != ""
+    # One of them fetched; the other waited for it.
+    assert sum(stderr.count("fetching mjlab") for _, stderr in results) == 1
+    assert not list(fresh_cache.glob(".*building*"))
+
+
+def test_interrupted_build_is_not_taken_for_a_model(fresh_cache):
+    def half(folder):
+        (folder / "half.xml").write_text("<mujoco>")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.cached_folder("thing-v1", half)
+    assert not (fresh_cache / "thing-v1").exists()
+    killed = fresh_cache / ".thing-v1.building-killed"  # what a killed process leaves
+    killed.mkdir()
+    whole = cache.cached_folder("thing-v1", lambda folder: (folder / "whole.xml").write_text("<mujoco/>"))
+    assert [path.name for path in whole.iterdir()] == ["whole.xml"]
+    assert not killed.exists()
+
+
+def test_wrong_hash_is_refused_in_one_sentence(fresh_cache, monkeypatch):
+    monkeypatch.setattr(robots, "MJLAB", dataclasses.replace(robots.MJLAB, sha256="0" * 64))
+    with pytest.raises(InputError, match=r"mjlab 1\.6\.0: .*SHA-256 is not the pinned one; do not use it"):
+        _ = G1_23DOF.mjcf_path
+    assert files(fresh_cache) == {}
+
+
+def test_no_network_is_a_sentence_with_the_remedy(fresh_cache):
+    env = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
+    env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "amp_helpers.robots"], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith("error: mjlab 1.6.0: cannot be fetched")
+    assert "check the network" in error and "Traceback" not in done.stderr
+
+
+def test_missing_pip_is_named():
+    assert "ensurepip" in cache._pip_complaint("/usr/bin/python: No module named pip\n")
+    assert "AMP_HELPERS_CACHE" in cache._pip_complaint("OSError: [Errno 28] No space left on device")

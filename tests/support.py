@@ -1,0 +1,43 @@
+"""What several test modules build their cases from."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from amp_helpers.motion.motion import Motion
+
+JOINTS = (
+    "left_hip_pitch_joint",
+    "left_hip_roll_joint",
+    "right_hip_pitch_joint",
+    "right_hip_roll_joint",
+    "waist_yaw_joint",
+)
+SMALL_RUN = ["--num_envs", "4", "--rollouts", "16", "--max_iterations", "1", "--hidden", "32", "--device", "cpu"]
+"""Options of a training run of one update on a CPU."""
+
+
+def make_motion(frames: int = 61, fps: float = 30.0, seed: int = 0, **changes) -> Motion:
+    random = np.random.default_rng(seed)
+    t = np.arange(frames)[:, None] / fps
+    angles = random.uniform(-0.3, 0.3, 3) * np.sin(t * random.uniform(1, 3, 3)) + t * (0, 0, 0.5)
+    content = {
+        "fps": fps,
+        "joint_names": JOINTS,
+        "joint_pos": np.sin(t * random.uniform(1, 5, 5) + random.uniform(0, 6, 5)),
+        "root_pos": np.concatenate([t * 0.8, 0.1 * np.sin(t), 0.8 + 0.02 * np.cos(5 * t)], axis=1),
+        "root_quat": Rotation.from_euler("xyz", angles).as_quat(),
+        "source": "test",
+    }
+    return Motion(**(content | changes))
+
+
+def train_command(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+    """Train as a user does, in a folder of their own."""
+    line = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, *map(str, arguments)]
+    environment = os.environ | variables
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)

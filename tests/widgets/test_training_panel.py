@@ -1,0 +1,247 @@
+"""The training panel driven by its values and buttons, on runs that have ended, that grow, and that are damaged."""
+
+import asyncio
+import io
+import json
+import re
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError
+from amp_helpers.training.background import command_line, start_training
+from amp_helpers.training.cfg import RECIPES, TrainCfg, parse
+from amp_helpers.training.gait_probe import GaitProbe
+from amp_helpers.training.run_folder import LOG_FILE, read_run, request_stop, stop_requested
+from amp_helpers.widgets import TrainingPanel
+
+
+@pytest.fixture
+def growing(tmp_path, repo_root):
+    """A run folder as it looks while training, and what is still to be written to it."""
+    lines = (repo_root / "policies" / "g1_walk" / "health.jsonl").read_text().splitlines(keepends=True)[:20]
+    gait = {"falls_per_env_10s": 3.5, "gait_frequency_ratio": None, "pose_rmse_rad": 0.31, "coverage_rmse_rad": 0.2}
+    lines[4] = json.dumps(json.loads(lines[4]) | {"gait": gait}) + "\n"
+    (tmp_path / "config.json").write_text(json.dumps({"max_iterations": 20}))
+    file = tmp_path / "health.jsonl"
+    file.write_text("".join(lines[:5]))
+    return tmp_path, file, lines
+
+
+def end(folder) -> None:
+    (folder / "config.json").write_text(json.dumps({"max_iterations": 20, "updates": 20, "wall_s": 80.0}))
+
+
+# --- reading a run --------------------------------------------------------------------------------------------------
+
+
+def test_a_half_written_line_is_left_for_the_next_time(growing):
+    folder, file, lines = growing
+    with file.open("a") as log:
+        log.write(lines[5][:40])
+        log.flush()
+        assert len(read_run(folder).updates) == 5
+        log.write(lines[5][40:])
+        log.flush()
+        assert len(read_run(folder).updates) == 6
+
+
+def test_a_damaged_line_is_named(growing):
+    folder, file, lines = growing
+    file.write_text(lines[0] + '{"update": 2}\n' + lines[2])
+    with pytest.raises(InputError, match=r"health\.jsonl: line 2 is no health record"):
+        read_run(folder)
+    with pytest.raises(InputError, match="no such run folder"):
+        read_run(folder / "none")
+
+
+def test_a_run_says_how_it_stands(growing, monkeypatch):
+    folder = growing[0]
+    assert read_run(folder).state == "running"
+    request_stop(folder)
+    assert read_run(folder).state == "stopping"
+    now = time.time()
+    monkeypatch.setattr("amp_helpers.training.run_folder.time.time", lambda: now + 300)
+    assert read_run(folder).state == "silent"
+    end(folder)
+    assert read_run(folder).state == "ended"
+
+
+# --- the panel ------------------------------------------------------------------------------------------------------
+
+
+def image(panel) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
+
+
+def test_a_finished_run_is_shown_in_pictures_and_words(repo_root):
+    panel = TrainingPanel(repo_root / "policies" / "g1_walk")
+    assert np.ptp(image(panel)[..., :3]) > 100
+    assert re.search(r"ended: \d+ updates in \d+ s", panel.state.value)
+    assert "of the reward" in panel.sentence.value
+    assert panel.stop.disabled, "there is nothing to stop"
+    assert panel.chosen.value == panel.chosen.max == len(read_run(panel.folder).updates)
+
+
+def test_the_slider_reads_any_update(growing):
+    panel = TrainingPanel(growing[0])
+    record = json.loads(growing[2][2])
+    panel.chosen.value = 3
+    assert "update 3<" in panel.values.value and f"{record['weighted_task']:.3g}" in panel.values.value
+    assert "not measured yet" in panel.values.value
+    panel.chosen.value = 5
+    assert "at update 5" in panel.values.value and "3.5" in panel.values.value
+    assert "cannot be said" in panel.values.value, "a gait that a falling robot does not have"
+
+
+def test_refresh_shows_what_was_written_since(growing):
+    folder, file, lines = growing
+    panel = TrainingPanel(folder)
+    assert "update 5 of 20" in panel.state.value
+    before = panel.picture.value
+    file.write_text("".join(lines[:9]))
+    panel.reload.click()
+    assert "update 9 of 20" in panel.state.value and panel.picture.value != before
+    assert panel.chosen.value == 9, "at the end it stays at the end"
+    panel.chosen.value = 4
+    file.write_text("".join(lines[:12]))
+    panel.reload.click()
+    assert (panel.chosen.value, panel.chosen.max) == (4, 12), "and otherwise where the reader put it"
+
+
+def test_the_stop_button_asks_the_run_to_end(growing):
+    panel = TrainingPanel(growing[0])
+    assert not stop_requested(growing[0]) and not panel.stop.disabled
+    panel.stop.click()
+    assert stop_requested(growing[0])
+    assert "keeps what was learnt" in panel.state.value
+
+
+def test_follow_refreshes_until_the_run_has_ended(growing):
+    folder, file, lines = growing
+
+    async def watch_it_grow():
+        panel = TrainingPanel(folder, every_s=0.0)
+        panel.follow.value = True
+        await asyncio.sleep(0)
+        file.write_text("".join(lines))
+        end(folder)
+        while panel.follow.value:
+            await asyncio.sleep(0.1)
+        return panel
+
+    panel = asyncio.run(asyncio.wait_for(watch_it_grow(), 30))
+    assert "ended: 20 updates" in panel.state.value and panel.chosen.value == 20
+    assert panel.stop.disabled
+
+
+def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path):
+    panel = TrainingPanel(tmp_path / "run")
+    assert "no update yet" in panel.state.value and "Waiting" in panel.sentence.value
+    assert panel.chosen.disabled
+    assert image(panel).shape == image(TrainingPanel(tmp_path / "other")).shape
+
+
+def test_pictures_keep_their_size_and_controls_their_labels(growing, repo_root):
+    panel = TrainingPanel(growing[0])
+    assert image(panel).shape == image(TrainingPanel(repo_root / "policies" / "g1_walk")).shape
+    labels = [control.description for control in (panel.stop, panel.reload, panel.follow, panel.chosen)]
+    assert labels == ["Stop and keep", "Refresh", "Follow", "Update"]
+    assert all(control.tooltip for control in (panel.stop, panel.reload, panel.follow, panel.chosen))
+    assert panel.sentence.layout.height and panel.values.layout.height, "nothing below them jumps"
+
+
+def test_a_run_that_cannot_be_read_is_not_shown_as_something_else(growing):
+    panel = TrainingPanel(growing[0])
+    growing[1].write_text("nonsense\n")
+    with pytest.raises(InputError, match="line 1"):
+        panel.refresh()
+    assert panel.messages in panel.children, "where a callback's exception ends, and the runner finds it"
+
+
+# --- training in the background -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cfg",
+    [
+        TrainCfg(),
+        TrainCfg(num_envs=8, device="cpu", drop_joints=("feet", ".*wrist.*"), velocity_range=(0.0, 1.2), seed=3),
+        TrainCfg(**RECIPES["published"], max_seconds=12.5, entropy=0.0),
+    ],
+)
+def test_settings_survive_the_command_line(cfg):
+    assert parse(command_line(cfg)) == cfg
+
+
+def test_a_background_run_needs_a_folder():
+    with pytest.raises(InputError, match="run_dir is not set"):
+        start_training(TrainCfg())
+
+
+def test_what_a_background_run_refuses_is_said_in_the_notebook(tmp_path):
+    training = start_training(TrainCfg(run_dir=tmp_path / "run", dataset=tmp_path / "none.npz", device="cpu"))
+    with pytest.raises(InputError, match=r"none\.npz"):
+        asyncio.run(asyncio.wait_for(TrainingPanel(tmp_path / "run").watch(training), 60))
+
+
+@pytest.mark.sim
+def test_a_real_run_is_watched_and_stopped_and_keeps_what_was_learnt(tmp_path, small_run):
+    cfg = replace(small_run.cfg, run_dir=tmp_path / "run", max_iterations=10_000)
+
+    async def watch_and_stop():
+        panel = TrainingPanel(cfg.run_dir, every_s=0.2)
+        task = asyncio.create_task(panel.watch(training))
+        while not panel.chosen.value >= 2:
+            assert training.running, (cfg.run_dir / LOG_FILE).read_text()
+            await asyncio.sleep(0.1)
+        panel.stop.click()
+        await task
+        return panel
+
+    training = start_training(cfg)
+    try:
+        panel = asyncio.run(asyncio.wait_for(watch_and_stop(), 120))
+    finally:
+        training.process.kill()
+    run = read_run(cfg.run_dir)
+    assert run.state == "ended" and 2 <= len(run.updates) < 10_000
+    assert f"ended: {len(run.updates)} updates" in panel.state.value
+    assert (cfg.run_dir / "policy.pt").is_file() and (cfg.run_dir / "checkpoints" / "agent_last.pt").is_file()
+
+
+# --- the gait while training ----------------------------------------------------------------------------------------
+
+
+def test_the_probe_finds_the_clip_in_itself_and_counts_falls(repo_root):
+    torch = pytest.importorskip("torch")
+    clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0].loop(8)
+    names = tuple(reversed(clip.joint_names))
+    probe = GaitProbe(names, clip, clip.dt, num_envs=3)
+    frames = torch.tensor(clip.joint_pos[:, ::-1].copy())
+    nobody = torch.zeros(5, dtype=torch.bool)
+    for step in range(200):
+        assert probe.measure() is None
+        envs = torch.stack([frames[step + 7 * env] for env in range(5)])
+        fell = torch.tensor([step == 120, False, False, True, True])
+        probe.record(envs, fell, nobody)
+    numbers = probe.measure()
+    assert numbers["gait_frequency_ratio"] == pytest.approx(1.0, abs=0.02)
+    assert numbers["pose_rmse_rad"] < 1e-3
+    assert numbers["falls_per_env_10s"] == pytest.approx(1 / 3 / 4 * 10, rel=1e-3), "one of three, in 4 s"
+    assert probe.measure() is None, "it begins anew"
+
+
+def test_the_probe_says_what_it_cannot_say(repo_root):
+    torch = pytest.importorskip("torch")
+    clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
+    probe = GaitProbe(clip.joint_names, clip, clip.dt, num_envs=1)
+    for step in range(200):
+        probe.record(torch.zeros(1, 23), torch.tensor([step % 25 == 0]), torch.tensor([False]))
+    numbers = probe.measure()
+    assert numbers["falls_per_env_10s"] == pytest.approx(20.0)
+    assert numbers["gait_frequency_hz"] is None and numbers["pose_rmse_rad"] is None

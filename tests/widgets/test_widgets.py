@@ -1,0 +1,359 @@
+"""Widgets driven by setting their values, as a mouse would; and what notebooks start with."""
+
+import io
+import re
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amp_helpers import widgets
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError
+from amp_helpers.joints import expand_patterns
+from amp_helpers.motion.motion import Motion
+from amp_helpers.notebook import pages
+from amp_helpers.notebook import session as workspace
+from amp_helpers.plots.motion import pictures
+from amp_helpers.render import renderer as render
+from amp_helpers.render.renderer import Renderer
+from amp_helpers.robots.robot import G1_23DOF, Robot
+from amp_helpers.widgets import (
+    BY_NAME,
+    DATASET_AS_SIMULATOR,
+    ORDERS,
+    SIMULATOR_AS_DATASET,
+    JointInspector,
+    OffsetInspector,
+)
+from amp_helpers.widgets.offsets import POSES, Offsets, asked_poses, compare_pose
+
+SIMULATOR = tuple(sorted(G1_23DOF.joint_names))
+
+
+@pytest.fixture(scope="module")
+def clip(repo_root):
+    return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
+
+
+@pytest.fixture
+def inspector(clip):
+    return JointInspector(clip, G1_23DOF, SIMULATOR, width=200, height=200, gl=False)
+
+
+def test_orders_are_what_they_say(clip):
+    names = clip.joint_names
+    np.testing.assert_array_equal(widgets.read_in_order(clip, SIMULATOR, BY_NAME).joint_pos, clip.joint_pos)
+    there = widgets.read_in_order(clip, SIMULATOR, DATASET_AS_SIMULATOR)
+    np.testing.assert_array_equal(there.select(SIMULATOR).joint_pos, clip.joint_pos)
+    back = widgets.read_in_order(clip, SIMULATOR, SIMULATOR_AS_DATASET)
+    np.testing.assert_array_equal(back.joint_pos, clip.select(SIMULATOR).joint_pos)
+    assert there.joint_names == back.joint_names == names
+
+
+def test_wrong_orders_and_joints_are_refused(clip):
+    with pytest.raises(InputError, match="available: by name"):
+        widgets.read_in_order(clip, SIMULATOR, "alphabetically")
+    with pytest.raises(InputError, match="1 missing: tail_joint"):
+        widgets.read_in_order(clip, (*SIMULATOR, "tail_joint"), BY_NAME)
+
+
+def test_a_row_says_whose_angles_a_joint_gets(clip):
+    default = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    right = {row.joint: row for row in widgets.joint_rows(clip, G1_23DOF, SIMULATOR, default)}
+    knee, column = right["left_knee_joint"], clip.joint_names.index("left_knee_joint")
+    assert (knee.dataset_column, knee.simulator_column) == (column, SIMULATOR.index("left_knee_joint"))
+    assert knee.mean == pytest.approx(clip.joint_pos[:, column].mean()) and knee.default == pytest.approx(0.42)
+    assert (knee.low, knee.high) == pytest.approx((-0.087, 2.88), abs=0.01)
+    assert knee.most == pytest.approx(clip.joint_pos[:, column].max())
+    assert all(row.ok and row.verdict == "ok" for row in right.values())
+
+    wrong = widgets.joint_rows(clip, G1_23DOF, SIMULATOR, default, SIMULATOR_AS_DATASET)
+    assert wrong[0].verdict == "gets left_ankle_pitch" and not wrong[0].ok
+    own = sum(row.source == row.joint for row in wrong)
+    assert own == sum(a == b for a, b in zip(SIMULATOR, clip.joint_names, strict=True)) < 5
+    far = Motion(clip.fps, clip.joint_names, clip.joint_pos + 3, clip.root_pos, clip.root_quat)
+    assert widgets.joint_rows(far, G1_23DOF, SIMULATOR, default)[column].verdict == "100% beyond limits"
+
+
+def test_the_inspector_shows_a_picture_and_numbers(inspector, clip):
+    image = np.asarray(Image.open(io.BytesIO(inspector.picture.value)))
+    assert image.shape[:2] == (200, 200) and np.ptp(image) > 100
+    inspector.joint.value = "left_knee_joint"
+    inspector.frame.value = 12
+    column = clip.joint_names.index("left_knee_joint")
+    assert (
+        f"column {column} of the dataset, {SIMULATOR.index('left_knee_joint')} of the simulator" in inspector.text.value
+    )
+    assert f"frame 12, 0.24 s: angle {clip.joint_pos[12, column]:+.3f} rad" in inspector.text.value
+    assert f"{clip.joint_pos[12, column] - 0.42:+.3f} rad" in inspector.text.value
+    assert "wrong" not in inspector.text.value
+
+
+@pytest.mark.parametrize(
+    ("control", "value"), [("joint", "right_elbow_joint"), ("frame", 20), ("order", DATASET_AS_SIMULATOR)]
+)
+def test_every_control_changes_picture_and_curve(inspector, control, value):
+    before = inspector.picture.value, inspector.curve.value
+    getattr(inspector, control).value = value
+    assert inspector.picture.value != before[0] and inspector.curve.value != before[1]
+
+
+def test_a_wrong_order_breaks_and_by_name_heals(inspector):
+    inspector.frame.value, inspector.joint.value = 12, "left_knee_joint"
+    healthy = inspector.picture.value, inspector.text.value, inspector.joint.options
+    inspector.order.value = SIMULATOR_AS_DATASET
+    assert inspector.joint.value == "left_knee_joint", "the choice stays"
+    assert "wrong: the clip says" in inspector.text.value
+    assert inspector.joint.label.endswith("gets\u00a0left_hip_pitch")
+    assert "what it gets: " in inspector.curve.value
+    assert "by name" not in inspector.summary.value and "23 of 23" not in inspector.summary.value
+    inspector.order.value = BY_NAME
+    assert (inspector.picture.value, inspector.text.value, inspector.joint.options) == healthy
+    assert "by name: 23 of 23 joints get their own angles, 0 beyond" in inspector.summary.value
+
+
+def test_the_curve_names_limits_default_and_mean_and_marks_the_frame(inspector):
+    inspector.joint.value = "left_knee_joint"
+    at_start = inspector.curve.value
+    for text in ("left_knee, rad", "limit +2.88", "limit -0.09", "default +0.42", "mean +0.55", "its own angles"):
+        assert text in at_start, text
+    inspector.frame.value = 40
+    before, after = ({*svg.split("<")} for svg in (at_start, inspector.curve.value))
+    moved = before - after
+    assert 1 <= len(moved) <= 2 and all(part.startswith(("path", "circle")) for part in moved), "only the mark moves"
+
+
+def test_nothing_jumps_and_everything_is_labelled(inspector):
+    heights = [part.layout.height for part in (inspector.picture, inspector.curve, inspector.text, inspector.summary)]
+    assert all(height.endswith("px") for height in heights)
+    for control in (inspector.order, inspector.joint, inspector.step, inspector.frame, inspector.player.play):
+        assert control.description and (control.tooltip or control.tooltips)
+    assert len(inspector.order.tooltips) == len(ORDERS)
+    assert inspector.frame.continuous_update, "dragging shows what is passed"
+
+
+def test_a_clip_of_one_frame_can_be_looked_at(clip):
+    inspector = JointInspector(clip.trim(0, 0), G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
+    assert inspector.frame.max == 0 and "frame 0, 0.00 s" in inspector.text.value and "<svg" in inspector.curve.value
+
+
+def test_the_joint_slider_and_the_table_move_together(inspector):
+    inspector.step.value = "right_knee_joint"
+    assert inspector.joint.value == "right_knee_joint" and "right_knee_joint: column 9" in inspector.text.value
+    inspector.joint.value = "left_elbow_joint"
+    assert inspector.step.value == "left_elbow_joint"
+    inspector.order.value = DATASET_AS_SIMULATOR
+    assert inspector.step.value == inspector.joint.value == "left_elbow_joint"
+
+
+def test_playing_keeps_the_clips_pace(inspector, clip):
+    play = inspector.player.play
+    assert play.max == inspector.frame.max == clip.num_frames - 1
+    assert play.step / (play.interval / 1000) == pytest.approx(clip.fps, rel=0.01)
+    assert play.interval >= 100, "time to draw a picture"
+
+
+def test_a_picture_that_was_shown_is_not_drawn_again(inspector, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        Renderer,
+        "frame",
+        lambda self, *args, frame=Renderer.frame, **options: (drawn.append(args[1]), frame(self, *args, **options))[1],
+    )
+    for frame in (5, 6, 5, 6):
+        inspector.frame.value = frame
+    assert drawn == [5, 6]
+
+
+def test_inspectors_share_renderers_and_old_ones_are_closed(clip):
+    first = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
+    again = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
+    kept = [renderer for key, renderer in render._shared.items() if key[1:] == (64, 48, "quarter", False)]
+    assert len(kept) == 1 and first.picture.value == again.picture.value
+    for size in range(render.MAX_SHARED):
+        render.shared_renderer(G1_23DOF, 32 + size, 32, gl=False).frame(clip, 0)
+    assert len(render._shared) == render.MAX_SHARED and kept[0] not in render._shared.values()
+    first.frame.value = 7  # opens its renderer anew
+    assert first.picture.value != again.picture.value
+
+
+def test_an_error_in_a_callback_is_not_swallowed(inspector):
+    inspector._rows = dict.fromkeys(ORDERS, ())
+    with pytest.raises(IndexError):  # in a kernel it is caught by the Output, where the runner finds it
+        inspector.joint.value = "right_knee_joint"
+
+
+def test_a_default_pose_without_a_joint_is_refused(clip):
+    with pytest.raises(InputError, match="default pose names no left_hip_pitch_joint; it has: knee"):
+        JointInspector(clip, G1_23DOF, SIMULATOR, default_pose={"knee": 0.1}, gl=False)
+
+
+def test_a_clip_of_another_robot_is_cut_to_its_joints(repo_root):
+    from amp_helpers.formats.registry import read_motion
+
+    motion = read_motion(repo_root / "datasets" / "g1_walk.pkl")
+    inspector = JointInspector(motion, G1_23DOF, SIMULATOR, width=80, height=80, gl=False)
+    assert tuple(row.joint for row in inspector.rows) == G1_23DOF.joint_names
+
+
+def test_on_a_page_the_whole_table_is_there(inspector):
+    inspector.joint.value = "left_knee_joint"
+    state = inspector.joint.get_state()
+    still = pages._widget_html("table", {"table": {"model_name": "SelectModel", "state": state}})
+    assert still.count("\n") == G1_23DOF.num_joints and "verdict" in still
+    assert re.search(r"<mark>left_knee\W.*ok</mark>", still) and still.count("<mark>") == 1
+
+
+@pytest.mark.parametrize("kind", [JointInspector, OffsetInspector])
+def test_a_robot_of_ones_own_takes_one_line(clip, kind):
+    robot = Robot.from_file(G1_23DOF.mjcf_path, feet_joints=(".*_ankle_.*",))
+    inspector = kind(clip, robot, width=64, height=48, gl=False)
+    inspector.frame.value = 9
+    if kind is JointInspector:  # without a simulator at hand, joints are counted as PhysX counts them
+        assert [row.simulator_column for row in inspector.rows[:7]] == [0, 3, 5, 7, 11, 15, 1]
+    assert inspector.frame.max == clip.num_frames - 1 and "left_hip_pitch_joint" in inspector.text.value
+
+
+# --- the offset inspector -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offsets():
+    return Offsets(G1_23DOF.joint_names, tuple(G1_23DOF.default_pose().tolist()))
+
+
+@pytest.fixture
+def offset_inspector(clip):
+    return OffsetInspector(clip, G1_23DOF, width=84, height=125, gl=False)
+
+
+def test_a_pose_is_asked_for_by_what_was_done_with_the_offset(clip, offsets):
+    angles, default = clip.joint_pos[20].astype(float), G1_23DOF.default_pose().astype(float)
+    shoulder = G1_23DOF.joint_names.index("right_shoulder_pitch_joint")
+    poses = asked_poses(angles, offsets, default, "right_shoulder_pitch_joint")
+    assert tuple(poses) == POSES
+    np.testing.assert_allclose(poses["subtracted once"], angles, atol=1e-7)
+    np.testing.assert_allclose(poses["added"], angles + 2 * default, atol=1e-6)
+    np.testing.assert_allclose(poses["subtracted twice"], angles - default, atol=1e-6)
+    slip = poses["one sign wrong"] - angles
+    assert slip[shoulder] == pytest.approx(0.7) and np.abs(np.delete(slip, shoulder)).max() < 1e-6
+    with pytest.raises(InputError, match="joint 'tail' not found; available: left_hip_pitch_joint"):
+        asked_poses(angles, offsets, default, "tail")
+
+
+def test_the_literal_is_what_isaac_lab_takes(offsets):
+    pose = eval(f"dict({offsets.turned('right_shoulder_pitch_joint').literal()})")["joint_pos"]
+    np.testing.assert_allclose(
+        expand_patterns(pose, G1_23DOF.joint_names)[:18], G1_23DOF.default_pose()[:18], atol=1e-6
+    )
+    assert pose["right_shoulder_pitch_joint"] == -0.35 and "left_elbow_joint" not in pose
+    assert eval(f"dict({Offsets(('a',), (0.0,)).literal()})") == {"joint_pos": {}}
+
+
+def test_editing_stays_within_the_limits_and_shows_at_once(offset_inspector):
+    box = offset_inspector
+    box.joint.value = "right_shoulder_pitch_joint"
+    assert box.offset.value == pytest.approx(0.35)
+    low, high = G1_23DOF.joint_limits()[G1_23DOF.joint_names.index(box.joint.value)]
+    assert low <= box.offset.min <= low + 0.01 and high - 0.01 <= box.offset.max <= high
+    before = {name: image.value for name, image in box.pictures.items()}
+    box.offset.value = -0.35
+    assert '"right_shoulder_pitch_joint": -0.35' in box.literal.value
+    changed = {name for name, image in box.pictures.items() if image.value != before[name]}
+    assert changed == {*POSES} - {"the clip"}
+    assert "0.70 rad off: right_shoulder_pitch" in box.captions["subtracted once"].value
+    assert "your offset -0.350, the environment&#x27;s +0.350" in box.text.value
+    assert box.state.offsets["right_shoulder_pitch_joint"] == -0.35
+
+
+def test_buttons_turn_a_sign_and_take_it_back(offset_inspector):
+    box = offset_inspector
+    untouched = box.literal.value
+    assert "as the clip" in box.captions["subtracted once"].value
+    box.joint.value = "right_shoulder_pitch_joint"
+    box.turn.click()
+    assert box.offset.value == -0.35 and "as the clip" not in box.captions["subtracted once"].value
+    box.reset_joint.click()
+    assert box.offset.value == pytest.approx(0.35) and box.literal.value == untouched
+    for joint, value in (("left_knee_joint", 1.0), ("right_elbow_joint", 0.5)):
+        box.joint.value, box.offset.value = joint, value
+    assert '"left_knee_joint": 1,' in box.literal.value and '"right_elbow_joint": 0.5,' in box.literal.value
+    box.joint.value = "left_knee_joint"
+    assert box.offset.value == 1.0, "an edit is kept while another joint is looked at"
+    box.reset.click()
+    assert box.literal.value == untouched and box.offset.value == pytest.approx(0.42)
+
+
+def test_the_offset_inspector_follows_the_clip_and_is_labelled(offset_inspector, clip):
+    box = offset_inspector
+    before = {name: image.value for name, image in box.pictures.items()}
+    box.frame.value = 60
+    changed = {name for name, image in box.pictures.items() if image.value != before[name]}
+    assert changed == {*POSES} - {"default pose"}
+    for control in (box.joint, box.offset, box.frame, box.turn, box.reset_joint, box.reset, box.literal):
+        assert control.description and control.tooltip
+    fixed = [*box.pictures.values(), *box.captions.values(), box.text, box.literal]
+    assert all(part.layout.height.endswith("px") for part in fixed)
+    assert re.search(r"0\.84 rad off: (left|right)_knee", box.captions["added"].value)
+
+
+def test_a_limit_overstepped_is_counted():
+    limits = np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    assert compare_pose(np.array([0.5, 2.0]), np.zeros(2), limits, ("a", "b")) == "2.00 rad off: b\n1 beyond its limit"
+    assert "2 beyond their limits" in compare_pose(np.array([-3.0, 2.0]), np.zeros(2), limits, ("a", "b"))
+
+
+# --- what notebooks start with ----------------------------------------------------------------------------------------
+
+
+def test_a_workspace_makes_its_folders_and_refuses_a_wrong_environment(tmp_path, monkeypatch):
+    space = workspace.start(tmp_path / "out", needs=("numpy",))
+    assert space.figures.is_dir() and space.videos.is_dir()
+    with pytest.raises(InputError, match=r"no_such_module; run 'make setup'"):
+        workspace.start(tmp_path, needs=("numpy", "no_such_module"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        workspace.start(tmp_path / "file", needs=())
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    with pytest.raises(InputError, match=r"Python 3\.13 .* needs 3\.12"):
+        workspace.start(tmp_path, needs=())
+
+
+def test_a_fresh_folder_replaces_a_run_and_nothing_else(tmp_path):
+    space = workspace.start(tmp_path, needs=())
+    run = space.fresh_folder("run")
+    (run / "health.jsonl").write_text("{}")
+    assert list(space.fresh_folder("run").iterdir()) == []
+    (run / "thesis.tex").write_text("")
+    with pytest.raises(InputError, match="other than a training run"):
+        space.fresh_folder("run")
+    assert (run / "thesis.tex").exists()
+
+
+def test_figures_and_videos_are_shown_and_kept(tmp_path, monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    space = workspace.start(tmp_path, needs=())
+    space.show(pictures([np.zeros((8, 8, 3), np.uint8)], [""]), "04_curves", alt="curves")
+    assert (space.figures / "04_curves.png").read_bytes() == shown[0].data
+    assert shown[0].alt == "curves"
+    small, large = space.videos / "small.mp4", space.videos / "large.mp4"
+    small.write_bytes(b"0" * 10)
+    large.write_bytes(b"0" * (workspace.EMBED_BYTES + 1))
+    space.play({"a <b>": small, "large": large})
+    assert "data:video/mp4;base64," in shown[1].data and 'src="videos/large.mp4"' in shown[1].data
+    assert "a &lt;b&gt;" in shown[1].data
+
+
+def test_native_chatter_is_kept_off_the_page(capfd):
+    import os
+
+    with workspace.quiet():
+        os.write(1, b"solver iterations limit reached\n")
+        os.write(2, b"no CUDA\n")
+    os.write(1, b"after\n")
+    assert capfd.readouterr() == ("after\n", "")
