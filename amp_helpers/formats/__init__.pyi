@@ -1,3 +1,4 @@
+from .gmr import write_gmr as write_gmr
 from .paths import motion_files as motion_files
 from .pickles.load import load_pickle as load_pickle
 from .registry import FORMATS as FORMATS

@@ -4,7 +4,6 @@ from .joint_rows import BY_NAME as BY_NAME
 from .joint_rows import DATASET_AS_SIMULATOR as DATASET_AS_SIMULATOR
 from .joint_rows import ORDERS as ORDERS
 from .joint_rows import SIMULATOR_AS_DATASET as SIMULATOR_AS_DATASET
-from .joint_rows import joint_rows as joint_rows
 from .joint_rows import read_in_order as read_in_order
 from .motion_refiner import MotionRefiner as MotionRefiner
 from .offset_inspector import OffsetInspector as OffsetInspector

@@ -27,6 +27,7 @@ from amp_helpers.widgets import (
     JointInspector,
     OffsetInspector,
 )
+from amp_helpers.widgets.joint_rows import joint_rows
 from amp_helpers.widgets.offsets import POSES, Offsets, asked_poses, compare_pose
 
 SIMULATOR = tuple(sorted(G1_23DOF.joint_names))
@@ -61,7 +62,7 @@ def test_wrong_orders_and_joints_are_refused(clip):
 
 def test_a_row_says_whose_angles_a_joint_gets(clip):
     default = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
-    right = {row.joint: row for row in widgets.joint_rows(clip, G1_23DOF, SIMULATOR, default)}
+    right = {row.joint: row for row in joint_rows(clip, G1_23DOF, SIMULATOR, default)}
     knee, column = right["left_knee_joint"], clip.joint_names.index("left_knee_joint")
     assert (knee.dataset_column, knee.simulator_column) == (column, SIMULATOR.index("left_knee_joint"))
     assert knee.mean == pytest.approx(clip.joint_pos[:, column].mean()) and knee.default == pytest.approx(0.42)
@@ -69,12 +70,12 @@ def test_a_row_says_whose_angles_a_joint_gets(clip):
     assert knee.most == pytest.approx(clip.joint_pos[:, column].max())
     assert all(row.ok and row.verdict == "ok" for row in right.values())
 
-    wrong = widgets.joint_rows(clip, G1_23DOF, SIMULATOR, default, SIMULATOR_AS_DATASET)
+    wrong = joint_rows(clip, G1_23DOF, SIMULATOR, default, SIMULATOR_AS_DATASET)
     assert wrong[0].verdict == "gets left_ankle_pitch" and not wrong[0].ok
     own = sum(row.source == row.joint for row in wrong)
     assert own == sum(a == b for a, b in zip(SIMULATOR, clip.joint_names, strict=True)) < 5
     far = Motion(clip.fps, clip.joint_names, clip.joint_pos + 3, clip.root_pos, clip.root_quat)
-    assert widgets.joint_rows(far, G1_23DOF, SIMULATOR, default)[column].verdict == "100% beyond limits"
+    assert joint_rows(far, G1_23DOF, SIMULATOR, default)[column].verdict == "100% beyond limits"
 
 
 def test_the_inspector_shows_a_picture_and_numbers(inspector, clip):
