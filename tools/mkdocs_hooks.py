@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Link, Navigation
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     ]
     theme = [file for file in files if file.src_dir != config.docs_dir]
     return Files(theme + pages)
+
+
+def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
+    """Lead to the executed notebooks."""
+    nav.items.insert(1, Link("Notebooks", "notebooks/index.html"))
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
