@@ -15,6 +15,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "amp_helpers"
 PAGES = ("*.md", "docs/**/*", "datasets/*.md", "policies/**/*.md", "benchmarks/*.md", "benchmarks/results/*.json")
+_SPHINX_ROLE = re.compile(r":\w+:<code>~?(?:[\w.]+\.)?(\w+)</code>")
 _NOTEBOOK_LINK = re.compile(r"\[([^]]+)\]\(((?:[\w./-]*/)?notebooks/\w+)\.ipynb(#[^)]*)?\)")
 
 
@@ -43,6 +44,11 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Let links to notebooks lead to their executed pages."""
     return _NOTEBOOK_LINK.sub(r'<a href="\2.html\3">\1</a>', markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Show the roles of docstrings, such as :class:`~amp_helpers.motion.motion.Motion`, as names."""
+    return _SPHINX_ROLE.sub(r"<code>\1</code>", html)
 
 
 def _packages() -> dict[str, list[str]]:
