@@ -1,53 +1,79 @@
-"""What a user sees when something is wrong: one sentence with the remedy, and never half a file."""
+"""Errors as a user sees them: one sentence with a remedy; and files that are written whole or not at all."""
 
 import hashlib
 import io
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """A user's input cannot be used.
 
-    The message is one sentence of the form ``FILE: what is wrong; what to do``; names that would have been
-    valid are listed in it.
+    The message is one sentence of the form ``FILE: what is wrong; what to do`` and lists the valid names.
     """
 
     def _render_traceback_(self) -> list[str]:
-        """What a notebook shows in place of a traceback: the sentence."""
-        return [f"error: {' '.join(str(self).split())}"]
+        """Return what IPython prints for this error: the message, or the traceback when ``AMP_DEBUG`` is set."""
+        return traceback.format_exception(self) if debugging() else [f"error: {_one_line(self)}"]
+
+
+def debugging() -> bool:
+    """Whether tracebacks are shown: the environment variable ``AMP_DEBUG`` is neither empty nor 0.
+
+    Commands, notebooks and widgets otherwise reduce a user's mistake to one sentence.
+    """
+    return os.environ.get("AMP_DEBUG", "") not in ("", "0")
 
 
 def run_cli(main: Callable[[], int | None]) -> int:
-    """Run a command's ``main`` and turn what a user can cause into ``error: ...`` and exit code 2.
+    """Run a command's ``main`` and report a user's mistake as ``error: ...`` on stderr.
 
-    Covers :class:`InputError` and the operating system's refusals (no such file, no space, no permission). A fault
-    of our own still ends in a traceback, because hiding it would help nobody.
+    :class:`InputError`, :class:`OSError` (no such file, no space, no permission) and Ctrl-C end in one line; with
+    ``AMP_DEBUG=1`` the traceback precedes it. Any other exception is a bug and passes through.
+
+    Args:
+        main: the command; returns its exit code, or None for 0.
+
+    Returns:
+        The exit code: that of ``main``, or 2 after a mistake.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and joints need not be valid text
+        sys.stdout.reconfigure(errors="backslashreplace")  # file and joint names may not be valid text
     try:
         return main() or 0
-    except InputError as error:
-        message = " ".join(str(error).split())
-    except KeyboardInterrupt:
-        message = "interrupted; what was already written is kept"
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{error.strerror or error}; check the path, the free space and the permissions"
-    print(f"error: {message}", file=sys.stderr)
+    except (InputError, KeyboardInterrupt, OSError) as error:
+        if debugging():
+            traceback.print_exc()
+        print(f"error: {_message(error)}", file=sys.stderr)
     return 2
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; files written before are kept"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; check the path, the free space and the permissions"
+    return _one_line(error)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it only when the block ends without an error.
+    """Yield a temporary path beside ``path`` that replaces it only if the block ends without an error.
 
     The suffix is kept, because writers such as ``np.savez`` and video encoders choose their format by it.
+
+    Raises:
+        OSError: the file cannot be written; ``filename`` is ``path``, for callers with a remedy of their own.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,13 +83,13 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary = Path(name)
         os.close(handle)
         yield temporary
-        # mkstemp creates private files; a result is as readable as any other file the user makes.
+        # mkstemp creates private files; a result gets the permissions of an ordinary new file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        # A refused write names no file, or the temporary one, which tells a user nothing.
+        # The error otherwise carries no file name, or the temporary one.
         error.filename = str(path)
         raise
     finally:
@@ -71,20 +97,20 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def sha256(path: str | os.PathLike) -> str:
-    """Hex SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """:func:`amp_helpers.errors.atomic_path`, where a refusal of the operating system names the file."""
+    """Yield a temporary path as :func:`atomic_path` does, and report a failure as :class:`InputError`."""
     try:
         with atomic_path(path) as temporary:
             yield temporary
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}), what stood there is kept; "
-            "free space or choose another place"
-        ) from None
+            f"{path}: cannot be written ({error.strerror or error}), the old file is kept; "
+            "free space or choose another path"
+        ) from error
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hex SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
