@@ -52,7 +52,7 @@ EDITS: dict[str, EditKind] = {
     "smooth": EditKind(
         lambda m, _, hz: as_cycle(lambda clip: clip.smooth(hz), m), (1,), "take out what is faster than this, Hz"
     ),
-    "mirror": EditKind(lambda m, _: m.mirror(), (0,), "exchange left and right"),
+    "mirror": EditKind(lambda m, k: k.mirror(m), (0,), "exchange left and right"),
     "ground": EditKind(lambda m, k: ground(m, k), (0,), "put standing soles at height 0, by one shift of the clip"),
     "lock_feet": EditKind(
         lambda m, k: lock_feet(m, k), (0,), "hold standing feet on the ground by inverse kinematics; grounds as well"

@@ -25,7 +25,7 @@ from amp_helpers.errors import atomic_path
 from amp_helpers.formats import read_motion
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion import Motion
-from amp_helpers.robots import G1_23DOF, G1_29DOF, Robot, breadth_first, counterparts
+from amp_helpers.robots import G1_23DOF, G1_29DOF, Kinematics, Robot, breadth_first, counterparts
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(os.environ.get("AMP_GMR_SAMPLES", ROOT.parent / "shared" / "gmr_samples"))
@@ -49,10 +49,10 @@ def sound_clips() -> dict[str, Motion]:
     return clips
 
 
-def variants(clip: Motion) -> Iterator[tuple[str, Motion]]:
+def variants(clip: Motion, kinematics: Kinematics) -> Iterator[tuple[str, Motion]]:
     """A clip and what may be done to it without making it unsound."""
     yield "as it is", clip
-    yield "mirrored", clip.mirror()
+    yield "mirrored", kinematics.mirror(clip)
     half = clip.duration_s / 2
     yield "first half", clip.trim(0, half)
     yield "second half", clip.trim(half)
@@ -66,7 +66,8 @@ def mistakes(robot: Robot) -> Iterator[tuple[str, str, Callable[[Motion], Motion
     names = robot.joint_names
     other = counterparts(names)
     swap = [names.index(other.get(name, name)) for name in names]
-    order = breadth_first(body_of(robot).kinematics.model)
+    kinematics = body_of(robot).kinematics
+    order = breadth_first(kinematics.model)
     physx = [names.index(name) for name in order]
     sorted_again = [order.index(name) for name in names]
     default = robot.default_pose()
@@ -90,7 +91,7 @@ def mistakes(robot: Robot) -> Iterator[tuple[str, str, Callable[[Motion], Motion
     yield "column order", "breadth-first columns named depth-first", columns(physx)
     yield "column order", "depth-first columns named breadth-first", columns(sorted_again)
     yield "left and right", "left and right columns exchanged", columns(swap)
-    yield "left and right", "joints mirrored, root not", lambda m: replace(m, joint_pos=m.mirror().joint_pos)
+    yield "left and right", "joints mirrored, root not", lambda m: replace(m, joint_pos=kinematics.mirror(m).joint_pos)
     yield "default offset", "default pose already subtracted", shifted(-1)
     yield "default offset", "default pose subtracted twice", shifted(-2)
     yield "default offset", "default pose added", shifted(1)
@@ -108,7 +109,7 @@ def measure() -> dict:
     clips = {name: _on_a_robot(clip) for name, clip in sound_clips().items()}
     alarms, checked = [], 0
     for name, (clip, robot) in clips.items():
-        for variant, motion in variants(clip):
+        for variant, motion in variants(clip, body_of(robot).kinematics):
             table = check_motion(motion, robot)
             checked += len(table)
             known = KNOWN.get(name, set())

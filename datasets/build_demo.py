@@ -110,7 +110,7 @@ def _from_coordinates(motion: Motion, rows: np.ndarray) -> Motion:
     return replace(motion, root_pos=rows[:, :3], root_quat=quat, joint_pos=rows[:, 6:])
 
 
-def close_cycle(raw: Motion) -> tuple[Motion, float]:
+def close_cycle(raw: Motion, kinematics: Kinematics) -> tuple[Motion, float]:
     """One seamless cycle out of a DeepMimic clip, and the largest joint mismatch that had to be closed (rad).
 
     The clips are one captured step followed by its mirror image, and the capture's next frame is the last one,
@@ -118,7 +118,7 @@ def close_cycle(raw: Motion) -> tuple[Motion, float]:
     the mismatch is spread linearly over the step, which is then mirrored again.
     """
     half = (raw.num_frames - 1) // 2
-    rows, mirrored = _coordinates(raw), _coordinates(raw.mirror())
+    rows, mirrored = _coordinates(raw), _coordinates(kinematics.mirror(raw))
     step = np.concatenate([rows[:half], mirrored[-1:]])
     target = mirrored[0].copy()
     step[-1, 0] = target[0] = rows[-1, 0] / 2  # forward travel of a step is kept as it is
@@ -126,7 +126,7 @@ def close_cycle(raw: Motion) -> tuple[Motion, float]:
     step -= np.linspace(0, 1, half + 1)[:, None] * mismatch
 
     first = _from_coordinates(raw, step)
-    second = _coordinates(first.mirror())
+    second = _coordinates(kinematics.mirror(first))
     second[:, 0] += step[-1, 0] - step[0, 0]
     return _from_coordinates(raw, np.concatenate([step, second[1:]])), float(np.abs(mismatch[6:]).max())
 
@@ -172,7 +172,7 @@ def to_gmr(motion: Motion, kinematics: Kinematics) -> bytes:
 def build(clip: str, kinematics: Kinematics) -> tuple[bytes, Motion, dict[str, float]]:
     """One demo motion: its file's bytes, the motion, and what had to be changed (rad)."""
     text = (clips_folder() / f"humanoid3d_{clip}.txt").read_text()
-    cycle, seam = close_cycle(retarget(np.array(json.loads(text)["Frames"])))
+    cycle, seam = close_cycle(retarget(np.array(json.loads(text)["Frames"])), kinematics)
     cycle, cut = limit(cycle)
     motion = ground(cycle, kinematics).loop(CLIPS[clip])
     return to_gmr(motion, kinematics), motion, {"seam_rad": seam, "cut_rad": cut}

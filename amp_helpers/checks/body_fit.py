@@ -143,7 +143,7 @@ class Body:
         self._low, self._high = limits.T
         self.pairs = counterparts(robot.joint_names)
         """Joint -> its counterpart on the other side."""
-        self.mirror_signs = mirror_signs(self._model, self.pairs)
+        self.mirror_signs = mirror_signs(self._model)
 
     @property
     def leg_joints(self) -> set[str]:

@@ -7,7 +7,6 @@ one mistake is one finding, and a sound clip, which no change makes much better,
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import mujoco
 import numpy as np
 
 from amp_helpers.checks.body_fit import Body, Fit, Sample
@@ -179,10 +178,8 @@ def _orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequence[str]
 def _sides(names: tuple[str, ...], body: Body) -> Iterator[Explanation]:
     known = [name for name in names if name in body.robot.joint_names]
     pairs = {name: other for name, other in body.pairs.items() if name in known and other in known}
-    signs = {name: body.mirror_signs[name] for name in pairs}
     swap = [names.index(pairs.get(name, name)) for name in names]
-    middle = {name: -1.0 if _leaves_mirror(body.kinematics.model, name) else 1.0 for name in known if name not in pairs}
-    mirror = np.array([(signs | middle).get(name, 1.0) for name in names], np.float32)
+    mirror = np.array([body.mirror_signs.get(name, 1.0) for name in names], np.float32)
     if pairs:
         yield Explanation(
             "left and right",
@@ -194,7 +191,7 @@ def _sides(names: tuple[str, ...], body: Body) -> Iterator[Explanation]:
             "left and right",
             "the joints are mirrored but the root is not",
             lambda motion: replace(motion, joint_pos=motion.joint_pos[:, swap] * mirror),
-            "mirror the root too: Motion.mirror does both.",
+            "mirror the root too: Kinematics.mirror does both.",
         )
     groups = [(name,) for name in known]
     groups += [(name, other) for name, other in pairs.items() if names.index(name) < names.index(other)]
@@ -227,12 +224,3 @@ def _offsets(names: tuple[str, ...], robot: Robot) -> Iterator[Explanation]:
             lambda motion, times=times: replace(motion, joint_pos=motion.joint_pos + times * default),
             f"store absolute angles: {back}, since training subtracts it.",
         )
-
-
-def _leaves_mirror(model: mujoco.MjModel, name: str) -> bool:
-    """Whether a middle joint turns out of the plane of symmetry, as a waist's yaw does and its pitch does not."""
-    data = mujoco.MjData(model)
-    mujoco.mj_kinematics(model, data)
-    joint = model.joint(name).id
-    sideways = abs(data.xaxis[joint][1]) > 0.5
-    return sideways == (model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE)

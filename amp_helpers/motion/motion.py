@@ -243,29 +243,6 @@ class Motion:
             root_quat=np.concatenate(quats),
         )
 
-    def mirror(self) -> "Motion":
-        """The clip seen in a mirror in the x-z plane: left and right exchanged, roll and yaw angles negated.
-
-        Raises:
-            InputError: a left joint has no right counterpart, or the reverse.
-        """
-        swap = {name: _other_side(name) for name in self.joint_names}
-        lonely = [name for name, other in swap.items() if other not in swap]
-        if lonely:
-            raise InputError(
-                f"{self.source or 'motion'}: {', '.join(lonely)} have no counterpart on the other side; "
-                "select joints in pairs before mirroring"
-            )
-        sign = np.array([-1.0 if "roll" in name or "yaw" in name else 1.0 for name in self.joint_names], np.float32)
-        columns = [self.joint_names.index(swap[name]) for name in self.joint_names]
-        return replace(
-            self,
-            joint_pos=self.joint_pos[:, columns] * sign,
-            root_pos=self.root_pos * (1, -1, 1),
-            # A rotation axis is a pseudo-vector: the components in the mirror's plane change sign.
-            root_quat=self.root_quat * (-1, 1, -1, 1),
-        )
-
     def smooth(self, cutoff_hz: float) -> "Motion":
         """The clip without motion above ``cutoff_hz``: Butterworth, order 4, forward and backward (no delay).
 
@@ -306,9 +283,3 @@ class Motion:
     def _needs_two_frames(self) -> None:
         if self.num_frames < 2:
             raise InputError(f"{self.source or 'motion'}: has one frame; velocities and loops need at least two")
-
-
-def _other_side(name: str) -> str:
-    if name.startswith("left_"):
-        return "right_" + name.removeprefix("left_")
-    return "left_" + name.removeprefix("right_") if name.startswith("right_") else name

@@ -1,6 +1,7 @@
-"""Where a motion puts the links and soles of a robot: forward kinematics by MuJoCo, without dynamics."""
+"""Positions of a robot's links and soles in a motion, and its mirror image: MuJoCo's kinematics, no dynamics."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import mujoco
 import numpy as np
@@ -11,14 +12,15 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.model import lowest_points, shapes
 from amp_helpers.robots.model_file import bare_model
 from amp_helpers.robots.robot import Robot
+from amp_helpers.robots.symmetry import counterparts, mirror_signs, other_side
 
 
 @dataclass(frozen=True, eq=False)
 class Kinematics:
-    """Forward kinematics of a robot. World frame, z up, metres; the ground is z = 0.
+    """Kinematics of a robot. World frame, z up, meters; the ground is z = 0.
 
-    A motion may lack joints of the robot, which then hold the default pose; joints that the robot lacks raise
-    :class:`~amp_helpers.errors.InputError`.
+    A motion may lack joints of the robot, which then hold the default pose. Every method raises
+    :class:`~amp_helpers.errors.InputError` for a joint that the robot lacks.
     """
 
     robot: Robot
@@ -29,30 +31,58 @@ class Kinematics:
 
     @property
     def body_names(self) -> tuple[str, ...]:
-        """The links, (B), depth-first; the first is the root."""
+        """Names of the links, (B), depth-first; the first is the root."""
         return tuple(self.model.body(index).name for index in range(1, self.model.nbody))
 
     @property
     def parents(self) -> tuple[int, ...]:
-        """Index into ``body_names`` of each link's parent, (B); -1 for the root."""
+        """Index of each link's parent in ``body_names``, (B); -1 for the root."""
         return tuple(int(parent) - 1 for parent in self.model.body_parentid[1:])
 
     def qpos(self, motion: Motion) -> np.ndarray:
-        """The motion as MuJoCo's generalised positions, (N, 7 + J): root m, root rotation **wxyz**, joints rad.
+        """MuJoCo's generalized positions, (N, 7 + J): root position m, root rotation **wxyz**, joints rad."""
+        self._check_joints(motion)
+        pose = np.tile(self.robot.default_pose(), (motion.num_frames, 1))
+        pose[:, [self.robot.joint_names.index(name) for name in motion.joint_names]] = motion.joint_pos
+        # Robot.from_file and the build of the G1 both keep the model's joint order.
+        return np.concatenate([motion.root_pos, motion.root_quat[:, [3, 0, 1, 2]], pose], axis=1)
+
+    def mirror(self, motion: Motion) -> Motion:
+        """Mirror image of a motion in the world's x-z plane: left and right exchanged, signs by the joint axes.
 
         Raises:
-            InputError: the motion has a joint that the robot lacks.
+            InputError: the motion has a joint without its counterpart, or no joint whose name tells its side.
         """
+        self._check_joints(motion)
+        names = motion.joint_names
+        lonely = [name for name in names if other_side(name) not in names]
+        if lonely:
+            raise InputError(
+                f"{motion.source or 'motion'}: {', '.join(lonely)} have no counterpart on the other side; "
+                "select joints in pairs before mirroring"
+            )
+        if not counterparts(names):
+            raise InputError(
+                f"{motion.source or 'motion'}: no joint name tells left from right (found: {', '.join(names)}); "
+                "name joints by side, such as left_knee and right_knee, in the motion and in the robot's file"
+            )
+        signs = mirror_signs(self.model)
+        columns = [names.index(other_side(name)) for name in names]
+        return replace(
+            motion,
+            joint_pos=motion.joint_pos[:, columns] * np.array([signs[name] for name in names], np.float32),
+            root_pos=motion.root_pos * (1, -1, 1),
+            # The axis of a rotation is a pseudovector: its components in the mirror's plane change sign.
+            root_quat=motion.root_quat * (-1, 1, -1, 1),
+        )
+
+    def _check_joints(self, motion: Motion) -> None:
         extra = JointOrder(self.robot.joint_names).compare(motion.joint_names).extra
         if extra:
             raise InputError(
                 f"{motion.source or 'motion'}: robot '{self.robot.name}' has no joint {', '.join(extra)}; "
                 f"select the robot's joints first; available: {', '.join(self.robot.joint_names)}"
             )
-        pose = np.tile(self.robot.default_pose(), (motion.num_frames, 1))
-        pose[:, [self.robot.joint_names.index(name) for name in motion.joint_names]] = motion.joint_pos
-        # The model lists its joints in the robot's order: building it made sure.
-        return np.concatenate([motion.root_pos, motion.root_quat[:, [3, 0, 1, 2]], pose], axis=1)
 
     def body_positions(self, motion: Motion) -> np.ndarray:
         """Origins of the links, (N, B, 3), m, in the order of ``body_names``."""
@@ -68,29 +98,29 @@ class Kinematics:
         return self._per_frame(motion, lambda data: data.xpos)[:, feet]
 
     def foot_rotations(self, motion: Motion) -> np.ndarray:
-        """Rotation matrices (N, F, 3, 3) of the foot links: from each link's frame to the world."""
+        """Rotation matrices of the foot links, (N, F, 3, 3), from each link's frame to the world."""
         feet = [self.model.body(name).id for name in self.robot.foot_bodies]
         return self._per_frame(motion, lambda data: data.xmat[feet]).reshape(-1, len(feet), 3, 3)
 
     def foot_points(self, motion: Motion) -> np.ndarray:
-        """Where ``Robot.foot_points`` are, (N, F, 3), m: a foot far from its link's origin slides when these do."""
+        """Positions of ``Robot.foot_points``, (N, F, 3), m.
+
+        Skate is measured at these: the origin of a link may lie far from the foot, as a calf's does.
+        """
         places = self.foot_positions(motion)
         if self.robot.foot_points:
             places = places + np.einsum("nfij,fj->nfi", self.foot_rotations(motion), np.array(self.robot.foot_points))
         return places
 
     def sole_heights(self, motion: Motion) -> np.ndarray:
-        """Height of the lowest point of each foot's collision shapes, (N, F), m.
-
-        Negative where the foot is below the ground.
-        """
+        """Height of the lowest point of each foot's collision shapes, (N, F), m; negative below the ground."""
         geoms = [self._foot_shapes(name) for name in self.robot.foot_bodies]
-        everything = np.concatenate(geoms)
-        centre = self._per_frame(motion, lambda data: data.geom_xpos[everything, 2])
-        # The last row of a shape's rotation is the world's vertical seen from the shape.
-        up = self._per_frame(motion, lambda data: data.geom_xmat[everything, 6:])
-        lowest = lowest_points(self.model, everything, centre, up)
-        return np.stack([lowest[:, np.isin(everything, foot)].min(axis=1) for foot in geoms], axis=1)
+        flat = np.concatenate(geoms)
+        height = self._per_frame(motion, lambda data: data.geom_xpos[flat, 2])
+        # The last row of a shape's rotation matrix is the world's vertical in the shape's frame.
+        up = self._per_frame(motion, lambda data: data.geom_xmat[flat, 6:])
+        lowest = lowest_points(self.model, flat, height, up)
+        return np.stack([lowest[:, np.isin(flat, foot)].min(axis=1) for foot in geoms], axis=1)
 
     def _foot_shapes(self, body: str) -> np.ndarray:
         found = shapes(self.model, self.model.body(body).id)
@@ -98,7 +128,7 @@ class Kinematics:
             raise InputError(f"{self.robot.mjcf_path}: '{body}' has no collision shape; name another foot body")
         return found
 
-    def _per_frame(self, motion: Motion, read) -> np.ndarray:
+    def _per_frame(self, motion: Motion, read: Callable[[mujoco.MjData], np.ndarray]) -> np.ndarray:
         data = mujoco.MjData(self.model)
         frames = []
         for qpos in self.qpos(motion):

@@ -1,4 +1,8 @@
-"""Left and right: which joint is another's counterpart, and whether a mirror keeps or changes its sign."""
+"""Left-right symmetry of a robot: counterparts by name, signs by the joint axes of its model.
+
+Names alone pair the joints, because two mirrored axes may belong to any two links. Axes alone give the signs, because
+a name does not say which way an axis points: Go1's ``FL_hip_joint`` rolls, G1's ``left_hip_roll_joint`` says so.
+"""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +16,7 @@ _SIDE = re.compile(r"(?<![A-Za-z])(left|right|[frhb]?[lr])(?![a-z])|(Left|Right)
 
 
 def other_side(name: str) -> str:
-    """The counterpart's name: ``left_knee`` for ``right_knee``, ``FR_hip`` for ``FL_hip``; a middle joint's own."""
+    """Name of the counterpart: ``right_knee`` for ``left_knee``, ``FL_hip`` for ``FR_hip``; a middle joint's own."""
 
     def swap(found: re.Match) -> str:
         word = found.group(0)
@@ -23,21 +27,26 @@ def other_side(name: str) -> str:
 
 
 def counterparts(names: Sequence[str]) -> dict[str, str]:
-    """Joint -> its counterpart among ``names``, for those that have one; each pair is there both ways round."""
+    """Map each joint that has a counterpart among ``names`` to it; every pair appears in both directions."""
     return {name: other_side(name) for name in names if other_side(name) != name and other_side(name) in names}
 
 
-def mirror_signs(model: mujoco.MjModel, pairs: dict[str, str]) -> dict[str, float]:
-    """Joint -> 1 where equal angles of it and its counterpart are mirror images, -1 where opposite ones are.
+def mirror_signs(model: mujoco.MjModel) -> dict[str, float]:
+    """Sign with which a mirror in the x-z plane hands each joint its counterpart's angle, a middle joint its own.
 
-    Read off the axes in the model's zero pose: a mirror in the x-z plane keeps the y component of a rotation's axis and
-    negates the others; of a slide's axis it negates the y component alone.
+    The axes are compared in the model's zero pose, which has to be symmetric. A mirror keeps the y component of a
+    hinge's axis, a pseudovector, and negates the others; of a slide's axis it negates the y component alone.
+
+    Returns:
+        Joint -> 1 or -1, for every joint but the free one.
     """
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
+    names = [model.joint(index).name for index in range(1, model.njnt)]
+    pairs = counterparts(names)
     signs = {}
-    for name, other in pairs.items():
-        here, there = model.joint(name).id, model.joint(other).id
+    for name in names:
+        here, there = model.joint(name).id, model.joint(pairs.get(name, name)).id
         slides = model.jnt_type[here] == mujoco.mjtJoint.mjJNT_SLIDE
         image = data.xaxis[here] * (np.array([1, -1, 1]) if slides else np.array([-1, 1, -1]))
         signs[name] = 1.0 if image @ data.xaxis[there] >= 0 else -1.0

@@ -58,7 +58,7 @@ def test_what_a_mirror_does_to_a_joint_is_read_off_its_axis(body):
 def test_a_sound_walk_fits_and_its_mirror_image_fits_as_well(walk, body):
     fit = body.fit(Sample.of(walk, 450))
     assert fit.beyond_rad == 0 and fit.overlap_m < 0.005 and abs(fit.height_m) < 0.01 and fit.lopsided_rad < 0.01
-    mirrored = body.fit(Sample.of(walk.mirror(), 450))
+    mirrored = body.fit(Sample.of(body.kinematics.mirror(walk), 450))
     assert mirrored.misfit == pytest.approx(fit.misfit, rel=0.02)
 
 

@@ -291,7 +291,7 @@ class TestEdits:
     def test_they_are_applied_in_order(self, walk, kinematics):
         edits = [Edit("trim", (0.5, 2.0)), Edit("mirror")]
         made = apply_edits(walk, edits, kinematics)
-        expected = walk.trim(0.5, 2.0).mirror()
+        expected = kinematics.mirror(walk.trim(0.5, 2.0))
         assert (made.joint_pos == expected.joint_pos).all() and (made.root_pos == expected.root_pos).all()
         assert apply_edits(walk, [], kinematics) is walk
         assert [str(edit) for edit in edits] == ["trim 0.5 2", "mirror"]
@@ -314,7 +314,7 @@ class TestEdits:
 
 
 class TestFiles:
-    def test_a_new_file_keeps_its_history_and_the_source_its_bytes(self, walk_file, tmp_path):
+    def test_a_new_file_keeps_its_history_and_the_source_its_bytes(self, walk_file, kinematics, tmp_path):
         digest = sha256(walk_file)
         first, second = tmp_path / "first.pkl", tmp_path / "second.pkl"
         refine(walk_file, first, [Edit("trim", (0.0, 1.0))])
@@ -323,7 +323,7 @@ class TestFiles:
         lines = read_history(second)
         assert lines[0] == f"read g1_walk.pkl, SHA-256 {digest}" and lines[1] == "trim 0 1"
         assert lines[2] == f"read first.pkl, SHA-256 {sha256(first)}" and lines[3:] == ("mirror",)
-        made, expected = read_motion(second), read_motion(walk_file).trim(0, 1).mirror()
+        made, expected = read_motion(second), kinematics.mirror(read_motion(walk_file).trim(0, 1))
         assert np.abs(made.joint_pos - expected.joint_pos).max() < 1e-6 and made.joint_names == expected.joint_names
         assert read_history(walk_file) == ()
 

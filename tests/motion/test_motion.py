@@ -116,21 +116,6 @@ def test_a_loop_walks_on_and_keeps_turning():
     assert arc.loop(1).num_frames == 20
 
 
-def test_mirroring_twice_is_the_same_clip_and_once_swaps_the_sides():
-    motion = make_motion()
-    mirrored = motion.mirror()
-    np.testing.assert_array_equal(mirrored.joint_pos[:, 0], motion.joint_pos[:, 2])
-    np.testing.assert_array_equal(mirrored.joint_pos[:, 1], -motion.joint_pos[:, 3])
-    np.testing.assert_array_equal(mirrored.joint_pos[:, 4], -motion.joint_pos[:, 4])
-    # Seen from the root: the same forward speed, the opposite sideways speed and turn.
-    np.testing.assert_allclose(mirrored.root_lin_vel, motion.root_lin_vel * (1, -1, 1), atol=1e-9)
-    np.testing.assert_allclose(mirrored.root_ang_vel, motion.root_ang_vel * (-1, 1, -1), atol=1e-9)
-    np.testing.assert_array_equal(mirrored.mirror().joint_pos, motion.joint_pos)
-    np.testing.assert_allclose(mirrored.mirror().root_quat, motion.root_quat, atol=1e-12)
-    with pytest.raises(InputError, match="left_hip_roll_joint have no counterpart"):
-        motion.select(("left_hip_roll_joint",)).mirror()
-
-
 def test_smoothing_removes_what_is_fast_and_keeps_what_is_slow():
     t = np.arange(300)[:, None] / 60
     slow, fast = np.sin(2 * np.pi * t), 0.2 * np.sin(2 * np.pi * 20 * t)

@@ -1,5 +1,7 @@
 """Figures and tables say what they were given: axes, series and labels are looked at, not pixels."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -83,7 +85,7 @@ def test_influence_has_a_bar_for_each_joint():
 
 
 def test_gait_phase_compares_policies_with_the_reference(clip):
-    figure = plots.gait_phase(clip, {"mine": clip.mirror()}, seconds=1.0)
+    figure = plots.gait_phase(clip, {"mine": replace(clip, joint_pos=-clip.joint_pos)}, seconds=1.0)
     assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2, 2]
     assert {"reference", "mine"} <= labels(figure)
 

@@ -8,7 +8,8 @@ import pytest
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, go1_mjcf
+from amp_helpers.robots.symmetry import other_side
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,53 @@ def test_missing_joints_hold_the_default_pose_in_any_order(kinematics):
 def test_unknown_joints_are_refused_by_name(kinematics):
     with pytest.raises(InputError, match="'g1_23dof' has no joint waist_roll_joint, waist_pitch_joint"):
         kinematics.body_positions(standing(G1_29DOF))
+
+
+def moving(robot, frames=20):
+    """Every joint swings within its limits while the root travels and tumbles."""
+    random = np.random.default_rng(0)
+    low, high = robot.joint_limits().T
+    turns = random.normal(size=(frames, 4))
+    return Motion(
+        fps=50.0,
+        joint_names=robot.joint_names,
+        joint_pos=random.uniform(low, high, (frames, robot.num_joints)),
+        root_pos=random.uniform(-1, 1, (frames, 3)),
+        root_quat=turns / np.linalg.norm(turns, axis=1, keepdims=True),
+    )
+
+
+@pytest.mark.parametrize("robot", ["g1_29dof", "go1"])
+def test_a_mirrored_motion_puts_every_link_where_a_mirror_shows_its_counterpart(robot):
+    """Go1's joint names say nothing of roll, pitch or yaw: the axes decide the signs."""
+    kinematics = Kinematics(G1_29DOF if robot == "g1_29dof" else Robot.from_file(go1_mjcf()))
+    motion, names = moving(kinematics.robot), kinematics.body_names
+    expected = kinematics.body_positions(motion)[:, [names.index(other_side(name)) for name in names]] * (1, -1, 1)
+    np.testing.assert_allclose(kinematics.body_positions(kinematics.mirror(motion)), expected, atol=2e-3)
+
+
+def test_mirroring_twice_is_the_same_motion_and_once_exchanges_the_sides(kinematics):
+    motion = moving(G1_23DOF)
+    mirrored = kinematics.mirror(motion)
+    for name, sign in (("hip_pitch", 1), ("hip_roll", -1)):
+        left, right = (motion.joint_names.index(f"{side}_{name}_joint") for side in ("left", "right"))
+        np.testing.assert_array_equal(mirrored.joint_pos[:, left], sign * motion.joint_pos[:, right])
+    waist = motion.joint_names.index("waist_yaw_joint")
+    np.testing.assert_array_equal(mirrored.joint_pos[:, waist], -motion.joint_pos[:, waist])
+    # In the root's frame: the same forward speed, the opposite sideways speed and turn.
+    np.testing.assert_allclose(mirrored.root_lin_vel, motion.root_lin_vel * (1, -1, 1), atol=1e-9)
+    np.testing.assert_allclose(mirrored.root_ang_vel, motion.root_ang_vel * (-1, 1, -1), atol=1e-9)
+    again = kinematics.mirror(mirrored)
+    np.testing.assert_array_equal(again.joint_pos, motion.joint_pos)
+    np.testing.assert_allclose(again.root_quat, motion.root_quat, atol=1e-12)
+
+
+def test_what_has_no_mirror_image_is_refused(kinematics):
+    motion = standing()
+    with pytest.raises(InputError, match="left_hip_roll_joint have no counterpart"):
+        kinematics.mirror(motion.select(("left_hip_roll_joint",)))
+    with pytest.raises(InputError, match=r"no joint name tells left from right \(found: waist_yaw_joint\)"):
+        kinematics.mirror(motion.select(("waist_yaw_joint",)))
 
 
 def test_ten_thousand_frames_within_two_seconds(kinematics):

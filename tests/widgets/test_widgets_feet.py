@@ -218,7 +218,7 @@ class TestRefinement:
         done = Refinement((Edit("smooth", (6.0,)), Edit("loop", (0.2, 1.5)), Edit("mirror"), Edit("lock_feet")))
         before, after = bench.pair(done)
         assert before.num_frames == after.num_frames
-        assert (before.joint_pos == walk.trim(0.2, 1.5).mirror().joint_pos).all()
+        assert (before.joint_pos == kinematics.mirror(walk.trim(0.2, 1.5)).joint_pos).all()
         assert bench.motion(done.edits) is after, "made once"
         assert bench.motion(()) is walk
 
