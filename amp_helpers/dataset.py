@@ -12,6 +12,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.utils.npz import read_npz, write_npz
+from amp_helpers.utils.resources import find_data
 
 FORMAT_VERSION = 1
 
@@ -128,7 +129,7 @@ class MotionDataset:
         """Read and check a dataset.
 
         Args:
-            path: the npz file.
+            path: the npz file; ``datasets/NAME`` is the demo dataset where the current folder has no such file.
             joint_names: the joints that the user's robot has; the dataset must hold exactly these, and its columns
                 are brought to this order by name.
             control_dt: the environment's step in seconds, which the dataset must have been made for.
@@ -136,7 +137,7 @@ class MotionDataset:
         Raises:
             InputError: the file is unreadable or inconsistent, or was made for another robot or control step.
         """
-        path = Path(path)
+        path = find_data(path)
         # Weights came later than the rest: files without them load as before.
         content = read_npz(path, [field.name for field in fields(cls) if field.name != "weight"], also=["weight"])
         try:

@@ -13,6 +13,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.metrics import Rollout, evaluate_rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot
+from amp_helpers.utils.resources import find_data, read_recorded_path
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -165,9 +166,8 @@ def reference_motion(
             file that the configuration names holds other motions by now.
     """
     from amp_helpers.dataset import check_joints
-    from amp_helpers.training.cfg import ROOT
 
-    path = Path(dataset) if dataset else ROOT / config["dataset"]
+    path = find_data(dataset) if dataset else read_recorded_path(config["dataset"])
     if not path.is_file():
         raise InputError(f"{path}: the dataset that the policy imitates is not there; name it with --dataset")
     loaded = MotionDataset.load(path, control_dt=env.step_dt if env else None)
@@ -218,7 +218,11 @@ def _robot_of(body_names: Sequence[str]) -> Robot:
 def main() -> int:
     """Evaluate from the command line and print the metrics."""
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.evaluate", description=__doc__)
-    parser.add_argument("--checkpoint", required=True, help="a folder of policies/, a run folder, or a checkpoint file")
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        help="a run folder, a checkpoint file, or a shipped policy by name, such as g1_walk",
+    )
     parser.add_argument("--output", required=True, type=Path, help="folder for metrics.json and rollout.npz")
     parser.add_argument("--num_envs", type=int, default=16, help="environments (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time, s (default: %(default)s)")

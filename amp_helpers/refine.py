@@ -25,6 +25,7 @@ from amp_helpers.motion.cycle import as_cycle, close_loop
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS, Robot, get_robot
+from amp_helpers.utils.resources import find_data
 from amp_helpers.utils.table import Table
 
 PICKLES = (".pkl", ".pickle")
@@ -152,7 +153,7 @@ def refine(
     kinematics.
 
     Args:
-        source: a motion file of any format.
+        source: a motion file of any format; ``datasets/NAME`` is the demo motion where there is no such file.
         output: the new file.
         edits: what to do, in order.
         robot: whose joints and feet; by default :func:`robot_of` the clip.
@@ -161,6 +162,7 @@ def refine(
     Raises:
         InputError: the file, an edit or the output cannot be used.
     """
+    source = find_data(source)
     if not edits:
         raise InputError(f"{source}: nothing to do; name at least one of {', '.join(EDITS)}")
     before = read_motion(source, joint_names=joint_order, quaternion=quaternion, fps=fps)

@@ -37,8 +37,9 @@ from amp_helpers.training import (
     record_run,
     write_results,
 )
-from amp_helpers.training.cfg import ROOT
+from amp_helpers.utils.resources import recorded_path
 
+ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "benchmarks" / "results" / "gpu_comparisons.json"
 TRAIN, RIVALS = ("-m", "amp_helpers.train"), ("benchmarks/rivals.py",)
 SEEDS = (0, 1, 2)
@@ -56,8 +57,8 @@ class Group:
     note: str = ""
 
 
-AS_RETARGETED = ("--dataset", str(DEMO_DATASET.relative_to(ROOT)))
-REFINED = ("--dataset", str(REFINED_DATASET.relative_to(ROOT)))
+AS_RETARGETED = ("--dataset", recorded_path(DEMO_DATASET))
+REFINED = ("--dataset", recorded_path(REFINED_DATASET))
 PUBLISHED = ("--recipe", "published")
 MANY = 100_000
 """Updates, more than the wall clock has room for."""
@@ -100,7 +101,7 @@ def commands(group: str, seed: int, folder: Path, args: argparse.Namespace) -> t
     envs = min(1024, 4 * args.num_envs)
     measure = ["-m", "amp_helpers.evaluate", "--checkpoint", folder, "--device", args.device, "--num_envs", envs]
     # Always against the clip as it is, also for a policy that learnt from a mended one.
-    measure += ["--velocity", speed, "--dataset", DEMO_DATASET.relative_to(ROOT), "--output", folder / "evaluation"]
+    measure += ["--velocity", speed, "--dataset", recorded_path(DEMO_DATASET), "--output", folder / "evaluation"]
     return [str(part) for part in train], [str(part) for part in measure]
 
 

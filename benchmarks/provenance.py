@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from amp_helpers.training.cfg import present_commit
+from amp_helpers.utils.resources import present_commit, short_commit
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:
@@ -17,7 +17,7 @@ def provenance(device: str = "cpu") -> dict[str, str]:
         arguments = arguments[:at] + arguments[at + 2 :]
     return {
         "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments]),
-        "commit": present_commit()[:7],
+        "commit": short_commit(present_commit()),
         "hardware": hardware(device),
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.registry import SUFFIXES
+from amp_helpers.utils.resources import find_data
 
 
 def motion_files(
@@ -15,7 +16,8 @@ def motion_files(
     """The files that the arguments stand for, and a line about each folder whose files were not all taken.
 
     Files stay in the order given; what a folder or a pattern stands for is sorted by path. A folder gives the files
-    below it whose suffix is a motion's; ``output`` and what is hidden do not count.
+    below it whose suffix is a motion's; ``output`` and what is hidden do not count. ``datasets/NAME`` is a demo motion
+    where the current folder has no such file.
 
     Raises:
         InputError: a folder or a pattern stands for no motion file.
@@ -24,7 +26,7 @@ def motion_files(
     notes: list[str] = []
     # The file about to be written is no input, or a second run would give another result than the first.
     own = None if output is None else Path(output).resolve()
-    for path in map(Path, named):
+    for path in map(find_data, named):
         if path.is_dir():
             files += _in_folder(path, own, notes)
         elif path.exists() or not glob.has_magic(str(path)):

@@ -17,6 +17,7 @@ import nbformat
 
 from amp_helpers.errors import InputError
 from amp_helpers.notebook import pages
+from amp_helpers.utils.resources import checkout
 
 # A cell that ended in one of these ran out of room or of permission: something the user can mend.
 _SYSTEM_REFUSALS = ("[Errno 13]", "[Errno 28]", "[Errno 30]", "[Errno 122]")
@@ -252,7 +253,4 @@ NOTEBOOKS = (
 )
 
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-NOTEBOOK_FOLDER = REPOSITORY / "notebooks"
+NOTEBOOK_FOLDER = (checkout() or Path.cwd()) / "notebooks"

@@ -3,7 +3,6 @@
 import argparse
 import math
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
+from amp_helpers.utils.resources import DATASETS, present_commit, recorded_path, runs_folder
 
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO_DATASET = ROOT / "datasets" / "g1_walk.npz"
-REFINED_DATASET = ROOT / "datasets" / "g1_walk_refined.npz"
+DEMO_DATASET = DATASETS / "g1_walk.npz"
+REFINED_DATASET = DATASETS / "g1_walk_refined.npz"
 """The demo walk with its feet on the ground; its steps cover the ground that its root covers, as a robot's have to."""
 DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
 
@@ -47,7 +46,7 @@ class TrainCfg:
     checkpoint: Path | None = None
     """Whole checkpoint (``checkpoints/agent_*.pt``) to go on from."""
     run_dir: Path | None = None
-    """Folder for the run; ``None`` makes one under ``runs/``."""
+    """Folder for the run; ``None`` makes one under ``runs/`` in the current folder."""
     logger: str = "tensorboard"
     """``tensorboard`` or ``wandb``."""
 
@@ -135,7 +134,7 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
         if importlib.util.find_spec("wandb") is None:
             raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
     ours = cfg.task == DEFAULT_TASK
-    run_dir = Path(cfg.run_dir or ROOT / "runs" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
+    run_dir = Path(cfg.run_dir or runs_folder() / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
     check_run_dir(run_dir, cfg.checkpoint)
     return replace(
         cfg,
@@ -175,8 +174,7 @@ def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, 
     values = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values.items()}
     # Of this machine and this moment; what came of them is in the folder that this file is in.
     del values["run_dir"], values["checkpoint"]
-    dataset_path = Path(cfg.dataset).resolve()
-    values["dataset"] = str(dataset_path.relative_to(ROOT) if dataset_path.is_relative_to(ROOT) else dataset_path)
+    values["dataset"] = recorded_path(cfg.dataset)
     return values | {
         "amp_state": state,
         "joint_names": list(dataset.joint_names),
@@ -184,15 +182,6 @@ def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: Any) -> dict[str, 
         "dataset_sha256": list(dataset.sha256),
         "commit": present_commit(),
     }
-
-
-def present_commit() -> str:
-    """The commit that the code is at, whole, or ``unknown`` outside a checkout."""
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False)
-    except OSError:  # a machine without git trains all the same
-        return "unknown"
-    return commit.stdout.strip() if commit.returncode == 0 else "unknown"
 
 
 def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
@@ -238,7 +227,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         ("reference_share", float, "share of episodes that start in a reference state"),
     ):
         shown = getattr(default, name)
-        shown = shown.relative_to(ROOT) if name == "dataset" else shown
+        shown = recorded_path(shown) if name == "dataset" else shown
         parser.add_argument(f"--{name}", type=kind, default=getattr(default, name), help=f"{text} (default: {shown})")
     parser.add_argument("--features", nargs="+", default=default.features, help="what the discriminator sees")
     parser.add_argument(

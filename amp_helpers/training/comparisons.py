@@ -35,6 +35,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.utils.resources import short_commit
 
 CURVE_FIELDS = (
     "wall_s",
@@ -183,7 +184,7 @@ def record_run(
         group=group,
         seed=config["seed"],
         command=command,
-        commit=config["commit"][:7],
+        commit=short_commit(config["commit"]),
         hardware=hardware,
         wall_s=config["wall_s"],
         updates=config["updates"],

@@ -14,6 +14,7 @@ from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.checkpoint import check_fit, load_checkpoint, save_parts
 from amp_helpers.agent.networks import Policy
 from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.utils.resources import POLICIES, find_data
 
 POLICY_FILE, CONFIG_FILE = "policy.pt", "config.json"
 
@@ -46,8 +47,8 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
     """Read a policy for an environment.
 
     Args:
-        path: a folder with ``policy.pt`` and ``config.json`` (a run, or one of ``policies/``), the ``policy.pt`` in it,
-            or a whole checkpoint ``agent_*.pt`` of a run.
+        path: a folder with ``policy.pt`` and ``config.json`` (a run), the ``policy.pt`` in it, a whole checkpoint
+            ``agent_*.pt`` of a run, or the name of a shipped policy, see :func:`find_policy`.
         env: the environment it shall act in.
 
     Raises:
@@ -71,17 +72,29 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
 def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:
     """The weights and the configuration behind a ``--checkpoint``.
 
+    ``g1_walk`` and ``policies/g1_walk`` name the shipped policy where the current folder has no such path.
+
     Raises:
         InputError: when one of them is not there or not readable.
     """
+    shipped = shipped_policies()
     path = Path(path)
+    path = find_data(path if path.exists() or str(path) not in shipped else Path("policies", path))
     file = path / POLICY_FILE if path.is_dir() else path
     if not file.is_file():
-        raise InputError(f"{path}: holds no {POLICY_FILE}; give a run folder, one of policies/, or a checkpoint file")
+        raise InputError(
+            f"{path}: holds no {POLICY_FILE}; give a run folder, a checkpoint file, or a shipped policy: "
+            f"{', '.join(shipped)}"
+        )
     for folder in (file.parent, file.parent.parent):
         if (folder / CONFIG_FILE).is_file():
             return file, read_config(folder / CONFIG_FILE)
     raise InputError(f"{file}: has no {CONFIG_FILE} beside it; keep the two files of a run together")
+
+
+def shipped_policies() -> list[str]:
+    """Names of the policies that come with this package."""
+    return sorted(file.parent.name for file in POLICIES.glob(f"*/{POLICY_FILE}"))
 
 
 def read_config(file: Path) -> dict[str, Any]:

@@ -4,6 +4,11 @@ from .devices import check_device as check_device
 from .npz import NpzFile as NpzFile
 from .npz import read_npz as read_npz
 from .npz import write_npz as write_npz
+from .resources import DATASETS as DATASETS
+from .resources import POLICIES as POLICIES
+from .resources import find_data as find_data
+from .resources import present_commit as present_commit
+from .resources import runs_folder as runs_folder
 from .table import Table as Table
 from .table import metrics_table as metrics_table
 from .table import pickle_table as pickle_table

@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, reference_motion
+from amp_helpers.training.policy import find_policy
 
 pytestmark = pytest.mark.sim
 
@@ -42,3 +44,14 @@ def test_a_policy_is_small_and_says_where_it_comes_from(repo_root, name, seed):
     assert config["seed"] == seed and config["num_envs"] == 4096 and len(config["dataset_sha256"][0]) == 64
     assert f"`, {seed} |" in card, "the seed, beside the commit"
     assert config["commit"] in card and config["dataset_sha256"][0][:8] in card
+
+
+@pytest.mark.parametrize("named", ["g1_walk", "policies/g1_walk", "policies/g1_walk/policy.pt"])
+def test_a_shipped_policy_is_found_by_name_from_any_folder(repo_root, tmp_path, monkeypatch, named):
+    monkeypatch.chdir(tmp_path)
+    file, config = find_policy(named)
+    assert file == repo_root / "policies" / "g1_walk" / "policy.pt"
+    assert reference_motion(config).num_frames > 0
+    (tmp_path / "g1_walk").mkdir()
+    with pytest.raises(InputError, match=r"g1_walk: holds no policy\.pt; .*: g1_run, g1_walk, g1_walk_speeds"):
+        find_policy("g1_walk")
