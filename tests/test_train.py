@@ -20,7 +20,7 @@ from amp_helpers.amp_state.state import FEATURE_DIMS
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
-from amp_helpers.lessons.gaits import tremble
+from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
 from amp_helpers.training.cfg import TrainCfg, drop_patterns, parse
@@ -123,10 +123,10 @@ def test_joints_that_never_move_are_left_out_by_default(small_run):
     assert set(G1_23DOF.joint_names) - set(config["amp_state"]["joint_names"]) == still
     dataset = MotionDataset.load(TrainCfg().dataset)
     assert set(drop_patterns(("still",), dataset=dataset)) == still
-    trembling = tremble(dataset.clips()[0])
-    moving = MotionDataset.from_motions([trembling], joint_names=trembling.joint_names, control_dt=trembling.dt)
+    jittery = add_jitter(dataset.clips()[0])
+    moving = MotionDataset.from_motions([jittery], joint_names=jittery.joint_names, control_dt=jittery.dt)
     assert drop_patterns(("still", "feet", "x.*"), dataset=moving) == (".*ankle.*", "x.*")
-    frozen = replace(trembling, joint_pos=trembling.joint_pos[:1].repeat(trembling.num_frames, axis=0))
+    frozen = replace(jittery, joint_pos=jittery.joint_pos[:1].repeat(jittery.num_frames, axis=0))
     posing = MotionDataset.from_motions([frozen], joint_names=frozen.joint_names, control_dt=frozen.dt)
     assert drop_patterns(("still",), dataset=posing) == (), "of a clip of one pose nothing would be left"
 

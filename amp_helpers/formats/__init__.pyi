@@ -1,3 +1,4 @@
+from .gmr import read_history as read_history
 from .gmr import write_gmr as write_gmr
 from .paths import motion_files as motion_files
 from .pickles.load import load_pickle as load_pickle

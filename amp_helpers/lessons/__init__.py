@@ -1,4 +1,4 @@
-"""Small experiments that the notebooks show: discriminators trained in seconds, and gaits for them to judge."""
+"""Small experiments of the notebooks: discriminators that train in seconds, and altered gaits to test them on."""
 
 import lazy_loader
 

@@ -1,8 +1,7 @@
-"""The small experiments that the notebooks show: what goes in and what comes out is arrays."""
+"""Experiments with small discriminators, which train in seconds on a CPU. Inputs and results are arrays and motions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,17 +10,21 @@ from amp_helpers.agent.losses import discriminator_loss, style_reward
 from amp_helpers.agent.networks import mlp
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.lessons.gaits import half_steps, level_feet, stumble
+from amp_helpers.lessons.gaits import early_policy, half_steps, level_feet
 from amp_helpers.motion.motion import Motion
 
-if TYPE_CHECKING:
-    pass
-
 Discriminator = Callable[[torch.Tensor], torch.Tensor]
+"""Windows (n, dim) -> logits (n, 1)."""
 
 
 def windows(motion: Motion, state: AmpState, default_pose: Mapping[str, float]) -> torch.Tensor:
-    """What a discriminator sees of a motion, (n, dim)."""
+    """Return the AMP states of a motion, (n, dim), in the units and frames of :class:`AmpState`.
+
+    Args:
+        motion: a clip at the control rate.
+        state: features, joints, window and stride.
+        default_pose: rad by joint name.
+    """
     data = MotionDataset.from_motions([motion], joint_names=motion.joint_names, control_dt=motion.dt)
     return state.from_dataset(data, default_pose)
 
@@ -36,67 +39,76 @@ def small_discriminator(
     input_noise: float = 0.0,
     on_step: Callable[[dict[str, torch.Tensor]], None] | None = None,
 ) -> Discriminator:
-    """A discriminator of 128 and 64 units, trained to tell windows (n, dim) from windows (m, dim) in seconds on a CPU.
+    """Train a discriminator with hidden layers of 128 and 64 units, and return it as a function.
 
-    The loss is the project's own, :func:`amp_helpers.agent.losses.discriminator_loss`, whose figures go to ``on_step``;
-    inputs are normalised by the mean and standard deviation of both kinds together, and while it learns they carry
-    ``input_noise`` (standard deviation).
+    Inputs are normalized by the mean and standard deviation of both kinds of windows together. The loss is the one of
+    training, :func:`amp_helpers.agent.losses.discriminator_loss`.
+
+    Args:
+        reference: windows (n, dim).
+        policy: windows (m, dim).
+        steps: optimizer steps, with batches of 256 windows of each kind.
+        gradient_penalty: weight of the gradient penalty.
+        seed: of batches and initial weights. The global generator is left as it was.
+        loss: ``lsgan`` or ``bce``.
+        input_noise: standard deviation of Gaussian noise on the normalized input during training.
+        on_step: called after every step with the terms of the loss.
     """
     both = torch.cat((reference, policy))
     mean, std = both.mean(0), both.std(0).clamp(min=1e-3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = mlp(reference.shape[-1], (128, 64), 1, "relu")
-        optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
         for _ in range(steps):
             batches = [kind[torch.randint(len(kind), (256,))] for kind in (reference, policy)]
             reference_batch, policy_batch = (
                 (batch - mean) / std + input_noise * torch.randn_like(batch) for batch in batches
             )
-            total, figures = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty)
-            optimiser.zero_grad()
+            total, terms = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty)
+            optimizer.zero_grad()
             total.backward()
-            optimiser.step()
+            optimizer.step()
             if on_step:
-                on_step(figures)
+                on_step(terms)
     return lambda windows: net((windows - mean) / std).detach()
 
 
 def joint_influence(
     discriminator: Discriminator, reference: torch.Tensor, policy: torch.Tensor, joints: Sequence[str]
 ) -> dict[str, float]:
-    """How much each joint alone gives a motion away.
+    """Compute each joint's influence on the discriminator's decision.
 
-    The joint's columns in the policy's windows are replaced by the reference's of the same instants; the logit then
-    rises by a share of the gap between the two, which is the joint's influence. Shares need not add up to one.
+    A joint's columns in the policy's windows are replaced by the reference's of the same instants. The influence is the
+    rise of the mean logit over the gap between the two mean logits. Influences need not add up to 1.
 
     Args:
         discriminator: windows (n, dim) -> logits (n, 1).
-        reference: windows (n, dim) of joint positions, frames oldest first.
+        reference: windows (n, dim) of joint positions, oldest frame first.
         policy: windows of the same instants.
         joints: names of the columns of one frame.
     """
-    below, above = discriminator(policy).mean(), discriminator(reference).mean()
-    shares = {}
+    low, high = discriminator(policy).mean(), discriminator(reference).mean()
+    influence = {}
     for column, name in enumerate(joints):
         patched = policy.clone()
         patched[:, column :: len(joints)] = reference[:, column :: len(joints)]
-        shares[name] = float((discriminator(patched).mean() - below) / (above - below))
-    return shares
+        influence[name] = float((discriminator(patched).mean() - low) / (high - low))
+    return influence
 
 
 @dataclass(frozen=True)
-class StyleOutcome:
-    """What a small discriminator pays two stand-ins for a policy, and what it looks at."""
+class StyleResult:
+    """Result of :func:`style_experiment`."""
 
     joint_names: tuple[str, ...]
-    """Joints that it sees."""
+    """Joints that the discriminator sees."""
     right_gait: float
-    """Mean style reward, 0 to 1, of the right gait."""
+    """Mean style reward of the right gait, 0 to 1."""
     wrong_gait: float
-    """The same of the wrong one."""
+    """Mean style reward of the wrong gait, 0 to 1."""
     influence: dict[str, float]
-    """Share of the gap between reference and right gait that each joint explains."""
+    """:func:`joint_influence` of the right gait."""
 
 
 def style_experiment(
@@ -105,56 +117,50 @@ def style_experiment(
     drop: Sequence[str] = (),
     gaits: tuple[Motion, Motion] | None = None,
     input_noise: float = 0.0,
-) -> StyleOutcome:
-    """Train :func:`small_discriminator` on a clip against a right and a wrong gait.
+) -> StyleResult:
+    """Train :func:`small_discriminator` on a clip against a right and a wrong gait, and compute their style rewards.
 
     Args:
         clip: the reference, at the control rate.
         default_pose: rad by joint name.
-        drop: regular expressions of joints that the discriminator does not see.
-        gaits: the right and the wrong one, at the clip's instants and with its joints; by default the clip and
+        drop: regular expressions of joints hidden from the discriminator.
+        gaits: the right and the wrong gait, at the clip's instants and with its joints. The default is the clip and
             :func:`half_steps` of it, both with :func:`level_feet`.
-        input_noise: of the discriminator while it learns.
+        input_noise: see :func:`small_discriminator`.
     """
     gaits = gaits or (level_feet(clip), level_feet(half_steps(clip), seed=1))
-    state = AmpState(joint_names=clip.joint_names)
-    state = state.without(tuple(drop))
-
-    def windows(motion: Motion) -> torch.Tensor:
-        data = MotionDataset.from_motions([motion], joint_names=clip.joint_names, control_dt=clip.dt)
-        return state.from_dataset(data, default_pose)
-
-    reference, right, wrong = (windows(motion) for motion in (clip, *gaits))
+    state = AmpState(joint_names=clip.joint_names).without(tuple(drop))
+    reference, right, wrong = (windows(motion, state, default_pose) for motion in (clip, *gaits))
     discriminator = small_discriminator(reference, torch.cat((right, wrong)), input_noise=input_noise)
-    paid = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
-    return StyleOutcome(state.joint_names, *paid, joint_influence(discriminator, reference, right, state.joint_names))
+    rewards = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
+    return StyleResult(state.joint_names, *rewards, joint_influence(discriminator, reference, right, state.joint_names))
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """How a small discriminator fared, and what PPO would get from it."""
+class SaturationResult:
+    """Result of :func:`saturation_experiment`."""
 
     expert_logit: np.ndarray
-    """(S,) after each step."""
+    """(S,) mean logit of the reference after each step."""
     policy_logit: np.ndarray
-    """(S,)."""
-    way: np.ndarray
-    """(W,) from 0, the policy as it is, to 0.5, half way to the reference."""
-    paid: np.ndarray
-    """(W,) mean style reward of windows that far on the way."""
+    """(S,) mean logit of the policy."""
+    blend: np.ndarray
+    """(W,) from 0, the policy's windows, to 0.5, halfway to the reference's."""
+    style_reward: np.ndarray
+    """(W,) mean style reward of windows blended that far."""
 
     @property
-    def gain(self) -> float:
-        """What getting three tenths of the way nearer to the reference earns."""
-        return float(np.interp(0.3, self.way, self.paid) - self.paid[0])
+    def reward_gain(self) -> float:
+        """Rise of the style reward from a blend of 0 to a blend of 0.3."""
+        return float(np.interp(0.3, self.blend, self.style_reward) - self.style_reward[0])
 
 
-def discriminator_lesson(
+def saturation_experiment(
     reference: torch.Tensor, policy: torch.Tensor, loss: str, gradient_penalty: float, steps: int = 600
-) -> Lesson:
-    """Train :func:`small_discriminator`, then pay windows on the straight way from policy to reference.
+) -> SaturationResult:
+    """Train :func:`small_discriminator`, and compute the style reward between the policy's windows and the reference's.
 
-    A policy improves by small steps, so what counts is whether the reward rises at the beginning of that way.
+    A policy improves in small steps, so the slope of the reward at the policy's windows matters.
     """
     logits: list[tuple[float, float]] = []
     discriminator = small_discriminator(
@@ -163,19 +169,29 @@ def discriminator_lesson(
         steps,
         gradient_penalty,
         loss=loss,
-        on_step=lambda figures: logits.append((float(figures["expert_logit"]), float(figures["policy_logit"]))),
+        on_step=lambda terms: logits.append((float(terms["expert_logit"]), float(terms["policy_logit"]))),
     )
     pairs = min(len(reference), len(policy))
-    way = np.linspace(0.0, 0.5, 11)
-    blends = (torch.lerp(policy[:pairs], reference[:pairs], float(share)) for share in way)
-    paid = np.array([float(style_reward(discriminator(blend), loss).mean()) for blend in blends])
-    return Lesson(*np.array(logits).T, way, paid)
+    blend = np.linspace(0.0, 0.5, 11)
+    blended = (torch.lerp(policy[:pairs], reference[:pairs], float(share)) for share in blend)
+    rewards = np.array([float(style_reward(discriminator(kind), loss).mean()) for kind in blended])
+    expert_logit, policy_logit = np.array(logits).T
+    return SaturationResult(expert_logit, policy_logit, blend, rewards)
 
 
-def paid_for(motions: Mapping[str, Motion], clip: Motion, state: AmpState, default_pose: Mapping[str, float]) -> dict:
-    """Style reward, 0 to 1, that a discriminator trained on ``clip`` against its :func:`stumble` pays other motions."""
+def style_rewards(
+    motions: Mapping[str, Motion], clip: Motion, state: AmpState, default_pose: Mapping[str, float]
+) -> dict[str, float]:
+    """Train a discriminator on ``clip`` against its :func:`early_policy`; return the motions' style rewards, 0 to 1.
+
+    Args:
+        motions: label -> motion at the control rate.
+        clip: the reference.
+        state: what the discriminator sees.
+        default_pose: rad by joint name.
+    """
     reference = windows(clip, state, default_pose)
-    discriminator = small_discriminator(reference, windows(stumble(clip), state, default_pose))
+    discriminator = small_discriminator(reference, windows(early_policy(clip), state, default_pose))
     return {
         label: float(style_reward(discriminator(windows(motion, state, default_pose)), "lsgan").mean())
         for label, motion in motions.items()

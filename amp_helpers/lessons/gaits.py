@@ -1,4 +1,4 @@
-"""Stand-ins for policies: a clip with level feet, tracking error, tremor, half steps, or another tempo."""
+"""Altered copies of a clip that play the policy's part in the notebooks' experiments."""
 
 from dataclasses import replace
 
@@ -9,10 +9,10 @@ from amp_helpers.motion.motion import Motion
 
 
 def level_feet(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion:
-    """A stand-in for a policy whose gait is right and whose feet obey the ground.
+    """Level the soles and add tracking error: the right gait, with feet that obey the ground.
 
-    The ankles keep the soles level, as ground contact would press them: pitch = -(hip pitch + knee), roll = -hip roll,
-    limited to the G1's ankle range. All joints carry a slow tracking error of ``error_rad`` (standard deviation).
+    Ankle pitch = -(hip pitch + knee) and ankle roll = -hip roll, limited to the G1's ankle range, as under ground
+    contact. Every joint gets :func:`add_tracking_error` of ``error_rad`` (standard deviation).
     """
     names = motion.joint_names
     joint_pos = motion.joint_pos.copy()
@@ -22,44 +22,47 @@ def level_feet(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion
         )
         joint_pos[:, names.index(f"{side}_ankle_pitch_joint")] = np.clip(-(hip + knee), -0.87, 0.52)
         joint_pos[:, names.index(f"{side}_ankle_roll_joint")] = np.clip(-roll, -0.26, 0.26)
-    return tracking_error(replace(motion, joint_pos=joint_pos, source="level feet"), error_rad, seed)
+    return add_tracking_error(replace(motion, joint_pos=joint_pos, source="level feet"), error_rad, seed)
 
 
-def tracking_error(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion:
-    """The motion as somebody follows it: a slow error of ``error_rad`` (standard deviation) on every joint."""
+def add_tracking_error(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion:
+    """Add noise of standard deviation ``error_rad``, smoothed over 0.2 s, to every joint, as a tracking policy has."""
     noise = np.random.default_rng(seed).normal(size=motion.joint_pos.shape)
     width = max(3, round(0.2 * motion.fps))
     kernel = np.hanning(width + 2)[1:-1]
-    slow = np.apply_along_axis(np.convolve, 0, noise, kernel / np.linalg.norm(kernel), mode="same")
-    return replace(motion, joint_pos=motion.joint_pos + error_rad * slow)
+    smooth = np.apply_along_axis(np.convolve, 0, noise, kernel / np.linalg.norm(kernel), mode="same")
+    return replace(motion, joint_pos=motion.joint_pos + error_rad * smooth)
 
 
-def tremble(motion: Motion, error_rad: float = 0.03, seed: int = 0) -> Motion:
-    """The motion of a policy that explores: fast noise of ``error_rad`` (standard deviation) on every joint."""
+def add_jitter(motion: Motion, std_rad: float = 0.03, seed: int = 0) -> Motion:
+    """Add white noise of standard deviation ``std_rad`` to every joint: a policy with action noise."""
     noise = np.random.default_rng(seed).normal(size=motion.joint_pos.shape)
-    return replace(motion, joint_pos=motion.joint_pos + error_rad * noise)
+    return replace(motion, joint_pos=motion.joint_pos + std_rad * noise)
 
 
-def half_steps(motion: Motion, share: float = 0.4) -> Motion:
-    """A worse gait: hip pitches and knees swing only ``share`` as far around their mean."""
+def half_steps(motion: Motion, scale: float = 0.4) -> Motion:
+    """Scale the swing of hip pitches and knees around their mean: a gait with steps that are too short."""
     columns = [
         motion.joint_names.index(name) for name in match_joints((".*_hip_pitch.*", ".*_knee.*"), motion.joint_names)
     ]
     joint_pos = motion.joint_pos.copy()
     mean = joint_pos[:, columns].mean(axis=0)
-    joint_pos[:, columns] = mean + share * (joint_pos[:, columns] - mean)
+    joint_pos[:, columns] = mean + scale * (joint_pos[:, columns] - mean)
     return replace(motion, joint_pos=joint_pos, source="half steps")
 
 
-def stumble(motion: Motion, tempo: float = 2.0, swing: float = 0.25, tremble_rad: float = 0.05) -> Motion:
-    """A stand-in for a policy early in training: it shuffles with short fast steps and trembles.
+def speed_up(motion: Motion, factor: float = 2.0) -> Motion:
+    """Play the same poses ``factor`` times as fast, at the same frame rate."""
+    return motion.at_speed(factor).resample(motion.dt)
 
-    ``tempo`` times as fast, hips and knees swinging ``swing`` as far, every joint off by ``tremble_rad`` (standard
-    deviation).
+
+def early_policy(motion: Motion, factor: float = 2.0, scale: float = 0.25, error_rad: float = 0.05) -> Motion:
+    """Imitate a policy early in training: short fast steps and a large tracking error.
+
+    Args:
+        motion: the clip.
+        factor: tempo over the clip's, see :func:`speed_up`.
+        scale: swing of hips and knees over the clip's, see :func:`half_steps`.
+        error_rad: standard deviation of the tracking error, see :func:`level_feet`.
     """
-    return level_feet(half_steps(faster(motion, tempo), swing), tremble_rad)
-
-
-def faster(motion: Motion, tempo: float = 2.0) -> Motion:
-    """The same poses at another tempo, at the same frame rate."""
-    return motion.at_speed(tempo).resample(motion.dt)
+    return level_feet(half_steps(speed_up(motion, factor), scale), error_rad)

@@ -5,5 +5,6 @@ from .execute import read_notebook as read_notebook
 from .pages import write_index as write_index
 from .pages import write_page as write_page
 from .session import Workspace as Workspace
+from .session import quiet as quiet
 from .session import start as start
 from .site import write_site as write_site

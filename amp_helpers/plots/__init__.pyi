@@ -8,8 +8,9 @@ from .motion import pictures as pictures
 from .motion import replay_errors as replay_errors
 from .motion import resampling as resampling
 from .training import command_response as command_response
-from .training import discriminator_lessons as discriminator_lessons
 from .training import learning_curves as learning_curves
 from .training import metric_dots as metric_dots
+from .training import reward_units as reward_units
+from .training import saturation_curves as saturation_curves
 from .training import throughput as throughput
 from .training import training_curves as training_curves

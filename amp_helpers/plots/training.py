@@ -15,7 +15,7 @@ from amp_helpers.training.comparisons import Results, spread
 from amp_helpers.training.run_folder import Update
 
 if TYPE_CHECKING:
-    from amp_helpers.lessons.discriminators import Lesson
+    from amp_helpers.lessons.discriminators import SaturationResult
 
 GOALS = {
     "falls_per_env_10s": ("falls per environment\nin 10 s", 0.01),
@@ -89,17 +89,17 @@ def training_curves(updates: Sequence[Update]) -> Figure:
     return figure
 
 
-def discriminator_lessons(lessons: "Mapping[str, Lesson]") -> Figure:
-    """Small discriminators while they learn, and what they pay a policy on its way to the reference."""
+def saturation_curves(results: "Mapping[str, SaturationResult]") -> Figure:
+    """Logits of small discriminators during training, and their style reward between policy and reference."""
     figure = blank_figure(9.5, 3.5)
-    logits, paid = figure.subplots(1, 2)
+    logits, rewards = figure.subplots(1, 2)
     style_axes(logits, "logits: reference (solid), policy (dashed)", xlabel="step of the discriminator")
-    style_axes(paid, "what getting better earns", xlabel="share of the way to the reference", ylabel="style reward")
-    for (label, lesson), colour in zip(lessons.items(), SERIES, strict=False):
-        logits.plot(lesson.expert_logit, color=colour, linewidth=1.2)
-        logits.plot(lesson.policy_logit, color=colour, linewidth=1.2, linestyle="--")
-        paid.plot(lesson.way, lesson.paid, "o-", markersize=3, color=colour, linewidth=1.8, label=label)
-    paid.set_ylim(bottom=-0.02)
+    style_axes(rewards, "reward for improving", xlabel="share of the way to the reference", ylabel="style reward")
+    for (label, result), colour in zip(results.items(), SERIES, strict=False):
+        logits.plot(result.expert_logit, color=colour, linewidth=1.2)
+        logits.plot(result.policy_logit, color=colour, linewidth=1.2, linestyle="--")
+        rewards.plot(result.blend, result.style_reward, "o-", markersize=3, color=colour, linewidth=1.8, label=label)
+    rewards.set_ylim(bottom=-0.02)
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
 

@@ -1,4 +1,4 @@
-"""The experiments of the notebooks: they show what they claim, and could show the opposite."""
+"""The notebooks' experiments show what the notebooks claim, and could show the opposite."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ import torch
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.lessons.discriminators import (
-    discriminator_lesson,
     joint_influence,
-    paid_for,
+    saturation_experiment,
     small_discriminator,
     style_experiment,
+    style_rewards,
     windows,
 )
-from amp_helpers.lessons.gaits import faster, half_steps, level_feet, stumble, tremble
+from amp_helpers.lessons.gaits import add_jitter, early_policy, half_steps, level_feet, speed_up
 from amp_helpers.robots.robot import G1_23DOF
 
 
@@ -23,9 +23,14 @@ def clip(repo_root):
     return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
 
 
-def test_level_feet_change_ankles_most_and_track_the_rest(clip):
-    stand_in = level_feet(clip, error_rad=0.02)
-    change = (stand_in.joint_pos - clip.joint_pos).std(axis=0)
+@pytest.fixture(scope="module")
+def pose():
+    return dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+
+
+def test_level_feet_changes_ankles_most_and_tracks_the_rest(clip):
+    altered = level_feet(clip, error_rad=0.02)
+    change = (altered.joint_pos - clip.joint_pos).std(axis=0)
     ankles = np.array(["ankle" in name for name in clip.joint_names])
     assert change[~ankles].max() < 0.04
     assert change[~ankles].mean() == pytest.approx(0.02, rel=0.3)
@@ -37,25 +42,25 @@ def test_level_feet_change_ankles_most_and_track_the_rest(clip):
 
 
 def test_half_steps_shrink_the_swing_and_nothing_else(clip):
-    stand_in = half_steps(clip, 0.4)
-    ratio = stand_in.joint_pos.std(axis=0) / np.maximum(clip.joint_pos.std(axis=0), 1e-9)
+    altered = half_steps(clip, 0.4)
+    ratio = altered.joint_pos.std(axis=0) / np.maximum(clip.joint_pos.std(axis=0), 1e-9)
     for name, value in zip(clip.joint_names, ratio, strict=True):
         if "wrist" not in name:
             assert value == pytest.approx(0.4 if "hip_pitch" in name or "knee" in name else 1.0, rel=1e-3), name
 
 
-def test_influence_finds_the_joint_that_gives_it_away():
+def test_influence_finds_the_joint_that_differs():
     generator = torch.Generator().manual_seed(0)
     reference = torch.randn(500, 6, generator=generator)
     policy = reference.clone()
     policy[:, [1, 4]] += 3.0  # joint b in both frames
     discriminator = small_discriminator(reference, policy, steps=150)
-    shares = joint_influence(discriminator, reference, policy, ("a", "b", "c"))
-    assert shares["b"] == pytest.approx(1.0)
-    assert abs(shares["a"]) < 0.05 and abs(shares["c"]) < 0.05
+    influence = joint_influence(discriminator, reference, policy, ("a", "b", "c"))
+    assert influence["b"] == pytest.approx(1.0)
+    assert abs(influence["a"]) < 0.05 and abs(influence["c"]) < 0.05
 
 
-def test_training_the_small_discriminator_repeats_and_leaves_the_generator_alone():
+def test_training_the_small_discriminator_is_repeatable_and_keeps_the_global_generator():
     data = torch.randn(100, 4, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -64,8 +69,7 @@ def test_training_the_small_discriminator_repeats_and_leaves_the_generator_alone
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_hiding_feet_makes_the_right_gait_worth_more(clip):
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+def test_hiding_feet_raises_the_reward_of_the_right_gait(clip, pose):
     seen, hidden = (style_experiment(clip, pose, drop) for drop in ((), (".*ankle.*", ".*wrist.*")))
     assert len(seen.joint_names) == 23 and len(hidden.joint_names) == 17
     assert hidden.right_gait - hidden.wrong_gait > 3 * abs(seen.right_gait - seen.wrong_gait)
@@ -73,34 +77,31 @@ def test_hiding_feet_makes_the_right_gait_worth_more(clip):
     assert ankles > 0.4
 
 
-def test_faster_keeps_the_poses_and_the_rate(clip):
-    quick = faster(clip, 2.0)
-    assert quick.dt == pytest.approx(clip.dt) and quick.duration_s == pytest.approx(clip.duration_s / 2, abs=clip.dt)
-    np.testing.assert_allclose(quick.joint_pos[10], clip.joint_pos[20], atol=1e-5)
+def test_speed_up_keeps_the_poses_and_the_rate(clip):
+    fast = speed_up(clip, 2.0)
+    assert fast.dt == pytest.approx(clip.dt) and fast.duration_s == pytest.approx(clip.duration_s / 2, abs=clip.dt)
+    np.testing.assert_allclose(fast.joint_pos[10], clip.joint_pos[20], atol=1e-5)
 
 
-def test_a_penalty_lays_a_ramp_and_too_much_of_it_flattens_it(clip):
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+def test_a_gradient_penalty_gives_the_reward_a_slope_and_a_large_one_flattens_it(clip, pose):
     state = AmpState(joint_names=clip.joint_names, window=2)
-    sides = [windows(motion, state, pose) for motion in (clip, stumble(clip))]
-    free, right, flat = (discriminator_lesson(*sides, "bce", weight, steps=300) for weight in (0.0, 10.0, 100.0))
-    assert len(free.policy_logit) == 300 and free.policy_logit[-1] < -5 < right.policy_logit[-1]
-    assert right.gain > 5 * free.gain and right.gain > 1.5 * flat.gain
-    assert flat.paid[0] > right.paid[0] > free.paid[0]
+    both = [windows(motion, state, pose) for motion in (clip, early_policy(clip))]
+    none, right, large = (saturation_experiment(*both, "bce", weight, steps=300) for weight in (0.0, 10.0, 100.0))
+    assert len(none.policy_logit) == 300 and none.policy_logit[-1] < -5 < right.policy_logit[-1]
+    assert right.reward_gain > 5 * none.reward_gain and right.reward_gain > 1.5 * large.reward_gain
+    assert large.style_reward[0] > right.style_reward[0] > none.style_reward[0]
 
 
-def test_a_longer_window_hears_the_tempo(clip):
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
-    motions = {"right": level_feet(clip), "fast": level_feet(faster(clip))}
+def test_a_longer_window_detects_the_tempo(clip, pose):
+    motions = {"right": level_feet(clip), "fast": level_feet(speed_up(clip))}
     short = AmpState(joint_names=clip.joint_names, window=2)
     long = AmpState(joint_names=clip.joint_names, features=tuple(FEATURE_DIMS), window=6, stride=2)
-    two, six = (paid_for(motions, clip, state, pose) for state in (short, long))
+    two, six = (style_rewards(motions, clip, state, pose) for state in (short, long))
     assert six["right"] - six["fast"] > 0.3 > abs(two["right"] - two["fast"])
 
 
-def test_noise_on_the_input_hides_a_tremble(clip):
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
-    gaits = tremble(clip, 0.05), tremble(half_steps(clip), 0.05, seed=1)
+def test_input_noise_hides_jitter(clip, pose):
+    gaits = add_jitter(clip, 0.05), add_jitter(half_steps(clip), 0.05, seed=1)
     assert np.std(gaits[0].joint_pos - clip.joint_pos) == pytest.approx(0.05, rel=0.05)
     clean, noisy = (style_experiment(clip, pose, (".*wrist.*",), gaits, noise) for noise in (0.0, 0.3))
     assert noisy.right_gait > 1.2 * clean.right_gait

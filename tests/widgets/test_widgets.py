@@ -1,8 +1,7 @@
-"""Widgets driven by setting their values, as a mouse would; and what notebooks start with."""
+"""Widgets driven by setting their values, as a mouse would."""
 
 import io
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -14,8 +13,6 @@ from amp_helpers.errors import InputError
 from amp_helpers.joints import expand_patterns
 from amp_helpers.motion.motion import Motion
 from amp_helpers.notebook import pages
-from amp_helpers.notebook import session as workspace
-from amp_helpers.plots.motion import pictures
 from amp_helpers.render import renderer as render
 from amp_helpers.render.renderer import Renderer
 from amp_helpers.robots.robot import G1_23DOF, Robot
@@ -304,57 +301,3 @@ def test_a_limit_overstepped_is_counted():
     limits = np.array([[-1.0, 1.0], [-1.0, 1.0]])
     assert compare_pose(np.array([0.5, 2.0]), np.zeros(2), limits, ("a", "b")) == "2.00 rad off: b\n1 beyond its limit"
     assert "2 beyond their limits" in compare_pose(np.array([-3.0, 2.0]), np.zeros(2), limits, ("a", "b"))
-
-
-# --- what notebooks start with ----------------------------------------------------------------------------------------
-
-
-def test_a_workspace_makes_its_folders_and_refuses_a_wrong_environment(tmp_path, monkeypatch):
-    space = workspace.start(tmp_path / "out", needs=("numpy",))
-    assert space.figures.is_dir() and space.videos.is_dir()
-    with pytest.raises(InputError, match=r"no_such_module; run 'make setup'"):
-        workspace.start(tmp_path, needs=("numpy", "no_such_module"))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"):
-        workspace.start(tmp_path / "file", needs=())
-    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
-    with pytest.raises(InputError, match=r"Python 3\.13 .* needs 3\.12"):
-        workspace.start(tmp_path, needs=())
-
-
-def test_a_fresh_folder_replaces_a_run_and_nothing_else(tmp_path):
-    space = workspace.start(tmp_path, needs=())
-    run = space.fresh_folder("run")
-    (run / "health.jsonl").write_text("{}")
-    assert list(space.fresh_folder("run").iterdir()) == []
-    (run / "thesis.tex").write_text("")
-    with pytest.raises(InputError, match="other than a training run"):
-        space.fresh_folder("run")
-    assert (run / "thesis.tex").exists()
-
-
-def test_figures_and_videos_are_shown_and_kept(tmp_path, monkeypatch):
-    import IPython.display
-
-    shown = []
-    monkeypatch.setattr(IPython.display, "display", shown.append)
-    space = workspace.start(tmp_path, needs=())
-    space.show(pictures([np.zeros((8, 8, 3), np.uint8)], [""]), "04_curves", alt="curves")
-    assert (space.figures / "04_curves.png").read_bytes() == shown[0].data
-    assert shown[0].alt == "curves"
-    small, large = space.videos / "small.mp4", space.videos / "large.mp4"
-    small.write_bytes(b"0" * 10)
-    large.write_bytes(b"0" * (workspace.EMBED_BYTES + 1))
-    space.play({"a <b>": small, "large": large})
-    assert "data:video/mp4;base64," in shown[1].data and 'src="videos/large.mp4"' in shown[1].data
-    assert "a &lt;b&gt;" in shown[1].data
-
-
-def test_native_chatter_is_kept_off_the_page(capfd):
-    import os
-
-    with workspace.quiet():
-        os.write(1, b"solver iterations limit reached\n")
-        os.write(2, b"no CUDA\n")
-    os.write(1, b"after\n")
-    assert capfd.readouterr() == ("after\n", "")
