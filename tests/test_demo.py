@@ -9,10 +9,10 @@ import pytest
 
 from amp_helpers.convert import convert
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.feet.edits import Edit, refine_file
 from amp_helpers.formats.gmr import read_history
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.motion import Motion
-from amp_helpers.refine import Edit, refine
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import G1_29DOF
 
@@ -54,7 +54,7 @@ def test_build_reproduces_the_committed_files(build_demo, tmp_path, capsys):
 
 @pytest.mark.parametrize("clip", PERIOD)
 def test_the_refined_clips_are_what_refining_gives(clip, tmp_path):
-    refine(DATASETS / f"g1_{clip}.pkl", tmp_path / "again.pkl", [Edit("lock_feet")])
+    refine_file(DATASETS / f"g1_{clip}.pkl", tmp_path / "again.pkl", [Edit("lock_feet")])
     again, shipped = (read_motion(path) for path in (tmp_path / "again.pkl", DATASETS / f"g1_{clip}_refined.pkl"))
     np.testing.assert_allclose(again.joint_pos, shipped.joint_pos, atol=1e-4)
     # Inverse kinematics stops where it is near enough, and another processor's rounding stops it 1.3 um away.

@@ -1,4 +1,4 @@
-"""Feet on the ground: when they stand, how to hold them there, and how far a clip is from that."""
+"""Feet on the ground: stance detection, foot locking, contact quality, and the edits that refine a clip."""
 
 import lazy_loader
 

@@ -1,3 +1,12 @@
+from .edits import EDITS as EDITS
+from .edits import Edit as Edit
+from .edits import EditKind as EditKind
+from .edits import apply_edits as apply_edits
+from .edits import compare_clips as compare_clips
+from .edits import default_robot as default_robot
+from .edits import refine_file as refine_file
+from .edits import save_refined as save_refined
+from .ik import FootIkCosts as FootIkCosts
 from .lock import Feet as Feet
 from .lock import FootLockCfg as FootLockCfg
 from .lock import find_stance as find_stance

@@ -1,4 +1,4 @@
-"""The pose that has its feet where they should be and is otherwise as near to a clip as can be."""
+"""Inverse kinematics of the feet: the poses nearest to a clip with the foot links at given targets."""
 
 from dataclasses import dataclass, replace
 
@@ -12,45 +12,50 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.soles import Sole
 
-_MOST_STEPS = 12
-_SMALL_STEP = 1e-4
-"""m or rad; the search ends when no coordinate moves more."""
+_MAX_ITERATIONS = 12
+_CONVERGED = 1e-4
+"""Iteration ends when no coordinate changes by more than this, m or rad."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FollowCosts:
-    """What it costs to stray; feet far more than anything else."""
+class FootIkCosts:
+    """Task costs of the inverse kinematics; the feet weigh far more than the rest."""
 
     foot: tuple[float, float] = (100.0, 20.0)
-    """Of a foot's distance (1/m) and turn (1/rad) from its target."""
+    """Position error (1/m) and orientation error (1/rad) of a foot against its target."""
     root: tuple[float, float] = (2.0, 2.0)
-    """Of the root's distance (1/m) and turn (1/rad) from the clip."""
+    """Position error (1/m) and orientation error (1/rad) of the root against the clip."""
     joint: float = 0.5
-    """Of a joint's distance from the clip, 1/rad."""
+    """Error of a joint against the clip, 1/rad."""
 
 
-def follow_feet(
+def solve_foot_ik(
     motion: Motion,
     kinematics: Kinematics,
     soles: tuple[Sole, ...],
     position: np.ndarray,
     rotation: np.ndarray,
-    costs: FollowCosts,
+    costs: FootIkCosts,
 ) -> Motion:
-    """The motion nearest to ``motion`` whose foot links are at given places: differential inverse kinematics (mink).
+    """Solve for the motion nearest to ``motion`` whose foot links reach their targets.
 
-    Each frame is a short sequence of quadratic programs within the joint limits, started from the clip. Feet without a
-    flat side are held at the one point on which they stand, however the link above turns.
+    Differential inverse kinematics (mink) solves each frame as a short sequence of quadratic programs within the joint
+    limits, starting from the clip's pose. A foot without a flat side is constrained at its contact point only, so its
+    link may rotate about that point.
 
     Args:
-        motion: the clip.
-        kinematics: of its robot.
-        soles: of the feet, (F).
-        position, rotation: of the foot links, (N, F, 3) m and (N, F, 3, 3).
-        costs: weights of the quadratic program.
+        motion: clip of N frames.
+        kinematics: kinematics of its robot, which has F feet.
+        soles: (F) soles of the feet.
+        position: (N, F, 3) m, world frame, targets of the foot links' origins.
+        rotation: (N, F, 3, 3), targets of the foot links' rotation matrices, link to world.
+        costs: task costs of the quadratic programs.
+
+    Returns:
+        The motion with new joint positions and root poses.
 
     Raises:
-        InputError: a frame has no solution.
+        InputError: a frame has no solution, or the robot lacks a joint of the clip.
     """
     robot, model = kinematics.robot, kinematics.model
     feet = [
@@ -70,15 +75,16 @@ def follow_feet(
         root.set_target(mink.SE3(np.concatenate([qpos[3:7], qpos[:3]])))
         posture.set_target(qpos)
         configuration.update(qpos)
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_ITERATIONS):
             try:
                 step = mink.solve_ik(configuration, (*feet, root, posture), 1.0, "daqp", damping=1e-6, limits=limits)
             except mink.NoSolutionFound as error:
                 raise InputError(
-                    f"{motion.source or 'motion'}: no pose holds the feet in frame {frame}; cut the clip before it"
+                    f"{motion.source or 'motion'}: no pose within the joint limits keeps the feet in place in frame "
+                    f"{frame}; trim the clip before it"
                 ) from error
             configuration.integrate_inplace(step, 1.0)
-            if np.abs(step).max() < _SMALL_STEP:
+            if np.abs(step).max() < _CONVERGED:
                 break
         solved[frame] = configuration.q
     columns = [robot.joint_names.index(name) for name in motion.joint_names]
@@ -91,13 +97,13 @@ def follow_feet(
 
 
 class PointTask(mink.Task):
-    """Brings a point of a body to where a target frame has it.
+    """Move a point of a body to its position in a target frame.
 
     Args:
-        model: the model.
+        model: the robot's model.
         body: name of the body.
-        point: (3,) m in the body's frame.
-        cost: of the distance, 1/m.
+        point: (3,) m, in the body frame.
+        cost: cost of the position error, 1/m.
     """
 
     def __init__(self, model: mujoco.MjModel, body: str, point: np.ndarray, cost: float) -> None:
@@ -105,24 +111,25 @@ class PointTask(mink.Task):
         self._body, self._point, self._target = model.body(body).id, point, np.zeros(3)
 
     def set_target(self, transform_target_to_world: mink.SE3) -> None:
-        """Where the body's frame would be; only the place of the point counts."""
+        """Set the target pose of the body frame; only the position of the point in it counts."""
         self._target = transform_target_to_world.apply(self._point)
 
     def compute_error(self, configuration: mink.Configuration) -> np.ndarray:
-        """From the target to the point, (3,) m."""
-        return self._place(configuration) - self._target
+        """Position error, point minus target, (3,) m in the world frame."""
+        return self._position(configuration) - self._target
 
     def compute_jacobian(self, configuration: mink.Configuration) -> np.ndarray:
-        """Of the point, (3, nv)."""
+        """Translational Jacobian of the point in the world frame, (3, nv)."""
         jacobian = np.zeros((3, configuration.nv))
-        mujoco.mj_jac(configuration.model, configuration.data, jacobian, None, self._place(configuration), self._body)
+        point = self._position(configuration)
+        mujoco.mj_jac(configuration.model, configuration.data, jacobian, None, point, self._body)
         return jacobian
 
-    def _place(self, configuration: mink.Configuration) -> np.ndarray:
+    def _position(self, configuration: mink.Configuration) -> np.ndarray:
         data = configuration.data
         return data.xpos[self._body] + data.xmat[self._body].reshape(3, 3) @ self._point
 
 
 def _tip(sole: Sole) -> np.ndarray:
-    """The centre of the ball on which a foot without a flat side stands in the default pose, (3,) m."""
+    """Center of the lowest ball of a foot without a flat side, in the default pose, (3,) m in the link frame."""
     return sole.centres[np.argmin(sole.centres @ sole.up - sole.radii)]

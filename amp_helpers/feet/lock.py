@@ -1,6 +1,7 @@
-"""Feet that stay where they stand: stance is found, the feet get targets without sliding, inverse kinematics follows.
+"""Foot locking: detect stance, compute foot targets without slip, and solve inverse kinematics for the pose.
 
-A standing foot is held on the point that touches the ground: flat it rests, heel or toe down it rolls without slipping.
+A foot in stance is fixed at the point that touches the ground. A flat foot rests; a foot on its heel or toe rolls
+without slipping.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from scipy.ndimage import binary_closing, binary_opening
 from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
-from amp_helpers.feet.ik import FollowCosts, follow_feet
+from amp_helpers.feet.ik import FootIkCosts, solve_foot_ik
 from amp_helpers.motion.cycle import as_cycle
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
@@ -20,77 +21,82 @@ from amp_helpers.robots.soles import Sole, slip, soles
 
 @dataclass(frozen=True, kw_only=True)
 class FootLockCfg:
-    """When a foot stands, how flat, and how the rest of the body follows it."""
+    """Thresholds of stance detection and of flat soles, and costs of the inverse kinematics."""
 
     stance_height: float = 0.03
-    """A standing sole is lower than this above its own level, m."""
-    float_at_most: float = 0.04
-    """A foot's level may be this much above the other's, m."""
+    """Maximum height of a sole in stance above that foot's ground level, m."""
+    max_level_difference: float = 0.04
+    """Maximum difference between the ground levels of the feet, m."""
     stance_slip: float = 0.15
-    """A standing sole's lowest point slides less than this, m/s ..."""
+    """Maximum slip speed of a sole in stance, m/s, for a root at rest."""
     stance_slip_share: float = 0.35
-    """... plus this share of the root's mean horizontal speed."""
-    shortest_s: float = 0.08
-    """Shorter stances are dropped and shorter gaps between stances are closed, s."""
-    flat_below: float = 0.06
-    """A standing sole tilted less than this is laid flat, rad."""
-    rolls_above: float = 0.30
-    """A standing sole tilted more than this keeps its tilt and heading, rad; in between it keeps a share of them."""
-    costs: FollowCosts = field(default_factory=FollowCosts)
+    """Increase of that maximum with the root's mean horizontal speed, dimensionless."""
+    min_duration_s: float = 0.08
+    """Minimum duration of a stance and of a gap between stances, s; shorter ones are removed."""
+    flat_tilt: float = 0.06
+    """Tilt up to which a sole in stance is made flat, rad."""
+    rolling_tilt: float = 0.30
+    """Tilt from which a sole in stance keeps its tilt and heading, rad; a smoothstep blends in between."""
+    costs: FootIkCosts = field(default_factory=FootIkCosts)
 
 
 @dataclass(frozen=True, eq=False)
 class Feet:
-    """Where the feet of a clip are, and when they stand."""
+    """Foot poses, sole heights, slip and stance of a clip of N frames on a robot with F feet."""
 
     times: np.ndarray
     """(N,) s."""
     position: np.ndarray
-    """(N, F, 3) m, origins of the foot links."""
+    """(N, F, 3) m, world frame, origins of the foot links."""
     rotation: np.ndarray
-    """(N, F, 3, 3)."""
+    """(N, F, 3, 3), rotation matrices, foot link to world."""
     sole_height: np.ndarray
-    """(N, F) m, of the lowest point."""
+    """(N, F) m, height of each sole's lowest point."""
     slip: np.ndarray
-    """(N, F) m/s, speed of the lowest point over the ground, from each frame to the next."""
+    """(N, F) m/s, horizontal speed of each sole's lowest point, from each frame to the next."""
     stance: np.ndarray
-    """(N, F) bool."""
+    """(N, F) bool, whether the foot is in stance."""
     ground: float
-    """Height of the ground that the clip's standing soles suggest, m."""
+    """Ground height estimated from the soles in stance, m."""
 
     @property
     def sliding(self) -> np.ndarray:
-        """(N, F) m/s: ``slip`` where the foot stands in this frame and the next, NaN elsewhere."""
+        """(N, F) m/s: ``slip`` where the foot is in stance in this frame and the next, NaN elsewhere."""
         following = np.concatenate([self.stance[1:], self.stance[-1:]])
         return np.where(self.stance & following, self.slip, np.nan)
 
 
 def find_stance(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Feet:
-    """The feet of a clip, and when they stand: a sole near the ground whose lowest point hardly slides.
+    """Detect stance: frames in which a sole is near the ground and its lowest point barely moves.
 
-    The ground need not be at 0. Each foot's level is where it is lowest (5 % of frames lower); the clip's ground is the
-    median height of the lower sole while one stands.
+    The ground need not be at height 0. Each foot's ground level is the 5th percentile of its sole height. The clip's
+    ground height is the median height of the lower sole over frames with a foot in stance.
+
+    Args:
+        motion: clip of at least two frames.
+        kinematics: kinematics of its robot.
+        cfg: thresholds; by default ``FootLockCfg()``.
 
     Raises:
         InputError: the clip has fewer than two frames, or a joint that the robot lacks.
     """
     cfg = cfg or FootLockCfg()
     if motion.num_frames < 2:
-        raise InputError(f"{motion.source or 'motion'}: has one frame; feet that stand or slide need at least two")
+        raise InputError(f"{motion.source or 'motion'}: has one frame; give a clip of at least two to detect stance")
     position, rotation = kinematics.foot_positions(motion), kinematics.foot_rotations(motion)
-    each = [(sole, position[:, foot], rotation[:, foot]) for foot, sole in enumerate(soles(kinematics))]
-    height = np.stack([sole.height(*pose) for sole, *pose in each], axis=1)
-    slide = np.stack([slip(sole, *pose, motion.dt) for sole, *pose in each], axis=1)
+    feet = list(enumerate(soles(kinematics)))
+    height = np.stack([sole.height(position[:, i], rotation[:, i]) for i, sole in feet], axis=1)
+    slide = np.stack([slip(sole, position[:, i], rotation[:, i], motion.dt) for i, sole in feet], axis=1)
     speed = np.linalg.norm(np.diff(motion.root_pos[:, :2], axis=0), axis=1).mean() * motion.fps
     lower = height.min(axis=1)
-    # A foot that floats over the whole clip stands all the same, at a level of its own.
+    # A foot that floats throughout the clip still has stances, so each foot has its own level.
     level = np.percentile(height, 5, axis=0)
-    level = np.minimum(level, level.min() + cfg.float_at_most)
+    level = np.minimum(level, level.min() + cfg.max_level_difference)
     low = height - level < cfg.stance_height
     stance = low & (slide < cfg.stance_slip + cfg.stance_slip_share * speed)
-    frames = max(round(cfg.shortest_s * motion.fps), 1)
+    frames = max(round(cfg.min_duration_s * motion.fps), 1)
     run = np.ones((frames, 1), dtype=bool)
-    # Ends of the clip continue as they are: a stance that the cut shortened is one all the same.
+    # Repeating the edges keeps a stance that the clip's start or end cuts short.
     padded = np.pad(stance, ((frames, frames), (0, 0)), mode="edge")
     stance = binary_opening(binary_closing(padded, run), run)[frames:-frames]
     standing = stance.any(axis=1)
@@ -99,21 +105,25 @@ def find_stance(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None 
 
 
 def ground(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Motion:
-    """The clip lifted or lowered as a whole, so that soles stand at height 0 in the middle (median) of stance."""
+    """Shift the clip vertically so that :attr:`Feet.ground` becomes 0; errors as in :func:`find_stance`."""
     level = find_stance(motion, kinematics, cfg).ground
     return replace(motion, root_pos=motion.root_pos - [0.0, 0.0, level])
 
 
 def lock_feet(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Motion:
-    """The clip on the ground with feet that neither slide nor sink while they stand.
+    """Ground the clip and remove slip and penetration of feet in stance.
 
-    Targets of the feet come from :func:`foot_targets`. In every frame, differential inverse kinematics (mink, a
-    quadratic program within the joint limits) looks for the pose that meets them and is otherwise as near to the clip
-    as can be. A clip that comes round still does. Joints that do not carry the feet are left as they are, unless they
-    are beyond their limits.
+    Foot targets come from :func:`foot_targets`, the pose of each frame from
+    :func:`amp_helpers.feet.ik.solve_foot_ik`. A cyclic clip stays cyclic. Joints outside the legs change only where
+    they exceed their limits.
+
+    Args:
+        motion: clip of at least two frames.
+        kinematics: kinematics of its robot.
+        cfg: thresholds and costs; by default ``FootLockCfg()``.
 
     Raises:
-        InputError: no foot ever stands, or the clip has a joint that the robot lacks.
+        InputError: no foot is ever in stance, or the robot lacks a joint of the clip.
     """
     cfg = cfg or FootLockCfg()
     return as_cycle(lambda clip: _lock(clip, kinematics, cfg), motion)
@@ -123,21 +133,29 @@ def _lock(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg) -> Motion:
     feet = find_stance(motion, kinematics, cfg)
     if not feet.stance.any():
         raise InputError(
-            f"{motion.source or 'motion'}: no foot stands anywhere in it, so there is nothing to hold; "
-            "check the robot, the order of the joints and the height of the root"
+            f"{motion.source or 'motion'}: no foot stands in any frame, so no foot can be locked; "
+            "check the robot, the joint order and the root height"
         )
-    its_soles = soles(kinematics)
-    position, rotation = foot_targets(feet, its_soles, cfg)
+    robot_soles = soles(kinematics)
+    position, rotation = foot_targets(feet, robot_soles, cfg)
     grounded = replace(motion, root_pos=motion.root_pos - [0.0, 0.0, feet.ground])
-    return follow_feet(grounded, kinematics, its_soles, position, rotation, cfg.costs)
+    return solve_foot_ik(grounded, kinematics, robot_soles, position, rotation, cfg.costs)
 
 
 def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple[np.ndarray, np.ndarray]:
-    """Where each foot should be: positions (N, F, 3) m on a ground at 0, and rotations (N, F, 3, 3).
+    """Compute foot link targets without slip or penetration, on a ground at height 0.
 
-    In a stance the foot keeps one heading, lies flat when it nearly does, and rolls over its lowest point otherwise;
-    the whole stance is placed as near to the clip's as can be. What this changes is carried over the swing between two
-    stances by a monotone cubic (no kink, no overshoot), and a swinging foot is kept out of the ground.
+    During a stance the foot keeps one heading, lies flat if its tilt is small, and otherwise rolls over its lowest
+    point; the mean position of the stance is kept. Between two stances, a monotone cubic (PCHIP: continuous slope, no
+    overshoot) interpolates the correction, and a swinging foot is lifted out of the ground.
+
+    Args:
+        feet: N frames of F feet.
+        soles: (F) soles of the feet.
+        cfg: thresholds of tilt.
+
+    Returns:
+        Positions (N, F, 3) m and rotation matrices (N, F, 3, 3), foot link to world.
     """
     times, position, rotation = feet.times, feet.position.copy(), feet.rotation.copy()
     position[..., 2] -= feet.ground
@@ -166,20 +184,20 @@ def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple
 
 
 def _stance_rotation(rotation: np.ndarray, up: np.ndarray, cfg: FootLockCfg) -> np.ndarray:
-    """Rotations (M, 3, 3) of a standing foot: flat in one heading where it nearly is, as in the clip where it rolls."""
+    """Rotations (M, 3, 3) of a foot in stance: flat and of one heading at small tilt, unchanged at large tilt."""
     tilt = _tilt(rotation @ up)
     size = np.linalg.norm(tilt, axis=1)
     level = Rotation.from_rotvec(-tilt) * Rotation.from_matrix(rotation)
-    flattest = size <= max(cfg.flat_below, np.median(size))
+    flattest = size <= max(cfg.flat_tilt, np.median(size))
     heading = level[flattest].mean()
-    share = np.clip((size - cfg.flat_below) / (cfg.rolls_above - cfg.flat_below), 0, 1)
+    share = np.clip((size - cfg.flat_tilt) / (cfg.rolling_tilt - cfg.flat_tilt), 0, 1)
     kept = (share**2 * (3 - 2 * share))[:, None]
     pivot = (level * heading.inv()).as_rotvec()
     return (Rotation.from_rotvec(kept * tilt) * Rotation.from_rotvec(kept * pivot) * heading).as_matrix()
 
 
 def _tilt(up: np.ndarray) -> np.ndarray:
-    """The shortest rotation vectors (M, 3) from the vertical to unit vectors (M, 3)."""
+    """Shortest rotation vectors (M, 3), rad, from the vertical to unit vectors (M, 3)."""
     axis = np.stack([-up[:, 1], up[:, 0], np.zeros(len(up))], axis=1)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
     angle = np.arctan2(sine, up[:, 2:])
@@ -187,9 +205,9 @@ def _tilt(up: np.ndarray) -> np.ndarray:
 
 
 def _stance_position(position: np.ndarray, rotation: np.ndarray, sole: Sole) -> np.ndarray:
-    """Positions (M, 3) of a foot that goes through ``rotation`` (M, 3, 3) on the ground without slipping.
+    """Positions (M, 3) m of a foot that rolls on the ground through ``rotation`` (M, 3, 3) without slipping.
 
-    From one frame to the next the lowest point stays where it is; the whole is placed where ``position`` is on average.
+    From one frame to the next the lowest point does not move; the mean is that of ``position`` (M, 3).
     """
     point = sole.lowest(rotation[:-1])[..., None]
     steps = -(np.diff(rotation, axis=0) @ point)[..., 0]

@@ -1,4 +1,4 @@
-"""How far a clip's feet are from physics: floating, sinking and skating in numbers."""
+"""Contact quality of a clip's feet: penetration, floating and foot skate."""
 
 from dataclasses import dataclass
 
@@ -12,36 +12,38 @@ from amp_helpers.robots.kinematics import Kinematics
 
 @dataclass(frozen=True, kw_only=True)
 class FeetReport:
-    """How well the feet of a clip meet the ground (z = 0)."""
+    """Contact quality of the feet against the ground at z = 0."""
 
     penetration_mean_m: float
-    """Depth of the lower sole below the ground, mean over all frames."""
+    """Penetration depth of the lower sole, m, mean over all frames (0 above the ground)."""
     penetration_max_m: float
-    """The deepest."""
+    """Maximum penetration depth, m."""
     float_mean_m: float
-    """Height of the lower sole above the ground, mean over all frames."""
+    """Height of the lower sole above the ground, m, mean over all frames (0 below it)."""
     skate_mps: float
-    """Horizontal speed of the lower foot's ankle while its sole is below 2 cm; rolling over heel and toes counts."""
+    """Horizontal speed of the lower foot's ankle while its sole is below 2 cm, m/s; includes rolling."""
     slip_mps: float
-    """Speed of the sole's lowest point over the ground while the foot stands; rolling does not count."""
+    """Horizontal speed of a sole's lowest point during stance, m/s, without rolling; NaN without a stance."""
     stance_share: float
-    """Share of the frames in which a foot stands."""
+    """Share of frames with a foot in stance."""
 
     def named(self) -> dict[str, float]:
-        """The numbers in words, lengths in mm, to three decimals."""
+        """Return the numbers by name and unit, lengths in mm, rounded to three decimals."""
         named = {
-            "deepest below the ground, mm": 1000 * self.penetration_max_m,
-            "below the ground, mean, mm": 1000 * self.penetration_mean_m,
-            "above the ground, mean, mm": 1000 * self.float_mean_m,
-            "sliding of the standing sole, m/s": self.slip_mps,
-            "speed of the standing ankle, m/s": self.skate_mps,
-            "share of frames with a foot that stands": self.stance_share,
+            "maximum penetration, mm": 1000 * self.penetration_max_m,
+            "mean penetration, mm": 1000 * self.penetration_mean_m,
+            "mean height above the ground, mm": 1000 * self.float_mean_m,
+            "slip of the sole in stance, m/s": self.slip_mps,
+            "speed of the ankle in stance, m/s": self.skate_mps,
+            "share of frames in stance": self.stance_share,
         }
         return {name: round(value, 3) for name, value in named.items()}
 
 
 def feet_report(motion: Motion, kinematics: Kinematics) -> FeetReport:
-    """The feet of a clip in numbers, see :func:`amp_helpers.metrics.foot_quality` and :mod:`amp_helpers.robots.soles`.
+    """Measure the contact quality of a clip's feet.
+
+    Uses :func:`amp_helpers.metrics.foot_quality` and the soles of :mod:`amp_helpers.robots.soles`.
 
     Raises:
         InputError: the clip has fewer than two frames, or a joint that the robot lacks.

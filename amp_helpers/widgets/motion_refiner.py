@@ -16,12 +16,12 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.feet.edits import EDITS, Edit, compare_clips, default_robot, save_refined
 from amp_helpers.feet.lock import find_stance
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.cycle import find_seam
 from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.feet import foot_curves, foot_panels
-from amp_helpers.refine import EDITS, Edit, compare, robot_of, save_refined
 from amp_helpers.render.renderer import CAMERAS, shared_renderer
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
@@ -62,7 +62,7 @@ class MotionRefiner(Panel):
     ) -> None:
         self._path = Path(source)
         motion = read_motion(self._path) if motion is None else motion
-        self._robot = robot or robot_of(motion)
+        self._robot = robot or default_robot(motion)
         self.bench = Bench(motion, Kinematics(self._robot))
         self.refinement = Refinement()
         self._size, self._gl = (width, height), gl
@@ -219,7 +219,7 @@ class MotionRefiner(Panel):
         self._write()
 
     def _write(self) -> None:
-        numbers = Table(("", "before", "after"), compare(*self._clips, self.bench.kinematics))
+        numbers = Table(("", "before", "after"), compare_clips(*self._clips, self.bench.kinematics))
         done = f"{self._path.name}: {self.refinement}" + (f"\n{self._said}" if self._said else "")
         self.text.value = f'{as_html(done)}<div style="line-height:1.3">{numbers._repr_html_()}</div>'
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from amp_helpers.feet.edits import Edit, apply_edits
 from amp_helpers.motion.motion import Motion
-from amp_helpers.refine import Edit, apply_edits
 from amp_helpers.robots.kinematics import Kinematics
 
 _CUTS = ("trim", "loop", "mirror")

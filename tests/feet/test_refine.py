@@ -1,4 +1,4 @@
-"""Clips mended: soles, stance, held feet, closed loops, and the files that come of it."""
+"""Refining clips: soles, stance, foot locking, closed loops, edits, and refined files."""
 
 from dataclasses import replace
 
@@ -8,13 +8,21 @@ from scipy.spatial.transform import Rotation
 
 from amp_helpers import refine as command
 from amp_helpers.errors import InputError, sha256
+from amp_helpers.feet.edits import (
+    EDITS,
+    Edit,
+    apply_edits,
+    default_robot,
+    joint_change,
+    refine_file,
+    save_refined,
+)
 from amp_helpers.feet.lock import find_stance, ground, lock_feet
 from amp_helpers.feet.report import feet_report
 from amp_helpers.formats.gmr import read_history, write_gmr
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.cycle import as_cycle, close_loop, find_seam, is_cycle
 from amp_helpers.motion.motion import Motion
-from amp_helpers.refine import EDITS, Edit, apply_edits, joint_change, refine, robot_of, save_refined
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot
 from amp_helpers.robots.soles import slip, soles
@@ -41,7 +49,7 @@ def locked(walk, kinematics):
 
 
 def standing(frames: int = 30) -> Motion:
-    """A robot that stands, its soles level."""
+    """A clip of a standing robot with level soles."""
     pose = np.zeros(G1_29DOF.num_joints)
     for side in ("left", "right"):
         for part, angle in (("hip_pitch", -0.2), ("knee", 0.4), ("ankle_pitch", -0.2)):
@@ -56,7 +64,7 @@ def standing(frames: int = 30) -> Motion:
 
 
 def two_legs(file, shape: str) -> Kinematics:
-    """A trunk on two legs, each with a hip, an ankle and a foot of that shape."""
+    """A trunk on two legs, each with a hip, an ankle and a foot of the given shape."""
     leg = (
         '<body name="{0}" pos="0 {1} 0"><joint name="{0}_hip_joint" axis="0 1 0" range="-60 60"/>'
         '<geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.03" contype="0" conaffinity="0"/>'
@@ -106,10 +114,10 @@ class TestSoles:
             root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (8, 1)),
         )
         position, rotation = kinematics.foot_positions(clip)[:, 0], kinematics.foot_rotations(clip)[:, 0]
-        # Round shapes are points on them, so a little less than they are.
+        # Points sampled on a round shape lie slightly inside it.
         assert np.abs(sole.height(position, rotation) - kinematics.sole_heights(clip)[:, 0]).max() < 1e-3
 
-    def test_a_sole_that_rolls_does_not_slip_and_one_that_is_pushed_does(self, kinematics):
+    def test_a_rolling_sole_does_not_slip_and_a_pushed_one_does(self, kinematics):
         sole = soles(kinematics)[0]
         pitch = Rotation.from_rotvec(np.linspace(0.2, 0.8, 31)[:, None] * [0, 1, 0]).as_matrix()
         toe = sole.lowest(pitch[0])
@@ -120,15 +128,15 @@ class TestSoles:
 
 
 class TestStance:
-    def test_feet_take_turns_in_a_walk_and_fly_in_a_run(self, walk, kinematics, repo_root):
+    def test_a_walk_has_double_support_and_a_run_has_flight(self, walk, kinematics, repo_root):
         feet = find_stance(walk, kinematics)
-        assert feet.stance.any(axis=1).all(), "somebody always stands"
-        assert 0.05 < feet.stance.all(axis=1).mean() < 0.5, "both, when one takes over"
+        assert feet.stance.any(axis=1).all(), "a foot always stands"
+        assert 0.05 < feet.stance.all(axis=1).mean() < 0.5, "both feet during double support"
         run = find_stance(read_motion(repo_root / "datasets" / "g1_run.pkl"), kinematics)
         assert not run.stance.all(axis=1).any()
         assert 0.1 < (~run.stance.any(axis=1)).mean() < 0.5
 
-    def test_the_ground_is_found_wherever_the_clip_puts_it(self, walk, kinematics):
+    def test_the_ground_is_found_at_any_height(self, walk, kinematics):
         low = find_stance(walk, kinematics)
         lifted = replace(walk, root_pos=walk.root_pos + np.array([0, 0, 0.37]))
         high = find_stance(lifted, kinematics)
@@ -138,7 +146,7 @@ class TestStance:
         assert find_stance(grounded, kinematics).ground == pytest.approx(0, abs=1e-6)
         assert np.ptp(lifted.root_pos - grounded.root_pos, axis=0) == pytest.approx([0, 0, 0], abs=1e-12)
 
-    def test_a_foot_that_floats_over_the_whole_clip_stands_all_the_same(self, kinematics):
+    def test_a_foot_that_floats_throughout_the_clip_has_stances(self, kinematics):
         joint = G1_29DOF.joint_names.index("left_knee_joint")
         clip = standing()
         bent = clip.joint_pos.copy()
@@ -148,27 +156,27 @@ class TestStance:
         assert 0.005 < abs(feet.sole_height[0, 0] - feet.sole_height[0, 1]) < 0.04
         assert feet.stance.all()
 
-    def test_a_single_frame_is_refused(self, kinematics):
+    def test_a_single_frame_is_rejected(self, kinematics):
         with pytest.raises(InputError, match="one frame"):
             find_stance(standing(1), kinematics)
 
 
-class TestHeldFeet:
-    def test_standing_feet_neither_slide_nor_sink(self, walk, locked, kinematics):
+class TestFootLocking:
+    def test_feet_in_stance_neither_slip_nor_penetrate(self, walk, locked, kinematics):
         before, after = feet_report(walk, kinematics), feet_report(locked, kinematics)
         assert before.slip_mps > 0.05 and after.slip_mps < 0.01
         assert before.penetration_max_m > 0.005 and after.penetration_max_m < 5e-4
         assert after.float_mean_m < 1e-3
         assert after.skate_mps < 0.5 * before.skate_mps
 
-    def test_the_rest_of_the_clip_is_kept(self, walk, locked):
+    def test_the_rest_of_the_clip_is_unchanged(self, walk, locked):
         assert joint_change(walk, locked) < 0.03
         legs = [any(part in name for part in ("hip", "knee", "ankle")) for name in walk.joint_names]
         assert np.abs(locked.joint_pos - walk.joint_pos)[:, ~np.array(legs)].max() < 1e-4
         assert np.abs(locked.root_pos - walk.root_pos).max() < 0.03
         assert locked.fps == walk.fps and locked.sha256 == walk.sha256
 
-    def test_joints_stay_in_their_limits_and_move_no_more_abruptly(self, walk, locked):
+    def test_joints_stay_within_their_limits_and_as_smooth_as_before(self, walk, locked):
         low, high = G1_29DOF.joint_limits().T
         assert (locked.joint_pos >= low - 1e-5).all() and (locked.joint_pos <= high + 1e-5).all()
 
@@ -177,11 +185,11 @@ class TestHeldFeet:
 
         assert jolt(locked) < 1.2 * jolt(walk)
 
-    def test_a_cycle_stays_one(self, walk, locked, kinematics):
+    def test_a_cycle_stays_a_cycle(self, walk, locked, kinematics):
         assert is_cycle(walk) and is_cycle(locked)
-        assert feet_report(locked.loop(2), kinematics).slip_mps < 0.01, "nor does a foot slip over the seam"
+        assert feet_report(locked.loop(2), kinematics).slip_mps < 0.01, "no slip across the seam"
 
-    def test_a_slide_is_taken_out_of_a_robot_that_stands(self, kinematics):
+    def test_sliding_is_removed_from_a_standing_robot(self, kinematics):
         clip = ground(standing(), kinematics)
         sway = 0.01 * np.sin(np.linspace(0, 2 * np.pi, clip.num_frames))
         sliding = replace(clip, root_pos=clip.root_pos + sway[:, None] * [1, 0, 0])
@@ -189,7 +197,7 @@ class TestHeldFeet:
         assert np.ptp(kinematics.foot_positions(sliding)[:, 0, 0]) > 0.015
         assert np.ptp(held, axis=0).max() < 1e-3
 
-    def test_a_tilted_sole_is_laid_flat(self, kinematics):
+    def test_a_tilted_sole_becomes_flat(self, kinematics):
         clip = standing()
         joints = clip.joint_pos.copy()
         joints[:, G1_29DOF.joint_names.index("left_ankle_roll_joint")] = 0.05
@@ -198,7 +206,7 @@ class TestHeldFeet:
         assert kinematics.foot_rotations(tilted)[:, 0, 2, 2].max() < np.cos(0.04)
         assert up.min() > np.cos(0.015)
 
-    def test_a_foot_that_ends_in_a_ball_is_held_at_that_ball(self, tmp_path):
+    def test_a_ball_foot_is_locked_at_its_ball(self, tmp_path):
         kinematics = two_legs(tmp_path / "legs.xml", 'type="capsule" size="0.02" fromto="0 0 0 0 0 -0.2"')
         bend = 0.3 + 0.02 * np.sin(np.linspace(0, 6, 40))
         clip = Motion(
@@ -211,18 +219,18 @@ class TestHeldFeet:
         held = lock_feet(clip, kinematics)
         before, after = feet_report(clip, kinematics), feet_report(held, kinematics)
         assert after.slip_mps < 0.25 * before.slip_mps and after.penetration_max_m < 1e-3
-        assert np.ptp(held.joint_pos[:, 1]) > 0.01, "the link above may turn"
+        assert np.ptp(held.joint_pos[:, 1]) > 0.01, "the link above may rotate"
 
-    def test_a_clip_that_never_stands_is_refused(self, walk, kinematics):
+    def test_a_clip_without_stance_is_rejected(self, walk, kinematics):
         flying = replace(standing(60), root_pos=np.linspace([0, 0, 1], [6, 0, 9], 60))
         with pytest.raises(InputError, match="no foot stands"):
             lock_feet(flying, kinematics)
 
-    def test_joints_that_the_clip_lacks_stay_lacking(self, walk, kinematics):
+    def test_joints_missing_from_the_clip_stay_missing(self, walk, kinematics):
         fewer = walk.select([name for name in walk.joint_names if "wrist" not in name])
         assert lock_feet(fewer.trim(0, 1), kinematics).joint_names == fewer.joint_names
 
-    def test_files_of_other_people(self, gmr_samples, kinematics):
+    def test_a_third_party_file(self, gmr_samples, kinematics):
         clip = read_motion(gmr_samples / "gmt_basic_walk_23dof.pkl", joint_names="gmt_23").trim(0, 5)
         held = lock_feet(clip, kinematics)
         before, after = feet_report(clip, kinematics), feet_report(held, kinematics)
@@ -232,7 +240,7 @@ class TestHeldFeet:
 
 
 class TestLoops:
-    def test_a_round_is_found_in_a_clip_of_several(self, walk):
+    def test_a_cycle_is_found_in_a_clip_of_several(self, walk):
         start, end = find_seam(walk.trim(0.2, 4.7))
         cycles = (end - start) / 1.2667
         assert cycles == pytest.approx(round(cycles), abs=0.03) and cycles > 0.9
@@ -261,7 +269,7 @@ class TestLoops:
         first, last = Rotation.from_quat(closed.root_quat[[0, -1]])
         assert (last * first.inv()).magnitude() == pytest.approx(1.0, abs=0.05)
 
-    def test_editing_as_a_cycle_gives_back_what_was_not_edited(self, walk):
+    def test_the_identity_edited_as_a_cycle_changes_nothing(self, walk):
         turn = Rotation.from_rotvec(walk.times[:, None] * [0, 0, 1])
         turning = replace(walk, root_quat=(turn * Rotation.from_quat(walk.root_quat)).as_quat())
         for clip in (walk, turning, walk.trim(0, 0.9)):
@@ -278,7 +286,7 @@ class TestLoops:
         assert is_cycle(smooth)
         assert jolt_at_the_seam(smooth) < 0.5 * jolt_at_the_seam(walk.smooth(4.0))
 
-    def test_what_cannot_be_a_round_is_refused(self, walk):
+    def test_invalid_cycles_are_rejected(self, walk):
         with pytest.raises(InputError, match="too short to find a round"):
             find_seam(walk.trim(0, 0.2))
         with pytest.raises(InputError, match="both its start and its end"):
@@ -296,29 +304,29 @@ class TestEdits:
         assert apply_edits(walk, [], kinematics) is walk
         assert [str(edit) for edit in edits] == ["trim 0.5 2", "mirror"]
 
-    def test_wrong_ones_are_refused(self):
+    def test_invalid_edits_are_rejected(self):
         with pytest.raises(InputError, match="available: trim, loop, smooth, mirror, ground, lock_feet"):
             Edit("polish")
         with pytest.raises(InputError, match="takes 0 or 2 number"):
             Edit("loop", (1.0,))
 
     def test_the_robot_is_the_smallest_that_fits(self, walk):
-        assert robot_of(walk) is G1_29DOF
-        assert robot_of(walk.select(G1_23DOF.joint_names)) is G1_23DOF
+        assert default_robot(walk) is G1_29DOF
+        assert default_robot(walk.select(G1_23DOF.joint_names)) is G1_23DOF
         with pytest.raises(InputError, match="fits none of g1_23dof, g1_29dof"):
-            robot_of(replace(walk, joint_names=tuple(f"j{i}" for i in range(29))))
+            default_robot(replace(walk, joint_names=tuple(f"j{i}" for i in range(29))))
 
-    def test_changes_of_other_clips_cannot_be_said(self, walk):
+    def test_the_joint_change_between_clips_of_different_length_is_undefined(self, walk):
         assert np.isnan(joint_change(walk, walk.trim(0, 1)))
         assert joint_change(walk, walk) == 0
 
 
 class TestFiles:
-    def test_a_new_file_keeps_its_history_and_the_source_its_bytes(self, walk_file, kinematics, tmp_path):
+    def test_a_new_file_records_its_history_and_the_source_is_unchanged(self, walk_file, kinematics, tmp_path):
         digest = sha256(walk_file)
         first, second = tmp_path / "first.pkl", tmp_path / "second.pkl"
-        refine(walk_file, first, [Edit("trim", (0.0, 1.0))])
-        refine(first, second, [Edit("mirror")])
+        refine_file(walk_file, first, [Edit("trim", (0.0, 1.0))])
+        refine_file(first, second, [Edit("mirror")])
         assert sha256(walk_file) == digest
         lines = read_history(second)
         assert lines[0] == f"read g1_walk.pkl, SHA-256 {digest}" and lines[1] == "trim 0 1"
@@ -327,13 +335,13 @@ class TestFiles:
         assert np.abs(made.joint_pos - expected.joint_pos).max() < 1e-6 and made.joint_names == expected.joint_names
         assert read_history(walk_file) == ()
 
-    def test_the_source_is_never_written_over(self, walk_file, tmp_path):
+    def test_the_source_is_never_overwritten(self, walk_file, tmp_path):
         source = tmp_path / "clip.pkl"
         source.write_bytes(walk_file.read_bytes())
         (tmp_path / "link.pkl").symlink_to(source)
         for name in ("clip.pkl", "link.pkl"):
             with pytest.raises(InputError, match="is the source itself"):
-                refine(source, tmp_path / name, [Edit("mirror")])
+                refine_file(source, tmp_path / name, [Edit("mirror")])
         assert sha256(source) == sha256(walk_file)
         with pytest.raises(InputError, match=r"ends in \.pkl"):
             save_refined(tmp_path / "clip.npz", read_motion(source), source, [Edit("mirror")])
@@ -342,18 +350,18 @@ class TestFiles:
         output = tmp_path / "new.pkl"
         command.main([str(walk_file), "--output", str(output), "--trim", "0", "1.2", "--smooth", "8", "--lock_feet"])
         said = capsys.readouterr().out
-        assert "deepest below the ground, mm" in said and "trim 0 1.2, smooth 8, lock_feet" in said
+        assert "maximum penetration, mm" in said and "trim 0 1.2, smooth 8, lock_feet" in said
         assert read_history(output)[1:] == ("trim 0 1.2", "smooth 8", "lock_feet")
         assert read_motion(output).duration_s == pytest.approx(1.2, abs=0.02)
 
-    def test_the_command_line_refuses(self, walk_file, tmp_path):
-        with pytest.raises(InputError, match="nothing to do; name at least one of trim, loop"):
+    def test_the_command_line_rejects_invalid_edits(self, walk_file, tmp_path):
+        with pytest.raises(InputError, match="no edit is given; name at least one of trim, loop"):
             command.main([str(walk_file), "--output", str(tmp_path / "new.pkl")])
         with pytest.raises(InputError, match="takes 2 number"):
             command.main([str(walk_file), "--output", str(tmp_path / "new.pkl"), "--trim", "1"])
         assert not list(tmp_path.iterdir())
 
-    def test_lines_that_are_no_history_are_left_out(self, walk, tmp_path):
+    def test_a_file_without_history_has_none(self, walk, tmp_path):
         write_gmr(tmp_path / "plain.pkl", walk)
         assert read_history(tmp_path / "plain.pkl") == ()
 

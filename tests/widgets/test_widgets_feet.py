@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amp_helpers.errors import InputError
+from amp_helpers.feet.edits import Edit
 from amp_helpers.feet.lock import find_stance, lock_feet
 from amp_helpers.formats.gmr import read_history
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.joints import JointOrder
 from amp_helpers.plots.feet import foot_curves, foot_panels
-from amp_helpers.refine import Edit
 from amp_helpers.render.gl import gl_available
 from amp_helpers.render.renderer import shared_renderer
 from amp_helpers.robots.kinematics import Kinematics
@@ -240,7 +240,7 @@ class TestMotionRefiner:
         before, after = (image(shown) for shown in refiner.pictures)
         assert (before != after).any() and (image(refiner.curves) != curves).any()
         assert "g1_walk.pkl: lock_feet" in refiner.text.value
-        assert "sliding of the standing sole, m/s" in refiner.text.value
+        assert "slip of the sole in stance, m/s" in refiner.text.value
         assert refiner.player.frame.value == 55
 
     def test_every_button_does_its_edit_and_undo_takes_it_back(self, refiner):
@@ -300,7 +300,7 @@ class TestMotionRefiner:
         before = walk_file.read_bytes()
         refiner.output.value = str(walk_file)
         refiner.save_button.click()
-        assert "never written over" in refiner.text.value and walk_file.read_bytes() == before
+        assert "never overwritten" in refiner.text.value and walk_file.read_bytes() == before
 
     def test_controls_are_labelled_and_nothing_jumps(self, refiner):
         controls = (refiner.span, refiner.cutoff, refiner.output, refiner.camera, refiner.look, refiner.player.frame)
