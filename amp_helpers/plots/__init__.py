@@ -1,4 +1,4 @@
-"""Figures of the notebooks."""
+"""Figures of motions, feet and training runs."""
 
 import lazy_loader
 

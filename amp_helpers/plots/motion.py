@@ -1,6 +1,6 @@
-"""The figures of motions: one function each, in one style, safe for colour-blind eyes.
+"""Figures of motions in one style and a palette for color-blind readers.
 
-Every function returns a :class:`matplotlib.figure.Figure` of its own; pyplot and its global state are not used.
+Every function returns a new :class:`matplotlib.figure.Figure`; none uses pyplot or its global state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,21 +12,21 @@ from matplotlib.figure import Figure
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 
-# Okabe and Ito's colours, https://jfly.uni-koeln.de/color/
+# Palette of Okabe and Ito, https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
-GREY, INK = "#8a939c", "#27313b"
+GRAY, INK = "#8a939c", "#27313b"
 SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 _LIMBS = {
     "left leg": BLUE,
     "right leg": RED,
-    "waist": GREY,
+    "waist": GRAY,
     "left arm": GREEN,
     "right arm": ORANGE,
 }
 
 
 def limb(joint: str) -> str:
-    """The limb that a joint belongs to by its name, one of ``left leg, right leg, waist, left arm, right arm``."""
+    """Return the limb that a joint's name implies: ``left leg, right leg, waist, left arm`` or ``right arm``."""
     side = "left" if joint.startswith("left_") else "right" if joint.startswith("right_") else ""
     if not side:
         return "waist"
@@ -34,17 +34,17 @@ def limb(joint: str) -> str:
 
 
 def short(joint: str) -> str:
-    """A joint's name without its ending."""
+    """Return a joint's name without the suffix ``_joint``."""
     return joint.removesuffix("_joint")
 
 
 def blank_figure(width: float, height: float) -> Figure:
-    """An empty white figure, inches."""
+    """Create an empty white figure of ``width`` x ``height`` inches."""
     return Figure((width, height), layout="constrained", facecolor="white")
 
 
 def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str = "both") -> Axes:
-    """Axes in the style of all figures here."""
+    """Apply the common style, title and axis labels to ``axes`` and return it."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b8c0c8")
     axes.tick_params(labelsize=9, colors=INK, color="#b8c0c8")
@@ -57,7 +57,7 @@ def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", 
 
 
 def permutation(here: JointOrder, there: JointOrder, labels: tuple[str, str]) -> Figure:
-    """Two joint orders as columns of names, a line from each joint's place in one to its place in the other."""
+    """Draw two joint orders as columns of names, with a line between a joint's two indices."""
     figure = blank_figure(8.0, 0.25 * max(len(here), len(there)) + 0.9)
     axes = figure.add_subplot()
     axes.set(xlim=(-0.62, 1.62), ylim=(max(len(here), len(there)) - 0.4, -1.5))
@@ -65,7 +65,7 @@ def permutation(here: JointOrder, there: JointOrder, labels: tuple[str, str]) ->
     step = np.linspace(0, 1, 40)
     ease = step**2 * (3 - 2 * step)
     for row, name in enumerate(here):
-        colour = _LIMBS[limb(name)]
+        color = _LIMBS[limb(name)]
         axes.text(-0.03, row, f"{short(name)}  {row:2d}", ha="right", va="center", fontsize=9, color=INK)
         if name in there.names:
             other = there.index(name)
@@ -73,24 +73,24 @@ def permutation(here: JointOrder, there: JointOrder, labels: tuple[str, str]) ->
             axes.plot(
                 step,
                 row + (other - row) * ease,
-                color=colour,
+                color=color,
                 linewidth=2.0,
                 alpha=0.9,
                 linestyle="-" if moved else ":",
             )
-            axes.plot([0, 1], [row, other], "o", color=colour, markersize=4)
+            axes.plot([0, 1], [row, other], "o", color=color, markersize=4)
     for row, name in enumerate(there):
         axes.text(1.03, row, f"{row:2d}  {short(name)}", ha="left", va="center", fontsize=9, color=INK)
     for x, label, side in ((-0.03, labels[0], "right"), (1.03, labels[1], "left")):
         axes.text(x, -1.2, label, ha=side, va="center", fontsize=11, fontweight="bold", color=INK)
-    for name, colour in _LIMBS.items():
-        axes.plot([], [], color=colour, linewidth=2, label=name)
+    for name, color in _LIMBS.items():
+        axes.plot([], [], color=color, linewidth=2, label=name)
     figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     return figure
 
 
 def pictures(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """Images (H, W, 3) in a row, a title above each."""
+    """Show images (H, W, 3) uint8 in a row, each below its title."""
     height, width = images[0].shape[:2]
     figure = blank_figure(3.3 * len(images), 3.3 * height / width + 0.35)
     for column, (image, title) in enumerate(zip(images, titles, strict=True), 1):
@@ -102,13 +102,19 @@ def pictures(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
 
 
 def offsets(names: Sequence[str], simulator: np.ndarray, rows: Mapping[str, np.ndarray]) -> Figure:
-    """What the simulator reports of one pose, (J,) rad, and what a dataset makes of the same pose in several ways."""
+    """Compare the simulator's joint positions of one pose, (J,) rad, with treatments of the default-pose offset.
+
+    Args:
+        names: joint names, (J).
+        simulator: joint positions that the simulator reports, (J,) rad.
+        rows: label -> the same pose after one treatment of the offset, (J,) rad.
+    """
     figure = blank_figure(9.0, 4.2)
     axes = style_axes(figure.add_subplot(), ylabel="joint position, rad")
     place = np.arange(len(names))
     axes.scatter(place, simulator, s=130, facecolors="none", edgecolors=INK, linewidths=1.3, label="simulator")
-    for (label, values), colour, marker in zip(rows.items(), SERIES, "ox^sd", strict=False):
-        axes.scatter(place, values, s=26, color=colour, marker=marker, label=label)
+    for (label, values), color, marker in zip(rows.items(), SERIES, "ox^sd", strict=False):
+        axes.scatter(place, values, s=26, color=color, marker=marker, label=label)
     axes.axhline(0, color="#b8c0c8", linewidth=0.8)
     axes.set_xticks(place, [short(name) for name in names], rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.7, len(names) - 0.3)
@@ -117,11 +123,11 @@ def offsets(names: Sequence[str], simulator: np.ndarray, rows: Mapping[str, np.n
 
 
 def replay_errors(errors: Mapping[str, np.ndarray], tolerance: float) -> Figure:
-    """Largest difference in each frame between dataset and simulator, (F,) rad, a line for each way to compare them."""
+    """Draw the largest joint error of each frame between dataset and simulator, (F,) rad by label, and a tolerance."""
     figure = blank_figure(8.0, 3.6)
-    axes = style_axes(figure.add_subplot(), xlabel="frame", ylabel="largest difference, rad")
-    for (label, values), colour in zip(errors.items(), (GREEN, RED, PURPLE, ORANGE), strict=False):
-        axes.semilogy(np.maximum(values, 1e-9), color=colour, linewidth=1.8, label=label)
+    axes = style_axes(figure.add_subplot(), xlabel="frame", ylabel="maximum joint error, rad")
+    for (label, values), color in zip(errors.items(), (GREEN, RED, PURPLE, ORANGE), strict=False):
+        axes.semilogy(np.maximum(values, 1e-9), color=color, linewidth=1.8, label=label)
     axes.axhline(tolerance, color=INK, linewidth=1, linestyle="--")
     axes.annotate(f"tolerance {tolerance:g}", (0, tolerance), (4, 4), textcoords="offset points", fontsize=9, color=INK)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
@@ -129,54 +135,68 @@ def replay_errors(errors: Mapping[str, np.ndarray], tolerance: float) -> Figure:
 
 
 def resampling(clips: Mapping[str, Motion], joint: str, seconds: float = 1.5) -> Figure:
-    """One joint of several readings of a clip: its angle with the frames as dots, and its speed."""
+    """Draw one joint's position, with a marker at each frame, and its velocity for several versions of a clip.
+
+    Args:
+        clips: label -> clip.
+        joint: joint name.
+        seconds: length of the part that is drawn, s.
+    """
     figure = blank_figure(8.0, 5.2)
     angle, speed = figure.subplots(2, 1, sharex=True)
-    style_axes(angle, f"{short(joint)}", ylabel="angle, rad")
-    style_axes(speed, ylabel="speed, rad/s", xlabel="time, s")
-    for (label, clip), colour, marker in zip(clips.items(), (INK, RED, GREEN), "ox.", strict=False):
+    style_axes(angle, short(joint), ylabel="position, rad")
+    style_axes(speed, ylabel="velocity, rad/s", xlabel="time, s")
+    for (label, clip), color, marker in zip(clips.items(), (INK, RED, GREEN), "ox.", strict=False):
         column = clip.joint_names.index(joint)
         part = clip.times <= seconds
         times = clip.times[part]
-        angle.plot(times, clip.joint_pos[part, column], marker, ls="-", lw=1, ms=4.5, color=colour, label=label)
-        speed.plot(times, clip.joint_vel[part, column], marker, ls="-", lw=1, ms=4.5, color=colour)
+        angle.plot(times, clip.joint_pos[part, column], marker, ls="-", lw=1, ms=4.5, color=color, label=label)
+        speed.plot(times, clip.joint_vel[part, column], marker, ls="-", lw=1, ms=4.5, color=color)
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
 def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
-    """How much each joint gives a motion away, {panel: {joint: share of the gap between the logits}}."""
+    """Draw each joint's share of the gap between reference and policy logits, {panel: {joint: share}}, ankles red."""
     rows = max(len(values) for values in shares.values())
     figure = blank_figure(8.5, 0.22 * rows + 1.0)
     panels = figure.subplots(1, len(shares), sharex=True, squeeze=False)[0]
     for axes, (title, values) in zip(panels, shares.items(), strict=True):
         style_axes(axes, title, grid="x")
-        colours = [RED if "ankle" in name else BLUE for name in values]
-        axes.barh([short(name) for name in values], list(values.values()), color=colours, height=0.7)
+        colors = [RED if "ankle" in name else BLUE for name in values]
+        axes.barh([short(name) for name in values], list(values.values()), color=colors, height=0.7)
         axes.axvline(0, color="#b8c0c8", linewidth=0.8)
         axes.set_ylim(rows - 0.4, -0.6)
         axes.tick_params(axis="y", labelsize=8, length=0)
-    figure.supxlabel("share of the gap it explains", fontsize=10, color=INK)
+    figure.supxlabel("share of the logit gap", fontsize=10, color=INK)
     return figure
 
 
 def gait_phase(reference: Motion, policies: Mapping[str, Motion], seconds: float = 4.0) -> Figure:
-    """Hip pitch over knee of both legs, reference in grey, and the left knee over time: a gait is a closed loop."""
+    """Draw knee against hip pitch for both legs and the left knee over time, the reference in gray.
+
+    A periodic gait is a closed loop in the hip-knee plane.
+
+    Args:
+        reference: the reference clip.
+        policies: label -> motion of a policy.
+        seconds: length of the part that is drawn, s.
+    """
     figure = blank_figure(9.5, 3.4)
     panels = figure.subplots(1, 3, width_ratios=(1, 1, 1.7))
-    clips = {"reference": (reference, GREY), **{k: (m, c) for (k, m), c in zip(policies.items(), SERIES, strict=False)}}
+    clips = {"reference": (reference, GRAY), **{k: (m, c) for (k, m), c in zip(policies.items(), SERIES, strict=False)}}
     for side, axes in zip(("left", "right"), panels, strict=False):
         style_axes(axes, f"{side} leg", xlabel="hip pitch, rad", ylabel="knee, rad" if side == "left" else "")
     style_axes(panels[2], "left knee", xlabel="time, s", ylabel="rad")
-    for label, (clip, colour) in clips.items():
-        wide = 3.5 if label == "reference" else 1.2
+    for label, (clip, color) in clips.items():
+        width = 3.5 if label == "reference" else 1.2
         part = clip.times <= seconds
         angle = {name: clip.joint_pos[part, column] for column, name in enumerate(clip.joint_names)}
         for side, axes in zip(("left", "right"), panels, strict=False):
             hip, knee = angle[f"{side}_hip_pitch_joint"], angle[f"{side}_knee_joint"]
-            axes.plot(hip, knee, color=colour, linewidth=wide, alpha=0.85)
+            axes.plot(hip, knee, color=color, linewidth=width, alpha=0.85)
         panels[2].plot(
-            clip.times[part], angle["left_knee_joint"], color=colour, linewidth=wide, label=label, alpha=0.85
+            clip.times[part], angle["left_knee_joint"], color=color, linewidth=width, label=label, alpha=0.85
         )
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure

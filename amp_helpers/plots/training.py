@@ -1,4 +1,4 @@
-"""The figures of training: a run that goes on, and recorded runs beside each other."""
+"""Figures of a training run, of recorded comparisons, and of benchmarks."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amp_helpers.errors import InputError
-from amp_helpers.plots.motion import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
+from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
 from amp_helpers.training.comparisons import Results, spread
 from amp_helpers.training.run_folder import Update
 
@@ -20,92 +20,99 @@ if TYPE_CHECKING:
 GOALS = {
     "falls_per_env_10s": ("falls per environment\nin 10 s", 0.01),
     "velocity_error_mps": ("speed error, m/s", 0.05),
-    "gait_frequency_ratio": ("stride frequency\nover the clip's", 1.0),
-    "pose_rmse_rad": ("poses to the\nclip's, rad", 0.05),
-    "coverage_rmse_rad": ("the clip's poses\nto its, rad", 0.05),
+    "gait_frequency_ratio": ("stride frequency\nratio", 1.0),
+    "pose_rmse_rad": ("pose RMSE, rad", 0.05),
+    "coverage_rmse_rad": ("coverage RMSE, rad", 0.05),
 }
-"""Metric -> what a figure calls it, and the bar that this project set itself."""
+"""Metric -> its label in a figure and this project's target."""
 CURVES = {
     ("curve", "weighted_task"): "task reward, per second",
     ("gait", "falls_per_env_10s"): "falls per environment in 10 s",
-    ("gait", "gait_frequency_ratio"): "stride frequency over the clip's",
-    ("gait", "pose_rmse_rad"): "poses to the clip's, rad",
+    ("gait", "gait_frequency_ratio"): "stride frequency ratio",
+    ("gait", "pose_rmse_rad"): "pose RMSE, rad",
 }
-"""What learning curves show: only what means the same whatever the discriminator sees."""
+"""Panels of the learning curves: quantities that do not depend on the discriminator's input."""
 
 
 def reward_units(rates_hz: Sequence[float], per_step: float, per_second: float) -> Figure:
-    """What a style reward of one adds in a second, over the control rate, for a weight a step and one a second."""
+    """Draw the weighted style reward per second against the control rate, for a weight per step and one per second.
+
+    Args:
+        rates_hz: control rates, Hz.
+        per_step: style weight per control step.
+        per_second: style weight per second.
+    """
     figure = blank_figure(7.0, 3.2)
-    axes = style_axes(figure.add_subplot(), xlabel="control rate, Hz", ylabel="style reward in one second")
+    axes = style_axes(figure.add_subplot(), xlabel="control rate, Hz", ylabel="style reward per second")
     rates = np.asarray(rates_hz, dtype=float)
-    axes.plot(rates, per_step * rates, "o-", color=RED, label=f"weight {per_step:g} a step")
-    axes.plot(rates, np.full_like(rates, per_second), "o-", color=GREEN, label=f"weight {per_second:g} a second")
+    axes.plot(rates, per_step * rates, "o-", color=RED, label=f"weight {per_step:g} per step")
+    axes.plot(rates, np.full_like(rates, per_second), "o-", color=GREEN, label=f"weight {per_second:g} per second")
     axes.set_ylim(0, None)
     axes.legend(frameon=False, fontsize=9)
     return figure
 
 
 def training_curves(updates: Sequence[Update]) -> Figure:
-    """A run update by update: rewards, logits, what the discriminator pays, and the gait as measured in training."""
+    """Draw a run's rewards, logits, discriminator accuracy, style reward and gait metrics over its updates."""
     figure = blank_figure(10.0, 4.9)
-    (rewards, logits, paid), (falls, rhythm, poses) = figure.subplots(2, 3, sharex=True)
+    (rewards, logits, accuracy), (falls, frequency, poses) = figure.subplots(2, 3, sharex=True)
     numbers = [update.health.update for update in updates]
     measured = [update for update in updates if update.gait]
 
-    def draw(axes: Axes, values: Sequence[float], colour: str, label: str) -> None:
-        axes.plot(numbers, values, marker="o" if len(numbers) < 3 else "", color=colour, linewidth=1.8, label=label)
+    def draw(axes: Axes, values: Sequence[float], color: str, label: str) -> None:
+        axes.plot(numbers, values, marker="o" if len(numbers) < 3 else "", color=color, linewidth=1.8, label=label)
 
-    def draw_gait(axes: Axes, field: str, colour: str, label: str) -> None:
+    def draw_gait(axes: Axes, field: str, color: str, label: str) -> None:
         points = [(u.health.update, u.gait[field]) for u in measured if u.gait and u.gait.get(field) is not None]
-        axes.plot(*zip(*points, strict=True) if points else ((), ()), "o-", ms=3.5, color=colour, lw=1.5, label=label)
+        axes.plot(*zip(*points, strict=True) if points else ((), ()), "o-", ms=3.5, color=color, lw=1.5, label=label)
         if not points and not axes.texts:
-            words = "cannot be said while it falls" if measured else "not measured"
-            axes.text(0.5, 0.7, words, transform=axes.transAxes, ha="center", va="center", fontsize=9, color=GREY)
+            message = "undefined while falling" if measured else "not measured"
+            axes.text(0.5, 0.7, message, transform=axes.transAxes, ha="center", va="center", fontsize=9, color=GRAY)
 
     style_axes(rewards, "reward", ylabel="per second")
     draw(rewards, [u.health.weighted_task for u in updates], BLUE, "task")
     draw(rewards, [u.health.weighted_style for u in updates], ORANGE, "style")
-    style_axes(logits, "discriminator's logits")
+    style_axes(logits, "discriminator logits")
     draw(logits, [u.health.expert_logit for u in updates], GREEN, "reference")
     draw(logits, [u.health.policy_logit for u in updates], RED, "policy")
-    style_axes(paid, "what it knows, what it pays", ylabel="share")
-    draw(paid, [u.health.accuracy for u in updates], PURPLE, "windows told apart")
-    draw(paid, [u.health.style_reward / u.health.style_reward_limit for u in updates], ORANGE, "style, of the most")
-    paid.axhline(0.5, color=GREY, linestyle=":")
-    paid.set_ylim(0, 1.05)
+    style_axes(accuracy, "accuracy and style reward", ylabel="share")
+    draw(accuracy, [u.health.accuracy for u in updates], PURPLE, "accuracy")
+    style = [u.health.style_reward / u.health.style_reward_limit for u in updates]
+    draw(accuracy, style, ORANGE, "style reward / maximum")
+    accuracy.axhline(0.5, color=GRAY, linestyle=":")
+    accuracy.set_ylim(0, 1.05)
     style_axes(falls, "falls in training", xlabel="update", ylabel="per environment in 10 s")
     draw_gait(falls, "falls_per_env_10s", INK, "falls")
-    style_axes(rhythm, "stride frequency in training", xlabel="update", ylabel="over the clip's")
-    draw_gait(rhythm, "gait_frequency_ratio", BLUE, "ratio")
-    rhythm.axhline(1.0, color=GREY, linestyle=":")
+    style_axes(frequency, "stride frequency in training", xlabel="update", ylabel="policy / reference")
+    draw_gait(frequency, "gait_frequency_ratio", BLUE, "ratio")
+    frequency.axhline(1.0, color=GRAY, linestyle=":")
     style_axes(poses, "poses in training", xlabel="update", ylabel="rad")
-    draw_gait(poses, "pose_rmse_rad", RED, "to the clip's")
-    draw_gait(poses, "coverage_rmse_rad", SKY, "the clip's to its")
-    for axes in (falls, rhythm, poses):
+    draw_gait(poses, "pose_rmse_rad", RED, "pose RMSE")
+    draw_gait(poses, "coverage_rmse_rad", SKY, "coverage RMSE")
+    for axes in (falls, frequency, poses):
         axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 0.1) if np.isfinite(axes.dataLim.y1) else 1.0)
-    for axes in (rewards, logits, paid, poses):
+    for axes in (rewards, logits, accuracy, poses):
         axes.legend(frameon=False, fontsize=8)
     return figure
 
 
 def saturation_curves(results: "Mapping[str, SaturationResult]") -> Figure:
-    """Logits of small discriminators during training, and their style reward between policy and reference."""
+    """Draw small discriminators' logits during training, and their style reward between policy and reference."""
     figure = blank_figure(9.5, 3.5)
     logits, rewards = figure.subplots(1, 2)
-    style_axes(logits, "logits: reference (solid), policy (dashed)", xlabel="step of the discriminator")
+    style_axes(logits, "logits: reference (solid), policy (dashed)", xlabel="discriminator step")
     style_axes(rewards, "reward for improving", xlabel="share of the way to the reference", ylabel="style reward")
-    for (label, result), colour in zip(results.items(), SERIES, strict=False):
-        logits.plot(result.expert_logit, color=colour, linewidth=1.2)
-        logits.plot(result.policy_logit, color=colour, linewidth=1.2, linestyle="--")
-        rewards.plot(result.blend, result.style_reward, "o-", markersize=3, color=colour, linewidth=1.8, label=label)
+    for (label, result), color in zip(results.items(), SERIES, strict=False):
+        logits.plot(result.expert_logit, color=color, linewidth=1.2)
+        logits.plot(result.policy_logit, color=color, linewidth=1.2, linestyle="--")
+        rewards.plot(result.blend, result.style_reward, "o-", markersize=3, color=color, linewidth=1.8, label=label)
     rewards.set_ylim(bottom=-0.02)
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
 def learning_curves(results: Results, comparison: str) -> Figure:
-    """The runs of a comparison over environment steps: a line for a group's mean, a band from its least to its most.
+    """Draw the runs of a comparison over environment steps: mean over seeds as a line, minimum to maximum as a band.
 
     Raises:
         InputError: no such comparison.
@@ -120,21 +127,21 @@ def learning_curves(results: Results, comparison: str) -> Figure:
         axes.set_axis_off()
     for axes, key in zip(panels, shown, strict=False):
         style_axes(axes, CURVES[key], xlabel="environment steps, millions")
-        for (name, label), colour in zip(groups.items(), SERIES, strict=False):
+        for (name, label), color in zip(groups.items(), SERIES, strict=False):
             steps, mean, low, high = spread(results.group(name), *key)
-            axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
+            axes.fill_between(steps, low, high, color=color, alpha=0.18, linewidth=0)
             if steps.size:
-                axes.plot(steps, mean, color=colour, linewidth=1.8, label=label if axes is panels[0] else None)
+                axes.plot(steps, mean, color=color, linewidth=1.8, label=label if axes is panels[0] else None)
         if key[1] == "gait_frequency_ratio":
-            axes.axhline(1.0, color=GREY, linestyle=":")
+            axes.axhline(1.0, color=GRAY, linestyle=":")
     figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
 def metric_dots(results: Results, comparison: str) -> Figure:
-    """What the evaluations said: a dot for each seed, a bar at the group's mean, the goal as a dotted line.
+    """Draw evaluation metrics: a dot per seed, a bar at the group's mean, the target as a dotted line.
 
-    A number that cannot be said has no dot, and a group without any says so.
+    Undefined values have no dot; a group without any value is labeled so.
 
     Raises:
         InputError: no such comparison.
@@ -145,15 +152,15 @@ def metric_dots(results: Results, comparison: str) -> Figure:
     panels = figure.subplots(1, len(GOALS), sharey=True)
     for axes, (metric, (title, goal)) in zip(panels, GOALS.items(), strict=True):
         style_axes(axes, title, grid="x")
-        axes.axvline(goal, color=GREY, linestyle=":")
-        for row, (name, colour) in enumerate(zip(groups, SERIES, strict=False)):
+        axes.axvline(goal, color=GRAY, linestyle=":")
+        for row, (name, color) in enumerate(zip(groups, SERIES, strict=False)):
             runs = results.group(name)
             values = [value for run in runs if (value := run.metrics.get(metric)) is not None]
-            axes.plot(values, [row] * len(values), "o", color=colour, alpha=0.75, markersize=6)
+            axes.plot(values, [row] * len(values), "o", color=color, alpha=0.75, markersize=6)
             if values:
-                axes.plot([np.mean(values)] * 2, [row - 0.25, row + 0.25], color=colour, linewidth=2.5)
+                axes.plot([np.mean(values)] * 2, [row - 0.25, row + 0.25], color=color, linewidth=2.5)
             else:
-                axes.text(goal, row, " cannot be said" if runs else " no run", fontsize=8, color=GREY, va="center")
+                axes.text(goal, row, " undefined" if runs else " no run", fontsize=8, color=GRAY, va="center")
         axes.set_xlim(
             0, 1.15 * max(goal, *(run.metrics.get(metric) or 0 for name in groups for run in results.group(name)))
         )
@@ -164,37 +171,40 @@ def metric_dots(results: Results, comparison: str) -> Figure:
 
 
 def command_response(files: Mapping[str, str | Path]) -> Figure:
-    """What ``benchmarks/command_range.py`` measured, {label: file}: speed walked and poses, over the speed asked for.
+    """Draw measured speed and pose RMSE against the commanded speed, from files of ``benchmarks/command_range.py``.
+
+    Args:
+        files: label -> file.
 
     Raises:
-        InputError: a file is not there, or not of that script's layout.
+        InputError: a file is missing or has another layout.
     """
     figure = blank_figure(9.0, 3.3)
-    walked, poses = figure.subplots(1, 2)
-    style_axes(walked, "speed walked, m/s", xlabel="asked for, m/s")
-    style_axes(poses, "poses to the clip's, rad", xlabel="asked for, m/s")
-    for (label, file), colour in zip(files.items(), SERIES, strict=False):
+    speed, poses = figure.subplots(1, 2)
+    style_axes(speed, "measured speed, m/s", xlabel="commanded speed, m/s")
+    style_axes(poses, "pose RMSE, rad", xlabel="commanded speed, m/s")
+    for (label, file), color in zip(files.items(), SERIES, strict=False):
         try:
             rows = json.loads(Path(file).read_text())["speeds"]
-            asked = [row["command"] for row in rows]
-            walked.plot(asked, [row["forward_speed_mps"] for row in rows], "o-", color=colour, label=label)
-            poses.plot(asked, [row["pose_rmse_rad"] for row in rows], "o-", color=colour)
+            commands = [row["command"] for row in rows]
+            speed.plot(commands, [row["forward_speed_mps"] for row in rows], "o-", color=color, label=label)
+            poses.plot(commands, [row["pose_rmse_rad"] for row in rows], "o-", color=color)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{file}: holds no speeds ({error}); benchmarks/command_range.py writes it") from error
-        walked.plot(asked, asked, ":", color=GREY)
+        speed.plot(commands, commands, ":", color=GRAY)
     poses.set_ylim(bottom=0)
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
 def throughput(*files: str | Path) -> Figure:
-    """What ``benchmarks/throughput.py`` measured: for each number of environments, a bar for each contender.
+    """Draw the results of ``benchmarks/throughput.py``: a panel per number of environments, a bar per contender.
 
     Args:
-        files: what it wrote on one kind of machine, of the same contenders.
+        files: results of the same contenders on the same hardware.
 
     Raises:
-        InputError: a file is not there, or not of that script's layout.
+        InputError: a file is missing or has another layout.
     """
     contenders: list[str] = []
     measured: dict[int, list[float]] = {}
@@ -211,11 +221,11 @@ def throughput(*files: str | Path) -> Figure:
     columns = min(len(counts), 2)
     rows = -(-len(counts) // columns)
     figure = blank_figure(2.0 + 3.6 * columns, (0.24 * len(names) + 0.7) * rows + 0.5)
-    figure.suptitle(f"Environment steps a second, {hardware}", x=0.01, ha="left", fontsize=12, color=INK)
+    figure.suptitle(f"Environment steps per second, {hardware}", x=0.01, ha="left", fontsize=12, color=INK)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, (num_envs, rates) in zip(panels.flat, counts.items(), strict=False):
         style_axes(axes, f"{num_envs:,} environments", grid="x")
-        axes.barh(names, rates, color=[BLUE if "train" in name else GREY for name in names], height=0.66)
+        axes.barh(names, rates, color=[BLUE if "train" in name else GRAY for name in names], height=0.66)
         for row, rate in enumerate(rates):
             axes.text(rate, row, f" {rate:,.0f}", va="center", fontsize=8, color=INK)
         axes.margins(x=0.2)

@@ -34,11 +34,11 @@ class Drawing:
         axes.set(xlim=np.array([-0.5, 0.5]) * span * self._width / self._height, ylim=(-span / 2, span / 2))
         to_screen, depth_axis = _projection(view)
 
-        tiles, colours = _floor(view.lookat)
-        axes.add_collection(PolyCollection(to_screen(tiles), facecolors=colours, edgecolors="none"))
+        tiles, colors = _floor(view.lookat)
+        axes.add_collection(PolyCollection(to_screen(tiles), facecolors=colors, edgecolors="none"))
         segments, radii, bodies = self._segments(data)
-        points_per_metre = self._height / span * 72 / self._figure.dpi
-        widths = 2 * radii * points_per_metre
+        points_per_meter = self._height / span * 72 / self._figure.dpi
+        widths = 2 * radii * points_per_meter
         round_ends = {"capstyle": "round", "joinstyle": "round"}
         axes.add_collection(
             LineCollection(to_screen(segments * (1, 1, 0)), linewidths=widths, colors=[_SHADOW], **round_ends)
@@ -62,12 +62,12 @@ class Drawing:
 
     def _segments(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Ends (S, 2, 3) m, radius (S) m and body (S) of the collision capsules and of the lines between joints."""
-        centre = data.geom_xpos[self._geoms]
+        center = data.geom_xpos[self._geoms]
         along = data.geom_xmat[self._geoms].reshape(-1, 3, 3)[:, :, 2]
         size = self._model.geom_size[self._geoms]
         is_sphere = self._model.geom_type[self._geoms] == mujoco.mjtGeom.mjGEOM_SPHERE
         half = along * np.where(is_sphere, 1e-3, size[:, 1])[:, None]  # no length, no dot
-        capsules = np.stack([centre - half, centre + half], axis=1)
+        capsules = np.stack([center - half, center + half], axis=1)
         parents = self._model.body_parentid[self._children]
         links = np.stack([data.xpos[parents], data.xpos[self._children]], axis=1)
         return (
@@ -78,18 +78,18 @@ class Drawing:
 
 
 def _projection(view: mujoco.MjvCamera):
-    """The map from points (..., 3) to screen coordinates (..., 2) in metres, and the direction of view."""
+    """The map from points (..., 3) to screen coordinates (..., 2) in meters, and the direction of view."""
     azimuth, elevation = np.radians([view.azimuth, view.elevation])
     forward = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
     right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
     plane = np.stack([right, np.cross(right, forward)], axis=1)
-    centre = np.array(view.lookat)
-    return (lambda points: (points - centre) @ plane), forward
+    center = np.array(view.lookat)
+    return (lambda points: (points - center) @ plane), forward
 
 
-def _floor(centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corners (T, 4, 3) and colours (T, 3) of the tiles around a point; they stay put as the point moves."""
-    first = np.floor(centre[:2] / _TILE).astype(int) - _FLOOR_TILES // 2
+def _floor(center: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (T, 4, 3) and colors (T, 3) of the tiles around a point; they stay put as the point moves."""
+    first = np.floor(center[:2] / _TILE).astype(int) - _FLOOR_TILES // 2
     column, row = np.meshgrid(*(start + np.arange(_FLOOR_TILES) for start in first), indexing="ij")
     index = np.stack([column.ravel(), row.ravel()], axis=1)
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])

@@ -97,7 +97,7 @@ class GlCanvas:
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
 
     def draw(self, data: mujoco.MjData, view: mujoco.MjvCamera, highlight: set[int]) -> np.ndarray:
-        """The pose in ``data`` as (H, W, 3) uint8, the links in ``highlight`` coloured."""
+        """The pose in ``data`` as (H, W, 3) uint8, the links in ``highlight`` colored."""
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(self._model, data, self._options, None, view, everything, self._scene)
         for geom in self._scene.geoms[: self._scene.ngeom]:
@@ -118,9 +118,9 @@ class GlCanvas:
             size = (0.05 + 0.10 * height, 0.05 + 0.10 * height, 1e-4)
             position = (*data.geom_xpos[i, :2], 1e-3 + 1e-5 * i)  # apart, or they would flicker
             geom = self._scene.geoms[self._scene.ngeom]
-            colour = np.array([0.1, 0.12, 0.15, 0.11 / (1 + 2 * height)], dtype=np.float32)
+            color = np.array([0.1, 0.12, 0.15, 0.11 / (1 + 2 * height)], dtype=np.float32)
             disc = mujoco.mjtGeom.mjGEOM_CYLINDER
-            mujoco.mjv_initGeom(geom, disc, np.array(size), np.array(position), np.eye(3).ravel(), colour)
+            mujoco.mjv_initGeom(geom, disc, np.array(size), np.array(position), np.eye(3).ravel(), color)
             self._scene.ngeom += 1
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class GlCanvas:
 
 
 def scene_model(robot: Robot, width: int, height: int, detail: float) -> mujoco.MjModel:
-    """The robot on a chequered floor under a light sky, its meshes without anything smaller than ``detail``, m."""
+    """The robot on a checkered floor under a light sky, its meshes without anything smaller than ``detail``, m."""
     spec = mujoco.MjSpec.from_file(str(robot.mjcf_path))
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width * _OVERSAMPLING, height * _OVERSAMPLING
     spec.visual.quality.offsamples = 0
@@ -180,7 +180,7 @@ def scene_model(robot: Robot, width: int, height: int, detail: float) -> mujoco.
 
 
 def _coarsen(model: mujoco.MjModel, detail: float) -> None:
-    """Merge mesh vertices that share a cell of ``detail`` metres and drop the triangles that this makes flat.
+    """Merge mesh vertices that share a cell of ``detail`` meters and drop the triangles that this makes flat.
 
     In software a frame's time is mostly that of its triangles, of which the G1 has 400,000 for 30,000 pixels.
     """

@@ -69,7 +69,7 @@ class Renderer:
         self._canvas.close()
 
     def frame(self, motion: Motion, i: int, highlight: Iterable[str] = ()) -> np.ndarray:
-        """Frame ``i`` of ``motion`` as (H, W, 3) uint8; the links that the highlighted joints move are coloured.
+        """Frame ``i`` of ``motion`` as (H, W, 3) uint8; the links that the highlighted joints move are colored.
 
         Raises:
             InputError: the robot lacks a joint of the motion or a highlighted one.

@@ -20,7 +20,7 @@ class Line:
     label: str
     values: np.ndarray
     """(N)."""
-    colour: str
+    color: str
     width: float = 1.8
 
 
@@ -30,7 +30,7 @@ class Level:
 
     label: str
     value: float
-    colour: str
+    color: str
     dashes: str = ""
     """As in SVG's ``stroke-dasharray``; empty for a solid line."""
 
@@ -80,18 +80,18 @@ def curve_svg(
     for level, place in zip(levels, places, strict=True):
         dashes = f' stroke-dasharray="{level.dashes}"' if level.dashes else ""
         parts.append(
-            f'<path d="M{_LEFT} {y(level.value):.1f}H{right}" stroke="{level.colour}" stroke-width="1.2"{dashes}/>'
+            f'<path d="M{_LEFT} {y(level.value):.1f}H{right}" stroke="{level.color}" stroke-width="1.2"{dashes}/>'
         )
-        parts.append(_text(right + 5, place + 3.5, f"{level.label} {level.value:+.2f}", "start", level.colour))
+        parts.append(_text(right + 5, place + 3.5, f"{level.label} {level.value:+.2f}", "start", level.color))
     step = max(1, len(times) // _MOST_POINTS)
     for line in lines:
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x(times[::step]), y(line.values[::step]), strict=True))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{line.colour}" stroke-width="{line.width}"/>')
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{line.color}" stroke-width="{line.width}"/>')
     mark, value = x(times[now]), lines[-1].values[now]
     parts.append(f'<path d="M{mark:.1f} {_TOP}V{bottom}" stroke="{INK}" stroke-width="1"/>')
-    parts.append(f'<circle cx="{mark:.1f}" cy="{y(value):.1f}" r="4.5" fill="{lines[-1].colour}" stroke="white"/>')
+    parts.append(f'<circle cx="{mark:.1f}" cy="{y(value):.1f}" r="4.5" fill="{lines[-1].color}" stroke="white"/>')
     names = "".join(
-        f'<tspan fill="{line.colour}" font-weight="bold" dx="10">{html.escape(line.label)}</tspan>' for line in lines
+        f'<tspan fill="{line.color}" font-weight="bold" dx="10">{html.escape(line.label)}</tspan>' for line in lines
     )
     parts.append(f'<text x="6" y="14" fill="{INK}">{html.escape(title)}{names}</text>')
     return (
@@ -100,8 +100,8 @@ def curve_svg(
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str, colour: str = INK) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str, color: str = INK) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{html.escape(text)}</text>'
 
 
 def _ticks(low: float, high: float, most: int) -> np.ndarray:
@@ -113,7 +113,7 @@ def _ticks(low: float, high: float, most: int) -> np.ndarray:
 
 
 def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """The places moved down as far as keeps ``gap`` between neighbours."""
+    """The places moved down as far as keeps ``gap`` between neighbors."""
     moved = np.array(places, dtype=float)
     order = np.argsort(moved, kind="stable")
     for above, below in itertools.pairwise(order):

@@ -80,14 +80,14 @@ def clips_with_feet(clips: Mapping[str, Motion], robot: Robot) -> dict[str, Moti
 
 
 class FeetComparison(Panel):
-    """Clips of one motion in step, standing feet coloured; height and sliding of the feet below, at the present frame.
+    """Clips of one motion in step, standing feet colored; height and sliding of the feet below, at the present frame.
 
     Args:
         clips: what to call a clip -> the clip; the same frame rate in all of them. One that lacks the feet's joints is
             drawn with its feet at the default angle, and has no curves.
         robot: whose model is drawn; joints of a clip that it lacks are set aside.
         influence: what to call a discriminator -> {joint: how much of the gap it explains}, as
-            :func:`amp_helpers.lessons.joint_influence` gives it; drawn as bars, ankles in another colour.
+            :func:`amp_helpers.lessons.joint_influence` gives it; drawn as bars, ankles in another color.
         width, height: of a robot's picture, pixels.
         gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 

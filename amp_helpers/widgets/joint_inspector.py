@@ -18,7 +18,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import BLUE, GREEN, GREY, ORANGE, RED, short
+from amp_helpers.plots.motion import BLUE, GRAY, GREEN, ORANGE, RED, short
 from amp_helpers.render.renderer import shared_renderer
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.model import breadth_first
@@ -33,7 +33,7 @@ _STYLE = """<style>
 .{own}.{own} > * {{ font: 10.5px/17px 'DejaVu Sans Mono', monospace; width: 100%; text-align: left; padding: 0 4px; }}
 .{own}.{own} > label {{ font-weight: bold; height: 18px; text-overflow: clip; }}
 .{own}.{own} > select {{ flex: 0 0 {height}px; overflow-x: hidden; }}
-{wrong} {{ color: {colour}; }}</style>"""
+{wrong} {{ color: {color}; }}</style>"""
 _MOST_ROWS = 24
 
 
@@ -84,12 +84,12 @@ def read_joint(motion: Motion, shown: Motion, rows: Sequence[JointRow], selectio
 
 
 def joint_curve(motion: Motion, shown: Motion, row: JointRow, frame: int) -> str:
-    """One joint over the clip as SVG: limits, default, mean, and the frame; what was meant in grey if it differs."""
+    """One joint over the clip as SVG: limits, default, mean, and the frame; what was meant in gray if it differs."""
     column = motion.joint_names.index(row.joint)
     if row.source == row.joint:
         lines = [Line("its own angles", shown.joint_pos[:, column], BLUE)]
     else:
-        meant = Line("its own angles", motion.joint_pos[:, column], GREY)
+        meant = Line("its own angles", motion.joint_pos[:, column], GRAY)
         lines = [meant, Line(f"what it gets: {short(row.source)}'s", shown.joint_pos[:, column], RED)]
     levels = [
         *(Level("limit", limit, RED, "5 4") for limit in (row.low, row.high)),
@@ -155,7 +155,7 @@ class JointInspector(Panel):
         )
         self.joint = ipywidgets.Select(
             rows=min(len(names), _MOST_ROWS),
-            tooltip="joint to colour, draw and read; click to choose one",
+            tooltip="joint to color, draw and read; click to choose one",
             layout=ipywidgets.Layout(width="calc(100% - 8px)"),
         )
         self._table_class = f"amp-joints-{self.joint.model_id}"  # another inspector on the page has other wrong rows
@@ -213,7 +213,7 @@ class JointInspector(Panel):
         own = self._table_class
         wrong = [f".{own} option:nth-child({place})" for place, row in enumerate(rows, 1) if not row.ok]
         self._style.value = _STYLE.format(
-            own=own, height=14 * self.joint.rows + 6, wrong=", ".join(wrong) or ".nothing", colour=RED
+            own=own, height=14 * self.joint.rows + 6, wrong=", ".join(wrong) or ".nothing", color=RED
         )
         right = sum(row.source == row.joint for row in rows)
         beyond = sum(row.beyond > 0 for row in rows)

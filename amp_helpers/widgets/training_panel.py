@@ -40,7 +40,7 @@ def describe_state(run: RunLog) -> str:
     count, clock = len(run.updates), f"{run.updates[-1].wall_s:.0f} s"
     return {
         "running": f"running: update {count} of {run.planned or '?'}, {clock} since it started",
-        "stopping": f"stopping: {count} updates, {clock}; it ends after the next update and keeps what was learnt",
+        "stopping": f"stopping: {count} updates, {clock}; it ends after the next update and keeps what was learned",
         "ended": f"ended: {count} updates in {clock}",
         "silent": f"silent for {run.silent_s:.0f} s after {count} updates: it seems to have died; "
         "go on from its newest checkpoint with --checkpoint",
@@ -147,7 +147,7 @@ class TrainingPanel(ipywidgets.VBox):
 
         Args:
             process: the one that trains, if this notebook started it: interrupting the cell then ends it as well, and
-                what was learnt is kept.
+                what was learned is kept.
 
         Raises:
             InputError: the process ended in an error.

@@ -1,4 +1,4 @@
-"""Figures and tables say what they were given: axes, series and labels are looked at, not pixels."""
+"""Figures and tables show their input: tests read axes, series and labels rather than pixels."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def test_permutation_draws_a_line_for_each_shared_joint():
         ("right_knee_joint", "right leg"),
     ],
 )
-def test_limbs_are_told_by_name(joint, limb):
+def test_the_limb_follows_from_the_joint_name(joint, limb):
     assert plots.limb(joint) == limb
 
 
@@ -58,24 +58,24 @@ def test_offsets_shows_every_treatment_at_every_joint():
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["left_knee", "waist_yaw"]
 
 
-def test_replay_errors_are_on_a_logarithmic_axis_with_the_tolerance():
+def test_replay_errors_have_a_logarithmic_axis_and_the_tolerance():
     axes = plots.replay_errors({"right": np.array([1e-7, 0.0]), "wrong": np.array([0.5, 0.6])}, 1e-4).axes[0]
     assert axes.get_yscale() == "log"
     right, wrong, tolerance = axes.get_lines()
-    assert right.get_ydata()[1] > 0, "zero has no logarithm"
+    assert right.get_ydata()[1] > 0, "log(0) is undefined"
     assert wrong.get_ydata().tolist() == [0.5, 0.6] and tolerance.get_ydata()[0] == 1e-4
 
 
-def test_resampling_shows_angle_and_speed_of_each_reading(clip):
+def test_resampling_shows_position_and_velocity_of_each_version(clip):
     figure = plots.resampling({"a": clip, "b": clip.resample(0.04)}, "left_knee_joint", seconds=1.0)
-    angle, speed = figure.axes
+    position, velocity = figure.axes
     column = clip.joint_names.index("left_knee_joint")
-    assert [len(line.get_xdata()) for line in angle.get_lines()] == [51, 26]
-    np.testing.assert_allclose(speed.get_lines()[0].get_ydata(), clip.joint_vel[:51, column])
-    assert "rad" in angle.get_ylabel() and "rad/s" in speed.get_ylabel() and "s" in speed.get_xlabel()
+    assert [len(line.get_xdata()) for line in position.get_lines()] == [51, 26]
+    np.testing.assert_allclose(velocity.get_lines()[0].get_ydata(), clip.joint_vel[:51, column])
+    assert "rad" in position.get_ylabel() and "rad/s" in velocity.get_ylabel() and "s" in velocity.get_xlabel()
 
 
-def test_influence_has_a_bar_for_each_joint():
+def test_influence_has_a_bar_per_joint():
     figure = plots.influence(
         {"all": {"left_ankle_roll_joint": 0.6, "waist_yaw_joint": 0.1}, "less": {"waist_yaw_joint": 0.9}}
     )
@@ -90,7 +90,7 @@ def test_gait_phase_compares_policies_with_the_reference(clip):
     assert {"reference", "mine"} <= labels(figure)
 
 
-def test_figures_leave_no_trace_in_the_global_state(clip):
+def test_figures_do_not_change_matplotlib_s_global_state(clip):
     before = dict(matplotlib.rcParams)
     plots.pictures([np.zeros((4, 6, 3), np.uint8)] * 2, ("a", "b"))
     plots.gait_phase(clip, {})
@@ -100,7 +100,7 @@ def test_figures_leave_no_trace_in_the_global_state(clip):
     assert _pylab_helpers.Gcf.get_num_fig_managers() == 0
 
 
-def test_tables_escape_and_align_and_mark():
+def test_tables_escape_align_and_mark_rows():
     table = Table(("name", "value"), [("<b>", 0.123456), ("nothing", float("nan"))], marked=frozenset({1}))
     page = table._repr_html_()
     assert "&lt;b&gt;" in page and "0.123" in page and "cannot be said" in page
@@ -108,7 +108,7 @@ def test_tables_escape_and_align_and_mark():
     assert str(table).splitlines()[2].startswith("* nothing")
 
 
-def test_metrics_table_takes_what_json_holds():
+def test_metrics_table_takes_the_content_of_metrics_json():
     keys = (
         "falls_per_env_10s velocity_error_mps gait_frequency_hz gait_frequency_ratio pose_rmse_rad "
         "coverage_rmse_rad foot_skate_mps action_rate mechanical_power_w"
@@ -118,6 +118,6 @@ def test_metrics_table_takes_what_json_holds():
     assert "1.5" in str(table) and "cannot be said" in str(table)
 
 
-def test_pickle_table_names_shapes():
+def test_pickle_table_shows_types_and_shapes():
     table = str(pickle_table({"fps": 30.0, "dof_pos": np.zeros((5, 29), np.float32), "link_body_list": ["pelvis"]}))
     assert "float32 (5, 29)" in table and "list of 1" in table and "frames per second" in table

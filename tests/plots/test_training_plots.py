@@ -1,4 +1,4 @@
-"""Figures of training and of recorded runs: what is drawn is what was recorded, and gaps are named."""
+"""Figures of training and of recorded runs draw the recorded values and label gaps."""
 
 import json
 
@@ -33,7 +33,7 @@ def update(number: int, gait=None, **changed: float) -> Update:
 
 
 def run(group: str, seed: int, task: list[float], ratio=(), metrics=None, seconds=7.0) -> RecordedRun:
-    """A run of ten million environment steps an update."""
+    """Record a run of ten million environment steps per update."""
     numbers = list(range(1, len(task) + 1))
     clock = [60.0 + seconds * number for number in numbers]
     return RecordedRun(
@@ -59,7 +59,7 @@ def results() -> Results:
     return Results((Comparison("recipe", "Which?", {"ours": "ours", "theirs": "the others"}),), tuple(ours))
 
 
-def test_a_weight_per_step_grows_with_the_rate():
+def test_style_reward_per_second_grows_with_the_control_rate_for_a_weight_per_step():
     step, second = reward_units([50, 100], per_step=0.1, per_second=5.0).axes[0].get_lines()
     assert step.get_ydata().tolist() == [5.0, 10.0]
     assert second.get_ydata().tolist() == [5.0, 5.0]
@@ -68,81 +68,81 @@ def test_a_weight_per_step_grows_with_the_rate():
 def test_training_curves_follow_the_updates():
     gait = {"falls_per_env_10s": 2.0, "gait_frequency_ratio": None, "pose_rmse_rad": 0.3, "coverage_rmse_rad": 0.2}
     figure = training_curves([update(1), update(2, gait, weighted_task=-3.0, style_reward=0.7)])
-    rewards, _, paid, falls, rhythm, poses = figure.axes
+    rewards, _, accuracy, falls, frequency, poses = figure.axes
     assert rewards.get_lines()[0].get_ydata().tolist() == [0.5, -3.0]
-    assert paid.get_lines()[1].get_ydata().tolist() == [0.5, 0.7]
+    assert accuracy.get_lines()[1].get_ydata().tolist() == [0.5, 0.7]
     assert falls.get_lines()[0].get_xydata().tolist() == [[2.0, 2.0]]
     assert poses.get_lines()[1].get_ydata().tolist() == [0.2]
-    assert rhythm.texts[0].get_text() == "cannot be said while it falls"
+    assert frequency.texts[0].get_text() == "undefined while falling"
     written = {line.get_label() for axes in figure.axes for line in axes.get_lines()}
-    assert {"task", "style", "reference", "policy", "windows told apart"} <= written
+    assert {"task", "style", "reference", "policy", "accuracy", "style reward / maximum"} <= written
     assert {text.get_text() for axes in training_curves([update(1)]).axes for text in axes.texts} == {"not measured"}
 
 
-def test_several_seeds_become_a_mean_and_a_band(results):
+def test_seeds_are_reduced_to_a_mean_and_a_range(results):
     steps, mean, low, high = spread(results.runs, "curve", "weighted_task", points=3)
     assert steps.tolist() == [10.0, 15.0, 20.0]
     assert mean.tolist() == [1.0, 2.0, 3.0] and low.tolist() == [0.0, 1.0, 2.0] and high.tolist() == [2.0, 3.0, 4.0]
     steps, mean, *_ = spread(results.runs, "gait", "gait_frequency_ratio", points=2)
-    assert steps.tolist() == [20.0, 20.0] and mean.tolist() == [1.2, 1.2], "what cannot be said is passed over"
+    assert steps.tolist() == [20.0, 20.0] and mean.tolist() == [1.2, 1.2], "undefined values are skipped"
     assert all(part.size == 0 for part in spread(results.runs, "gait", "no_such_field"))
 
 
 @pytest.mark.parametrize(("part", "field"), [("curve", "weighted_task"), ("gait", "gait_frequency_ratio")])
-def test_how_long_a_run_took_does_not_change_its_curve(part, field):
+def test_wall_time_does_not_change_a_curve(part, field):
     task, ratio = [1.0, 3.0, 2.0, 5.0], (2.0, None, 1.5, 1.2)
-    alone, crowded = (run("ours", seed, task, ratio, seconds=s) for seed, s in enumerate((2.0, 50.0)))
-    steps, mean, low, high = spread([alone, crowded], part, field, points=7)
+    fast, slow = (run("ours", seed, task, ratio, seconds=s) for seed, s in enumerate((2.0, 50.0)))
+    steps, mean, low, high = spread([fast, slow], part, field, points=7)
     assert steps.tolist() == [10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0]
     assert low.tolist() == high.tolist() == mean.tolist()
-    for one in (alone, crowded):
-        own = [axis.tolist() for axis in spread([one], part, field, points=7)]
-        assert own == [axis.tolist() for axis in (steps, mean, low, high)]
+    for single in (fast, slow):
+        alone = [axis.tolist() for axis in spread([single], part, field, points=7)]
+        assert alone == [axis.tolist() for axis in (steps, mean, low, high)]
 
 
-def test_a_gait_finds_its_steps_between_the_updates_that_were_kept():
+def test_gait_steps_are_interpolated_between_recorded_updates():
     thinned = run("ours", 0, [1.0, 2.0, 3.0, 4.0, 5.0], (3.0, 2.0, 1.0))
     for field, values in thinned.curve.items():
         thinned.curve[field] = values[::4]
-    thinned.gait["wall_s"][1] += 2.0  # no update takes as long as the next
+    thinned.gait["wall_s"][1] += 2.0  # updates differ in duration
     steps, ratio, *_ = spread([thinned], "gait", "gait_frequency_ratio", points=3)
     assert steps.tolist() == [10.0, 20.0, 30.0] and ratio.tolist() == [3.0, 2.0, 1.0]
 
 
 @pytest.mark.parametrize("missing", ["update", "wall_s"])
-def test_a_run_that_does_not_tell_its_updates_is_left_out(results, missing):
-    silent = run("ours", 3, [100.0, 200.0], (None, 9.0))
-    del silent.curve[missing]
+def test_a_run_without_updates_or_times_is_skipped(results, missing):
+    incomplete = run("ours", 3, [100.0, 200.0], (None, 9.0))
+    del incomplete.curve[missing]
     for key in (("curve", "weighted_task"), ("gait", "gait_frequency_ratio")):
-        with_it, without = spread([*results.runs, silent], *key), spread(results.runs, *key)
+        with_it, without = spread([*results.runs, incomplete], *key), spread(results.runs, *key)
         assert [part.tolist() for part in with_it] == [part.tolist() for part in without]
-        assert all(part.size == 0 for part in spread([silent], *key))
+        assert all(part.size == 0 for part in spread([incomplete], *key))
 
 
-def test_learning_curves_draw_what_there_is(results):
+def test_learning_curves_draw_the_recorded_groups(results):
     figure = learning_curves(results, "recipe")
     task, ratio = figure.axes
     assert task.get_xlabel() == ratio.get_xlabel() == "environment steps, millions"
     assert task.get_lines()[0].get_xdata()[[0, -1]].tolist() == [10.0, 20.0]
     assert "task reward" in task.get_title() + task.get_title("left") and "stride" in ratio.get_title("left")
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours"], "no runs of the others yet"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours"], "the other group has no runs"
     with pytest.raises(InputError, match="'feet' not found; available: recipe"):
         learning_curves(results, "feet")
 
 
-def test_metric_dots_have_a_dot_a_seed_and_say_what_is_missing(results):
+def test_metric_dots_have_a_dot_per_seed_and_label_missing_values(results):
     falls, _, _, poses, _ = metric_dots(results, "recipe").axes
     assert falls.get_lines()[1].get_xydata().tolist() == [[0.1, 0.0]] * 3
-    assert {text.get_text().strip() for text in poses.texts} == {"cannot be said", "no run"}
+    assert {text.get_text().strip() for text in poses.texts} == {"undefined", "no run"}
     assert [label.get_text() for label in falls.get_yticklabels()] == ["ours", "the others"]
 
 
-def test_what_was_asked_and_what_was_walked(tmp_path, repo_root):
+def test_command_response_draws_measured_over_commanded_speed(tmp_path, repo_root):
     file = tmp_path / "range.json"
     file.write_text(json.dumps({"speeds": [{"command": 0.2, "forward_speed_mps": 0.3, "pose_rmse_rad": 0.04}]}))
-    walked, poses = command_response({"mine": file}).axes
-    assert walked.get_lines()[0].get_xydata().tolist() == [[0.2, 0.3]]
-    assert walked.get_lines()[1].get_xydata().tolist() == [[0.2, 0.2]], "what would be right"
+    speed, poses = command_response({"mine": file}).axes
+    assert speed.get_lines()[0].get_xydata().tolist() == [[0.2, 0.3]]
+    assert speed.get_lines()[1].get_xydata().tolist() == [[0.2, 0.2]], "the command itself"
     assert poses.get_lines()[0].get_xydata().tolist() == [[0.2, 0.04]]
     for recorded in (repo_root / "benchmarks" / "results").glob("command_range*.json"):
         assert len(command_response({"recorded": recorded}).axes[0].get_lines()[0].get_xdata()) == 7
@@ -151,7 +151,7 @@ def test_what_was_asked_and_what_was_walked(tmp_path, repo_root):
         command_response({"mine": file})
 
 
-def test_throughput_is_written_at_its_bars(tmp_path, repo_root):
+def test_throughput_bars_are_labeled_with_their_rates(tmp_path, repo_root):
     file = tmp_path / "throughput.json"
     rates = {16: {"environment": 250.0, "training": 139.0}, 4096: {"environment": 266959.4, "training": 221324.6}}
     counts = [
@@ -178,7 +178,7 @@ def test_throughput_is_written_at_its_bars(tmp_path, repo_root):
             throughput(file, other)
 
 
-def test_results_survive_the_disk_and_damage_is_told(tmp_path, results):
+def test_results_round_trip_and_damaged_files_are_refused(tmp_path, results):
     path = tmp_path / "results.json"
     write_results(path, results)
     assert read_results(path) == results
@@ -195,10 +195,10 @@ def test_results_survive_the_disk_and_damage_is_told(tmp_path, results):
         read_results(tmp_path / "none.json")
 
 
-def test_a_run_folder_is_recorded_as_it_is(repo_root):
+def test_a_run_folder_is_recorded(repo_root):
     shipped = repo_root / "policies" / "g1_walk"
-    told = {"name": "x-0", "group": "x", "command": "c", "hardware": "h", "evaluation": "e"}
-    entry = record_run(shipped, **told, metrics={"falls_per_env_10s": 0.0, "pose_rmse_rad": float("nan")})
+    labels = {"name": "x-0", "group": "x", "command": "c", "hardware": "h", "evaluation": "e"}
+    entry = record_run(shipped, **labels, metrics={"falls_per_env_10s": 0.0, "pose_rmse_rad": float("nan")})
     config = json.loads((shipped / "config.json").read_text())
     lines = [json.loads(line) for line in (shipped / "health.jsonl").read_text().splitlines()]
     assert entry.updates == config["updates"] == len(lines)
@@ -209,7 +209,7 @@ def test_a_run_folder_is_recorded_as_it_is(repo_root):
 
 
 @pytest.mark.parametrize("file", ["gpu_comparisons.json", "gpu_trials.json"])
-def test_the_recorded_comparisons_in_the_repository_can_be_drawn(repo_root, file):
+def test_the_repository_s_recorded_comparisons_can_be_drawn(repo_root, file):
     recorded = read_results(repo_root / "benchmarks" / "results" / file)
     assert recorded.runs
     for comparison in recorded.comparisons:

@@ -50,7 +50,7 @@ def test_frame_shows_a_robot_that_moves(walking, gl):
 
 
 @pytest.mark.parametrize("gl", BOTH)
-def test_highlight_colours_the_link_and_only_while_asked(walking, gl):
+def test_highlight_colors_the_link_and_only_while_asked(walking, gl):
     with Renderer(G1_23DOF, width=320, height=240, gl=gl, camera="front") as renderer:
         plain = renderer.frame(walking, 0)
         marked = renderer.frame(walking, 0, highlight=("left_knee_joint",))

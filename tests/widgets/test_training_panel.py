@@ -118,7 +118,7 @@ def test_the_stop_button_asks_the_run_to_end(growing):
     assert not stop_requested(growing[0]) and not panel.stop.disabled
     panel.stop.click()
     assert stop_requested(growing[0])
-    assert "keeps what was learnt" in panel.state.value
+    assert "keeps what was learned" in panel.state.value
 
 
 def test_follow_refreshes_until_the_run_has_ended(growing):
@@ -190,7 +190,7 @@ def test_what_a_background_run_refuses_is_said_in_the_notebook(tmp_path):
 
 
 @pytest.mark.sim
-def test_a_real_run_is_watched_and_stopped_and_keeps_what_was_learnt(tmp_path, small_run):
+def test_a_real_run_is_watched_and_stopped_and_keeps_what_was_learned(tmp_path, small_run):
     cfg = replace(small_run.cfg, run_dir=tmp_path / "run", max_iterations=10_000)
 
     async def watch_and_stop():

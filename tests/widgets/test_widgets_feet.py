@@ -126,17 +126,17 @@ class TestFeetComparison:
         assert standing and all(np.isfinite(r.sliding_mps) for r in standing)
         assert "without the ankles" not in comparison.text.value, "it says nothing about its feet"
 
-    def test_standing_feet_are_coloured(self, comparison):
+    def test_standing_feet_are_colored(self, comparison):
         comparison.camera.value = "side"
         stance = comparison._feet["original"].stance
         both, one = (int(np.flatnonzero(stance.sum(axis=1) == count)[0]) for count in (2, 1))
 
-        def coloured(frame):
+        def colored(frame):
             comparison.player.frame.value = frame
             shown = image(comparison.pictures["original"])
             return int(((shown[..., 0] > 180) & (shown[..., 2] < 90)).sum())
 
-        assert coloured(both) > coloured(one) > 0
+        assert colored(both) > colored(one) > 0
 
     def test_the_camera_changes_the_view(self, comparison):
         before = image(comparison.pictures["original"])
@@ -156,7 +156,7 @@ class TestFeetComparison:
         more = FeetComparison(clips, G1_29DOF, influence=shares, width=60, height=50, gl=False)
         assert len(more.children) == len(comparison.children) + 1
         bars = image(more.children[-2])
-        assert (np.abs(bars - (0xD5, 0x5E, 0x00)).sum(axis=2) < 12).any(), "ankles in their colour"
+        assert (np.abs(bars - (0xD5, 0x5E, 0x00)).sum(axis=2) < 12).any(), "ankles in their color"
 
     def test_controls_are_labelled_and_nothing_jumps(self, comparison):
         assert [comparison.player.frame.description, comparison.camera.description] == ["Frame", "Camera"]
