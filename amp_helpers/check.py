@@ -8,7 +8,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from amp_helpers.checks.preflight import check_dataset, check_motion
 from amp_helpers.checks.table import CheckTable, format_table
@@ -72,7 +71,7 @@ def check_files(
     tables: dict[str, CheckTable] = {}
     for path in motion_files(motions)[0]:
         for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot):
-            label = _unused(motion.source.partition(" (")[0] or Path(path).name, tables)
+            label = _unused(motion.label, tables)
             tables[label] = check_motion(motion, robot or _robot_for(motion))
     return tables
 

@@ -135,18 +135,18 @@ def _for_robot(
 
 
 def _summary(motion: Motion, control_dt: float, dropped: Sequence[str], filled: Sequence[str]) -> Iterator[str]:
-    name, _, finding = motion.source.partition(" (")
     frames = int(np.floor(motion.duration_s / control_dt + 1e-6)) + 1
     weight = "" if motion.weight == 1 else f", weight {motion.weight:g}"
     yield (
-        f"{name}: {motion.fps:.4g} fps -> {1 / control_dt:.4g} Hz, {motion.num_frames} -> {frames} frames, "
+        f"{motion.label}: {motion.fps:.4g} fps -> {1 / control_dt:.4g} Hz, {motion.num_frames} -> {frames} frames, "
         f"{motion.duration_s:.2f} s{weight}"
     )
     if dropped:
         yield f"  joints dropped: {', '.join(dropped)}"
     if filled:
         yield f"  joints held at the default pose: {', '.join(filled)}"
-    yield f"  {finding.removesuffix(')')}"
+    if found := motion.findings.sentence():
+        yield f"  {found}"
     for repair, fault in faults(motion).items():
         yield f"  offered: --repair {repair} ({fault.what})"
 

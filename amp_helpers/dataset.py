@@ -10,6 +10,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
 from amp_helpers.utils.npz import read_npz, write_npz
 from amp_helpers.utils.resources import find_data
@@ -48,12 +49,16 @@ class MotionDataset:
     next_root_quat: np.ndarray
     """(M, 4) float64, xyzw, unit."""
     source: tuple[str, ...]
-    """(K), where each motion came from and what reading it decided."""
+    """(K), each motion's :attr:`Motion.source`: for readers, where it came from and what reading it decided."""
     sha256: tuple[str, ...]
     """(K), of the source files; empty for a motion that was computed."""
     weight: np.ndarray | None = None
     """(K,) float64, how often each frame of a motion is drawn when training, against those of a motion of weight 1.
     None gives all motions weight 1."""
+    name: tuple[str, ...] | None = None
+    """(K), each motion's :attr:`Motion.name`. None, as in files without names, takes ``source``."""
+    findings: tuple[str, ...] | None = None
+    """(K), each motion's findings as JSON. None, as in files without findings, takes empty ones."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -63,6 +68,9 @@ class MotionDataset:
         put(self, "source", tuple(map(str, self.source)))
         put(self, "sha256", tuple(map(str, self.sha256)))
         put(self, "weight", np.ones(len(self.source)) if self.weight is None else self.weight)
+        put(self, "name", self.source if self.name is None else tuple(map(str, self.name)))
+        none = (Findings().to_json(),) * len(self.source)
+        put(self, "findings", none if self.findings is None else tuple(map(str, self.findings)))
         for name, dtype in _ARRAY_DTYPES.items():
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
         self._validate()
@@ -86,7 +94,7 @@ class MotionDataset:
             clip = motion.select(joint_names).resample(control_dt)
             if clip.num_frames < 2:
                 raise InputError(
-                    f"{motion.source.partition(' (')[0] or 'motion'}: lasts {motion.duration_s:.3f} s, less than one "
+                    f"{motion.label}: lasts {motion.duration_s:.3f} s, less than one "
                     f"control step of {control_dt} s; give a longer clip"
                 )
             clips.append(clip)
@@ -112,6 +120,8 @@ class MotionDataset:
             source=tuple(clip.source for clip in clips),
             sha256=tuple(clip.sha256 for clip in clips),
             weight=np.array([clip.weight for clip in clips]),
+            name=tuple(clip.name for clip in clips),
+            findings=tuple(clip.findings.to_json() for clip in clips),
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -138,21 +148,21 @@ class MotionDataset:
             InputError: the file is unreadable or inconsistent, or was made for another robot or control step.
         """
         path = find_data(path)
-        # Weights came later than the rest: files without them load as before.
-        content = read_npz(path, [field.name for field in fields(cls) if field.name != "weight"], also=["weight"])
+        required = [field.name for field in fields(cls) if field.name not in _OPTIONAL]
+        content = read_npz(path, required, also=_OPTIONAL)
         try:
             version = int(content["format_version"])
             if version != FORMAT_VERSION:
                 raise InputError(f"format version {version} is not {FORMAT_VERSION}")
-            names, source, digests = (
-                tuple(map(str, np.atleast_1d(content[key]))) for key in ("joint_names", "source", "sha256")
-            )
+            texts = {
+                key: tuple(map(str, np.atleast_1d(content[key])))
+                for key in ("joint_names", "source", "sha256", "name", "findings")
+                if key in content
+            }
             dataset = cls(
                 **{
                     **content,
-                    "joint_names": names,
-                    "source": source,
-                    "sha256": digests,
+                    **texts,
                     "dt": float(content["dt"]),
                     "format_version": version,
                 }
@@ -179,11 +189,11 @@ class MotionDataset:
     def clips(self) -> list[Motion]:
         """The motions back as clips at 1/dt frames per second; a motion of M_i pairs has M_i + 1 frames."""
         clips = []
-        for motion, (source, digest) in enumerate(zip(self.source, self.sha256, strict=True)):
+        for motion, (name, findings, digest) in enumerate(zip(self.name, self.findings, self.sha256, strict=True)):
             rows = self.motion_id == motion
 
-            def frames(name: str, rows: np.ndarray = rows) -> np.ndarray:
-                return np.concatenate([getattr(self, name)[rows], getattr(self, _NEXT[name])[rows][-1:]])
+            def frames(field: str, rows: np.ndarray = rows) -> np.ndarray:
+                return np.concatenate([getattr(self, field)[rows], getattr(self, _NEXT[field])[rows][-1:]])
 
             clips.append(
                 Motion(
@@ -192,7 +202,8 @@ class MotionDataset:
                     joint_pos=frames("states"),
                     root_pos=frames("root_pos"),
                     root_quat=frames("root_quat"),
-                    source=source,
+                    name=name,
+                    findings=Findings.from_json(findings),
                     sha256=digest,
                     weight=self.weight[motion],
                 )
@@ -242,6 +253,10 @@ class MotionDataset:
             "next_root_pos": (pairs, 3),
             "next_root_quat": (pairs, 4),
         }
+        if len(self.name) != motions or len(self.findings) != motions:
+            raise InputError(f"names {len(self.name)} and has findings on {len(self.findings)} of {motions} motions")
+        for text in self.findings:
+            Findings.from_json(text)
         if pairs == 0 or motions == 0 or len(self.sha256) != motions:
             raise InputError(f"holds {pairs} pairs of {motions} motions with {len(self.sha256)} checksums")
         if not (np.isfinite(self.dt) and self.dt > 0):
@@ -272,6 +287,9 @@ class MotionDataset:
             if broken.any():
                 raise InputError(f"{following} is not the following row of {name} at row {np.argmax(broken)}")
 
+
+_OPTIONAL = ("weight", "name", "findings")
+"""Fields that files of earlier releases lack."""
 
 _NEXT = {"states": "next_states", "root_pos": "next_root_pos", "root_quat": "next_root_quat"}
 

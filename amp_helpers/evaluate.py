@@ -147,7 +147,7 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
         joint_pos=rollout.joint_pos[env_index, first:],
         root_pos=rollout.root_pos[env_index, first:],
         root_quat=rollout.root_quat[env_index, first:],
-        source=f"policy at {rollout.command} m/s",
+        name=f"policy at {rollout.command} m/s",
     )
 
 

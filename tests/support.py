@@ -31,7 +31,7 @@ def make_motion(frames: int = 61, fps: float = 30.0, seed: int = 0, **changes) -
         "joint_pos": np.sin(t * random.uniform(1, 5, 5) + random.uniform(0, 6, 5)),
         "root_pos": np.concatenate([t * 0.8, 0.1 * np.sin(t), 0.8 + 0.02 * np.cos(5 * t)], axis=1),
         "root_quat": Rotation.from_euler("xyz", angles).as_quat(),
-        "source": "test",
+        "name": "test",
     }
     return Motion(**(content | changes))
 

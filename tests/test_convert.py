@@ -2,6 +2,7 @@
 
 import pickle
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -10,10 +11,12 @@ import pytest
 from scipy.spatial.transform import Rotation, Slerp
 from support import make_motion
 
+from amp_helpers.check import check_files
 from amp_helpers.convert import convert, main
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, sha256
 from amp_helpers.formats.gmr import write_gmr
+from amp_helpers.formats.registry import read_motion, read_motions
 from amp_helpers.robots.robot import G1_23DOF, JOINT_ORDERS
 
 
@@ -156,3 +159,19 @@ def test_the_demo_datasets_are_what_converting_the_demo_motions_gives(repo_root,
     shipped = repo_root / "datasets" / f"{name}.npz"
     assert shipped.read_bytes() == (tmp_path / "d.npz").read_bytes()
     assert shipped.stat().st_size < 100_000 * len(speeds)
+
+
+def test_a_file_keeps_its_name_whatever_is_in_it(clip, tmp_path, capsys):
+    """A browser saves a second copy as ``walk (1).pkl``."""
+    path = shutil.copy(clip, tmp_path / "walk (1).pkl")
+    assert read_motion(path).label == "walk (1).pkl"
+    dataset = convert([path], tmp_path / "d (2).npz", speeds=[1, 0.5])
+    assert dataset.name == ("walk (1).pkl",) * 2
+    shown = capsys.readouterr().out
+    assert "walk (1).pkl: 29.7 fps" in shown and "walk (1).pkl at 0.5 times its speed: 14.85 fps" in shown
+    assert [motion.name for motion in read_motions(tmp_path / "d (2).npz")] == ["d (2).npz/walk (1).pkl"] * 2
+    with pytest.raises(InputError, match=r"walk \(1\)\.pkl at 0\.5 times its speed\), and one is wanted"):
+        read_motion(tmp_path / "d (2).npz")
+    assert list(check_files([path])) == ["walk (1).pkl"]
+    with pytest.raises(InputError, match=r"^walk \(1\)\.pkl: no frame lies between"):
+        read_motion(path).trim(50, 60)

@@ -12,10 +12,11 @@ from support import JOINTS, make_motion
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
+from amp_helpers.motion.findings import ByOrder, Findings, FrameRate, JointOrderFinding, QuaternionOrderFinding
 
 
 def make_dataset(**changes) -> MotionDataset:
-    motions = [make_motion(40, 30.0, seed=1, source="a"), make_motion(25, 29.7, seed=2, source="b", sha256="f00")]
+    motions = [make_motion(40, 30.0, seed=1, name="a"), make_motion(25, 29.7, seed=2, name="b", sha256="f00")]
     return MotionDataset.from_motions(motions, **({"joint_names": JOINTS, "control_dt": 0.02} | changes))
 
 
@@ -173,7 +174,7 @@ def test_the_data_modules_import_fast_and_without_simulators():
 
 
 def test_weights_are_kept_and_files_without_them_load(tmp_path):
-    clips = [replace(make_motion(source=name), weight=weight) for name, weight in (("a", 1.0), ("b", 2.5))]
+    clips = [replace(make_motion(name=name), weight=weight) for name, weight in (("a", 1.0), ("b", 2.5))]
     dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
     dataset.save(tmp_path / "d.npz")
     loaded = MotionDataset.load(tmp_path / "d.npz")
@@ -209,3 +210,34 @@ def test_windows_are_drawn_as_often_as_their_clip_weighs():
     alike = weighted_rows(torch.full((62,), 2.0))(100)
     torch.manual_seed(1)
     assert torch.equal(alike, torch.randint(62, (100,))), "equal weights draw as before there were any"
+
+
+def test_findings_survive_a_dataset_and_files_without_them_load(tmp_path):
+    found = Findings(
+        frame_rate=FrameRate(30.0, "user"),
+        joints=JointOrderFinding("links", "g1_29dof", 29, (("g1_29dof", 0.001), ("gmt_23", 0.2))),
+        quaternion=QuaternionOrderFinding(
+            "wxyz", "convention", ByOrder(1.0, 0.9), ByOrder(0.1, 0.2), convention="GMR's"
+        ),
+        quaternion_norm=(0.97, 1.0),
+        sign_flips=2,
+        root_body="'pelvis'",
+        notes=("a (note; with) signs",),
+    ).with_repair("first_jump", "first frame dropped")
+    motion = make_motion(name="walk (1).pkl", findings=found).at_speed(0.5)
+    MotionDataset.from_motions([motion], joint_names=JOINTS, control_dt=0.02).save(tmp_path / "d.npz")
+    dataset = MotionDataset.load(tmp_path / "d.npz")
+    (clip,) = dataset.clips()
+    assert clip.name == "walk (1).pkl" and clip.findings == replace(found, speed=0.5)
+    assert clip.source == motion.source == dataset.source[0]
+    content = dict(np.load(tmp_path / "d.npz"))
+    for key in ("name", "findings", "weight"):
+        del content[key]
+    np.savez(tmp_path / "old.npz", **content)
+    (old,) = MotionDataset.load(tmp_path / "old.npz").clips()
+    assert old.source == motion.source and old.findings == Findings()
+    content["name"] = np.array(["walk (1).pkl"])
+    for damage in ("{}", "[]", "nonsense", found.to_json().replace("0.97", '"high"')):
+        np.savez(tmp_path / "bad.npz", **content, findings=np.array([damage]))
+        with pytest.raises(InputError, match=r"bad\.npz: .*convert the motion again"):
+            MotionDataset.load(tmp_path / "bad.npz")

@@ -28,7 +28,6 @@ def quaternion_order(motion: Motion, diagnosis: Diagnosis | None) -> Check:
     """Whether the root is upright and the feet agree with the way it faces; without a diagnosis, the former alone."""
     up = -motion.projected_gravity[:, 2]
     lowest = int(up.argmin())
-    _, _, finding = motion.source.partition(" (")
     evidence = f"pelvis points up {up.mean():.2f} on average, least {up[lowest]:.2f} at frame {lowest}"
     if diagnosis is not None:
         other = diagnosis.best(QUATERNION)
@@ -40,7 +39,8 @@ def quaternion_order(motion: Motion, diagnosis: Diagnosis | None) -> Check:
         return Check(QUATERNION, "fail", evidence, remedy)
     # Both readings may stand upright; then the feet tell, unless they stand still.
     told_by_feet = diagnosis is not None and other.fit.misfit > diagnosis.stored.misfit + 1
-    if "undecided" in finding and not told_by_feet:
+    found = motion.findings.quaternion
+    if found and not found.decided and not told_by_feet:
         remedy = "both readings stand upright, so look at the rendered clip and give --quaternion if it faces wrongly."
         return Check(QUATERNION, "warn", evidence, remedy)
     return Check(QUATERNION, "ok", evidence)

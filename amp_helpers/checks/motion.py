@@ -1,11 +1,10 @@
 """What can be asked of a clip's numbers alone, each threshold beside its reason."""
 
-import re
-
 import numpy as np
 
 from amp_helpers.checks.table import Check
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.findings import NORM_TOLERANCE
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import faults, root_speeds
 from amp_helpers.robots.robot import Robot
@@ -46,11 +45,10 @@ def units(motion: Motion, robot: Robot) -> Check:
 
 
 def quaternion_norm(motion: Motion, robot: Robot) -> Check:
-    """Of the file: a :class:`Motion` holds unit quaternions, and says in ``source`` what they were before."""
-    found = re.search(r"norms ([0-9.]+) to ([0-9.]+)", motion.source)
-    if found is None:
+    """Of the file: a :class:`Motion` holds unit quaternions, and its findings the norms that the file stores."""
+    low, high = motion.findings.quaternion_norm or (1.0, 1.0)
+    if max(1 - low, high - 1) <= NORM_TOLERANCE:
         return Check("quaternion norm", "ok", "root quaternions are of unit length")
-    low, high = map(float, found.groups())
     evidence = f"root quaternions had norms {low:.3f} to {high:.3f} and were brought to 1"
     # A rounded export is off by a thousandth; averaged or interpolated rotations by hundredths.
     if max(1 - low, high - 1) <= 0.01:

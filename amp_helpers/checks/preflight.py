@@ -136,7 +136,7 @@ def check_dataset(
             if check.name == "frame rate" or (resampled and check.name in ("repeated frames", "missing frames")):
                 continue  # questions to the file, which resampling has blurred
             if len(clips) > 1:
-                check = replace(check, evidence=f"{clip.source.partition(' (')[0]}: {check.evidence}")
+                check = replace(check, evidence=f"{clip.label}: {check.evidence}")
             if check.name not in worst or SEVERITY[check.verdict] > SEVERITY[worst[check.name].verdict]:
                 worst[check.name] = check
     table = CheckTable(worst.values())

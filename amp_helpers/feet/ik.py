@@ -80,7 +80,7 @@ def solve_foot_ik(
                 step = mink.solve_ik(configuration, (*feet, root, posture), 1.0, "daqp", damping=1e-6, limits=limits)
             except mink.NoSolutionFound as error:
                 raise InputError(
-                    f"{motion.source or 'motion'}: no pose within the joint limits keeps the feet in place in frame "
+                    f"{motion.label}: no pose within the joint limits keeps the feet in place in frame "
                     f"{frame}; trim the clip before it"
                 ) from error
             configuration.integrate_inplace(step, 1.0)

@@ -82,7 +82,7 @@ def find_stance(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None 
     """
     cfg = cfg or FootLockCfg()
     if motion.num_frames < 2:
-        raise InputError(f"{motion.source or 'motion'}: has one frame; give a clip of at least two to detect stance")
+        raise InputError(f"{motion.label}: has one frame; give a clip of at least two to detect stance")
     position, rotation = kinematics.foot_positions(motion), kinematics.foot_rotations(motion)
     feet = list(enumerate(soles(kinematics)))
     height = np.stack([sole.height(position[:, i], rotation[:, i]) for i, sole in feet], axis=1)
@@ -133,7 +133,7 @@ def _lock(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg) -> Motion:
     feet = find_stance(motion, kinematics, cfg)
     if not feet.stance.any():
         raise InputError(
-            f"{motion.source or 'motion'}: no foot stands in any frame, so no foot can be locked; "
+            f"{motion.label}: no foot stands in any frame, so no foot can be locked; "
             "check the robot, the joint order and the root height"
         )
     robot_soles = soles(kinematics)

@@ -59,7 +59,7 @@ def clips_of_tracking(path: Path, content: NpzFile, reading: Reading) -> Iterato
         convention="wxyz",
         whose="BeyondMimic's",
         bodies=Bodies(positions, None if bodies is None else tuple(bodies)),
-        notes=(f"root is body {'0' if bodies is None else repr(bodies[root])}",),
+        root_body="0" if bodies is None else f"'{bodies[root]}'",
     )
 
 

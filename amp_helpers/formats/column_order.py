@@ -1,12 +1,14 @@
 """Whose angles a file's columns are: by the names in it, by its links, or as told; a count alone never decides."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.model_evidence import SAME_PLACE_M, Order, Sample, order_of, orders
+from amp_helpers.motion.findings import JointOrderFinding
 from amp_helpers.robots.robot import JOINT_ORDERS, Robot
 
 OWN_ORDERS = {"robot": "depth-first", "physx": "breadth-first"}
@@ -25,8 +27,8 @@ def column_names(
     robot: Robot | None,
     key: str,
     names_key: str,
-) -> tuple[tuple[str, ...], str]:
-    """The joints of a file's columns, and a phrase about how that is known where the file does not say it.
+) -> tuple[tuple[str, ...], JointOrderFinding]:
+    """The joints of a file's columns, and the evidence for them.
 
     Args:
         path: the file, for errors.
@@ -48,16 +50,16 @@ def column_names(
             raise InputError(
                 f"{path}: names its own joints, and they differ from the joint order given; leave the joint order out"
             )
-        return names, ""
+        return names, JointOrderFinding("names", width=width)
     if given is None and sample.bodies is not None:
         return _by_links(path, sample, orders(width, robot))
     own = robot is not None and robot.num_joints == width and set(robot.joint_names) != set(JOINT_ORDERS[_USUAL])
     if given is None and (own or width != len(JOINT_ORDERS[_USUAL])):
         raise InputError(_nameless(path, width))
     order = order_of(given or JOINT_ORDERS[_USUAL], robot)
-    phrase = f"joints taken for {_USUAL}'s, the one known order of {width}" if given is None else "joints as told"
+    finding = JointOrderFinding("width", _USUAL, width) if given is None else JointOrderFinding("user", width=width)
     if order is None:
-        return given, phrase
+        return given, finding
     if sample.bodies is not None:
         metres = sample.links_off(order)
         if SAME_PLACE_M < metres < np.inf:  # links of other names say nothing against what was told
@@ -72,8 +74,8 @@ def column_names(
                 f"{path}: its {width} columns are not those of {order.robot.name}: {found}; name the robot that the "
                 "file was made for with --robot, or the order of its columns with --joint_order"
             )
-        phrase += f", and within {order.robot.name}'s limits"
-    return order.names, phrase
+        finding = replace(finding, limits_of=order.robot.name)
+    return order.names, finding
 
 
 def _stored_names(path: Path, stored: object, width: int, key: str, names_key: str) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ def _of_width(path: Path, names: tuple[str, ...], width: int, key: str, origin: 
     return names
 
 
-def _by_links(path: Path, sample: Sample, known: Sequence[Order]) -> tuple[tuple[str, ...], str]:
+def _by_links(path: Path, sample: Sample, known: Sequence[Order]) -> tuple[tuple[str, ...], JointOrderFinding]:
     """The one known order that puts the links where the file has them."""
     width, links = sample.joint_pos.shape[1], sample.bodies.names
     if not known:
@@ -138,7 +140,8 @@ def _by_links(path: Path, sample: Sample, known: Sequence[Order]) -> tuple[tuple
             f"{path}: names no joints, and moves too little for its links to tell the order ({shown} on average); "
             f"say it with --joint_order {' or '.join(OWN_ORDERS)}"
         )
-    return best.names, f"joints of {best.label} by its links, {shown}"
+    errors = tuple((order.label, round(metres[order.label], 8)) for order in ranked[:3])
+    return best.names, JointOrderFinding("links", best.label, width, errors)
 
 
 def _no_better(path: Path, sample: Sample, taken: Order, known: Sequence[Order], called: str) -> None:

@@ -44,7 +44,7 @@ def clips_of_amp(path: Path, content: NpzFile, reading: Reading) -> Iterator[Cli
         },
         convention="wxyz",
         whose="Isaac Lab's AMP",
-        notes=(f"root is body '{root}'",),
+        root_body=f"'{root}'",
     )
 
 

@@ -12,8 +12,7 @@ def robot_of(motion: Motion, robot: Robot | None) -> Robot:
     robot = robot or robot_with(motion.joint_names)
     if robot is None:
         raise InputError(
-            f"{motion.source.partition(' (')[0] or 'motion'}: no robot known here has all of its joints, and links are "
-            "to be written; give the robot"
+            f"{motion.label}: no robot known here has all of its joints, and links are to be written; give the robot"
         )
     return robot
 
@@ -34,7 +33,7 @@ def link_poses(motion: Motion, robot: Robot) -> tuple[object, dict[str, np.ndarr
     before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, motion.num_frames - 1)
     seconds = ((after - before) * motion.dt)[:, None, None]
     if motion.num_frames < 2:
-        raise InputError(f"{motion.source.partition(' (')[0] or 'motion'}: has one frame; velocities need two")
+        raise InputError(f"{motion.label}: has one frame; velocities need two")
     links = {
         "pos": places,
         "quat": turns[..., [3, 0, 1, 2]],

@@ -1,10 +1,12 @@
 """Which way round a file's quaternions are: the reading that keeps the pelvis upright and the feet at the ground."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.motion.findings import ByOrder, QuaternionOrderFinding
 from amp_helpers.motion.rotations import rotate_inverse
 
 OTHER = {"xyzw": "wxyz", "wxyz": "xyzw"}
@@ -20,8 +22,8 @@ def quaternion_order(
     whose: str = "GMR's",
     feet: Mapping[str, float] | None = None,
     links: Mapping[str, float] | None = None,
-) -> tuple[str, str]:
-    """``xyzw`` or ``wxyz``, and a phrase saying how that is known.
+) -> QuaternionOrderFinding:
+    """Whether quaternions are ``xyzw`` or ``wxyz``, and the evidence for it.
 
     Args:
         readings: order -> the root's rotations as xyzw, (N, 4) unit, were they stored so.
@@ -37,23 +39,33 @@ def quaternion_order(
         raise InputError(f"quaternion reading '{told}' not found; available: auto, xyzw, wxyz")
     # How far up the pelvis' own z axis points, on average: 1 upright, 0 lying, -1 upside down.
     up = {name: float(np.mean(1 - 2 * (quat[:, 0] ** 2 + quat[:, 1] ** 2))) for name, quat in readings.items()}
-    evidence = f"pelvis up {up['xyzw']:.2f} as xyzw, {up['wxyz']:.2f} as wxyz"
-    for what, off in (("soles {:.1f} cm off the ground", feet), ("links {:.1f} cm off", links)):
-        if off:
-            evidence += f", {what.format(off['xyzw'] * 100)} as xyzw, {off['wxyz'] * 100:.1f} as wxyz"
     decided = _nearer(links) or _by_pelvis(up) or _by_feet(up, feet)
-    if told or said:
-        order = told or said
-        finding = f"quaternion {order} as {'told' if told else 'the file has it'}, {evidence}"
-        return order, finding + (f", which speaks for {decided}" if decided == OTHER[order] else "")
-    if decided:
-        return decided, f"quaternion {decided}, {evidence}"
+    finding = QuaternionOrderFinding(
+        order=told or said or decided or convention,
+        basis="user" if told else "file" if said else "evidence" if decided else "convention",
+        pelvis_up=_rounded(up),
+        sole_error_m=_rounded(feet) if feet else None,
+        link_error_m=_rounded(links) if links else None,
+        favored=decided or "",
+    )
+    if finding.decided:
+        return finding
     # Near yaw 0 the two readings differ by half a turn, so both stand upright, but one walks backwards. Seen the other
     # way round this proves nothing: some clips do walk backwards.
     ahead = {name: _forward_speed(quat, velocity) for name, quat in readings.items()}
-    evidence += f", walking forward at {ahead['xyzw']:.2f} m/s as xyzw, {ahead['wxyz']:.2f} as wxyz"
     forward = up[convention] > 0.5 and ahead[convention] > 0.1 > -0.1 > ahead[OTHER[convention]]
-    return convention, f"quaternion {convention}{'' if forward else f' by {whose} convention, undecided'}, {evidence}"
+    return replace(
+        finding,
+        basis="evidence" if forward else "convention",
+        forward_speed_mps=_rounded(ahead),
+        favored=convention if forward else "",
+        convention="" if forward else whose,
+    )
+
+
+def _rounded(values: Mapping[str, float]) -> ByOrder:
+    # Digits beyond the eighth are rounding noise of the machine, and would differ between otherwise equal datasets.
+    return ByOrder(*(round(float(values[name]), 8) for name in ("xyzw", "wxyz")))
 
 
 def _by_pelvis(up: Mapping[str, float]) -> str | None:

@@ -85,10 +85,11 @@ def _clips_of_dataset(path: Path, content: object, reading: Reading) -> Iterable
             root_rot=clip.root_quat,
             fps=clip.fps,
             joint_names=list(clip.joint_names),
-            name=clip.source.partition(" (")[0],
+            name=clip.name,
             quaternion_said="xyzw",
             weight=clip.weight,
-            notes=(f"dataset made of {clip.source}",),
+            findings=clip.findings,
+            notes=tuple(dict.fromkeys((*clip.notes, "read from a dataset"))),
         )
 
 
@@ -125,7 +126,7 @@ def read_motion(path: str | os.PathLike, **how: Any) -> Motion:
     """
     motions = read_motions(path, **how)
     if len(motions) > 1:
-        names = ", ".join(motion.source.partition(" (")[0].rpartition("/")[2] for motion in motions[:5])
+        names = ", ".join(motion.label.rpartition("/")[2] for motion in motions[:5])
         raise InputError(
             f"{path}: holds {len(motions)} clips ({names}{', ...' if len(motions) > 5 else ''}), and one is wanted; "
             "convert it to a dataset, or read it with read_motions"
@@ -155,10 +156,10 @@ def read_motions(
         robot: the robot whose model is asked, for the feet and for joints that only it can have. Without it this
             project's own are asked, and only where nothing else decides.
         repairs: names of repairs asked for. With them, even none, quaternions off unit length are refused unless
-            ``quaternion_norm`` is among them; without, they are normalised.
+            ``quaternion_norm`` is among them; without, they are normalized.
 
     Returns:
-        The clips as stored (not resampled), quaternions xyzw, normalised and without sign jumps. ``source`` says
+        The clips as stored (not resampled), quaternions xyzw, normalized and without sign jumps. ``findings`` say
         which reading was taken, on what evidence, and how far norms were from 1.
 
     Raises:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from amp_helpers.motion.findings import Findings
 from amp_helpers.robots.robot import Robot
 
 
@@ -63,7 +64,11 @@ class Clip:
     """The order that the file itself names."""
     bodies: Bodies | None = None
     """Where the file says that the links are."""
+    root_body: str = ""
+    """Body that the root's position and rotation were taken from, in a file of many bodies."""
     notes: tuple[str, ...] = ()
-    """What the reader found or chose."""
+    """Other remarks for the user."""
+    findings: Findings = field(default_factory=Findings)
+    """What is known of the clip already, as of one in a dataset."""
     weight: float = 1.0
     """How often its frames are to be drawn, against others'."""

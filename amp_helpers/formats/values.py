@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.motion.findings import FrameRate
 
 MAX_CELLS = 2**25
 """Most numbers in one table of lists; 300 hours of one joint at 30 fps."""
@@ -16,18 +17,18 @@ LARGEST = 1e6
 """Largest m or rad in a table; beyond it is damage, and squares of it would overflow."""
 
 
-def read_fps(path: Path, value: object, told: float | None = None) -> tuple[float, str]:
-    """Frames per second as the file states them, or as ``told`` for a file that does not; and a phrase about it."""
+def read_fps(path: Path, value: object, given: float | None = None) -> FrameRate:
+    """Frames per second as the file states them, or as ``given`` by the user for a file that does not."""
     if value is None:
-        if told is None:
+        if given is None:
             raise InputError(
                 f"{path}: does not say its frame rate, and none is assumed; give the frames per second it was recorded "
                 "at, --fps 30 for instance"
             )
-        return _positive(path, told), f"{told:g} fps as told"
+        return FrameRate(_positive(path, given), "user")
     fps = _positive(path, value)
-    unused = told is not None and abs(fps - told) > 1e-6 * fps
-    return fps, f"{fps:.4g} fps as the file says, not {told:g} as told" if unused else ""
+    differs = given is not None and abs(fps - given) > 1e-6 * fps
+    return FrameRate(fps, "file", given if differs else None)
 
 
 def _positive(path: Path, value: object) -> float:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from amp_helpers.joints import match_joints
+from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
 
 
@@ -22,7 +23,8 @@ def level_feet(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion
         )
         joint_pos[:, names.index(f"{side}_ankle_pitch_joint")] = np.clip(-(hip + knee), -0.87, 0.52)
         joint_pos[:, names.index(f"{side}_ankle_roll_joint")] = np.clip(-roll, -0.26, 0.26)
-    return add_tracking_error(replace(motion, joint_pos=joint_pos, source="level feet"), error_rad, seed)
+    level = replace(motion, joint_pos=joint_pos, name="level feet", findings=Findings())
+    return add_tracking_error(level, error_rad, seed)
 
 
 def add_tracking_error(motion: Motion, error_rad: float = 0.02, seed: int = 0) -> Motion:
@@ -48,7 +50,7 @@ def half_steps(motion: Motion, scale: float = 0.4) -> Motion:
     joint_pos = motion.joint_pos.copy()
     mean = joint_pos[:, columns].mean(axis=0)
     joint_pos[:, columns] = mean + scale * (joint_pos[:, columns] - mean)
-    return replace(motion, joint_pos=joint_pos, source="half steps")
+    return replace(motion, joint_pos=joint_pos, name="half steps", findings=Findings())
 
 
 def speed_up(motion: Motion, factor: float = 2.0) -> Motion:

@@ -2,6 +2,12 @@ from .cycle import as_cycle as as_cycle
 from .cycle import close_loop as close_loop
 from .cycle import find_seam as find_seam
 from .cycle import is_cycle as is_cycle
+from .findings import ByOrder as ByOrder
+from .findings import Findings as Findings
+from .findings import FrameRate as FrameRate
+from .findings import JointOrderFinding as JointOrderFinding
+from .findings import QuaternionOrderFinding as QuaternionOrderFinding
+from .findings import RepairMade as RepairMade
 from .motion import Motion as Motion
 from .repair import REPAIRS as REPAIRS
 from .repair import Fault as Fault

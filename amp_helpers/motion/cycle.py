@@ -63,7 +63,7 @@ def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, fl
     apart = int(np.ceil(shortest_s * motion.fps - 1e-9))
     if motion.num_frames < apart + 1 or motion.num_frames < 3:
         raise InputError(
-            f"{motion.source or 'motion'}: lasts {motion.duration_s:.2f} s, too short to find a round of {shortest_s} s"
+            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a round of {shortest_s} s"
         )
     if is_cycle(motion):
         return 0.0, motion.duration_s
@@ -100,14 +100,13 @@ def close_loop(motion: Motion, start_s: float | None = None, end_s: float | None
         InputError: only one moment is given, or fewer than three frames lie between them.
     """
     if (start_s is None) != (end_s is None):
-        raise InputError(f"{motion.source or 'motion'}: a loop needs both its start and its end; give both or neither")
+        raise InputError(f"{motion.label}: a loop needs both its start and its end; give both or neither")
     if start_s is None:
         start_s, end_s = find_seam(motion)
     part = motion.trim(start_s, end_s)
     if part.num_frames < 3:
         raise InputError(
-            f"{motion.source or 'motion'}: {part.num_frames} frames lie between {start_s:g} and {end_s:g} s; "
-            "give a longer round"
+            f"{motion.label}: {part.num_frames} frames lie between {start_s:g} and {end_s:g} s; give a longer round"
         )
     share = np.linspace(0, 1, part.num_frames)[:, None]
     lift = np.array([0.0, 0.0, part.root_height[0] - part.root_height[-1]])

@@ -1,12 +1,13 @@
 """Motion: one clip in memory, and what can be done to a clip. Quaternions are xyzw throughout."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.rotations import (
     conjugate,
     continuous,
@@ -37,15 +38,17 @@ class Motion:
     """(N, 3) float64, m, world frame, z up."""
     root_quat: np.ndarray
     """(N, 4) float64, xyzw, unit; rotates root-frame vectors to the world frame."""
-    source: str = ""
-    """Where the clip came from, and what reading it had to decide."""
+    name: str = ""
+    """File name, with the clip's name after a slash in a file of several; what a computed clip is called."""
+    findings: Findings = field(default_factory=Findings)
+    """What reading the file measured, decided or assumed, and the repairs made."""
     sha256: str = ""
     """Of the file it was read from; empty when it was computed."""
     weight: float = 1.0
     """How often each of its frames is drawn when training, against those of a clip of weight 1."""
 
     def __post_init__(self) -> None:
-        label = self.source or "motion"
+        label = self.label
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"{label}: fps is {self.fps}; give the frames per second as a positive number")
         if not (np.isfinite(self.weight) and self.weight > 0):
@@ -62,22 +65,39 @@ class Motion:
         }
         if frames == 0:
             raise InputError(f"{label}: has no frames; give a clip of at least one frame")
-        for field, (shape, dtype) in expected.items():
+        for key, (shape, dtype) in expected.items():
             with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is reported below
-                values = np.array(getattr(self, field), dtype=dtype)
+                values = np.array(getattr(self, key), dtype=dtype)
             if values.shape != shape:
-                raise InputError(f"{label}: {field} has shape {values.shape}; expected {shape}")
+                raise InputError(f"{label}: {key} has shape {values.shape}; expected {shape}")
             finite = np.isfinite(values).all(axis=1)
             if not finite.all():
-                raise InputError(f"{label}: {field} is NaN or infinite at frame {np.argmin(finite)}; repair the clip")
-            put(self, field, values)
+                raise InputError(f"{label}: {key} is NaN or infinite at frame {np.argmin(finite)}; repair the clip")
+            put(self, key, values)
         norm = np.linalg.norm(self.root_quat, axis=1)
         worst = int(np.argmax(np.abs(norm - 1)))
         if abs(norm[worst] - 1) > 1e-3:
             raise InputError(f"{label}: root_quat has norm {norm[worst]:.3f} at frame {worst}; normalise it first")
         put(self, "root_quat", continuous(self.root_quat / norm[:, None]))
-        for field in expected:
-            getattr(self, field).setflags(write=False)
+        for key in expected:
+            getattr(self, key).setflags(write=False)
+
+    @property
+    def label(self) -> str:
+        """What messages call the clip: its name, and its playback speed where that was changed."""
+        speed = self.findings.speed
+        return (self.name or "motion") + ("" if speed == 1 else f" at {speed:g} times its speed")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks of the format's reader."""
+        return self.findings.notes
+
+    @property
+    def source(self) -> str:
+        """The label and the findings in words, for a reader; programs use ``name`` and ``findings``."""
+        found = self.findings.sentence()
+        return f"{self.label} ({found})" if found else self.label
 
     @property
     def num_frames(self) -> int:
@@ -144,9 +164,8 @@ class Motion:
         # The tolerance keeps the last frame when the duration is a whole number of steps up to rounding.
         steps = np.floor(self.duration_s / dt + 1e-6)
         if steps > MAX_STEPS:
-            label = self.source.partition(" (")[0] or "motion"
             raise InputError(
-                f"{label}: {self.duration_s:.4g} s at steps of {dt:.4g} s would be {steps:.2g} frames, more than "
+                f"{self.label}: {self.duration_s:.4g} s at steps of {dt:.4g} s would be {steps:.2g} frames, more than "
                 f"{MAX_STEPS}; check its frame rate, or take longer steps"
             )
         position = np.minimum(np.arange(int(steps) + 1) * dt * self.fps, self.num_frames - 1)
@@ -168,13 +187,11 @@ class Motion:
         walks near the clip's own speed, not far from it.
         """
         if not (np.isfinite(factor) and factor > 0):
-            raise InputError(
-                f"{self.source or 'motion'}: cannot be played {factor} times as fast; give a positive number"
-            )
+            raise InputError(f"{self.label}: cannot be played {factor} times as fast; give a positive number")
         if factor == 1:
             return self
-        name, bracket, finding = self.source.partition(" (")
-        return replace(self, fps=self.fps * factor, source=f"{name} at {factor:g} times its speed{bracket}{finding}")
+        findings = replace(self.findings, speed=self.findings.speed * factor)
+        return replace(self, fps=self.fps * factor, findings=findings)
 
     def select(self, joint_names: Sequence[str], fill: np.ndarray | None = None) -> "Motion":
         """The clip with exactly these joints in this order.
@@ -190,7 +207,7 @@ class Motion:
         missing = order.compare(self.joint_names).missing
         if missing and fill is None:
             raise InputError(
-                f"{self.source or 'motion'}: joints {', '.join(missing)} are not in the clip; "
+                f"{self.label}: joints {', '.join(missing)} are not in the clip; "
                 f"available: {', '.join(self.joint_names)}"
             )
         if not missing:
@@ -212,7 +229,7 @@ class Motion:
         keep = (self.times >= start_s - 1e-9) & (self.times <= end_s + 1e-9)
         if not keep.any():
             raise InputError(
-                f"{self.source or 'motion'}: no frame lies between {start_s} and {end_s} s; "
+                f"{self.label}: no frame lies between {start_s} and {end_s} s; "
                 f"the clip runs from 0 to {self.duration_s:.2f} s"
             )
         return self._frames(keep)
@@ -223,7 +240,7 @@ class Motion:
         Each round starts where the one before ended: horizontal travel and yaw accumulate, height does not.
         """
         if n < 1:
-            raise InputError(f"{self.source or 'motion'}: cannot loop {n} times; give at least 1")
+            raise InputError(f"{self.label}: cannot loop {n} times; give at least 1")
         self._needs_two_frames()
         turn = yaw_part(multiply(self.root_quat[-1], conjugate(self.root_quat[0])))
         first, last = self.root_pos[0] * (1, 1, 0), self.root_pos[-1] * (1, 1, 0)
@@ -251,7 +268,7 @@ class Motion:
         """
         if not 0 < cutoff_hz < self.fps / 2:
             raise InputError(
-                f"{self.source or 'motion'}: cutoff {cutoff_hz} Hz cannot be used at {self.fps:g} fps; "
+                f"{self.label}: cutoff {cutoff_hz} Hz cannot be used at {self.fps:g} fps; "
                 f"give a value between 0 and {self.fps / 2:g}"
             )
         self._needs_two_frames()
@@ -282,4 +299,4 @@ class Motion:
 
     def _needs_two_frames(self) -> None:
         if self.num_frames < 2:
-            raise InputError(f"{self.source or 'motion'}: has one frame; velocities and loops need at least two")
+            raise InputError(f"{self.label}: has one frame; velocities and loops need at least two")

@@ -1,4 +1,4 @@
-"""Repairs of a clip: offered by name, made only when asked for, and recorded in ``Motion.source``."""
+"""Repairs of a clip: offered by name, made only when asked for, and recorded in ``Motion.findings``."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -152,7 +152,7 @@ def faults(motion: Motion) -> dict[str, Fault]:
 
 
 def repaired(motion: Motion, names: Collection[str]) -> Motion:
-    """The clip with the named repairs made where it needs them; what was done is added to ``source``.
+    """The clip with the named repairs made where it needs them; what was done is added to its findings.
 
     Raises:
         InputError: a name is none of ``REPAIRS``.
@@ -161,7 +161,7 @@ def repaired(motion: Motion, names: Collection[str]) -> Motion:
         find = REPAIRS[name].find
         fault = find(motion) if find else None
         if fault:
-            motion = replace(fault.repaired, source=_noted(motion.source, f"repaired: {fault.what}"))
+            motion = replace(fault.repaired, findings=motion.findings.with_repair(name, fault.what))
     return motion
 
 
@@ -198,8 +198,3 @@ def _retimed(motion: Motion, rows: np.ndarray, ticks: np.ndarray) -> Motion:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _noted(source: str, note: str) -> str:
-    told = source.endswith(")") and " (" in source
-    return f"{source.removesuffix(')')}; {note})" if told else f"{source or 'motion'} ({note})"

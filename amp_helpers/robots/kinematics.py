@@ -58,12 +58,12 @@ class Kinematics:
         lonely = [name for name in names if other_side(name) not in names]
         if lonely:
             raise InputError(
-                f"{motion.source or 'motion'}: {', '.join(lonely)} have no counterpart on the other side; "
+                f"{motion.label}: {', '.join(lonely)} have no counterpart on the other side; "
                 "select joints in pairs before mirroring"
             )
         if not counterparts(names):
             raise InputError(
-                f"{motion.source or 'motion'}: no joint name tells left from right (found: {', '.join(names)}); "
+                f"{motion.label}: no joint name tells left from right (found: {', '.join(names)}); "
                 "name joints by side, such as left_knee and right_knee, in the motion and in the robot's file"
             )
         signs = mirror_signs(self.model)
@@ -80,7 +80,7 @@ class Kinematics:
         extra = JointOrder(self.robot.joint_names).compare(motion.joint_names).extra
         if extra:
             raise InputError(
-                f"{motion.source or 'motion'}: robot '{self.robot.name}' has no joint {', '.join(extra)}; "
+                f"{motion.label}: robot '{self.robot.name}' has no joint {', '.join(extra)}; "
                 f"select the robot's joints first; available: {', '.join(self.robot.joint_names)}"
             )
 

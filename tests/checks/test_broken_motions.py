@@ -10,6 +10,7 @@ import pytest
 from amp_helpers.checks.body_fit import body_of
 from amp_helpers.checks.preflight import CHECKS, check_motion
 from amp_helpers.formats.registry import read_motion
+from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import multiply, rotation_vector
 from amp_helpers.robots.model import breadth_first
@@ -121,7 +122,7 @@ BROKEN = [
     Broken(
         "quaternion norm",
         "interpolated without normalising",
-        lambda m: replace(m, source="a.pkl (norms 0.947 to 0.997, normalised)"),
+        lambda m: replace(m, findings=Findings(quaternion_norm=(0.947, 0.997))),
         "0.947",
         WARN,
     ),

@@ -16,6 +16,7 @@ from amp_helpers.checks.table import Check, CheckTable, format_table
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.registry import read_motion
+from amp_helpers.motion.findings import ByOrder, Findings, QuaternionOrderFinding
 from amp_helpers.motion.rotations import multiply
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 
@@ -70,8 +71,8 @@ def test_a_pelvis_on_its_side(walk):
 
 def test_an_undecided_reading_is_passed_on(walk):
     """Feet that walk settle it; feet that stand still do not."""
-    source = "clip.pkl (quaternion xyzw by GMR's convention, undecided, pelvis up 1.00 as xyzw, 1.00 as wxyz)"
-    assert result(replace(walk, source=source), "quaternion order").verdict == "ok"
+    findings = Findings(quaternion=QuaternionOrderFinding("xyzw", "convention", pelvis_up=ByOrder(1.0, 1.0)))
+    assert result(replace(walk, findings=findings), "quaternion order").verdict == "ok"
     frames = walk.num_frames
     upright = np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1))
     still = replace(
@@ -79,7 +80,7 @@ def test_an_undecided_reading_is_passed_on(walk):
         joint_pos=np.tile(G1_23DOF.default_pose(), (frames, 1)),
         root_pos=np.tile(walk.root_pos[:1], (frames, 1)),
         root_quat=upright,
-        source=source,
+        findings=findings,
     )
     assert result(still, "quaternion order").verdict == "warn"
 
@@ -207,7 +208,7 @@ def test_a_dataset_against_another_environment(dataset):
 
 
 def test_of_several_motions_the_worst_is_shown(walk):
-    spiked = replace(changed(walk, 40, "right_elbow_joint", add=1.5), source="spiked.pkl (as told)")
+    spiked = replace(changed(walk, 40, "right_elbow_joint", add=1.5), name="spiked.pkl")
     data = MotionDataset.from_motions([walk, spiked], joint_names=walk.joint_names, control_dt=0.02)
     table = check_dataset(data, G1_23DOF)
     assert table.verdict == "fail"

@@ -182,7 +182,8 @@ def test_datasets_are_motions_again(repo_root, tmp_path):
     first = convert([path], tmp_path / "a.npz", weights=[2], verbose=False)
     original = np.load(path)
     np.testing.assert_allclose(first.states, original["states"], atol=1e-6)
-    assert first.weight.tolist() == [2] and "dataset made of g1_walk.pkl (" in first.source[0]
+    assert first.weight.tolist() == [2] and first.name == ("g1_walk.npz/g1_walk.pkl",)
+    assert "read from a dataset" in first.source[0] and "joints of g1_29dof by its links" in first.source[0]
     write_gmr(tmp_path / "other.pkl", read_motion(path))
     both = convert([tmp_path / "a.npz", tmp_path / "other.pkl"], tmp_path / "b.npz", weights=[3, 1], verbose=False)
     assert both.weight.tolist() == [6, 1]

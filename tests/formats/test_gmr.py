@@ -257,7 +257,7 @@ def test_a_quaternion_stored_wxyz_is_noticed_and_recorded(write):
     np.testing.assert_allclose(motion.root_quat, quat, atol=1e-12)
     assert "quaternion wxyz" in motion.source
     told = read_motion(write(gmr(root_rot=quat[:, [3, 0, 1, 2]])), quaternion="xyzw")
-    assert "as told" in told.source
+    assert "as given" in told.source
     assert not np.allclose(told.root_quat, quat, atol=0.1)
     with pytest.raises(InputError, match="'zyxw' not found; available: auto, xyzw, wxyz"):
         read_motion(write(gmr()), quaternion="zyxw")
@@ -284,7 +284,7 @@ def test_norms_and_signs_are_repaired_and_recorded(write):
     quat = gmr()["root_rot"]
     scale = np.linspace(0.95, 1.0, 10)[:, None] * np.where(np.arange(10) % 3, 1, -1)[:, None]
     motion = read_motion(write(gmr(root_rot=quat * scale)))
-    assert "norms 0.950 to 1.000, normalised" in motion.source
+    assert "norms 0.950 to 1.000, normalized" in motion.source
     assert (Rotation.from_quat(motion.root_quat) * Rotation.from_quat(quat).inv()).magnitude().max() < 1e-9
     assert (np.einsum("ni,ni->n", motion.root_quat[1:], motion.root_quat[:-1]) > 0).all()
 
@@ -330,7 +330,7 @@ def test_the_links_in_the_real_gmt_file_tell_which_23_joints_it_has(gmr_samples)
     motion = read_motion(path)
     assert motion.joint_names == JOINT_ORDERS["gmt_23"]
     assert "joints of gmt_23 by its links, 0.0 cm off as gmt_23, 4.7 cm off as g1_23dof" in motion.source
-    assert "norms 0.974 to 0.984, normalised" in motion.source
+    assert "norms 0.974 to 0.984, normalized" in motion.source
     with pytest.raises(InputError, match="the joint order given puts the links 5 cm from where the file has them"):
         read_motion(path, joint_names="g1_23dof")
 

@@ -79,7 +79,7 @@ def test_undecided_the_order_is_isaac_labs(write):
 def test_a_frame_rate_in_the_file_goes_before_the_one_told(write):
     motion = read_motion(write(amp()), fps=30)
     assert motion.fps == 60
-    assert "60 fps as the file says, not 30 as told" in motion.source
+    assert "60 fps as the file says, not 30 as given" in motion.source
 
 
 @pytest.mark.parametrize(

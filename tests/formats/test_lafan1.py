@@ -47,7 +47,7 @@ def test_thirty_six_columns_are_the_29_dof_g1(write, header, ending):
     np.testing.assert_allclose(motion.root_quat, columns()[:, 3:7], atol=1e-12)
     np.testing.assert_array_equal(motion.joint_pos, columns()[:, 7:].astype(np.float32))
     assert (
-        "60 fps as told; joints taken for g1_29dof's, the one known order of 29; quaternion xyzw, pelvis up"
+        "60 fps as given; joints taken for g1_29dof's, the one known order of 29; quaternion xyzw, pelvis up"
         in motion.source
     )
     assert motion.sha256 == sha256(path)
@@ -200,7 +200,7 @@ def test_real_files_are_read_upright(gmr_samples, name, fps, frames, reading):
     motion = read_motion(path, fps=fps)
     assert motion.joint_pos.shape == (frames, 29) and motion.joint_names == NAMES_29
     assert (
-        motion.source.startswith(f"{name} ({fps} fps as told; ")
+        motion.source.startswith(f"{name} ({fps} fps as given; ")
         and f"; quaternion {reading}, pelvis up" in motion.source
     )
     assert motion.projected_gravity[:, 2].mean() < -0.98

@@ -77,7 +77,7 @@ def test_a_folder_becomes_one_dataset_whatever_lies_in_it_from_before(folder, ca
     first = out.read_bytes()
     assert "of other kinds left out (notes.txt)" in capsys.readouterr().out
     dataset = MotionDataset.load(out)
-    assert [source.partition(" (")[0] for source in dataset.source] == ["b.pkl", "c.csv", "a.PKL"]
+    assert list(dataset.name) == ["b.pkl", "c.csv", "a.PKL"]
     in_csv, in_pickle = dataset.motion_id == 1, dataset.motion_id == 0
     np.testing.assert_allclose(dataset.states[in_csv], dataset.states[in_pickle], atol=1e-6)
     convert([folder], out, fps=30, verbose=False)

@@ -137,7 +137,7 @@ def test_a_file_of_several_clips_is_one_dataset_and_no_one_motion(dumped, tmp_pa
     with pytest.raises(InputError, match=r"holds 3 clips \(a, b, c\), and one is wanted"):
         read_motion(path)
     dataset = convert([path], tmp_path / "d.npz", verbose=False)
-    assert [source.partition(" (")[0] for source in dataset.source] == [f"motion.pkl/{name}" for name in "abc"]
+    assert list(dataset.name) == [f"motion.pkl/{name}" for name in "abc"]
 
 
 def test_a_dict_of_gmr_motions_is_several_clips_too(plain):

@@ -28,7 +28,7 @@ HELPED = {
     "sub1_clothesstand_004_wxyz_23dof.pkl": ({"fill_missing": True}, "quaternion wxyz, pelvis up 0.21 as xyzw, 1.00"),
     "B_HandsUp.csv": (
         {"fps": 60},
-        "60 fps as told; joints taken for g1_29dof's, the one known order of 29, and",
+        "60 fps as given; joints taken for g1_29dof's, the one known order of 29, and",
     ),
 }
 
@@ -72,7 +72,7 @@ def test_the_whole_folder_is_one_dataset(gmr_samples, tmp_path):
     how = {"fps": 60, "repair": True, "fill_missing": True, "weights": [2], "verbose": False}
     dataset = convert([gmr_samples], tmp_path / "d.npz", **how)
     assert dataset.num_motions == len(names) and set(dataset.weight) == {2.0}
-    rates = {source.partition(" (")[0]: fps for source, fps in zip(dataset.source, dataset.fps_source, strict=True)}
+    rates = dict(zip(dataset.name, dataset.fps_source, strict=True))
     assert rates["0807_yanjie_walk_001.pkl"] == pytest.approx(29.876, abs=1e-3)
     assert rates["B_HandsUp.csv"] == rates["protomotions_walk_wxyz.csv"] == 60
     assert set(dataset.joint_names) == set(JOINT_ORDERS["g1_23dof"])

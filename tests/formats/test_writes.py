@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from amp_helpers import convert
-from amp_helpers.checkpoint import load_checkpoint, save_parts
+from amp_helpers.agent.checkpoint import load_checkpoint, save_parts
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import run_cli
 from amp_helpers.evaluate import write_metrics

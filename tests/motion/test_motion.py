@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from support import JOINTS, make_motion
 
 from amp_helpers.errors import InputError
+from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import continuous, multiply, rotate, rotation_vector, slerp, yaw_part
 
@@ -42,7 +43,7 @@ def test_resampling_to_its_own_rate_changes_nothing():
 @given(st.floats(0.2, 5))
 @settings(max_examples=30, deadline=None)
 def test_a_clip_at_another_speed_goes_the_same_way_in_other_time(factor):
-    clip = make_motion(source="walk.pkl (quaternion xyzw)")
+    clip = make_motion(name="walk.pkl")
     played = clip.at_speed(factor)
     assert np.array_equal(played.joint_pos, clip.joint_pos) and np.array_equal(played.root_pos, clip.root_pos)
     assert played.duration_s == pytest.approx(clip.duration_s / factor)
@@ -52,8 +53,9 @@ def test_a_clip_at_another_speed_goes_the_same_way_in_other_time(factor):
 
 
 def test_a_clip_at_another_speed_says_so():
-    clip = make_motion(source="walk.pkl (quaternion xyzw)")
-    assert clip.at_speed(0.6).source == "walk.pkl at 0.6 times its speed (quaternion xyzw)"
+    clip = make_motion(name="walk.pkl", findings=Findings(notes=("recorded outdoors",)))
+    assert clip.at_speed(0.6).source == "walk.pkl at 0.6 times its speed (recorded outdoors)"
+    assert clip.at_speed(0.6).at_speed(2).label == "walk.pkl at 1.2 times its speed"
     assert clip.at_speed(1) is clip
     for factor in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match=r"cannot be played .* times as fast; give a positive number"):
