@@ -120,7 +120,7 @@ except ChildProcessError:
 """
 CAREFUL = """
 import contextlib, io, json, sys
-from amp_helpers.checkpoint import load_checkpoint
+from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.convert import convert
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import run_cli

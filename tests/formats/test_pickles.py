@@ -16,7 +16,7 @@ from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
 from amp_helpers.formats.mimickit import write_mimickit
 from amp_helpers.formats.pickles import load as safe_pickle
-from amp_helpers.formats.pickles import scan as pickle_scan
+from amp_helpers.formats.pickles import machine
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.registry import read_motion, read_motions
 from amp_helpers.robots.robot import JOINT_ORDERS
@@ -222,7 +222,7 @@ def test_a_packed_bomb_is_refused_before_it_unfolds(tmp_path, monkeypatch):
 
 
 def test_opcodes_cannot_ask_for_more_memory_than_the_file_deserves(tmp_path, monkeypatch):
-    monkeypatch.setattr(pickle_scan, "MIN_MEMORY", 1024**2)
+    monkeypatch.setattr(machine, "MIN_MEMORY", 1024**2)
     path = tmp_path / "motion.pkl"
     for bomb in (b"]" * 20_000, b"(" + b"}" * 20_000 + b"l", b")" * 200_000):
         path.write_bytes(b"\x80\x04" + bomb + b".")
@@ -250,6 +250,65 @@ def test_a_damaged_joblib_file_gives_motions_or_a_sentence(tmp_path_factory, dat
         assert "motion.pkl" in str(error) and "\n" not in str(error)
     else:
         assert all(np.isfinite(motion.joint_pos).all() for motion in motions)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.tuples(inner, inner)
+        | st.frozensets(st.text() | st.floats(allow_nan=False))
+        | st.sets(st.integers())
+    ),
+    max_leaves=20,
+)
+
+
+@given(PLAIN, st.integers(0, 5))
+@settings(max_examples=300, deadline=None)
+def test_plain_data_read_as_by_python(content, protocol):
+    read = machine.interpret(pickle.dumps([content, content], protocol))
+    assert read == [content, content] and type(read[0]) is type(content)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_an_array_named_twice_is_one_array(protocol):
+    rows = np.arange(6.0).reshape(2, 3)
+    first, second, scalar, empty = machine.interpret(pickle.dumps([rows, rows, np.int32(7), rows[:0]], protocol))
+    assert first is second and scalar == 7 and empty.shape == (0, 3)
+    np.testing.assert_array_equal(first, rows)
+
+
+def test_a_content_of_the_memo_cannot_be_copied_without_end(monkeypatch):
+    """A few opcodes that encode the same long text again and again."""
+    monkeypatch.setattr(machine, "MIN_MEMORY", 1024**2)
+    text = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
+    copies = b"c_codecs\nencode\n" + text + b"q\x00X\x06\x00\x00\x00latin1\x86R"
+    again = b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R"
+    with pytest.raises(machine.TooLarge, match="would take over 1 MiB"):
+        machine.interpret(copies + 100 * again + b".")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"]q\x00h\x00a.",  # a list in itself
+        b"cnumpy\nndarray\n.",  # a constructor as content
+        b"cnumpy\nndarray\n)R.",  # an array without its state
+        b"cnumpy\nndarray\n)Rq\x00]h\x00ah\x00K\x01b.",  # an array used before its state
+        b"}))s.",  # a tuple as key
+        b"G\x00\x00.",  # half a number
+        b"h\x07.",  # a memo that was never written
+        b"N",  # no end
+        b"cbuiltins\nset\n]](ee\x85R.",
+    ],
+)
+def test_malformed_streams_raise_what_the_reader_reports(tmp_path, raw):
+    path = tmp_path / "motion.pkl"
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=r"motion\.pkl: is not a motion pickle, it is damaged or of another format"):
+        load_pickle(path)
 
 
 def test_files_of_older_joblib_have_no_padding(dumped, monkeypatch):

@@ -1,13 +1,9 @@
-"""Pickles read by an allow-list: numpy arrays, dtypes and scalars, and builtin containers; nothing else is called.
+"""Pickles of numpy arrays and builtin containers, written by pickle or joblib and read by an allow-list.
 
-Loading a pickle calls whatever the file names. Here every name resolves to one of a few stand-ins written in
-Python, which only collect what numpy stored (dtype name, shape, raw bytes) and check it; numpy's own constructors,
-which trust their input, never see the file. The layout is the one that ``numpy.ndarray.__reduce__`` writes; that of
-joblib, which puts arrays between the opcodes, is read in :mod:`.joblib` with the same stand-ins.
+Loading a pickle with Python calls whatever the file names. Here :mod:`.machine` interprets it, and nothing in it is
+executed; zlib and gzip, with which joblib packs, are undone first and within a limit.
 """
 
-import gzip
-import io
 import os
 import pickle
 import struct
@@ -15,39 +11,27 @@ import zlib
 from pathlib import Path
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats.pickles.scan import MIN_MEMORY, TooLarge, scan
-from amp_helpers.formats.pickles.stand_ins import ALLOWED, Array, Call, Refused, _builtin, _from_buffer, _scalar
+from amp_helpers.formats.pickles.machine import MIN_MEMORY, TooLarge, interpret
+from amp_helpers.formats.pickles.stand_ins import Refused
 
 MAX_PICKLE_BYTES = 256 * 1024**2
 """Largest pickle read: over an hour of motion at 60 fps with all body positions."""
 
-# What a malformed stream makes the unpickler raise, besides its own error.
 _MALFORMED = (
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-    AssertionError,
-    struct.error,
-    zlib.error,
-    gzip.BadGzipFile,
+    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError),
+    *(MemoryError, RecursionError, struct.error, zlib.error),
 )
-
-
-JOBLIB_ARRAY = b"NumpyArrayWrapper"
+"""Errors that malformed data raise in the machine, the stand-ins and zlib."""
 
 
 def load_pickle(path: str | os.PathLike) -> object:
-    """The content of a pickle of numpy arrays and builtin containers, written by pickle or by joblib.
+    """Read a pickle; no code in it is executed.
+
+    Returns:
+        Builtin containers, text, numbers and numpy arrays, which are read-only.
 
     Raises:
-        InputError: no such file, not a pickle, too large, or it names anything outside the allow-list.
+        InputError: there is no such file, or it is no pickle, too large, or holds a name outside the allow-list.
     """
     path = Path(path)
     if not path.is_file():
@@ -59,18 +43,8 @@ def load_pickle(path: str | os.PathLike) -> object:
             "most; split the motion"
         )
     raw = path.read_bytes()
-    archive = raw.startswith(b"PK")
     try:
-        content = unpacked(raw)
-        if JOBLIB_ARRAY in content:
-            # Imported late: it takes its stand-ins from here.
-            from amp_helpers.formats.pickles.joblib import load_joblib
-
-            return _plain(load_joblib(content))
-        scan(content)
-        with path.open("rb") if content is raw else io.BytesIO(content) as stream:
-            del raw, content  # what is built takes several times as much
-            return _plain(_Unpickler(stream, encoding="latin1").load())
+        return interpret(unpacked(raw))
     except Refused as error:
         raise InputError(
             f"{path}: holds {error}, which no motion file needs, so it was not loaded; "
@@ -81,7 +55,7 @@ def load_pickle(path: str | os.PathLike) -> object:
             f"{path}: {error}, as plain lists do; split the motion, or store its numbers as numpy arrays"
         ) from None
     except _MALFORMED as error:
-        kind = "an npz or torch archive" if archive else "damaged or of another format"
+        kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
         detail = " ".join(str(error).split())[:80] or type(error).__name__
         raise InputError(
             f"{path}: is not a motion pickle, it is {kind} ({detail}); give the .pkl that the retargeting wrote"
@@ -89,10 +63,11 @@ def load_pickle(path: str | os.PathLike) -> object:
 
 
 def unpacked(raw: bytes) -> bytes:
-    """What joblib packed with zlib or gzip, by its first bytes; anything else as it is.
+    """Undo zlib or gzip, told by the first bytes; return other content unchanged.
 
     Raises:
-        Refused: packed in another way, or into far more than a motion packs into.
+        Refused: it is packed in another way, or unpacks to more than eight times its size and ``MIN_MEMORY``.
+        ValueError: the packed data are incomplete.
     """
     packing = next((name for start, name in _PACKINGS.items() if raw.startswith(start)), None)
     if packing is None:
@@ -109,58 +84,9 @@ def unpacked(raw: bytes) -> bytes:
     return content
 
 
-# How files packed by joblib begin; zlib's second byte tells the level.
+# First bytes of the packings that joblib knows; zlib's second byte tells the level.
 _PACKINGS = {
-    b"x\x01": "zlib",
-    b"x\x5e": "zlib",
-    b"x\x9c": "zlib",
-    b"x\xda": "zlib",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bz2",
-    b"\xfd7zXZ": "xz",
-    b"]\x00\x00": "lzma",
-    b"\x04\x22\x4d\x18": "lz4",
-    b"ZF": "an old joblib",
+    **dict.fromkeys((b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"), "zlib"),
+    **{b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"]\x00\x00": "lzma"},
+    **{b"\x04\x22\x4d\x18": "lz4", b"ZF": "an old joblib"},
 }
-
-
-for _core in ("numpy.core", "numpy._core"):
-    ALLOWED[_core + ".multiarray", "_reconstruct"] = Call(Array)
-    ALLOWED[_core + ".multiarray", "scalar"] = Call(_scalar)
-    ALLOWED[_core + ".numeric", "_frombuffer"] = Call(_from_buffer)
-for _module in ("builtins", "__builtin__"):
-    for _kind in (list, tuple, dict, set, frozenset):
-        ALLOWED[_module, _kind.__name__] = Call(_builtin(_kind))
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in ALLOWED:
-            raise Refused(f"{f'{module}.{name}'!r:.80}")
-        return ALLOWED[module, name]
-
-    def persistent_load(self, pid: object) -> object:
-        raise Refused("a reference to something outside the file")
-
-
-def _plain(value: object, done: dict[int, object] | None = None) -> object:
-    """The content with every collected array in its place.
-
-    ``done`` holds what was converted already: a pickle may name one container many times, and unfolding each mention
-    would let a small file fill the memory.
-    """
-    done = {} if done is None else done
-    if id(value) not in done:
-        if isinstance(value, Array):
-            if value.value is None:
-                raise ValueError("array without content")
-            done[id(value)] = value.value
-        elif isinstance(value, dict):
-            done[id(value)] = {key: _plain(item, done) for key, item in value.items()}
-        elif isinstance(value, list | tuple):
-            # Rows of numbers, of which files of plain lists have millions, hold nothing to convert.
-            numbers = set(map(type, value)) <= {float, int}
-            done[id(value)] = value if numbers else [_plain(item, done) for item in value]
-        else:
-            return value
-    return done[id(value)]

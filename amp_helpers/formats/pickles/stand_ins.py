@@ -1,110 +1,130 @@
-"""Stand-ins for the names in a pickle of numpy arrays: each collects values, checks them and executes nothing."""
+"""Stand-ins for the names in a pickle of numpy arrays: each collects values, checks them and executes nothing.
+
+The layouts are those of ``numpy.ndarray.__reduce__`` and of ``joblib.numpy_pickle.NumpyArrayWrapper``. numpy's own
+constructors trust their input and are never called.
+"""
 
 import math
 import pickle
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from amp_helpers.utils.npz import check_text
+
+KEYS = (str, bytes, int, float, type(None))
+"""Types of dict keys and set elements. Tuples are none: hashing nested ones can take forever."""
 
 
 class Refused(pickle.UnpicklingError):
     """A name outside the allow-list, or content that no motion needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A stand-in for a callable. Being no class and having no dict, nothing in the stream can alter it."""
-
-    function: Callable[..., object]
-
-    def __call__(self, *args: object) -> object:
-        return self.function(*args)
-
-    def __setstate__(self, state: object) -> None:
-        raise Refused("an attempt to alter a constructor")
-
-
 class Dtype:
-    """What ``numpy.dtype`` reduces to: a name such as ``f4``, then a state tuple carrying the byte order."""
-
-    __slots__ = ("code", "order")
+    """A ``numpy.dtype``: a code such as ``f4``, and a byte order that a state tuple brings."""
 
     def __init__(self, code: object, *_: object) -> None:
-        if isinstance(code, str) and code.startswith("O"):
+        if not isinstance(code, str):
+            raise ValueError("a numpy dtype without a code")
+        if code.startswith("O"):
             raise Refused("a numpy array of Python objects")
-        if not isinstance(code, str) or not re.fullmatch(r"(f[248]|[iu][1248]|b1|[US]\d{1,4})", code):
+        if not re.fullmatch(r"(f[248]|[iu][1248]|b1|[US]\d{1,4})", code):
             raise Refused(f"the numpy dtype {code!r:.40}")
-        self.code = code
-        self.order = "|"
+        self.numpy = np.dtype(code)
 
-    def __setstate__(self, state: tuple) -> None:
-        order = state[1]
-        if order not in ("<", ">", "=", "|"):
+    def build(self, state: tuple) -> None:
+        """Set the byte order from ``(version, order, ...)``."""
+        if state[1] not in ("<", ">", "=", "|"):
             raise ValueError("unknown byte order")
-        self.order = order
-
-    def numpy(self) -> np.dtype:
-        return np.dtype(self.order + self.code)
+        self.numpy = self.numpy.newbyteorder(state[1])
 
 
-class Array:
-    """What an array reduces to: an empty one, then (version, shape, dtype, is_fortran, raw bytes)."""
-
-    __slots__ = ("value",)
+class PendingArray:
+    """An array whose content follows: in a state tuple, or as raw bytes between the opcodes, as joblib writes it."""
 
     def __init__(self, *_: object) -> None:
-        self.value = None
+        self.memo: list[int] = []
+        """Memo indices of the array."""
 
-    def __setstate__(self, state: tuple) -> None:
-        _, shape, dtype, fortran, raw = state
-        self.value = from_bytes(raw, dtype, shape, "F" if fortran else "C")
+    def build(self, state: tuple | dict, read: Callable[[int], bytes]) -> np.ndarray:
+        """Make the array from its state.
+
+        Args:
+            state: numpy's (version, shape, dtype, is_fortran, content), or the attributes of joblib's wrapper.
+            read: returns the next bytes of the file.
+        """
+        if isinstance(state, tuple):
+            _, shape, dtype, fortran, content = state
+            return array(content, dtype, shape, "F" if fortran else "C")
+        dtype, shape = state["dtype"], state["shape"]
+        if state.get("numpy_array_alignment_bytes") is not None:
+            read(read(1)[0])  # joblib 1.2 and later: one byte counts the bytes of padding
+        return array(read(_num_bytes(dtype, shape)), dtype, shape, state["order"])
 
 
-def from_bytes(raw: object, dtype: object, shape: object, order: str) -> np.ndarray:
-    if isinstance(raw, list):
+def array(content: object, dtype: object, shape: Any, order: object, *_: object) -> np.ndarray:
+    """Array of a dtype and shape whose content is ``content``; a view where that is bytes.
+
+    Raises:
+        Refused: the content is a list of Python objects.
+        ValueError: the content does not fill the shape, or is no text where it should be.
+    """
+    if isinstance(content, list):
         raise Refused("a numpy array of Python objects")
-    if isinstance(raw, str):  # written by Python 2
-        raw = raw.encode("latin1")
-    shape = shape if isinstance(shape, tuple) else (shape,)
-    kind = dtype.numpy()
-    if len(shape) > 32 or any(type(size) is not int or size < 0 for size in shape):
-        raise ValueError("array shape is not a tuple of sizes")
-    if len(raw) != math.prod(shape) * kind.itemsize:
+    if isinstance(content, str):  # written by Python 2
+        content = content.encode("latin1")
+    if not isinstance(content, bytes | bytearray) or not isinstance(dtype, Dtype):
+        raise ValueError("array without bytes or without a dtype")
+    sizes = shape if isinstance(shape, tuple) else (shape,)
+    if len(content) != _num_bytes(dtype, sizes):
         raise ValueError("array data does not fill its shape")
-    return check_text(np.frombuffer(raw, dtype=kind)).reshape(shape, order=order)
+    values = check_text(np.frombuffer(content, dtype=dtype.numpy))
+    return values.reshape(sizes, order="F" if order == "F" else "C")
 
 
-def _from_buffer(raw: object, dtype: object, shape: object, order: object, *_: object) -> np.ndarray:
-    return from_bytes(raw, dtype, shape, "F" if order == "F" else "C")
+def _num_bytes(dtype: object, shape: object) -> int:
+    if not isinstance(dtype, Dtype) or not isinstance(shape, tuple) or len(shape) > 32:
+        raise ValueError("array without a dtype or shape")
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise ValueError("array shape is not a tuple of sizes")
+    return math.prod(shape) * dtype.numpy.itemsize
 
 
-def _scalar(dtype: Dtype, raw: object = b"") -> object:
-    return from_bytes(raw, dtype, (1,), "C")[0].item()
+def _scalar(dtype: object, content: object = b"") -> object:
+    return array(content, dtype, (1,), "C")[0].item()
 
 
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
-    """``_codecs.encode``, with which protocols below 3 store bytes."""
+    """Bytes as protocols below 3 store them."""
     if encoding not in ("latin1", "latin-1"):
-        raise Refused(f"text encoded as {encoding!r:.40}")
+        raise Refused("text encoded otherwise than in latin1")
     return text.encode("latin1")
 
 
-def _builtin(kind: Callable[..., object]) -> Callable[..., object]:
-    def build(*args: object) -> object:
-        # From a container in the stream only: a number would ask for that much memory.
-        if args and not isinstance(args[0], list | tuple | set | frozenset | dict):
-            raise ValueError(f"{kind.__name__} of no container")
-        return kind(*args)
+def collect[T](kind: Callable[[list | tuple], T], items: object = ()) -> T:
+    """A list, tuple, set, frozenset or bytes of a list's or tuple's items."""
+    # Never of a number, for which bytes would take that much memory.
+    if not isinstance(items, list | tuple):
+        raise ValueError("a container made of something else than a list")
+    if kind in (set, frozenset) and not all(isinstance(item, KEYS) for item in items):
+        raise ValueError("a set of something else than text and numbers")
+    return kind(items)
 
-    return build
 
-
-ALLOWED: dict[tuple[str, str], object] = {
-    ("numpy", "ndarray"): Call(Array),
-    ("numpy", "dtype"): Call(Dtype),
-    ("_codecs", "encode"): Call(_encode),
+ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
+    ("numpy", "ndarray"): PendingArray,
+    ("numpy", "dtype"): Dtype,
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"): PendingArray,
+    ("_codecs", "encode"): _encode,
 }
+"""(module, name) -> stand-in; every other name is refused."""
+for _core in ("numpy.core", "numpy._core"):
+    ALLOWED[_core + ".multiarray", "_reconstruct"] = PendingArray
+    ALLOWED[_core + ".multiarray", "scalar"] = _scalar
+    ALLOWED[_core + ".numeric", "_frombuffer"] = array
+for _module in ("builtins", "__builtin__"):
+    for _kind in (list, tuple, set, frozenset, bytes):
+        ALLOWED[_module, _kind.__name__] = partial(collect, _kind)

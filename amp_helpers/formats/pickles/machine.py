@@ -1,0 +1,212 @@
+"""A pickle machine that cannot run code: it interprets the opcodes of plain data and numpy arrays, within a budget.
+
+Python's own unpicklers import and call what a file names. Overriding ``find_class`` restricts the names, but limits no
+memory and cannot read joblib's files, which hold raw arrays between the opcodes. This machine knows neither imports nor
+attributes, so a file has nothing to call but the stand-ins; :mod:`pickletools` supplies the table of opcodes and the
+readers of their arguments.
+
+Libraries considered: fickling analyzes a file and then loads it with Python's unpickler, picklescan and modelscan
+report names from a deny-list, ``torch.load(weights_only=True)`` needs torch and reads tensors only, skops
+reads its own format, and joblib executes. None limits memory.
+"""
+
+import codecs
+import io
+import pickletools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from amp_helpers.formats.pickles.stand_ins import ALLOWED, KEYS, Dtype, PendingArray, Refused, collect
+
+MAX_GROWTH = 4
+"""Most memory that the objects of a pickle may take, as a multiple of the file's size."""
+MIN_MEMORY = 64 * 1024**2
+"""Memory that the objects of any pickle may take, bytes."""
+MAX_OPCODES = 2**23
+"""Most opcodes, not counting runs of floats; a few seconds' work."""
+
+
+class TooLarge(ValueError):
+    """The objects of a pickle would take too much memory."""
+
+
+def interpret(raw: bytes) -> object:
+    """Content of a pickle: builtin containers, text, numbers and numpy arrays, which are read-only.
+
+    Raises:
+        Refused: it holds a name outside the allow-list, or an opcode that plain data do not need.
+        TooLarge: its objects would take more than ``MAX_GROWTH`` times its size and more than ``MIN_MEMORY``.
+        Exception: those of malformed data, such as ValueError, KeyError and IndexError.
+    """
+    stream, memory, budget = io.BytesIO(raw), 0, max(MIN_MEMORY, MAX_GROWTH * len(raw))
+    stack: list = []
+    marks: list[int] = []
+    memo: dict[int, object] = {}
+
+    def above_mark() -> list:
+        mark = marks.pop()
+        items = stack[mark:]
+        del stack[mark:]
+        return items
+
+    def top[T](kind: type[T]) -> T:
+        if type(stack[-1]) is not kind:
+            raise ValueError(f"{kind.__name__} expected")
+        return stack[-1]
+
+    for _ in range(MAX_OPCODES):
+        code = stream.read(1)
+        if code not in _OPCODES:
+            raise ValueError(f"opcode {code!r} unknown" if code else "pickle exhausted before its end")
+        name, read = _OPCODES[code]
+        argument: Any = read(stream) if read else None
+        memory += _COSTS.get(name, 40)
+        match name:
+            case "BINFLOAT":  # plain lists of numbers consist of these: all that follow each other at once
+                run = _FLOATS.match(raw, stream.tell() - 9)
+                numbers = np.frombuffer(run[0] if run else b"", dtype="S1, >f8")["f1"]
+                memory += _COSTS[name] * len(numbers)
+                if memory <= budget:
+                    stack.extend(numbers.tolist())
+                    stream.seek(9 * (len(numbers) - 1), io.SEEK_CUR)
+            case _ if name in _VALUES:
+                stack.append(argument)
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
+            case "MARK":
+                marks.append(len(stack))
+            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_SET":
+                stack.append(_KINDS[name.removeprefix("EMPTY_")]())
+            case "TUPLE" | "LIST" | "FROZENSET":
+                stack.append(collect(_KINDS[name], above_mark()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                stack[-int(name[-1]) :] = [tuple(stack[-int(name[-1]) :])]
+            case "APPEND":
+                item = stack.pop()
+                top(list).append(item)
+            case "APPENDS":
+                items = above_mark()
+                top(list).extend(items)
+            case "ADDITEMS":
+                items = above_mark()
+                top(set).update(collect(set, items))
+            case "EMPTY_DICT":
+                stack.append({})
+            case "DICT":
+                stack.append(_pairs(above_mark()))
+            case "SETITEM" | "SETITEMS":
+                items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else above_mark()
+                top(dict).update(_pairs(items))
+            case "POP":
+                stack.pop()
+            case "POP_MARK":
+                above_mark()
+            case "DUP":
+                stack.append(stack[-1])
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case "PUT" | "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
+                index = len(memo) if argument is None else argument
+                memo[index] = stack[-1]
+                if isinstance(stack[-1], PendingArray):
+                    stack[-1].memo.append(index)
+            case "GLOBAL" | "INST":
+                stack.append(_stand_in(*argument.split(" ", 1)))
+                if name == "INST":
+                    raise Refused("an object to be made")
+            case "STACK_GLOBAL":
+                stack.append(_stand_in(stack.pop(-2), stack.pop()))
+            case "REDUCE" | "NEWOBJ":
+                function, arguments = stack.pop(-2), stack.pop()
+                if not callable(function):
+                    raise ValueError("call of something else than a name")
+                stack.append(function(*arguments))
+                memory += _size(stack[-1])
+            case "BUILD":
+                state, target = stack.pop(), stack[-1]
+                if isinstance(target, PendingArray):
+                    stack[-1] = target.build(state, stream.read)
+                    memo.update(dict.fromkeys(target.memo, stack[-1]))
+                    memory += _size(stack[-1])
+                elif isinstance(target, Dtype):
+                    target.build(state)
+                else:
+                    raise Refused("an attempt to alter a constructor" if callable(target) else "an object to be made")
+            case "PROTO" | "FRAME":
+                pass
+            case "STOP":
+                if _num_values(stack[-1], {}) > budget // 8:
+                    raise TooLarge(f"holds lists within lists of more than {budget // 8} values")
+                return stack[-1]
+            case "PERSID" | "BINPERSID":
+                raise Refused("a reference to something outside the file")
+            case _:
+                raise Refused(f"the opcode {name}")
+        if memory > budget:
+            raise TooLarge(f"would take over {budget // 1024**2} MiB of memory")
+    raise TooLarge(f"holds more than {MAX_OPCODES} opcodes")
+
+
+def _stand_in(module: object, name: object) -> Callable[..., object]:
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise ValueError("a name that is no text")
+    if (module, name) not in ALLOWED:
+        raise Refused(f"{f'{module}.{name}'!r:.80}")
+    return ALLOWED[module, name]
+
+
+def _pairs(items: list) -> dict:
+    keys, values = items[::2], items[1::2]
+    if not all(isinstance(key, KEYS) for key in keys):
+        raise ValueError("a key that is neither text nor a number")
+    return dict(zip(keys, values, strict=True))
+
+
+def _size(value: object) -> int:
+    """Bytes of what a call made; its operands may be in the memo, and a few opcodes copy them often."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    return 64 * len(value) if isinstance(value, list | tuple | set | frozenset | bytes | bytearray | str) else 0
+
+
+def _num_values(content: object, done: dict[int, int]) -> int:
+    """Number of values in containers, each mention counted: a container in the memo can be mentioned many times.
+
+    Containers nested in themselves, or deeper than Python's stack, raise RecursionError.
+    """
+    if isinstance(content, PendingArray | Dtype) or callable(content):
+        raise ValueError("array without content")
+    if not isinstance(content, dict | list | tuple):
+        return 1
+    if id(content) not in done:
+        items = content.values() if isinstance(content, dict) else content
+        numbers = set(map(type, items)) <= {float, int}  # the rows of plain lists, of which there may be many
+        done[id(content)] = len(items) if numbers else sum(_num_values(item, done) for item in items)
+    return done[id(content)]
+
+
+_FLOATS = re.compile(rb"(?:G.{8})+", re.DOTALL)
+_KINDS = {"TUPLE": tuple, "LIST": list, "SET": set, "FROZENSET": frozenset}
+_OPCODES: dict[bytes, tuple[str, Callable[[io.BytesIO], object] | None]] = {
+    code.code.encode("latin1"): (code.name, code.arg.reader if code.arg else None) for code in pickletools.opcodes
+}
+# pickletools reads text alone, and Python 2 stored bytes so.
+_OPCODES[b"S"] = (
+    "STRING",
+    lambda stream: codecs.escape_decode(pickletools.read_stringnl(stream, False))[0].decode("latin1"),
+)
+_VALUES = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+_VALUES |= {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
+_VALUES |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+# Bytes that an opcode's object takes beside its own data, with its place in a container; 40 for those not named.
+_COSTS = {
+    **dict.fromkeys(("EMPTY_SET", "FROZENSET", "DICT"), 240),
+    **dict.fromkeys(("REDUCE", "NEWOBJ", "BUILD"), 120),
+    **dict.fromkeys(("EMPTY_LIST", "LIST", "EMPTY_DICT", "SETITEM"), 90),
+    "BINFLOAT": 50,  # with the table made of it; measured 5.8 times its nine bytes
+    **dict.fromkeys(("NONE", "NEWTRUE", "NEWFALSE", "BININT1", "EMPTY_TUPLE", "GET", "BINGET", "LONG_BINGET"), 8),
+    **dict.fromkeys(("APPEND", "APPENDS", "SETITEMS", "FRAME"), 0),
+}
