@@ -3,8 +3,8 @@
 On your own robot and file::
 
     from amp_helpers.formats import read_motion
-    from amp_helpers.foot_lock import lock_feet
-    from amp_helpers.kinematics import Kinematics
+    from amp_helpers.feet.lock import lock_feet
+    from amp_helpers.robots.kinematics import Kinematics
     from amp_helpers.robots import G1_29DOF
     from amp_helpers.widgets import FeetComparison
 

@@ -7,7 +7,7 @@ import time
 
 CHILD = """
 import pathlib, sys, time
-from amp_helpers.background import abandoned
+from amp_helpers.training.background import abandoned
 pathlib.Path(sys.argv[1]).write_text("kept" if not abandoned() else "lost")
 while not abandoned():
     time.sleep(0.05)
