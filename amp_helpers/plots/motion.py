@@ -4,6 +4,7 @@ Every function returns a new :class:`matplotlib.figure.Figure`; none uses pyplot
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,7 +44,9 @@ def blank_figure(width: float, height: float) -> Figure:
     return Figure((width, height), layout="constrained", facecolor="white")
 
 
-def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str = "both") -> Axes:
+def style_axes(
+    axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: Literal["both", "x", "y"] = "both"
+) -> Axes:
     """Apply the common style, title and axis labels to ``axes`` and return it."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b8c0c8")

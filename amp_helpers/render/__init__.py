@@ -1,4 +1,4 @@
-"""Pictures and videos of a robot, with OpenGL or without."""
+"""Images and videos of a robot, with OpenGL or without."""
 
 import lazy_loader
 

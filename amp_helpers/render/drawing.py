@@ -1,4 +1,4 @@
-"""The robot drawn with matplotlib, where there is no GL: its collision capsules and the lines between its joints."""
+"""Matplotlib drawing of a robot for machines without OpenGL: collision capsules and lines between joints."""
 
 import mujoco
 import numpy as np
@@ -16,7 +16,12 @@ _TILE, _FLOOR_TILES = 0.5, 16
 
 
 class Drawing:
-    """Draws a pose as thick round lines, far ones first and paler; a stand-in for the renderer's canvas."""
+    """Draw poses as thick round lines, back to front, far ones paler; interchangeable with ``gl.GlCanvas``.
+
+    Args:
+        model: the robot.
+        width, height: of an image, pixels.
+    """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
         self._model, self._width, self._height = model, width, height
@@ -27,7 +32,10 @@ class Drawing:
         self._canvas = FigureCanvasAgg(self._figure)
 
     def draw(self, data: mujoco.MjData, view: mujoco.MjvCamera, highlight: set[int]) -> np.ndarray:
-        """The pose in ``data`` as (H, W, 3) uint8, seen along ``view`` without perspective."""
+        """Draw the pose in ``data`` as (H, W, 3) uint8 in orthographic projection along ``view``.
+
+        Bodies in ``highlight`` are colored.
+        """
         span = 2 * view.distance * np.tan(np.radians(self._model.vis.global_.fovy / 2))  # m over the height
         axes = self._figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
@@ -39,17 +47,28 @@ class Drawing:
         segments, radii, bodies = self._segments(data)
         points_per_meter = self._height / span * 72 / self._figure.dpi
         widths = 2 * radii * points_per_meter
-        round_ends = {"capstyle": "round", "joinstyle": "round"}
         axes.add_collection(
-            LineCollection(to_screen(segments * (1, 1, 0)), linewidths=widths, colors=[_SHADOW], **round_ends)
+            LineCollection(
+                to_screen(segments * (1, 1, 0)),
+                linewidths=widths,
+                colors=[_SHADOW],
+                capstyle="round",
+                joinstyle="round",
+            )
         )
         depth = (segments.mean(axis=1) - view.lookat) @ depth_axis
         order = np.argsort(-depth)
-        share = np.clip(depth / 0.4 + 0.5, 0, 1)[:, None]  # the robot is about 0.4 m deep seen from its side
-        shades = _NEAR * (1 - share) + _FAR * share
+        farness = np.clip(depth / 0.4 + 0.5, 0, 1)[:, None]  # a humanoid is about 0.4 m wide
+        shades = _NEAR * (1 - farness) + _FAR * farness
         shades[np.isin(bodies, list(highlight))] = _HIGHLIGHT
         axes.add_collection(
-            LineCollection(to_screen(segments)[order], linewidths=widths[order], colors=shades[order], **round_ends)
+            LineCollection(
+                to_screen(segments)[order],
+                linewidths=widths[order],
+                colors=shades[order],
+                capstyle="round",
+                joinstyle="round",
+            )
         )
         self._canvas.draw()
         pixels = np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
@@ -57,16 +76,16 @@ class Drawing:
         return pixels
 
     def close(self) -> None:
-        """Drop what was drawn."""
+        """Clear the figure."""
         self._figure.clear()
 
     def _segments(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Ends (S, 2, 3) m, radius (S) m and body (S) of the collision capsules and of the lines between joints."""
+        """Return ends (S, 2, 3) m, radii (S) m and bodies (S) of collision capsules and of lines between joints."""
         center = data.geom_xpos[self._geoms]
         along = data.geom_xmat[self._geoms].reshape(-1, 3, 3)[:, :, 2]
         size = self._model.geom_size[self._geoms]
         is_sphere = self._model.geom_type[self._geoms] == mujoco.mjtGeom.mjGEOM_SPHERE
-        half = along * np.where(is_sphere, 1e-3, size[:, 1])[:, None]  # no length, no dot
+        half = along * np.where(is_sphere, 1e-3, size[:, 1])[:, None]  # a line of zero length is not drawn
         capsules = np.stack([center - half, center + half], axis=1)
         parents = self._model.body_parentid[self._children]
         links = np.stack([data.xpos[parents], data.xpos[self._children]], axis=1)
@@ -78,7 +97,7 @@ class Drawing:
 
 
 def _projection(view: mujoco.MjvCamera):
-    """The map from points (..., 3) to screen coordinates (..., 2) in meters, and the direction of view."""
+    """Return the map from points (..., 3) to screen coordinates (..., 2), m, and the unit view direction (3)."""
     azimuth, elevation = np.radians([view.azimuth, view.elevation])
     forward = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
     right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
@@ -88,7 +107,7 @@ def _projection(view: mujoco.MjvCamera):
 
 
 def _floor(center: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corners (T, 4, 3) and colors (T, 3) of the tiles around a point; they stay put as the point moves."""
+    """Return corners (T, 4, 3) and colors (T, 3) of the floor tiles around a point, on a grid fixed in the world."""
     first = np.floor(center[:2] / _TILE).astype(int) - _FLOOR_TILES // 2
     column, row = np.meshgrid(*(start + np.arange(_FLOOR_TILES) for start in first), indexing="ij")
     index = np.stack([column.ravel(), row.ravel()], axis=1)

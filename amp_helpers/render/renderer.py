@@ -1,4 +1,4 @@
-"""Pictures and videos of a robot in motion: MuJoCo's renderer without a display, or a drawing where there is no GL."""
+"""Images and videos of a robot in motion, rendered off screen with OpenGL or drawn with matplotlib without it."""
 
 import os
 import threading
@@ -13,31 +13,32 @@ from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.render.drawing import Drawing
-from amp_helpers.render.gl import GlCanvas, gl_available, scene_model
+from amp_helpers.render.gl import GlCanvas, gl_available
+from amp_helpers.render.scene import scene_model
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 
 CAMERAS = {"side": (90.0, -8.0), "front": (180.0, -8.0), "quarter": (135.0, -14.0), "feet": (90.0, -4.0)}
-"""Camera -> (azimuth, elevation) of its viewing direction, degrees; "side" sees the robot walk to the right, and "feet"
-its feet from nearby."""
+"""Camera -> (azimuth, elevation) of its viewing direction, degrees. In ``side`` the robot walks to the right; ``feet``
+looks in the same direction from near the feet."""
 MAX_SHARED = 6
 """Renderers that :func:`shared_renderer` keeps open."""
-# Distance and height of what is looked at, in heights of the root, so that a small robot fills the picture as well.
+# Distance and height of the look-at point in units of the root height, so that a robot of any size fills the image.
 _DISTANCE, _LOOK_AT = 3.0, 0.85
 _NEAR = {"feet": (1.6, 0.25)}
 
 
 class Renderer:
-    """Draws frames of a motion; use as a context manager.
+    """Render frames of a motion; use as a context manager.
 
     Args:
-        robot: whose model to draw.
-        width, height: of a frame, pixels.
-        camera: a name in :data:`CAMERAS`. It follows the root horizontally.
-        gl: True for MuJoCo's renderer, False for the drawing, None for the renderer where it works.
+        robot: robot whose model is drawn.
+        width, height: size of a frame, pixels.
+        camera: a name in :data:`CAMERAS`; the camera follows the root horizontally.
+        gl: True for OpenGL, False for the matplotlib drawing, None for OpenGL where available.
 
     Raises:
-        InputError: no such camera, or ``gl=True`` where there is no GL.
+        InputError: the camera is unknown, or ``gl=True`` without OpenGL.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Renderer:
         if camera not in CAMERAS:
             raise InputError(f"camera '{camera}' not found; available: {', '.join(CAMERAS)}")
         if gl and not gl_available():
-            raise InputError("no GL here to render with; install libegl1, libegl-mesa0 and libgl1-mesa-dri")
+            raise InputError(
+                "OpenGL is not available; install libegl1, libegl-mesa0 and libgl1-mesa-dri, or leave gl unset"
+            )
         self.robot, self.width, self.height, self.camera = robot, width, height, camera
         self.uses_gl = gl_available() if gl is None else gl
         self._kinematics = Kinematics(robot)
@@ -54,7 +57,7 @@ class Renderer:
         self._distance, self._look_at = distance * robot.default_root_height, look_at * robot.default_root_height
         half_view = np.radians(self._kinematics.model.vis.global_.fovy / 2)
         pixel = 2 * self._distance * np.tan(half_view) / height  # m, at the robot
-        self._model = scene_model(robot, width, height, pixel) if self.uses_gl else self._kinematics.model
+        self._model = scene_model(robot, pixel) if self.uses_gl else self._kinematics.model
         self._data = mujoco.MjData(self._model)
         self._canvas = (GlCanvas if self.uses_gl else Drawing)(self._model, width, height)
 
@@ -65,53 +68,53 @@ class Renderer:
         self.close()
 
     def close(self) -> None:
-        """Free what the graphics driver holds; the renderer cannot be used afterwards."""
+        """Free the graphics context; the renderer cannot be used afterwards."""
         self._canvas.close()
 
     def frame(self, motion: Motion, i: int, highlight: Iterable[str] = ()) -> np.ndarray:
-        """Frame ``i`` of ``motion`` as (H, W, 3) uint8; the links that the highlighted joints move are colored.
+        """Render frame ``i`` of ``motion`` as (H, W, 3) uint8, the child links of the ``highlight`` joints colored.
 
         Raises:
-            InputError: the robot lacks a joint of the motion or a highlighted one.
+            InputError: the robot lacks a joint of the motion or of ``highlight``.
         """
         return self._draw(self._kinematics.qpos(motion)[i], highlight)
 
     def video(self, motion: Motion, fps: float = 30.0, highlight: Iterable[str] = ()) -> list[np.ndarray]:
-        """The motion in real time at ``fps`` frames per second, each (H, W, 3) uint8."""
+        """Render the motion in real time at ``fps`` frames per second, each (H, W, 3) uint8."""
         highlight = tuple(highlight)
         return [self._draw(qpos, highlight) for qpos in self._kinematics.qpos(motion.resample(1.0 / fps))]
 
     def _draw(self, qpos: np.ndarray, highlight: Iterable[str]) -> np.ndarray:
         for name in highlight:
-            JointOrder(self.robot.joint_names).index(name)  # refuses a joint that the robot lacks
+            JointOrder(self.robot.joint_names).index(name)  # raises for an unknown joint
         bodies = {int(self._model.joint(name).bodyid[0]) for name in highlight}
         view = mujoco.MjvCamera()
         view.lookat[:] = (*qpos[:2], self._look_at)
         view.distance = self._distance
         view.azimuth, view.elevation = CAMERAS[self.camera]
-        with _one_at_a_time:
+        with _lock:
             self._data.qpos[:] = qpos
             mujoco.mj_forward(self._model, self._data)
             return self._canvas.draw(self._data, view, bodies)
 
 
 _shared: OrderedDict[tuple, Renderer] = OrderedDict()
-_one_at_a_time = threading.RLock()  # cells and widgets of a notebook draw from different threads
+_lock = threading.RLock()  # a notebook's cells and widget callbacks run in different threads
 
 
 def shared_renderer(
     robot: Robot, width: int = 480, height: int = 360, camera: str = "side", gl: bool | None = None
 ) -> Renderer:
-    """One renderer for everybody in this process who asks for the same robot, size and camera.
+    """Return this process's renderer for a robot, size and camera, opening it at first use.
 
-    A notebook's cell is run again and again; what it draws with is opened once. Ask anew for every picture and do not
-    close it: the one that was asked for least recently is closed when more than :data:`MAX_SHARED` are open.
+    Notebook cells that run repeatedly thus share one renderer. Call this function for every image and do not close
+    its result: beyond :data:`MAX_SHARED` open renderers, the least recently used one is closed.
 
     Raises:
         InputError: as :class:`Renderer`.
     """
     key = (robot, width, height, camera, gl)
-    with _one_at_a_time:
+    with _lock:
         if key not in _shared:
             _shared[key] = Renderer(robot, width, height, camera, gl)
         _shared.move_to_end(key)
@@ -123,25 +126,25 @@ def shared_renderer(
 def side_by_side(
     frames_a: Sequence[np.ndarray], frames_b: Sequence[np.ndarray], labels: tuple[str, str]
 ) -> list[np.ndarray]:
-    """Two videos next to each other with a label each; the shorter one holds its last frame.
+    """Join two videos horizontally, each with its label; the shorter one repeats its last frame.
 
     Raises:
-        InputError: one is empty, or their heights differ.
+        InputError: a video is empty, or their heights differ.
     """
     if not len(frames_a) or not len(frames_b):
-        raise InputError("one of the two videos has no frames; render both before joining them")
+        raise InputError("a video has no frames; render both before joining them")
     if frames_a[0].shape[0] != frames_b[0].shape[0]:
         raise InputError("the two videos differ in height; render both at the same size")
     gap = np.full((frames_a[0].shape[0], 4, 3), 255, dtype=np.uint8)
     joined = []
     for i in range(max(len(frames_a), len(frames_b))):
         pair = frames_a[min(i, len(frames_a) - 1)], frames_b[min(i, len(frames_b) - 1)]
-        left, right = (_labelled(frame, text) for frame, text in zip(pair, labels, strict=True))
+        left, right = (_labeled(frame, text) for frame, text in zip(pair, labels, strict=True))
         joined.append(np.concatenate([left, gap, right], axis=1))
     return joined
 
 
-def _labelled(frame: np.ndarray, text: str) -> np.ndarray:
+def _labeled(frame: np.ndarray, text: str) -> np.ndarray:
     from matplotlib import get_data_path
     from PIL import Image, ImageDraw, ImageFont
 
@@ -153,15 +156,15 @@ def _labelled(frame: np.ndarray, text: str) -> np.ndarray:
 
 
 def write_video(path: str | os.PathLike, frames: Sequence[np.ndarray], fps: float) -> Path:
-    """Write (H, W, 3) uint8 frames as an mp4 that browsers play (H.264, yuv420p). The write is atomic.
+    """Write (H, W, 3) uint8 frames as an mp4 that browsers play (H.264, yuv420p); the write is atomic.
 
-    An odd width or height is cut by one pixel, which the pixel format needs.
+    The pixel format needs an even width and height, so an odd one is cropped by a pixel.
 
     Raises:
-        InputError: there are no frames.
+        InputError: ``frames`` is empty.
     """
     if not len(frames):
-        raise InputError(f"{path}: there are no frames to write; render some first")
+        raise InputError(f"{path}: no frames to write; render some first")
     import imageio_ffmpeg
     import mediapy
 

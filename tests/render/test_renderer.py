@@ -1,4 +1,4 @@
-"""Pictures: something is in them, and it changes with what was asked for; with GL and without."""
+"""Rendered images contain a robot and follow pose, highlight and camera, with OpenGL and without."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
-from amp_helpers.render import gl
 from amp_helpers.render import renderer as render
+from amp_helpers.render import scene
 from amp_helpers.render.gl import gl_available
 from amp_helpers.render.renderer import CAMERAS, Renderer, shared_renderer, side_by_side, write_video
 from amp_helpers.robots.robot import G1_23DOF
@@ -22,7 +22,7 @@ BOTH = [
 
 @pytest.fixture(scope="module")
 def walking():
-    """One second forward at 1 m/s while the left knee bends."""
+    """A second of walking forward at 1 m/s while the left knee bends."""
     frames = 31
     joints = np.tile(G1_23DOF.default_pose(), (frames, 1))
     joints[:, G1_23DOF.joint_names.index("left_knee_joint")] += np.linspace(0, 1.2, frames)
@@ -31,17 +31,17 @@ def walking():
 
 
 def changed(a, b):
-    """Share of pixels that differ visibly."""
+    """Return the share of pixels that differ visibly."""
     return (np.abs(a.astype(int) - b.astype(int)).max(axis=2) > 20).mean()
 
 
 @pytest.mark.parametrize("gl", BOTH)
-def test_frame_shows_a_robot_that_moves(walking, gl):
+def test_frames_show_a_moving_robot(walking, gl):
     with Renderer(G1_23DOF, width=320, height=240, gl=gl) as renderer:
         first, last = renderer.frame(walking, 0), renderer.frame(walking, -1)
         again = renderer.frame(walking, 0)
     assert first.shape == (240, 320, 3) and first.dtype == np.uint8
-    # The camera follows, so the robot is in the middle of both: darker than the sky and floor around it.
+    # The camera follows the root: the robot is in the center, darker than the sky and floor around it.
     for image in (first, last):
         middle, edge = image[60:200, 120:200].mean(), image[60:200, :40].mean()
         assert middle < edge - 10
@@ -50,15 +50,15 @@ def test_frame_shows_a_robot_that_moves(walking, gl):
 
 
 @pytest.mark.parametrize("gl", BOTH)
-def test_highlight_colors_the_link_and_only_while_asked(walking, gl):
+def test_highlight_colors_the_link_for_one_frame(walking, gl):
     with Renderer(G1_23DOF, width=320, height=240, gl=gl, camera="front") as renderer:
         plain = renderer.frame(walking, 0)
         marked = renderer.frame(walking, 0, highlight=("left_knee_joint",))
         after = renderer.frame(walking, 0)
     orange = (marked[..., 0].astype(int) - marked[..., 2] > 80).nonzero()
     assert len(orange[0]) > 30
-    assert np.median(orange[1]) > 160  # facing us, its left leg is on our right
-    assert np.median(orange[0]) > 120  # and a shin is in the lower half
+    assert np.median(orange[1]) > 160  # the robot faces the camera, so its left leg is on the right
+    assert np.median(orange[0]) > 120  # the shin is in the lower half
     assert (plain[..., 0].astype(int) - plain[..., 2] > 80).sum() == 0
     assert np.abs(plain.astype(int) - after).max() <= 2
 
@@ -75,10 +75,10 @@ def test_cameras_differ_and_two_renderers_can_be_open(walking, gl, camera):
 
 
 @pytest.mark.skipif(not gl_available(), reason="no GL here")
-def test_meshes_are_coarser_than_the_eye_can_see(walking, monkeypatch):
+def test_coarsened_meshes_look_the_same(walking, monkeypatch):
     with Renderer(G1_23DOF, 320, 240) as renderer:
         coarse, triangles = renderer.frame(walking, 0), renderer._model.mesh_facenum.sum()
-    monkeypatch.setattr(gl, "_coarsen", lambda model, detail: None)
+    monkeypatch.setattr(scene, "_coarsen", lambda model, detail: None)
     with Renderer(G1_23DOF, 320, 240) as renderer:
         fine, all_triangles = renderer.frame(walking, 0), renderer._model.mesh_facenum.sum()
     assert triangles < all_triangles / 4
@@ -86,20 +86,21 @@ def test_meshes_are_coarser_than_the_eye_can_see(walking, monkeypatch):
 
 
 @pytest.mark.parametrize("gl_wanted", BOTH)
-def test_renderers_are_shared_and_the_oldest_is_closed(walking, gl_wanted):
-    open_before = len(gl._open_canvases)
+def test_renderers_are_shared_and_the_least_recently_used_is_closed(walking, gl_wanted, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Renderer, "close", lambda self, close=Renderer.close: (closed.append(self), close(self)))
     first = shared_renderer(G1_23DOF, 64, 48, gl=gl_wanted)
     assert shared_renderer(G1_23DOF, 64, 48, gl=gl_wanted) is first
     assert shared_renderer(G1_23DOF, 64, 48, "front", gl=gl_wanted) is not first
     before = first.frame(walking, 0)
     for width in range(80, 80 + render.MAX_SHARED):
         shared_renderer(G1_23DOF, width, 48, gl=gl_wanted)
-    assert len(gl._open_canvases) <= open_before + render.MAX_SHARED
+    assert first in closed and len(render._shared) == render.MAX_SHARED
     anew = shared_renderer(G1_23DOF, 64, 48, gl=gl_wanted)
     assert anew is not first and np.abs(anew.frame(walking, 0).astype(int) - before).max() <= 2
 
 
-def test_unknown_camera_and_joint_are_named(walking):
+def test_unknown_cameras_and_joints_are_refused(walking):
     with pytest.raises(InputError, match="camera 'top' not found; available: side, front, quarter"):
         Renderer(G1_23DOF, camera="top")
     with (
@@ -109,14 +110,14 @@ def test_unknown_camera_and_joint_are_named(walking):
         renderer.frame(walking, 0, highlight=("knee",))
 
 
-def test_video_plays_in_real_time_and_browsers(walking, tmp_path):
+def test_videos_play_in_real_time_and_in_browsers(walking, tmp_path):
     with Renderer(G1_23DOF, width=161, height=121, gl=False) as renderer:
         frames = renderer.video(walking, fps=10)
-    assert len(frames) == 11  # one second, both ends
+    assert len(frames) == 11  # one second, both ends included
     pair = side_by_side(frames, frames[:3], ("with feet", "without"))
     assert len(pair) == 11 and pair[0].shape == (121, 161 + 4 + 161, 3)
     assert changed(pair[0][:, :161], frames[0]) > 0  # the label
-    np.testing.assert_array_equal(pair[10][40:, 165:], frames[2][40:])  # the shorter one holds
+    np.testing.assert_array_equal(pair[10][40:, 165:], frames[2][40:])  # the shorter one repeats its last frame
 
     path = write_video(tmp_path / "walk.mp4", pair, fps=10)
     import imageio_ffmpeg
@@ -129,7 +130,7 @@ def test_video_plays_in_real_time_and_browsers(walking, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["walk.mp4"]
 
 
-def test_no_frames_are_refused(tmp_path):
+def test_empty_videos_are_refused(tmp_path):
     with pytest.raises(InputError, match="no frames to write"):
         write_video(tmp_path / "x.mp4", [], 30)
     with pytest.raises(InputError, match="no frames; render both"):
@@ -149,8 +150,8 @@ print(gl_available(), r.uses_gl, r.frame(m, 0).std() > 5)
 
 
 @pytest.mark.parametrize("device", [None, "99"])
-def test_an_interpreter_that_forgets_to_close_ends_quietly(device, monkeypatch):
-    """With GL, and with a device that does not exist (no GL: the drawing takes over)."""
+def test_an_interpreter_that_exits_without_closing_prints_nothing(device, monkeypatch):
+    """A device that does not exist makes OpenGL unavailable, and the drawing takes over."""
     if device:
         monkeypatch.setenv("MUJOCO_EGL_DEVICE_ID", device)
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=120)
