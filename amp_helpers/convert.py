@@ -16,7 +16,7 @@ from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.repair import REPAIRS, check_repairs, faults, repaired
+from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
 
 _KINDS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
@@ -81,7 +81,7 @@ def convert(
             for stored in read_motions(
                 path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
             ):
-                motion = repaired(replace(stored, weight=weight * stored.weight), repairs)
+                motion = apply_repairs(replace(stored, weight=weight * stored.weight), repairs)
                 report = JointOrder(robot.joint_names).compare(motion.joint_names)
                 filled = report.missing if fill_missing else ()
                 for played in map(motion.at_speed, speeds):
@@ -147,8 +147,8 @@ def _summary(motion: Motion, control_dt: float, dropped: Sequence[str], filled: 
         yield f"  joints held at the default pose: {', '.join(filled)}"
     if found := motion.findings.sentence():
         yield f"  {found}"
-    for repair, fault in faults(motion).items():
-        yield f"  offered: --repair {repair} ({fault.what})"
+    for repair, defect in find_defects(motion).items():
+        yield f"  offered: --repair {repair} ({defect.what})"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,7 +6,7 @@ from amp_helpers.checks.table import Check
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.findings import NORM_TOLERANCE
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.repair import faults, root_speeds
+from amp_helpers.motion.repair import find_defects, root_speeds
 from amp_helpers.robots.robot import Robot
 
 SPIKE_RAD = 0.25
@@ -166,9 +166,9 @@ def loop_seam(motion: Motion, robot: Robot) -> Check:
 
 def frame_faults(motion: Motion) -> list[Check]:
     """Frames that the recorder repeated or lost, as :mod:`amp_helpers.motion.repair` finds them."""
-    found = faults(motion)
+    found = find_defects(motion)
     if "duplicate_frames" in found:  # around a held frame the steps look like gaps
-        found["missing_frames"] = faults(found["duplicate_frames"].repaired).get("missing_frames")
+        found["missing_frames"] = find_defects(found["duplicate_frames"].repaired).get("missing_frames")
     checks = []
     for name, repair, sound in (
         ("repeated frames", "duplicate_frames", "no frame repeats the one before it within a movement"),

@@ -123,9 +123,7 @@ def default_robot(motion: Motion) -> Robot:
     """
     robot = robot_with(motion.joint_names)
     if robot is None:
-        raise InputError(
-            f"{motion.label}: fits none of {', '.join(ROBOTS)}; name your robot's MJCF file with --robot"
-        )
+        raise InputError(f"{motion.label}: fits none of {', '.join(ROBOTS)}; name your robot's MJCF file with --robot")
     return robot
 
 

@@ -10,7 +10,7 @@ from .findings import QuaternionOrderFinding as QuaternionOrderFinding
 from .findings import RepairMade as RepairMade
 from .motion import Motion as Motion
 from .repair import REPAIRS as REPAIRS
-from .repair import Fault as Fault
+from .repair import Defect as Defect
 from .repair import Repair as Repair
-from .repair import faults as faults
-from .repair import repaired as repaired
+from .repair import find_defects as find_defects
+from .repair import apply_repairs as apply_repairs

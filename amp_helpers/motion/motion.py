@@ -12,7 +12,7 @@ from amp_helpers.motion.rotations import (
     conjugate,
     continuous,
     multiply,
-    normalise,
+    normalize,
     rotate,
     rotate_inverse,
     rotation_vector,
@@ -77,7 +77,7 @@ class Motion:
         norm = np.linalg.norm(self.root_quat, axis=1)
         worst = int(np.argmax(np.abs(norm - 1)))
         if abs(norm[worst] - 1) > 1e-3:
-            raise InputError(f"{label}: root_quat has norm {norm[worst]:.3f} at frame {worst}; normalise it first")
+            raise InputError(f"{label}: root_quat has norm {norm[worst]:.3f} at frame {worst}; normalize it first")
         put(self, "root_quat", continuous(self.root_quat / norm[:, None]))
         for key in expected:
             getattr(self, key).setflags(write=False)
@@ -285,7 +285,7 @@ class Motion:
             self,
             joint_pos=low_pass(self.joint_pos),
             root_pos=low_pass(self.root_pos),
-            root_quat=normalise(low_pass(self.root_quat)),
+            root_quat=normalize(low_pass(self.root_quat)),
         )
 
     def _frames(self, keep: np.ndarray) -> "Motion":

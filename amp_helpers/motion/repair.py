@@ -10,7 +10,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import conjugate, multiply, rotation_vector, slerp
 
 MAX_FIRST_FRAMES = 3
-"""Frames that a tracker's start may spoil. More is another fault, which dropping frames would hide."""
+"""Frames that a tracker's start may spoil. More is another defect, which dropping frames would hide."""
 MAX_RUN = 5
 """Frames in a row that a recorder repeats or loses. A longer rest is a rest, and a longer gap is not to be guessed."""
 SAME = 1e-6
@@ -18,7 +18,7 @@ SAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Fault:
+class Defect:
     """What is wrong with a clip, and the clip without it."""
 
     what: str
@@ -30,15 +30,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Repair:
-    """A fault that can be repaired."""
+    """A defect that can be repaired."""
 
     help: str
     """What the repair does, one line."""
-    find: Callable[[Motion], Fault | None] | None
-    """The fault in a clip, None where there is none; None as a whole for what only reading the file can tell."""
+    find: Callable[[Motion], Defect | None] | None
+    """The defect in a clip, None where there is none; None as a whole for what only reading the file can tell."""
 
 
-def find_first_jump(motion: Motion) -> Fault | None:
+def find_first_jump(motion: Motion) -> Defect | None:
     """First frames from which the root jumps away, as retargeting from a rest pose leaves them.
 
     A clip that keeps jumping has none.
@@ -53,10 +53,10 @@ def find_first_jump(motion: Motion) -> Fault | None:
     metres = speed[:spoilt].max() * motion.dt
     what = "frame" if spoilt == 1 else f"{spoilt} frames"
     kept = motion.trim((spoilt - 0.5) * motion.dt)
-    return Fault(f"first {what} dropped, from which the root jumped {metres:.2f} m", np.arange(spoilt), kept)
+    return Defect(f"first {what} dropped, from which the root jumped {metres:.2f} m", np.arange(spoilt), kept)
 
 
-def find_duplicates(motion: Motion) -> Fault | None:
+def find_duplicates(motion: Motion) -> Defect | None:
     """Frames that repeat the one before within a movement.
 
     Where the next step makes up for the rest, or where repeats are so many that the motion was recorded at a lower rate
@@ -84,15 +84,15 @@ def find_duplicates(motion: Motion) -> Fault | None:
     ticks = np.arange(motion.num_frames) - np.cumsum(dropped)
     counts = {"dropped": int(dropped.sum()), "filled in": len(repeats) - int(dropped.sum())}
     what = " and ".join(f"{_count(count, 'repeated frame')} {done}" for done, count in counts.items() if count)
-    return Fault(what, repeats, _retimed(motion, kept, ticks[kept]))
+    return Defect(what, repeats, _retimed(motion, kept, ticks[kept]))
 
 
-def find_gaps(motion: Motion) -> Fault | None:
+def find_gaps(motion: Motion) -> Defect | None:
     """Steps with frames missing in them, which are filled in.
 
     There the two frames before and the two after lie on one parabola of time, in all joints at once, only when the step
     between them takes several frames' time. A clip with many such steps was recorded at an uneven pace, which its mean
-    rate allows for already, and has no fault here.
+    rate allows for already, and has no defect here.
     """
     if motion.num_frames < 4:
         return None
@@ -112,7 +112,7 @@ def find_gaps(motion: Motion) -> Fault | None:
     missing[where + 1] = ticks[gaps] - 1
     placed = np.arange(motion.num_frames) + np.cumsum(missing)
     what = f"{_count(int(missing.sum()), 'missing frame')} filled in"
-    return Fault(what, where, _retimed(motion, np.arange(motion.num_frames), placed))
+    return Defect(what, where, _retimed(motion, np.arange(motion.num_frames), placed))
 
 
 def _parabola_misfit(around: np.ndarray, ticks: int) -> np.ndarray:
@@ -145,13 +145,13 @@ def check_repairs(names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in REPAIRS if name in names)
 
 
-def faults(motion: Motion) -> dict[str, Fault]:
+def find_defects(motion: Motion) -> dict[str, Defect]:
     """What could be repaired in a clip, by the repair's name."""
     found = {name: repair.find(motion) for name, repair in REPAIRS.items() if repair.find}
-    return {name: fault for name, fault in found.items() if fault}
+    return {name: defect for name, defect in found.items() if defect}
 
 
-def repaired(motion: Motion, names: Collection[str]) -> Motion:
+def apply_repairs(motion: Motion, names: Collection[str]) -> Motion:
     """The clip with the named repairs made where it needs them; what was done is added to its findings.
 
     Raises:
@@ -159,9 +159,9 @@ def repaired(motion: Motion, names: Collection[str]) -> Motion:
     """
     for name in check_repairs(names):
         find = REPAIRS[name].find
-        fault = find(motion) if find else None
-        if fault:
-            motion = replace(fault.repaired, findings=motion.findings.with_repair(name, fault.what))
+        defect = find(motion) if find else None
+        if defect:
+            motion = replace(defect.repaired, findings=motion.findings.with_repair(name, defect.what))
     return motion
 
 

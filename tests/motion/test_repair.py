@@ -14,7 +14,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.registry import read_motion
-from amp_helpers.motion.repair import REPAIRS, faults, repaired
+from amp_helpers.motion.repair import REPAIRS, apply_repairs, find_defects
 from amp_helpers.robots.robot import JOINT_ORDERS
 
 
@@ -29,18 +29,18 @@ def jumping(*frames: int):
 
 @pytest.mark.parametrize(("spoilt", "what"), [((0,), "first frame"), ((0, 1), "first 2 frames")])
 def test_first_frames_that_jump_are_dropped_and_recorded(spoilt, what):
-    sound, kept = make_motion(30, 30.0), repaired(jumping(*spoilt), ["first_jump"])
+    sound, kept = make_motion(30, 30.0), apply_repairs(jumping(*spoilt), ["first_jump"])
     for field in ("joint_pos", "root_pos", "root_quat"):
         np.testing.assert_array_equal(getattr(kept, field), getattr(sound, field)[len(spoilt) :])
     assert kept.source.startswith(f"walk.pkl (repaired: {what} dropped, from which the root jumped ")
-    assert repaired(kept, ["first_jump"]) is kept
+    assert apply_repairs(kept, ["first_jump"]) is kept
     assert [repair.name for repair in kept.findings.repairs] == ["first_jump"]
 
 
 @pytest.mark.parametrize("spoilt", [(), (12,), (29,), tuple(range(30))])
 def test_what_is_no_first_jump_stays(spoilt):
     motion = jumping(*spoilt)
-    assert repaired(motion, ["first_jump"]) is motion and "first_jump" not in faults(motion)
+    assert apply_repairs(motion, ["first_jump"]) is motion and "first_jump" not in find_defects(motion)
 
 
 def test_a_jump_later_on_is_not_hidden_by_the_repair(tmp_path):
@@ -94,11 +94,11 @@ def off(a, b) -> float:
 def test_frames_put_in_twice_are_dropped(times):
     sound = swinging()
     stuttering = rows(sound, np.insert(np.arange(60), [20] * times, 19))
-    assert set(faults(stuttering)) == {"duplicate_frames"}
-    clean = repaired(stuttering, ["duplicate_frames"])
+    assert set(find_defects(stuttering)) == {"duplicate_frames"}
+    clean = apply_repairs(stuttering, ["duplicate_frames"])
     assert off(clean, sound) == 0
     assert clean.source == f"test (repaired: {times} repeated frame{'s' if times > 1 else ''} dropped)"
-    assert off(repaired(stuttering, ["missing_frames"]), stuttering) == 0, "only what was asked for"
+    assert off(apply_repairs(stuttering, ["missing_frames"]), stuttering) == 0, "only what was asked for"
 
 
 @pytest.mark.parametrize("lost", [[20], [20, 21], [20, 40]])
@@ -107,14 +107,14 @@ def test_frames_held_in_place_of_lost_ones_are_filled_in_and_keep_the_time(lost)
     held = rows(
         sound, [19 if frame in (20, 21) and frame in lost else 39 if frame in lost else frame for frame in range(60)]
     )
-    clean = repaired(held, ["duplicate_frames"])
+    clean = apply_repairs(held, ["duplicate_frames"])
     assert f"{len(lost)} repeated frame{'s' if len(lost) > 1 else ''} filled in" in clean.source
     assert off(clean, sound) < 0.02 < off(held, sound)
 
 
 def test_a_clip_that_holds_every_other_frame_keeps_its_duration():
     sound = swinging()
-    clean = repaired(rows(sound, np.arange(60) // 2 * 2), REPAIRS)
+    clean = apply_repairs(rows(sound, np.arange(60) // 2 * 2), REPAIRS)
     assert "28 repeated frames filled in" in clean.source, "all but those that begin and end the clip"
     inside = np.arange(2, 58)
     assert off(rows(clean, inside), rows(sound, inside)) < 0.01
@@ -124,8 +124,8 @@ def test_a_clip_that_holds_every_other_frame_keeps_its_duration():
 def test_missing_frames_are_filled_in_where_they_were(gap):
     sound = swinging()
     jerky = rows(sound, np.setdiff1d(np.arange(60), gap))
-    assert set(faults(jerky)) == {"missing_frames"}
-    clean = repaired(jerky, ["missing_frames"])
+    assert set(find_defects(jerky)) == {"missing_frames"}
+    clean = apply_repairs(jerky, ["missing_frames"])
     assert f"{len(gap)} missing frame{'s' if len(gap) > 1 else ''} filled in" in clean.source
     assert off(clean, sound) < 0.05
     np.testing.assert_allclose(clean.root_pos, sound.root_pos, atol=0.01)
@@ -133,14 +133,14 @@ def test_missing_frames_are_filled_in_where_they_were(gap):
 
 def test_sound_movement_and_rest_have_no_faults(repo_root, gmr_samples):
     still = rows(swinging(), [0] * 30 + list(range(60)) + [59] * 30)
-    assert faults(swinging()) == {} == faults(still), "a clip may begin and end with a rest"
-    assert faults(rows(swinging(), list(range(30)) + [29] * 10 + list(range(30, 60)))) == {}, (
+    assert find_defects(swinging()) == {} == find_defects(still), "a clip may begin and end with a rest"
+    assert find_defects(rows(swinging(), list(range(30)) + [29] * 10 + list(range(30, 60)))) == {}, (
         "and pause for a third of a second"
     )
-    assert repaired(still, REPAIRS) is still
+    assert apply_repairs(still, REPAIRS) is still
     clips = [repo_root / "datasets" / f"{name}.pkl" for name in ("g1_walk", "g1_run")]
     clips += [path for path in sorted(gmr_samples.iterdir()) if path.suffix in (".pkl", ".csv")]
-    found = {path.name: set(faults(read_motion(path, fps=30))) for path in clips}
+    found = {path.name: set(find_defects(read_motion(path, fps=30))) for path in clips}
     # One step of that clip does look like two, in all 29 joints; a repair is offered, and made only when asked for.
     expected = {"0807_yanjie_walk_004.pkl": {"first_jump"}, "protomotions_walk_wxyz.csv": {"missing_frames"}}
     assert {name: kinds for name, kinds in found.items() if kinds} == {
