@@ -169,14 +169,31 @@ class MotionDataset:
             )
         except (InputError, TypeError, ValueError) as error:
             raise InputError(f"{path}: {error}; convert the motion again") from None
-        if joint_names is not None:
-            dataset = dataset._for_joints(path, JointOrder(tuple(joint_names)))
-        if control_dt is not None and abs(dataset.dt - control_dt) > _DT_TOLERANCE_S:
+        return dataset.for_environment(path, joint_names=joint_names, control_dt=control_dt)
+
+    def for_environment(
+        self,
+        path: str | os.PathLike,
+        *,
+        joint_names: Sequence[str] | None = None,
+        control_dt: float | None = None,
+    ) -> "MotionDataset":
+        """Check the dataset against an environment, and bring its columns to the order of ``joint_names``.
+
+        Args:
+            path: where it was loaded from, for messages.
+            joint_names: see :meth:`load`.
+            control_dt: see :meth:`load`.
+
+        Raises:
+            InputError: it was made for another robot or control step.
+        """
+        if control_dt is not None and abs(self.dt - control_dt) > _DT_TOLERANCE_S:
             raise InputError(
-                f"{path}: was made for a control step of {dataset.dt:g} s but the environment steps {control_dt:g} s; "
+                f"{path}: was made for a control step of {self.dt:g} s but the environment steps {control_dt:g} s; "
                 f"convert the motion with --control_dt {control_dt:g}"
             )
-        return dataset
+        return self if joint_names is None else self._for_joints(Path(path), JointOrder(tuple(joint_names)))
 
     def __len__(self) -> int:
         return len(self.states)

@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -16,13 +16,10 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # rsl_rl imports GitPython
 
 import torch
 from rivals import build_skrl_amp
+from skrl.trainers.torch import SequentialTrainer
 
-from amp_helpers.agent import AmpAgent
-from amp_helpers.amp_state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env import AmpEnv, default_pose
-from amp_helpers.train import amp_state, build_agent, build_trainer, open_env
-from amp_helpers.training import TrainCfg
+from amp_helpers.training import TrainCfg, TrainingSetup, build_agent, open_env, training_loop
 
 # isort: split
 from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper, create_rsl_rl_runner, handle_deprecated_rsl_rl_cfg
@@ -64,7 +61,7 @@ back; in the second it is taken again."""
 
 
 class Stopwatch:
-    """Times calls of an agent's ``update``, and what lies between the ends of two of them.
+    """Times the updates of an agent, and what lies between the ends of two of them.
 
     On a GPU, the times are those at which it gets there: to wait for it would keep the host from running ahead.
     """
@@ -88,9 +85,9 @@ class Stopwatch:
         end.synchronize()
         return start.elapsed_time(end) / 1000
 
-    def watch(self, agent: Any) -> None:
-        """Time every call of ``agent.update`` from now on."""
-        update = agent.update
+    def watch(self, agent: Any, method: str = "update") -> None:
+        """Time every call of that method from now on."""
+        update = getattr(agent, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             start = self.mark()
@@ -98,7 +95,7 @@ class Stopwatch:
             self._spans.append((start, self.mark()))
             return result
 
-        agent.update = timed
+        setattr(agent, method, timed)
 
     def turn(self, rollout: int) -> Turn:
         """The rollouts after the warm-up."""
@@ -116,39 +113,27 @@ class Bench:
     """Ours, resolved; its ``run_dir`` is a temporary folder."""
     rivals: dict[str, TrainCfg]
     rollouts: int
-    """Measured rollouts of ``cfg.rollouts`` steps in a turn."""
+    """Measured rollouts of ``cfg.agent.rollouts`` steps in a turn."""
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, cfg: TrainCfg, rivals: dict[str, TrainCfg], rollouts: int) -> Iterator["Bench"]:
         """A bench in the environment of our training, in which kernels are loaded and memory is taken already."""
-        with open_env(cfg) as lab:
+        with open_env(cfg, MotionDataset.load(cfg.dataset)) as lab:
             bench = cls(lab, cfg, rivals, rollouts)
             environment(bench)  # not counted
             yield bench
 
-    def windows(self, cfg: TrainCfg) -> tuple[AmpState, torch.Tensor]:
-        """What the discriminator sees in ``cfg``, and its reference windows."""
-        dataset = MotionDataset.load(cfg.dataset)
-        state = amp_state(cfg, dataset)
-        return state, state.from_dataset(dataset, default_pose(self.lab)).to(self.lab.device)
-
-    @contextlib.contextmanager
-    def agent(self, cfg: TrainCfg, build: Callable) -> Iterator[tuple[AmpEnv, Any]]:
-        """An agent in the environment wrapped for AMP; the wrapper's hooks are gone afterwards."""
-        state, windows = self.windows(cfg)
-        env = AmpEnv(self.lab, state, cfg.amp_group, stagger=True)
-        try:
-            yield env, build(cfg, env, windows, self.lab.step_dt)
-        finally:
-            env.close()
+    def setup(self, cfg: TrainCfg) -> contextlib.AbstractContextManager[TrainingSetup]:
+        """The environment wrapped for AMP, and the reference windows of a run."""
+        return TrainingSetup.wrap(cfg, MotionDataset.load(cfg.dataset), self.lab)
 
     def loop(self, step: Callable[[], Any]) -> Turn:
         """Warm up and measure something that has no updates."""
         watch = Stopwatch(self.cfg.device)
-        for _ in range(WARM_UP * self.cfg.rollouts):
+        for _ in range(WARM_UP * self.cfg.agent.rollouts):
             step()
-        start, steps = watch.mark(), self.rollouts * self.cfg.rollouts
+        start, steps = watch.mark(), self.rollouts * self.cfg.agent.rollouts
         for _ in range(steps):
             step()
         return Turn(steps, watch.between(start, watch.mark()))
@@ -185,11 +170,12 @@ def environment_idle(bench: Bench) -> Turn:
 
 def random_policy(bench: Bench) -> Turn:
     """Our untrained policy in the environment wrapped for AMP."""
-    with bench.agent(bench.cfg, build_agent) as (env, agent), torch.no_grad():
+    with bench.setup(bench.cfg) as setup, torch.no_grad():
+        env, agent = setup.env, build_agent(setup)
         now = [env.reset()[0]]
 
         def step() -> None:
-            actions, _ = agent.act(now[0], env.state(), timestep=0, timesteps=1)
+            actions, _ = agent.act(now[0], env.state())
             now[0] = env.step(actions)[0]
 
         return bench.loop(step)
@@ -197,28 +183,41 @@ def random_policy(bench: Bench) -> Turn:
 
 def training(bench: Bench) -> Turn:
     """Our training."""
-    return _trained(bench, bench.cfg, build_agent)
+    watch = Stopwatch(bench.cfg.device)
+    with bench.setup(bench.cfg) as setup:
+        agent = build_agent(setup)
+        agent.init()
+        watch.watch(agent, "learn")
+        training_loop(setup.env, agent, WARM_UP + bench.rollouts)
+        agent.writer.close()
+    return watch.turn(bench.cfg.agent.rollouts)
 
 
 def _skrl(settings: str) -> Callable[[Bench], Turn]:
     def contender(bench: Bench) -> Turn:
-        return _trained(bench, bench.rivals[settings], lambda *given: build_skrl_amp(settings, *given, observed=False))
+        cfg = bench.rivals[settings]
+        watch = Stopwatch(cfg.device)
+        rollout = cfg.agent.rollouts
+        measured = -(-bench.rollouts * bench.cfg.agent.rollouts // rollout)
+        with bench.setup(cfg) as setup:
+            agent = build_skrl_amp(settings, setup, observed=False)
+            trainer = SequentialTrainer(
+                env=setup.env,
+                agents=agent,
+                cfg={
+                    "timesteps": (WARM_UP + measured) * rollout,
+                    "headless": True,
+                    "disable_progressbar": True,
+                    "close_environment_at_exit": False,
+                    "environment_info": "log",  # as in Isaac Lab's file for it
+                },
+            )
+            watch.watch(agent)
+            trainer.train()
+            agent.writer.close()
+        return watch.turn(rollout)
 
     return contender
-
-
-def _trained(bench: Bench, cfg: TrainCfg, build: Callable) -> Turn:
-    watch = Stopwatch(cfg.device)
-    measured = -(-bench.rollouts * bench.cfg.rollouts // cfg.rollouts)
-    with bench.agent(cfg, build) as (env, agent):
-        trainer = build_trainer(replace(cfg, max_iterations=WARM_UP + measured), env, agent)
-        if not isinstance(agent, AmpAgent):
-            trainer.cfg.environment_info = "log"  # as in Isaac Lab's file for it
-        watch.watch(agent)
-        trainer.train()
-        env.meanwhile.catch_up()
-        agent.writer.close()
-    return watch.turn(cfg.rollouts)
 
 
 def rsl_rl_ppo(bench: Bench) -> Turn:

@@ -33,15 +33,15 @@ builds, and the value sees the task's ``critic`` group.
 
 import argparse
 import dataclasses
-import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from amp_helpers.env import quiet_warp as warp_start  # noqa: F401 - before skrl, which would start Warp aloud
+from amp_helpers.env import quiet_warp  # noqa: F401 - before skrl, which would start Warp aloud
 
 # isort: split
 import isaaclab_tasks
@@ -52,6 +52,7 @@ from skrl.agents.torch.amp import AMP, AMP_CFG
 from skrl.memories.torch import RandomMemory
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 from skrl.resources.schedulers.torch import KLAdaptiveLR
+from skrl.utils import set_seed
 
 from amp_helpers.agent import (
     STYLE_REWARD_LIMIT,
@@ -63,11 +64,14 @@ from amp_helpers.agent import (
     discriminator_loss,
     style_reward,
 )
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.env import AmpEnv
 from amp_helpers.errors import run_cli
-from amp_helpers.train import train
-from amp_helpers.training import CONFIG_FILE, REFINED_DATASET, TrainCfg, write_json
+from amp_helpers.training import REFINED_DATASET, RunRecorder, TrainCfg, TrainingSetup, open_env, resolve
 
 SETTINGS = ("documented", "matched")
+STEP_DT = 0.02
+"""Control step of this project's task, s."""
 SHIPPED = Path(isaaclab_tasks.__file__).parent / "contrib/humanoid_amp/agents/skrl_walk_amp_cfg.yaml"
 
 
@@ -140,25 +144,27 @@ class ObservedAmp(AMP):
 
 def rival_cfg(settings: str, **options: Any) -> TrainCfg:
     """A run of skrl's AMP in this project's words; reward weights are per second, as everywhere in ``TrainCfg``."""
-    values: dict[str, Any] = {"discriminator_loss": "bce", "final_std": 0.0}
+    run: dict[str, Any] = {}
+    knobs: dict[str, Any] = {"discriminator_loss": "bce", "final_std": 0.0}
     if settings == "documented":
         file = yaml.safe_load(SHIPPED.read_text())
         agent, policy = file["agent"], file["models"]["policy"]
-        values |= {
+        run = {"window": 2, "stride": 1, "drop_joints": ()}
+        knobs |= {
             "rollouts": agent["rollouts"],
             "hidden": tuple(policy["network"][0]["layers"]),
             "discriminator_hidden": tuple(file["models"]["discriminator"]["network"][0]["layers"]),
             "initial_std": math.exp(policy["initial_log_std"]),
-            "window": 2,
-            "stride": 1,
-            "drop_joints": (),
             "task_weight": agent["task_reward_scale"],
-            "style_weight": agent["style_reward_scale"] / AmpAgentCfg.step_dt,
+            "style_weight": agent["style_reward_scale"] / STEP_DT,
             "gradient_penalty": 2 * agent["discriminator_gradient_penalty_scale"],
             "discriminator_learning_rate": agent["learning_rate"],
             "entropy": agent["entropy_loss_scale"],
         }
-    return TrainCfg(**values | {name: value for name, value in options.items() if value is not None})
+    for name, value in options.items():
+        if value is not None:
+            (knobs if name in ("task_weight", "style_weight") else run)[name] = value
+    return TrainCfg(**run, agent=AmpAgentCfg(**knobs))
 
 
 def skrl_settings(settings: str, cfg: TrainCfg, step_dt: float) -> dict[str, Any]:
@@ -180,34 +186,30 @@ def skrl_settings(settings: str, cfg: TrainCfg, step_dt: float) -> dict[str, Any
             "grad_norm_clip",
             "time_limit_bootstrap",
             "discriminator_batch_size",
-            "discriminator_loss_scale",
-            "discriminator_logit_regularization_scale",
         ):
             values[name] = getattr(ours, name)
+        values["discriminator_loss_scale"] = 1.0
+        values["discriminator_logit_regularization_scale"] = ours.discriminator_logit_regularization
         values["learning_rate_scheduler"] = KLAdaptiveLR
         values["learning_rate_scheduler_kwargs"] = {"kl_threshold": ours.kl_threshold}
     return values | {
-        "rollouts": cfg.rollouts,
-        "task_reward_scale": cfg.task_weight,
-        "style_reward_scale": cfg.style_weight * step_dt,
-        "entropy_loss_scale": cfg.entropy,
-        "discriminator_gradient_penalty_scale": cfg.gradient_penalty / 2,
+        "rollouts": cfg.agent.rollouts,
+        "task_reward_scale": cfg.agent.task_weight,
+        "style_reward_scale": cfg.agent.style_weight * step_dt,
+        "entropy_loss_scale": cfg.agent.entropy,
+        "discriminator_gradient_penalty_scale": cfg.agent.gradient_penalty / 2,
     }
 
 
-def build_skrl_amp(
-    settings: str, cfg: TrainCfg, env: Any, windows: torch.Tensor, step_dt: float, observed: bool = True
-) -> AMP:
-    """skrl's AMP for a wrapped environment and reference windows (K, dim), its memories as Isaac Lab's file has them.
+def build_skrl_amp(settings: str, setup: TrainingSetup, observed: bool = True) -> AMP:
+    """skrl's AMP in a wrapped environment, its memories as Isaac Lab's file has them.
 
     Args:
         settings: one of :data:`SETTINGS`.
-        cfg: the run, of :func:`rival_cfg`.
-        env: an :class:`amp_helpers.env.wrapper.AmpEnv`.
-        windows: reference windows on the environment's device.
-        step_dt: seconds of a control step.
+        setup: of a run of :func:`rival_cfg`.
         observed: write health records; the plain class otherwise.
     """
+    cfg, env, windows, step_dt = setup.cfg, setup.env, setup.windows, setup.env.lab.step_dt
     device, file = env.device, yaml.safe_load(SHIPPED.read_text())
     amp_space = Box(-np.inf, np.inf, (windows.shape[-1],))
     spaces = {
@@ -225,17 +227,23 @@ def build_skrl_amp(
         if size is not None:
             scalers[f"{name}_preprocessor"] = RunningStandardScaler
             scalers[f"{name}_preprocessor_kwargs"] = {"size": size, "device": device}
-    policy = Policy(env.observation_space, env.action_space, device, hidden=cfg.hidden, initial_std=cfg.initial_std)
+    policy = Policy(
+        env.observation_space,
+        env.action_space,
+        device,
+        hidden=cfg.agent.hidden,
+        initial_std=cfg.agent.initial_std,
+    )
     policy.log_std.requires_grad_(settings != "documented" or not file["models"]["policy"]["fixed_log_std"])
     values = skrl_settings(settings, cfg, step_dt)
     return (ObservedAmp if observed else AMP)(
         **({"step_dt": step_dt} if observed else {}),
         models={
             "policy": policy,
-            "value": Value(*spaces.values(), device, hidden=cfg.hidden),
-            "discriminator": Discriminator(amp_space, env.action_space, device, hidden=cfg.discriminator_hidden),
+            "value": Value(*spaces.values(), device, hidden=cfg.agent.hidden),
+            "discriminator": Discriminator(amp_space, env.action_space, device, hidden=cfg.agent.discriminator_hidden),
         },
-        memory=RandomMemory(memory_size=cfg.rollouts, num_envs=env.num_envs, device=device),
+        memory=RandomMemory(memory_size=cfg.agent.rollouts, num_envs=env.num_envs, device=device),
         motion_dataset=RandomMemory(memory_size=file["motion_dataset"]["memory_size"], device=device),
         reply_buffer=RandomMemory(memory_size=file["reply_buffer"]["memory_size"], device=device),
         collect_reference_motions=lambda n: windows[torch.randint(len(windows), (n,), device=device)],
@@ -247,8 +255,8 @@ def build_skrl_amp(
             experiment={
                 "directory": str(cfg.run_dir.parent),
                 "experiment_name": cfg.run_dir.name,
-                "write_interval": cfg.rollouts,
-                "checkpoint_interval": 100 * cfg.rollouts,
+                "write_interval": cfg.agent.rollouts,
+                "checkpoint_interval": 100 * cfg.agent.rollouts,
             },
         ),
         **spaces,
@@ -269,20 +277,63 @@ def main() -> int:
     settings = options.pop("settings")
     options["task_weight"] = options.pop("task_reward_scale")
     style = options.pop("style_reward_scale")
-    options["style_weight"] = None if style is None else style / AmpAgentCfg.step_dt
+    options["style_weight"] = None if style is None else style / STEP_DT
     history: list[Health] = []
-    built: dict[str, Any] = {}
-
-    def build(cfg: TrainCfg, env: Any, windows: torch.Tensor, step_dt: float) -> AMP:
-        built["skrl"] = skrl_settings(settings, cfg, step_dt)
-        return build_skrl_amp(settings, cfg, env, windows, step_dt)
-
-    folder = train(rival_cfg(settings, **options), on_update=history.append, build=build)
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    write_json(folder / CONFIG_FILE, config | {"agent": f"skrl.agents.torch.amp.AMP, {settings}"} | built)
+    folder = train_rival(settings, rival_cfg(settings, **options), history.append)
     print(history[-1].sentence if history else "no update was finished")
     print(f"run: {folder}")
     return 0
+
+
+def train_rival(
+    settings: str, cfg: TrainCfg, on_update: Callable[[Health], None] = lambda health: None, progress: bool = True
+) -> Path:
+    """Train skrl's AMP as :func:`amp_helpers.train.train` trains ours, and leave the same run folder."""
+    started = time.time()
+    cfg = resolve(cfg)
+    dataset = MotionDataset.load(cfg.dataset)
+    set_seed(cfg.seed)
+    with open_env(cfg, dataset) as lab, TrainingSetup.wrap(cfg, dataset, lab) as setup:
+        agent = build_skrl_amp(settings, setup)
+        facts = {"agent": f"skrl.agents.torch.amp.AMP, {settings}", "skrl": skrl_settings(settings, cfg, lab.step_dt)}
+        with RunRecorder(setup, started, progress, facts) as recorder:
+            agent.on_update += [recorder.record, on_update]
+            agent.init()
+            agent.enable_training_mode(True)
+            _skrl_loop(setup.env, agent, cfg, recorder.should_stop)
+            agent.writer.close()
+            recorder.save(agent)
+    return recorder.folder
+
+
+def _skrl_loop(env: AmpEnv, agent: AMP, cfg: TrainCfg, should_stop: Callable[[], bool]) -> None:
+    """The calls of skrl's ``SequentialTrainer``, which cannot be stopped before its last step."""
+    timesteps = cfg.max_iterations * cfg.agent.rollouts
+    observations, _ = env.reset()
+    states = env.state()
+    for timestep in range(timesteps):
+        now = {"timestep": timestep, "timesteps": timesteps}
+        agent.pre_interaction(**now)
+        with torch.no_grad():
+            actions, _ = agent.act(observations, states, **now)
+            next_observations, rewards, terminated, truncated, infos = env.step(actions)
+            next_states = env.state()
+            agent.record_transition(
+                observations=observations,
+                states=states,
+                actions=actions,
+                rewards=rewards,
+                next_observations=next_observations,
+                next_states=next_states,
+                terminated=terminated,
+                truncated=truncated,
+                infos=infos,
+                **now,
+            )
+        agent.post_interaction(**now)
+        observations, states = next_observations, next_states
+        if (timestep + 1) % cfg.agent.rollouts == 0 and should_stop():
+            break
 
 
 if __name__ == "__main__":

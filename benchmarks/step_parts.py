@@ -27,22 +27,22 @@ from amp_helpers.amp_state import AmpSource
 from amp_helpers.env import AmpEnv
 from amp_helpers.errors import run_cli
 from amp_helpers.training import TrainCfg, resolve, write_json
-from amp_helpers.utils import Meanwhile, check_device
+from amp_helpers.utils import DeferredQueue, check_device
 
 PARTS = {
     "environment": (ManagerBasedRLEnv, "step"),
-    "environment: work kept for its wait": (Meanwhile, "catch_up"),
+    "environment: deferred work": (DeferredQueue, "run"),
     "environment: resets": (ManagerBasedRLEnv, "_reset_idx"),
     "environment: last frames before resets": (AmpSource, "_capture"),
     "environment: last states before time-outs": (AmpEnv, "_capture"),
     "windows": (AmpSource, "step"),
     "acting": (AmpAgent, "act"),
-    "recording": (AmpAgent, "record_transition"),
-    "update": (AmpAgent, "update"),
+    "storing": (AmpAgent, "store"),
+    "update": (AmpAgent, "learn"),
     "TensorBoard": (Agent, "write_tracking_data"),
 }
-"""Part: the method that is it. Some lie within others: storing a step and TensorBoard are kept work, so that recording
-is no more than putting it aside."""
+"""Part: the method that it consists of. Storing a step and TensorBoard are deferred work, a part of the environment's
+step."""
 Span = tuple[float, float]
 """When a call began, and how long it took, s."""
 
@@ -106,7 +106,7 @@ def main() -> int:
                         part.clear()
                     turn = CONTENDERS[name](bench)
                     rate = round(turn.rate * cfg.num_envs, 1)
-                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(spans, WARM_UP * cfg.rollouts)}
+                    rows[-1][name] = {"env_steps_per_s": rate, "ms": parts_of(spans, WARM_UP * cfg.agent.rollouts)}
                     print(f"{name}: {rate:,.0f}/s, {rows[-1][name]['ms']}", flush=True)
     report = provenance(device) | {"num_envs": args.num_envs, "rollouts": args.rollouts, "repeats": rows}
     write_json(args.output, report)

@@ -57,9 +57,8 @@ from typing import Any
 import torch
 from contenders import CONTENDERS, Bench, Turn, count, rsl_rl_cfg
 from provenance import provenance
-from rivals import SETTINGS, rival_cfg, skrl_settings
+from rivals import SETTINGS, STEP_DT, rival_cfg, skrl_settings
 
-from amp_helpers.agent import AmpAgentCfg
 from amp_helpers.errors import run_cli
 from amp_helpers.training import TrainCfg, resolve, write_json
 from amp_helpers.utils import check_device
@@ -90,7 +89,7 @@ def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> di
     rivals = {name: rival_cfg(name, **common) for name in SETTINGS}
     turns: dict[str, list[Turn]] = {name: [] for name in names}
     memory: dict[str, dict[str, float | None]] = {}
-    with Bench.open(cfg, rivals, rollouts=-(-steps // cfg.rollouts)) as bench:
+    with Bench.open(cfg, rivals, rollouts=-(-steps // cfg.agent.rollouts)) as bench:
         for repeat in range(repeats):
             for name in names:
                 _forget(device)
@@ -140,17 +139,23 @@ def _memory(device: str) -> dict[str, float | None]:
     return {"torch_peak_gib": round(peak / 2**30, 2), "device_used_gib": round((total - free) / 2**30, 2)}
 
 
+def _sizes(cfg: TrainCfg) -> dict[str, Any]:
+    networks = {name: getattr(cfg.agent, name) for name in ("hidden", "discriminator_hidden")}
+    return networks | {name: getattr(cfg, name) for name in ("features", "window", "stride")}
+
+
 def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
     packages = ("torch", "isaaclab", "newton", "mujoco-warp", "warp-lang", "skrl", "rsl-rl-lib")
-    ours, agent = TrainCfg(device=device, seed=arguments.seed), AmpAgentCfg()
-    shared = {name: getattr(ours, name) for name in ("hidden", "discriminator_hidden", "features", "window", "stride")}
-    sizes = {name: getattr(agent, name) for name in ("learning_epochs", "mini_batches", "discriminator_batch_size")}
+    ours = TrainCfg(device=device, seed=arguments.seed)
+    sizes = {
+        name: getattr(ours.agent, name) for name in ("learning_epochs", "mini_batches", "discriminator_batch_size")
+    }
+    shared = _sizes(ours)
     documented = rival_cfg("documented")
     settings = {
-        "training": {"rollouts": ours.rollouts} | sizes | shared,
-        "skrl_documented": {name: getattr(documented, name) for name in shared}
-        | skrl_settings("documented", documented, agent.step_dt),
-        "skrl_matched": shared | skrl_settings("matched", rival_cfg("matched"), agent.step_dt),
+        "training": {"rollouts": ours.agent.rollouts} | sizes | shared,
+        "skrl_documented": _sizes(documented) | skrl_settings("documented", documented, STEP_DT),
+        "skrl_matched": shared | skrl_settings("matched", rival_cfg("matched"), STEP_DT),
         "rsl_rl_ppo": rsl_rl_cfg(ours).to_dict(),
     }
     return provenance(device) | {

@@ -34,16 +34,15 @@ def small_run(tmp_path_factory):
     pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
     from types import SimpleNamespace
 
+    from amp_helpers.agent.cfg import AmpAgentCfg
     from amp_helpers.train import train
     from amp_helpers.training.cfg import TrainCfg
 
     cfg = TrainCfg(
         device="cpu",
         num_envs=8,
-        rollouts=16,
         max_iterations=3,
-        hidden=(32,),
-        discriminator_hidden=(32,),
+        agent=AmpAgentCfg(rollouts=16, hidden=(32,), discriminator_hidden=(32,)),
         run_dir=tmp_path_factory.mktemp("runs") / "small",
     )
     records = []

@@ -14,7 +14,6 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from skrl.agents.torch.amp import AMP_CFG
 
 from amp_helpers.agent.health import Health
-from amp_helpers.train import train
 from amp_helpers.training.cfg import TrainCfg, resolve
 from amp_helpers.training.policy import find_policy
 
@@ -40,22 +39,23 @@ def test_documented_settings_are_skrls_own_but_where_isaac_lab_differs(benchmark
         "discriminator_batch_size",
     }
     assert (settings["task_reward_scale"], settings["style_reward_scale"]) == (0.0, 2.0)
-    assert (cfg.window, cfg.stride, cfg.hidden) == (2, 1, (1024, 512))
+    assert (cfg.window, cfg.stride, cfg.agent.hidden) == (2, 1, (1024, 512))
 
 
 def test_matched_settings_share_sizes_with_our_training(benchmarks):
     cfg = benchmarks.rivals.rival_cfg("matched")
     settings = benchmarks.rivals.skrl_settings("matched", cfg, step_dt=0.02)
     ours = TrainCfg()
-    assert (cfg.rollouts, cfg.window, cfg.hidden) == (ours.rollouts, ours.window, ours.hidden)
+    assert (cfg.agent.rollouts, cfg.window) == (ours.agent.rollouts, ours.window)
+    assert cfg.agent.hidden == ours.agent.hidden
     assert (settings["rollouts"], settings["learning_epochs"], settings["mini_batches"]) == (24, 5, 4)
-    assert settings["style_reward_scale"] == pytest.approx(0.02 * ours.style_weight)
+    assert settings["style_reward_scale"] == pytest.approx(0.02 * ours.agent.style_weight)
 
 
 def test_skrls_amp_leaves_a_run_that_evaluation_finds(benchmarks, tmp_path):
     rivals = benchmarks.rivals
     cfg = rivals.rival_cfg("documented", num_envs=4, device="cpu", max_iterations=2, run_dir=tmp_path / "run")
-    folder = train(cfg, progress=False, build=partial(rivals.build_skrl_amp, "documented"))
+    folder = rivals.train_rival("documented", cfg, progress=False)
     lines = [json.loads(line) for line in (folder / "health.jsonl").read_text().splitlines()]
     assert [line["update"] for line in lines] == [1, 2]
     assert all(set(line) == {*Health.names(), "wall_s"} for line in lines)

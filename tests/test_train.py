@@ -5,6 +5,8 @@ import math
 import resource
 from dataclasses import asdict, replace
 
+import gymnasium
+import numpy as np
 import pytest
 import torch
 
@@ -13,9 +15,10 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from skrl.memories.torch import RandomMemory
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import load_checkpoint, load_parts, save_parts
 from amp_helpers.agent.health import Health
-from amp_helpers.agent.replay_buffer import Replay
+from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.amp_state.state import FEATURE_DIMS
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.task import TASK
@@ -23,7 +26,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
-from amp_helpers.training.cfg import TrainCfg, drop_patterns, parse
+from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns, parse
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 
@@ -121,7 +124,7 @@ def test_joints_that_never_move_are_left_out_by_default(small_run):
     assert config["drop_joints"] == ["still"]
     still = {"left_wrist_roll_joint", "right_wrist_roll_joint"}
     assert set(G1_23DOF.joint_names) - set(config["amp_state"]["joint_names"]) == still
-    dataset = MotionDataset.load(TrainCfg().dataset)
+    dataset = MotionDataset.load(REFINED_DATASET)
     assert set(drop_patterns(("still",), dataset=dataset)) == still
     jittery = add_jitter(dataset.clips()[0])
     moving = MotionDataset.from_motions([jittery], joint_names=jittery.joint_names, control_dt=jittery.dt)
@@ -183,17 +186,21 @@ def test_the_observation_group_of_an_environment_serves_as_well(small_run, tmp_p
 
 
 def test_a_diverging_run_stops_with_a_sentence_and_writes_no_policy(small_run, tmp_path):
-    cfg = replace(small_run.cfg, discriminator_learning_rate=1e30, max_iterations=9, run_dir=tmp_path / "wild")
+    cfg = replace(
+        small_run.cfg,
+        agent=replace(small_run.cfg.agent, discriminator_learning_rate=1e30),
+        max_iterations=9,
+        run_dir=tmp_path / "wild",
+    )
     with pytest.raises(InputError, match=r"update \d made .*discriminator_loss.* infinite or NaN"):
         train(cfg, progress=False)
     assert not (cfg.run_dir / "policy.pt").exists()
 
 
-def replay(size: int, rows: int) -> Replay:
+def replay(size: int, rows: int) -> ReplayBuffer:
     """A buffer after ``rows`` windows that count from 1."""
     memory = RandomMemory(memory_size=size, num_envs=1, device="cpu")
-    memory.create_tensor(name="observations", size=1, dtype=torch.float32)
-    buffer = Replay(memory, share=1.0)
+    buffer = ReplayBuffer(memory, gymnasium.spaces.Box(-np.inf, np.inf, (1,)), share=1.0)
     for row in range(rows):
         buffer.add(torch.full((1, 1), row + 1.0), torch.tensor([0]))
     return buffer
@@ -268,8 +275,8 @@ def test_the_command_line_is_the_configuration():
         drop_joints=("feet",),
         features=("joint_pos", "root_height"),
         velocity_range=(0.4, 1.2),
-        hidden=(64, 32),
         seed=3,
         max_iterations=9,
+        agent=AmpAgentCfg(hidden=(64, 32)),
     )
     assert set(TrainCfg().features) <= set(FEATURE_DIMS)

@@ -1,335 +1,423 @@
-"""AMP on skrl: its constructor, trainer, wrappers and memories; its own rules where skrl's go silently wrong.
+"""The AMP agent: PPO with a style reward from a discriminator, on skrl's base class, models, memories and scalers.
 
-Adversarial Motion Priors are from Peng et al. 2021, https://arxiv.org/abs/2104.02180.
+Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+import gymnasium
 import torch
-from skrl.agents.torch import Agent
-from skrl.agents.torch.amp import AMP
+from skrl.agents.torch import Agent, AgentCfg
+from skrl.agents.torch.base import ExperimentCfg
+from skrl.memories.torch import RandomMemory
+from skrl.models.torch import Model
+from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
 from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
 from amp_helpers.agent.gradients import step_gradients
 from amp_helpers.agent.health import Health
-from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalised_advantages, style_reward
+from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
 from amp_helpers.agent.optimizers import (
+    anneal_action_std,
     apply_gradients,
     discriminator_optimizer,
     policy_optimizer,
-    quieten,
-    steer_learning_rate,
+    step_learning_rate,
 )
-from amp_helpers.agent.replay_buffer import Replay
-from amp_helpers.errors import InputError
-from amp_helpers.utils.deferred import AtOnce, Meanwhile
+from amp_helpers.agent.replay_buffer import ReplayBuffer
+
+Rows = dict[str, torch.Tensor]
 
 
-class AmpAgent(AMP):
-    """AMP with separate optimisers, a choice of discriminator loss, whole windows only, and a health record.
+@dataclass(kw_only=True)
+class _SkrlCfg(AgentCfg):
+    """What skrl's base class keeps and hands to Weights & Biases."""
 
-    Takes the constructor arguments of :class:`skrl.agents.torch.amp.AMP`. ``collect_reference_motions(n)`` gives ``n``
-    reference windows (n, dim) on the agent's device; ``motion_dataset`` is not needed, because they are drawn anew for
-    every step. ``reply_buffer`` is a skrl memory of one environment (skrl's spelling).
+    amp: AmpAgentCfg = field(default_factory=AmpAgentCfg)
 
-    ``meanwhile`` is where whoever drives the agent does what nothing waits for, storing a step among it; without one it
-    is done at once. What is given to the agent must hold until then.
 
-    The environment's ``infos`` must hold ``amp_obs`` (E, dim), ``amp_whole`` (E,) bool, and, where a time-out cut an
-    episode, ``terminal_observations`` / ``terminal_states``: what value and policy would have seen had it gone on
-    (see :class:`amp_helpers.env.wrapper.AmpEnv`).
+class AmpAgent(Agent):
+    """AMP with separate optimizers, a choice of discriminator loss, whole windows only, and a health record.
+
+    The training loop (:mod:`amp_helpers.training.loop`) calls :meth:`act`, :meth:`store` and :meth:`learn`. The methods
+    of skrl's interface below call the same, so the agent also runs under skrl's own trainers.
     """
 
-    cfg: AmpAgentCfg
-
     def __init__(
-        self, *, cfg: AmpAgentCfg | dict | None = None, meanwhile: Meanwhile | None = None, **kwargs: Any
+        self,
+        *,
+        cfg: AmpAgentCfg,
+        models: dict[str, Model],
+        num_envs: int,
+        observation_space: gymnasium.Space,
+        state_space: gymnasium.Space | None,
+        action_space: gymnasium.Space,
+        amp_observation_space: gymnasium.Space,
+        reference_windows: Callable[[int], torch.Tensor],
+        step_dt: float,
+        device: str | torch.device,
+        experiment: ExperimentCfg | None = None,
     ) -> None:
-        cfg = AmpAgentCfg(**cfg) if isinstance(cfg, dict) else cfg or AmpAgentCfg()
+        """Create optimizers, scalers and memories.
+
+        Args:
+            cfg: the knobs.
+            models: ``policy``, ``value`` and ``discriminator``, see :mod:`amp_helpers.agent.networks`.
+            num_envs: E.
+            observation_space: what the policy sees.
+            state_space: what the value sees, or ``None`` where it sees the observations.
+            action_space: of the policy.
+            amp_observation_space: of a window, (dim,).
+            reference_windows: draws n reference windows (n, dim).
+            step_dt: control step, s.
+            device: of all tensors.
+            experiment: where and how often skrl writes; nothing is written by default.
+
+        Raises:
+            InputError: a value of ``cfg`` is out of range.
+        """
         cfg.validate()
-        super().__init__(cfg=cfg, **kwargs)
-        if not callable(self.collect_reference_motions):
-            raise InputError("collect_reference_motions is missing; give a function that returns n reference windows")
+        silent = ExperimentCfg(write_interval=0, checkpoint_interval=0)
+        super().__init__(
+            cfg=_SkrlCfg(experiment=experiment or silent, amp=cfg),
+            models=models,
+            memory=RandomMemory(memory_size=cfg.rollouts, num_envs=num_envs, device=device),
+            observation_space=observation_space,
+            state_space=state_space,
+            action_space=action_space,
+            device=device,
+        )
+        self.amp = cfg
+        self.policy, self.value, self.discriminator = (models[n] for n in ("policy", "value", "discriminator"))
+        self._reference_windows = reference_windows
+        self._step_dt = step_dt
+        self.updates = 0
+        """Updates so far, those before a checkpoint included."""
+        # Read before a checkpoint is loaded, so that a resumed run stays on its annealing schedule.
+        self._initial_std = self.policy.log_std.max().item() if cfg.final_std else None
+
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
         self._gradients = Recorded(step_gradients(self.policy, self.value, self.discriminator, cfg))
         self._advantages = Recorded(
-            partial(generalised_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
+            partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
-        self.scheduler = None  # the rate is steered for the policy and value alone
-        self.replay: Replay | None = None
-        self.checkpoint_modules["optimizer"] = self.optimizer
-        self.checkpoint_modules["discriminator_optimizer"] = self.discriminator_optimizer
-        self.checkpoint_modules["random_state"] = Slot(random_state, set_random_state)
-        self.checkpoint_modules["progress"] = Slot(lambda: {"updates": self.updates}, self._set_progress)
-        # skrl would copy every module, replay included, whenever the mean reward is a new best.
-        self.checkpoint_best_modules["reward"] = float("inf")
-        self.updates = 0
-        self._meanwhile = meanwhile or AtOnce()
-        # Before a checkpoint is taken over, so that a run that goes on keeps to the schedule it was on.
-        self._loudest = self.policy.log_std.max().item() if cfg.final_action_std else None
-        self.on_update: list[Callable[[Health], None]] = []
 
-    def init(self, *, trainer_cfg: Any = None) -> None:
-        """Create the memories' tensors; skrl's trainer calls this."""
-        Agent.init(self, trainer_cfg=trainer_cfg)
-        self.enable_models_training_mode(False)
-        sizes = {
+        def scaler(size: gymnasium.Space | int) -> RunningStandardScaler:
+            return RunningStandardScaler(size=size, device=self.device)
+
+        self._observation_scaler = scaler(observation_space)
+        self._state_scaler = scaler(state_space) if state_space is not None else None
+        self._value_scaler = scaler(1)
+        self._window_scaler = scaler(amp_observation_space)
+        self._create_memory(amp_observation_space)
+        windows = min(cfg.replay_size, 50 * cfg.rollouts * num_envs)
+        self.replay = ReplayBuffer(
+            RandomMemory(memory_size=windows, num_envs=1, device=device), amp_observation_space, cfg.replay_share
+        )
+        self.checkpoint_modules |= self._parts()
+        # Otherwise skrl copies every module, replay included, whenever the mean reward is a new best.
+        self.checkpoint_best_modules["reward"] = float("inf")
+
+    def _create_memory(self, amp_observation_space: gymnasium.Space) -> None:
+        """Allocate the rollout; what ``state_space`` is missing is not allocated."""
+        sizes: dict[str, gymnasium.Space | int | None] = {
             "observations": self.observation_space,
             "states": self.state_space,
             "terminal": self.observation_space if self.state_space is None else self.state_space,
             "actions": self.action_space,
-            "amp_observations": self.amp_observation_space,
+            "amp_observations": amp_observation_space,
         }
-        for name in ("rewards", "log_prob", "values", "returns", "advantages"):
-            sizes[name] = 1
+        sizes |= dict.fromkeys(("rewards", "log_prob", "values", "returns", "advantages"), 1)
         for name, size in sizes.items():
             self.memory.create_tensor(name=name, size=size, dtype=torch.float32)
-        for name in ("done", "cut", "amp_whole"):
+        for name in ("done", "truncated", "amp_whole"):
             self.memory.create_tensor(name=name, size=1, dtype=torch.bool)
-        if self.reply_buffer is not None:
-            self.reply_buffer.create_tensor(name="observations", size=self.amp_observation_space, dtype=torch.float32)
-            self.replay = Replay(self.reply_buffer, self.cfg.replay_share)
-            self.checkpoint_modules["replay"] = self.replay
-        self._current_next_observations = self._current_next_states = None
-        self._log: dict[str, Any] = {}
-        self._rollout = 0
 
-    # -- collecting: as few kernels a step as it takes, because launching them is what a step's time goes into --
+    def _parts(self) -> dict[str, Any]:
+        """What a checkpoint holds, by the names that skrl gives the same parts."""
+        parts = {
+            "policy": self.policy,
+            "value": self.value,
+            "discriminator": self.discriminator,
+            "optimizer": self.optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "observation_preprocessor": self._observation_scaler,
+            "state_preprocessor": self._state_scaler,
+            "value_preprocessor": self._value_scaler,
+            "amp_observation_preprocessor": self._window_scaler,
+            "random_state": Slot(random_state, set_random_state),
+            "progress": Slot(lambda: {"updates": self.updates}, self._set_progress),
+            "replay": self.replay,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    # -- collecting: as few kernels a step as possible, because launching them takes most of a step's time --
 
     def act(
-        self, observations: torch.Tensor, states: torch.Tensor | None, *, timestep: int, timesteps: int
+        self, observations: torch.Tensor, states: torch.Tensor | None, *, timestep: int = 0, timesteps: int = 0
     ) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Draw actions. The values wait for the update, where one pass over the rollout gives them all."""
-        actions, outputs = self._draw(**self._inputs(observations, None))  # policies see no states
-        self._current_log_prob = outputs["log_prob"].clone()
+        """Draw actions (E, A) for observations (E, O); ``log_prob`` (E, 1) is among the outputs.
+
+        Values are not computed here: one pass over the rollout gives them all in the update.
+        """
+        actions, outputs = self._draw(**self._inputs(observations, None))  # the policy sees no states
+        outputs = outputs | {"log_prob": outputs["log_prob"].clone()}
+        self._log_prob = outputs["log_prob"]
         return actions.clone(), outputs
 
-    def record_transition(self, *, infos: Any, **transition: Any) -> None:
-        """Store a step.
+    def store(
+        self,
+        *,
+        observations: torch.Tensor,
+        states: torch.Tensor | None,
+        actions: torch.Tensor,
+        log_prob: torch.Tensor,
+        rewards: torch.Tensor,
+        terminated: torch.Tensor,
+        truncated: torch.Tensor,
+        infos: dict[str, Any],
+    ) -> None:
+        """Add a step of all environments to the rollout.
 
-        skrl would fetch a dozen figures from the device for its statistics, and wait for each. The environment's own
-        (``infos["log"]``) are tracked once an update instead.
+        Args:
+            observations: (E, O) that the actions were drawn for.
+            states: (E, S) of the same instant, or ``None``.
+            actions: (E, A).
+            log_prob: (E, 1) of the actions.
+            rewards: (E, 1) of the task.
+            terminated: (E, 1) bool, episodes that ended in a fall or a goal.
+            truncated: (E, 1) bool, episodes that a time limit cut off.
+            infos: ``amp_obs`` (E, dim), ``amp_whole`` (E,) bool and ``terminal_states`` or ``terminal_observations``,
+                see :class:`amp_helpers.env.AmpEnv`.
         """
-        if not self.training:
-            return
-        self._log = infos.get("log", {})
-        self._current_next_observations = transition["next_observations"]
-        self._current_next_states = transition["next_states"]
-        truncated, terminated = transition["truncated"], transition["terminated"]
-        kind = "observations" if self.state_space is None else "states"
-        terminal = infos[f"terminal_{kind}"]
-        log_prob = self._current_log_prob
+        seen, terminal = observations, infos["terminal_observations"]
+        if states is not None:
+            seen, terminal = states, infos["terminal_states"]
+        self.memory.add_samples(
+            observations=observations,
+            states=states,
+            terminal=seen if terminal is None else terminal,
+            actions=actions,
+            rewards=rewards,
+            done=terminated | truncated,
+            truncated=truncated & ~terminated,
+            log_prob=log_prob,
+            amp_observations=infos["amp_obs"],
+            amp_whole=infos["amp_whole"].view(-1, 1),
+        )
 
-        def store() -> None:
-            self.memory.add_samples(
-                observations=transition["observations"],
-                states=transition["states"],
-                terminal=transition[kind] if terminal is None else terminal,
-                actions=transition["actions"],
-                rewards=transition["rewards"],
-                done=terminated | truncated,
-                cut=truncated & ~terminated,
-                log_prob=log_prob,
-                amp_observations=infos["amp_obs"],
-                amp_whole=infos["amp_whole"].view(-1, 1),
-            )
-
-        self._meanwhile.add(store)
-
-    def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> dict[str, torch.Tensor]:
-        """What policy and value are given: normalised, without what the task does not have."""
-        scaled = {
-            "observations": self._observation_preprocessor(observations),
-            "states": self._state_preprocessor(states),
-        }
-        return {name: values for name, values in scaled.items() if values is not None}
+    def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> Rows:
+        """Normalize what policy and value see; leave out what the task does not have."""
+        inputs = {}
+        if observations is not None:
+            inputs["observations"] = self._observation_scaler(observations)
+        if states is not None and self._state_scaler is not None:
+            inputs["states"] = self._state_scaler(states)
+        return inputs
 
     @torch.no_grad()
-    def _values(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _values(self, inputs: Rows) -> torch.Tensor:
         values, _ = self.value.act(inputs, role="value")
-        return self._value_preprocessor(values, inverse=True)
+        return self._value_scaler(values, inverse=True)
 
     def _bootstrap(self) -> torch.Tensor:
-        """What the states that time-outs cut were worth, (T, E, 1), discounted; zero where nothing was cut.
+        """Discounted values of the states that time limits cut off, (T, E, 1); zero elsewhere.
 
-        Kept apart from the task's reward, which is weighed against the style: the value speaks of both.
+        Not part of the task reward, which is weighed against the style reward: the value estimates their sum.
         """
-        cut = self.memory.get_tensor_by_name("cut")
-        worth = torch.zeros_like(cut, dtype=torch.float32)
-        if self.cfg.time_limit_bootstrap and cut.any():
-            terminal = self.memory.get_tensor_by_name("terminal")[cut.squeeze(-1)]
+        truncated = self.memory.get_tensor_by_name("truncated")
+        values = torch.zeros_like(truncated, dtype=torch.float32)
+        if self.amp.time_limit_bootstrap and truncated.any():
+            terminal = self.memory.get_tensor_by_name("terminal")[truncated.squeeze(-1)]
             inputs = self._inputs(terminal, None) if self.state_space is None else self._inputs(None, terminal)
-            worth[cut] = self.cfg.discount_factor * self._values(inputs).flatten()
-        return worth
+            values[truncated] = self.amp.discount_factor * self._values(inputs).flatten()
+        return values
 
     # -- learning --
 
-    def update(self, *, timestep: int, timesteps: int) -> None:
-        """One PPO update and, in the same minibatches, one of the discriminator.
+    def learn(self, next_observations: torch.Tensor, next_states: torch.Tensor | None) -> Callable[[], Health]:
+        """Update policy and value by PPO and, in the same mini-batches, the discriminator.
 
-        The host asks the device nothing after its first lines, so that it goes on to the next step while the device
+        After the first lines nothing here waits for the GPU, so that the host can launch the next step while the GPU
         still learns.
+
+        Args:
+            next_observations: (E, O) after the last step of the rollout.
+            next_states: (E, S) of the same instant, or ``None``.
+
+        Returns:
+            A function that waits for the update's figures and returns its health record.
         """
-        self._meanwhile.catch_up()
+        cfg = self.amp
         observations, states = self._rows("observations"), self._rows("states")
         amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
-        # Their numbers, not a copy of them: its size would differ from update to update, and memory be asked for anew.
+        # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
         inputs = self._inputs(observations, states)
-        style = self._prepare_rollout(inputs, amp, whole)
+        style = self._prepare_rollout(inputs, amp, whole, self._inputs(next_observations, next_states))
         if len(learnable):
-            # Once an update: a scale that moved within one would move the logits under the reward.
-            mixture = torch.cat((self._pick(amp, learnable), self._reference()))
-            self._amp_observation_preprocessor(mixture, train=True)
+            # Once an update: a scale that changed within one would change the logits behind the style reward.
+            self._window_scaler(torch.cat((self._sample(amp, learnable), self._reference())), train=True)
 
-        learnt_from = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
-        told: dict[str, list[torch.Tensor]] = {}
-        for epoch in range(self.cfg.learning_epochs):
-            for batch in torch.randperm(len(whole), device=self.device).chunk(self.cfg.mini_batches):
-                rows = {name: values[batch] for name, values in learnt_from.items()}
-                if len(learnable) and epoch < self.cfg.discriminator_epochs:
-                    rows |= self._windows(amp, learnable)
-                for name, figure in self._step(rows).items():
-                    told.setdefault(name, []).append(figure.clone())
-            kl = torch.stack(told["kl"][-self.cfg.mini_batches :]).mean()
-            steer_learning_rate(self.optimizer, kl, self.cfg)
-        # After the steps, not within them: the policy that acted is the one that the ratio compares with.
-        self._observation_preprocessor(observations, train=True)
-        if states is not None:  # a task without a critic group has none
-            self._state_preprocessor(states, train=True)
-        if self.replay is not None:
-            self.replay.add(amp, learnable)
+        rows = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
+        figures: dict[str, list[torch.Tensor]] = {}
+        for epoch in range(cfg.learning_epochs):
+            for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
+                batch = {name: values[indices] for name, values in rows.items()}
+                if len(learnable) and epoch < cfg.discriminator_epochs:
+                    batch |= self._discriminator_batch(amp, learnable)
+                for name, figure in self._step(batch).items():
+                    figures.setdefault(name, []).append(figure.clone())
+            kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
+            step_learning_rate(self.optimizer, kl, cfg)
+        # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
+        self._observation_scaler(observations, train=True)
+        if self._state_scaler is not None:
+            self._state_scaler(states, train=True)
+        self.replay.add(amp, learnable)
         self.updates += 1
-        if self._loudest is not None:
-            quieten(self.policy.log_std, self._loudest, self.updates, self.cfg)
-        self._report({name: torch.stack(figures).mean() for name, figures in told.items()}, style, whole)
+        if self._initial_std is not None:
+            anneal_action_std(self.policy.log_std, self._initial_std, self.updates, cfg)
+        return self._health({name: torch.stack(values).mean() for name, values in figures.items()}, style, whole)
 
     def _rows(self, name: str) -> torch.Tensor | None:
-        """A tensor of the rollout as rows (T * E, ...); ``None`` for one that the task does not have."""
+        """Return a tensor of the rollout as rows (T * E, ...); ``None`` for one that the task does not have."""
         tensor = self.memory.get_tensor_by_name(name) if name in self.memory.get_tensor_names() else None
         return None if tensor is None else tensor.flatten(0, 1)
 
     @property
-    def _batch(self) -> int:
-        """Windows of a kind in a step of the discriminator; the same in every step, or each would be recorded anew."""
-        return min(self.cfg.discriminator_batch_size, self.memory.memory_size * self.memory.num_envs)
+    def _batch_size(self) -> int:
+        """Windows of each kind in a discriminator step; constant, because another size would be recorded again."""
+        return min(self.amp.discriminator_batch_size, self.memory.memory_size * self.memory.num_envs)
 
-    def _pick(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return windows[rows[torch.randint(len(rows), (self._batch,), device=rows.device)]]
+    def _sample(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return windows[rows[torch.randint(len(rows), (self._batch_size,), device=rows.device)]]
 
     def _reference(self) -> torch.Tensor:
-        return self.collect_reference_motions(self._batch).to(self.device)
+        return self._reference_windows(self._batch_size).to(self.device)
 
     @torch.no_grad()
-    def _prepare_rollout(self, inputs: dict[str, torch.Tensor], amp: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-        """Mix the rewards, compute returns and advantages; gives the style reward of every row, (rows, 1)."""
-        logits = self._logits(self._amp_observation_preprocessor(amp))
-        style = style_reward(logits, self.cfg.discriminator_loss) * whole.unsqueeze(-1)
+    def _prepare_rollout(self, inputs: Rows, amp: torch.Tensor, whole: torch.Tensor, next_inputs: Rows) -> torch.Tensor:
+        """Combine the rewards and compute returns and advantages; return the style reward of every row, (T * E, 1)."""
+        logits = self._logits(self._window_scaler(amp))
+        style = style_reward(logits, self.amp.discriminator_loss) * whole.unsqueeze(-1)
         rewards = self.memory.get_tensor_by_name("rewards")
         total = (
-            self.cfg.task_reward_scale * rewards
-            + self.cfg.style_reward_scale * self.cfg.step_dt * style.view_as(rewards)
+            self.amp.task_weight * rewards
+            + self.amp.style_weight * self._step_dt * style.view_as(rewards)
             + self._bootstrap()
         )
         values = self._values(inputs).view_as(rewards)
-        last = self._values(self._inputs(self._current_next_observations, self._current_next_states))
+        last_values = self._values(next_inputs)
         done = self.memory.get_tensor_by_name("done")
-        advantages = self._advantages(rewards=total, done=done, values=values, last_values=last)
+        advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
         returns = advantages + values
-        self._value_preprocessor(returns, train=True)
-        self.memory.set_tensor_by_name("values", self._value_preprocessor(values))
-        self.memory.set_tensor_by_name("returns", self._value_preprocessor(returns))
+        self._value_scaler(returns, train=True)
+        self.memory.set_tensor_by_name("values", self._value_scaler(values))
+        self.memory.set_tensor_by_name("returns", self._value_scaler(returns))
         self.memory.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
         return style
 
-    def _windows(self, amp: torch.Tensor, rows: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the discriminator learns from in a step: equal parts of reference, the policy's and replayed windows.
+    def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
+        """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet."""
+        reference, policy = self._reference(), self._sample(amp, rows)
+        replayed = self.replay.sample(self._batch_size) if len(self.replay) else self._sample(amp, rows)
+        policy = torch.cat((policy, replayed.to(self.device)))
+        return {"reference_windows": self._window_scaler(reference), "policy_windows": self._window_scaler(policy)}
 
-        While there is nothing to replay, more of the policy's: a step of fewer windows would be recorded anew.
-        """
-        reference, policy = self._reference(), self._pick(amp, rows)
-        if self.replay is not None:
-            replayed = self.replay.sample(self._batch) if len(self.replay) else self._pick(amp, rows)
-            policy = torch.cat((policy, replayed.to(self.device)))
-        scale = self._amp_observation_preprocessor
-        return {"reference_windows": scale(reference), "policy_windows": scale(policy)}
-
-    def _step(self, rows: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """One PPO step of policy and value and, where ``rows`` holds windows, one of the discriminator."""
-        cfg = self.cfg
-        (policy, figures), (value, of_value), *discriminator = self._gradients(**rows)
-        apply_gradients(self.optimizer, self._actor_parameters, (*policy, *value), cfg.grad_norm_clip)
-        figures = figures | of_value
-        for gradients, of_discriminator in discriminator:
+    def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
+        """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
+        (policy, figures), (value, value_figures), *discriminator = self._gradients(**batch)
+        apply_gradients(self.optimizer, self._actor_parameters, (*policy, *value), self.amp.grad_norm_clip)
+        figures = figures | value_figures
+        for gradients, discriminator_figures in discriminator:
             parameters = list(self.discriminator.parameters())
-            apply_gradients(self.discriminator_optimizer, parameters, gradients, cfg.discriminator_grad_norm_clip)
-            figures |= of_discriminator
+            apply_gradients(self.discriminator_optimizer, parameters, gradients, self.amp.discriminator_grad_norm_clip)
+            figures |= discriminator_figures
         return figures
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
 
-    def _report(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> None:
-        """Send for the update's figures, and have them told when they have come."""
-        cfg, per_second = self.cfg, 1 / self.cfg.step_dt
-        figures = means | {
-            "action_std": self.policy.log_std.detach().exp().mean() if hasattr(self.policy, "log_std") else 0.0,
-            "style_reward": style.sum() / whole.sum().clamp(min=1),
-            "weighted_style": cfg.style_reward_scale * style.mean(),
-            "weighted_task": cfg.task_reward_scale * per_second * self.memory.get_tensor_by_name("rewards").mean(),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-        }
-        self._meanwhile.add(partial(self._tell, self.updates, fetch_figures(figures), fetch_figures(self._log)))
-
-    def _tell(self, update: int, figures: Callable[[], dict], log: Callable[[], dict]) -> None:
-        """Write an update down: to skrl's tracking (TensorBoard) and to whoever listens in ``on_update``."""
-        health = Health(
-            update=update,
-            style_reward_limit=STYLE_REWARD_LIMIT[self.cfg.discriminator_loss],
-            **dict.fromkeys(Health.loss_names(), 0.0) | figures(),
+    def _health(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> Callable[[], Health]:
+        """Start fetching the update's figures from the GPU; the returned function waits for them."""
+        cfg, update = self.amp, self.updates
+        rewards = self.memory.get_tensor_by_name("rewards")
+        fetched = fetch_figures(
+            means
+            | {
+                "action_std": self.policy.log_std.detach().exp().mean(),
+                "style_reward": style.sum() / whole.sum().clamp(min=1),
+                "weighted_style": cfg.style_weight * style.mean(),
+                "weighted_task": cfg.task_weight * (1 / self._step_dt) * rewards.mean(),
+                "learning_rate": self.optimizer.param_groups[0]["lr"],
+            }
         )
+
+        def health() -> Health:
+            losses = dict.fromkeys(Health.loss_names(), 0.0)  # without a whole window, the discriminator's are missing
+            limit = STYLE_REWARD_LIMIT[cfg.discriminator_loss]
+            return Health(update=update, style_reward_limit=limit, **losses | fetched())
+
+        return health
+
+    def track(self, health: Health, log: dict[str, float]) -> None:
+        """Hand an update's health and the environment's episode statistics to skrl's tracking (TensorBoard)."""
         for name, value in asdict(health).items():
             self.track_data(f"AMP / {name}", value)
-        for name, value in log().items():
+        for name, value in log.items():
             self.track_data(name if "/" in name else f"Info / {name}", value)
-        for listener in self.on_update:
-            listener(health)
-
-    def write_tracking_data(self, *, timestep: int, timesteps: int) -> None:
-        """Called by skrl every ``write_interval`` steps: to TensorBoard."""
-        self._meanwhile.add(partial(super().write_tracking_data, timestep=timestep, timesteps=timesteps))
 
     # -- checkpoints --
 
     def save(self, path: str) -> None:
-        """Write the whole agent to ``path``: networks, optimisers with their rates, normalisers, replay, random state.
+        """Write networks, optimizers with their rates, scalers, replay and random state to ``path``.
 
         Resumed on the same rollout, the agent makes the identical next update (on a CPU).
         """
         save_parts(path, self.checkpoint_modules)
 
-    def write_checkpoint(self, *, timestep: int, timesteps: int) -> None:
-        """Called by skrl every ``checkpoint_interval`` steps: ``checkpoints/agent_<steps>.pt``, whole."""
-        self._meanwhile.catch_up()  # a listener may find that training has come to nothing worth keeping
-        # Steps of its whole life: skrl's count begins again when a run goes on, and would overwrite the first ones.
-        self.save(str(Path(self.experiment_dir) / "checkpoints" / f"agent_{self.updates * self.cfg.rollouts}.pt"))
-
     def load(self, path: str) -> None:
-        """Take over an agent written by :meth:`save`; nothing is changed unless all of it fits.
+        """Load an agent written by :meth:`save`; nothing changes unless all of it fits.
 
         Raises:
-            InputError: when the file is no such checkpoint, or holds networks of another shape.
+            InputError: the file is no such checkpoint, or holds networks of another shape.
         """
         load_parts(path, self.checkpoint_modules)
 
     def _set_progress(self, state: dict[str, int]) -> None:
         self.updates = state["updates"]
+
+    # -- skrl's interface, for its own trainers --
+
+    def pre_interaction(self, *, timestep: int, timesteps: int) -> None:
+        """Do nothing; skrl calls this before every step."""
+
+    def record_transition(
+        self, *, next_observations: torch.Tensor, next_states: torch.Tensor | None, infos: Any, **transition: Any
+    ) -> None:
+        """Store a step, with the likelihoods of the latest :meth:`act`."""
+        step = {name: value for name, value in transition.items() if name not in ("timestep", "timesteps")}
+        self.store(log_prob=self._log_prob, infos=infos, **step)
+        self._next = next_observations, next_states
+        self._log = infos.get("log", {})
+
+    def post_interaction(self, *, timestep: int, timesteps: int) -> None:
+        """Update at the end of every rollout."""
+        if (timestep + 1) % self.amp.rollouts == 0:
+            self.update(timestep=timestep, timesteps=timesteps)
+        super().post_interaction(timestep=timestep, timesteps=timesteps)
+
+    def update(self, *, timestep: int = 0, timesteps: int = 0) -> Health:
+        """Learn from the stored rollout, track the update, and return its health."""
+        health = self.learn(*self._next)()
+        self.track(health, fetch_figures(self._log)())
+        return health

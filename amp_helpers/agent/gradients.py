@@ -1,7 +1,7 @@
-"""What an update repeats: the gradients of policy, value and discriminator.
+"""The gradients of policy, value and discriminator.
 
-Each is a function of tensors alone, so that :class:`.cuda_graphs.Recorded` can record it. None needs another's
-result, so a GPU is given all three at once.
+Each is a function of tensors alone, so that :class:`.cuda_graphs.Recorded` can record it. None depends on another,
+so they run side by side on a GPU.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from amp_helpers.agent.cuda_graphs import side_by_side
 from amp_helpers.agent.losses import clipped_policy_loss, clipped_value_loss, discriminator_loss
 
 Gradients = tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]
-"""One for each parameter, and what is told about the step: detached scalars."""
+"""One gradient for each parameter, and figures of the step: detached scalars."""
 
 
 def step_gradients(
     policy: Model, value: Model, discriminator: Model, cfg: AmpAgentCfg
 ) -> Callable[..., list[Gradients]]:
-    """A function that gives a step's gradients of policy and value and, given windows, of the discriminator.
+    """Return a function that computes the gradients of a step: of policy, value and, given windows, discriminator.
 
-    It takes normalised rows of a rollout, (n, ...): ``actions``, ``log_prob``, ``values``, ``returns``, ``advantages``
-    and what policy and value are given, ``observations`` and, where there are some, ``states``. Windows, normalised
-    too, are ``reference_windows`` (m, dim) and ``policy_windows`` (k, dim).
+    Its arguments are normalized rows of a rollout, (n, ...): ``actions``, ``log_prob``, ``values``, ``returns``,
+    ``advantages``, ``observations`` and, where the task has them, ``states``. Normalized windows are
+    ``reference_windows`` (m, dim) and ``policy_windows`` (k, dim).
     """
 
     def gradients(
@@ -59,20 +59,20 @@ def policy_gradients(
     log_prob: torch.Tensor,
     advantages: torch.Tensor,
 ) -> Gradients:
-    """Of PPO's clipped loss and the entropy bonus; tells ``policy_loss`` and ``kl``."""
+    """Differentiate PPO's clipped loss and the entropy bonus; the figures are ``policy_loss`` and ``kl``."""
     _, outputs = policy.act({**inputs, "taken_actions": actions}, role="policy")
     log_ratio = outputs["log_prob"] - log_prob
     policy_loss = clipped_policy_loss(log_ratio, advantages, cfg.ratio_clip)
-    loss = policy_loss - cfg.entropy_loss_scale * policy.get_entropy(role="policy").mean()
+    loss = policy_loss - cfg.entropy * policy.get_entropy(role="policy").mean()
     kl = (log_ratio.exp() - 1 - log_ratio).mean()
-    told = {"policy_loss": policy_loss.detach(), "kl": kl.detach()}
-    return torch.autograd.grad(loss, list(policy.parameters()), allow_unused=True), told
+    figures = {"policy_loss": policy_loss.detach(), "kl": kl.detach()}
+    return torch.autograd.grad(loss, list(policy.parameters()), allow_unused=True), figures
 
 
 def value_gradients(
     value: Model, cfg: AmpAgentCfg, inputs: dict[str, torch.Tensor], values: torch.Tensor, returns: torch.Tensor
 ) -> Gradients:
-    """Of the clipped squared error; tells ``value_loss``."""
+    """Differentiate the clipped squared error; the figure is ``value_loss``."""
     predicted, _ = value.act(inputs, role="value")
     value_loss = clipped_value_loss(predicted, values, returns, cfg.value_clip)
     loss = cfg.value_loss_scale * value_loss
@@ -82,18 +82,17 @@ def value_gradients(
 def discriminator_gradients(
     discriminator: Model, cfg: AmpAgentCfg, reference: torch.Tensor, policy: torch.Tensor
 ) -> Gradients:
-    """Of the discriminator's loss; tells what :func:`amp_helpers.agent.losses.discriminator_loss` tells."""
-    if cfg.discriminator_input_noise:
-        reference, policy = (w + cfg.discriminator_input_noise * torch.randn_like(w) for w in (reference, policy))
-    loss, told = discriminator_loss(
+    """Differentiate the discriminator's loss; the figures are those of :func:`.losses.discriminator_loss`."""
+    if cfg.discriminator_noise:
+        reference, policy = (w + cfg.discriminator_noise * torch.randn_like(w) for w in (reference, policy))
+    loss, figures = discriminator_loss(
         lambda windows: discriminator.act({"observations": windows}, role="discriminator")[0],
         reference,
         policy,
         cfg.discriminator_loss,
-        cfg.discriminator_gradient_penalty_scale,
+        cfg.gradient_penalty,
     )
     last = [module for module in discriminator.modules() if isinstance(module, nn.Linear)][-1:]
-    for layer in last if cfg.discriminator_logit_regularization_scale else ():
-        loss = loss + cfg.discriminator_logit_regularization_scale * layer.weight.square().sum()
-    loss = cfg.discriminator_loss_scale * loss
-    return torch.autograd.grad(loss, list(discriminator.parameters()), allow_unused=True), told
+    for layer in last if cfg.discriminator_logit_regularization else ():
+        loss = loss + cfg.discriminator_logit_regularization * layer.weight.square().sum()
+    return torch.autograd.grad(loss, list(discriminator.parameters()), allow_unused=True), figures

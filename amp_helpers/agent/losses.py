@@ -78,7 +78,7 @@ def clipped_value_loss(
     return error.mean()
 
 
-def generalised_advantages(
+def generalized_advantages(
     rewards: torch.Tensor,
     done: torch.Tensor,
     values: torch.Tensor,

@@ -1,5 +1,8 @@
-"""Two optimisers, because policy and discriminator want different rates: the one follows the policy's steps, the other
-must not, or it would run ahead of what it judges. And the schedule of the actions' noise."""
+"""The optimizers of policy and discriminator, the KL-adaptive learning rate, and the annealing of the action noise.
+
+The two have optimizers of their own because they need different rates: the policy's follows its KL divergence, which
+would let the discriminator learn too fast.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,8 +14,8 @@ from torch import nn
 from amp_helpers.agent.cfg import AmpAgentCfg
 
 
-class SteeredAdam(torch.optim.Adam):
-    """Adam whose rate is kept where its parameters are, so that steering it on a GPU asks the host nothing."""
+class TensorRateAdam(torch.optim.Adam):
+    """Adam whose learning rate is a tensor on a GPU, so that changing it there needs no synchronization."""
 
     def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
         on_gpu = _fused(parameters)
@@ -21,7 +24,7 @@ class SteeredAdam(torch.optim.Adam):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state, also one that was written on another kind of device."""
+        """Load a state, also one that was saved on another kind of device."""
         rates = [group["lr"] for group in self.param_groups]
         super().load_state_dict(state_dict)
         for group, rate in zip(self.param_groups, rates, strict=True):
@@ -29,28 +32,30 @@ class SteeredAdam(torch.optim.Adam):
             group["lr"] = rate.fill_(loaded) if isinstance(rate, torch.Tensor) else loaded
 
 
-def policy_optimizer(parameters: Iterable[nn.Parameter], cfg: AmpAgentCfg) -> SteeredAdam:
-    """Adam for policy and value, at the rate that :func:`steer_learning_rate` starts from."""
-    return SteeredAdam(list(parameters), cfg.learning_rate[0])
+def policy_optimizer(parameters: Iterable[nn.Parameter], cfg: AmpAgentCfg) -> TensorRateAdam:
+    """Create Adam for policy and value, at the initial rate of :func:`step_learning_rate`."""
+    return TensorRateAdam(list(parameters), cfg.learning_rate)
 
 
 def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch.optim.Optimizer:
-    """AdamW at a fixed rate; weights decay, biases do not."""
+    """Create AdamW at a fixed rate, with decay of the weights and none of the biases."""
     parameters = list(discriminator.parameters())
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": cfg.discriminator_weight_decay_scale},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": cfg.discriminator_weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0},
     ]
     return torch.optim.AdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
 
 
-def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: torch.Tensor, cfg: AmpAgentCfg) -> None:
-    """Lengthen or shorten the policy's steps to keep their KL divergence near ``cfg.kl_threshold``; 0 leaves them.
+def step_learning_rate(optimizer: torch.optim.Optimizer, kl: torch.Tensor, cfg: AmpAgentCfg) -> None:
+    """Adapt the policy's learning rate to its KL divergence (Schulman et al. 2017, arXiv:1707.06347, section 4).
+
+    The rate is divided by 1.5 above twice ``cfg.kl_threshold`` and multiplied by 1.5 below half of it.
 
     Args:
         optimizer: of the policy; a rate that is a tensor is changed in place, on its device.
         kl: the divergence, a scalar.
-        cfg: says what to keep near, and between which rates.
+        cfg: threshold (0 leaves the rate) and bounds of the rate.
     """
     if cfg.kl_threshold <= 0:
         return
@@ -65,17 +70,17 @@ def steer_learning_rate(optimizer: torch.optim.Optimizer, kl: torch.Tensor, cfg:
 
 
 @torch.no_grad()
-def quieten(log_std: torch.Tensor, loudest: float, updates: int, cfg: AmpAgentCfg) -> None:
-    """Bring the noise of the actions down to what the schedule allows after ``updates``.
+def anneal_action_std(log_std: torch.Tensor, initial: float, updates: int, cfg: AmpAgentCfg) -> None:
+    """Limit the standard deviation of the actions to the geometric schedule of ``cfg``.
 
     Args:
         log_std: logarithms of the standard deviations, changed in place.
-        loudest: the largest of them at the start.
+        initial: the largest of them before training.
         updates: made so far.
-        cfg: says what they come down to, and in how many updates.
+        cfg: final standard deviation, and the updates until then.
     """
-    share = min(updates / cfg.final_action_std_updates, 1.0)
-    log_std.clamp_(max=(1 - share) * loudest + share * math.log(cfg.final_action_std))
+    share = min(updates / cfg.final_std_updates, 1.0)
+    log_std.clamp_(max=(1 - share) * initial + share * math.log(cfg.final_std))
 
 
 def apply_gradients(
@@ -84,7 +89,7 @@ def apply_gradients(
     gradients: Sequence[torch.Tensor | None],
     clip: float,
 ) -> None:
-    """One step along ``gradients``, their common norm cut to ``clip`` (0 leaves it)."""
+    """Take one step along ``gradients``, scaled down to a common norm of ``clip`` (0 turns that off)."""
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     if clip > 0:
@@ -93,5 +98,5 @@ def apply_gradients(
 
 
 def _fused(parameters: list[nn.Parameter]) -> bool:
-    # On a GPU one kernel instead of dozens a step; on a CPU the plain form, whose sums a resumed run repeats exactly.
+    # One kernel on a GPU instead of dozens a step; the plain form on a CPU, whose sums a resumed run repeats exactly.
     return parameters[0].is_cuda

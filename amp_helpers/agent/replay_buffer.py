@@ -1,18 +1,27 @@
-"""Earlier policy windows, so that the discriminator does not forget what it has already seen through."""
+"""A buffer of earlier policy windows, so that the discriminator does not forget what it learned to recognize."""
 
 from typing import Any
 
+import gymnasium
 import torch
 from skrl.memories.torch import Memory
 
 
-class Replay:
-    """Earlier policy windows, on top of a skrl memory of one environment, in a way that never loses its fill.
+class ReplayBuffer:
+    """Earlier policy windows in a skrl memory of one environment.
 
-    skrl's memory forgets that it is full when a batch wraps around its end; here no batch is let past the end.
+    skrl's memory loses its full mark when a batch wraps around its end; here no batch reaches past the end.
     """
 
-    def __init__(self, memory: Memory, share: float) -> None:
+    def __init__(self, memory: Memory, window_space: gymnasium.Space, share: float) -> None:
+        """Allocate the buffer.
+
+        Args:
+            memory: an empty memory of one environment.
+            window_space: of one window, (dim,).
+            share: share of the buffer that one call of :meth:`add` may replace, in (0, 1].
+        """
+        memory.create_tensor(name="observations", size=window_space, dtype=torch.float32)
         self._memory = memory
         self._limit = max(1, int(share * memory.memory_size))
 
@@ -21,11 +30,11 @@ class Replay:
 
     @property
     def _windows(self) -> torch.Tensor:
-        """All rows of the memory, (size, dim), those not yet filled included."""
+        """All rows of the memory, (size, dim), also those not filled yet."""
         return self._memory.get_tensor_by_name("observations").view(self._memory.memory_size, -1)
 
     def add(self, windows: torch.Tensor, rows: torch.Tensor) -> None:
-        """Keep a random part of those ``rows`` (K,) of ``windows`` (N, dim), oldest ones out first."""
+        """Store a random part of the ``rows`` (K,) of ``windows`` (N, dim) in place of the oldest."""
         rest = windows[rows[torch.randperm(len(rows), device=rows.device)[: self._limit]]]
         while len(rest):
             room = self._memory.memory_size - self._memory.memory_index
@@ -33,10 +42,11 @@ class Replay:
             rest = rest[room:]
 
     def sample(self, count: int) -> torch.Tensor:
-        """``count`` windows (count, dim), drawn with replacement on the memory's own device."""
+        """Draw ``count`` windows (count, dim) with replacement, on the device of the memory."""
         return self._windows[torch.randint(len(self), (count,), device=self._windows.device)]
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the filled rows and the position of the next one."""
         return {
             "windows": self._windows[: len(self)].clone(),
             "index": self._memory.memory_index,
@@ -44,11 +54,15 @@ class Replay:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over a state, also one of a buffer of another size: of a larger one, the newest windows."""
+        """Load a state, also of a buffer of another size: of a larger one, the newest windows.
+
+        Raises:
+            ValueError: the windows have another width.
+        """
         windows, index, size, view = state["windows"], state["index"], self._memory.memory_size, self._windows
         if windows.shape[1:] != view.shape[1:]:
             raise ValueError(f"windows of {tuple(windows.shape[1:])} columns for a buffer of {tuple(view.shape[1:])}")
-        # Rows keep their place in a buffer of the same size, so that a resumed agent draws the same ones.
+        # In a buffer of the same size rows keep their place, so that a resumed agent draws the same ones.
         if not (state["filled"] and len(windows) == size):
             windows = (windows.roll(-index, dims=0) if state["filled"] else windows)[-size:]
             index = len(windows) % size

@@ -1,3 +1,4 @@
+from .hooks import StepHooks as StepHooks
 from .sources import AmpSource as AmpSource
 from .sources import ObservationSource as ObservationSource
 from .sources import ObservationTerm as ObservationTerm

@@ -6,6 +6,7 @@ is taken just before the reset, and the window starts anew after it.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import ObservationTermCfg
 
-from amp_helpers.amp_state.hooks import before_reset
+from amp_helpers.amp_state.hooks import StepHooks
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 
@@ -36,6 +37,9 @@ class WindowSpec(Protocol):
 class AmpSource(ABC):
     """Windows of AMP states of all environments, one call of :meth:`step` after each environment step."""
 
+    caveats: Sequence[str] = ()
+    """Sentences about how the frames differ from a dataset's."""
+
     def __init__(self, state: WindowSpec, env: ManagerBasedRLEnv) -> None:
         self.state = state
         self._env = env
@@ -43,7 +47,8 @@ class AmpSource(ABC):
         # A ring would save a copy of a few MB a step, at the price of a gather in every read.
         self._history = torch.zeros(env.num_envs, state.span + 1, state.frame_dim, device=env.device)
         self._age = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
-        self.detach = before_reset(env, self._capture)
+        self._hooks = StepHooks.of(env)
+        self._hooks.before_reset.append(self._capture)
 
     @abstractmethod
     def frame(self) -> torch.Tensor:
@@ -52,6 +57,10 @@ class AmpSource(ABC):
     def terminal_frame(self) -> torch.Tensor:
         """The frame of every environment while the simulator is still before a reset, (E, frame_dim)."""
         return self.frame()
+
+    def detach(self) -> None:
+        """Stop listening to the environment's resets."""
+        self._hooks.before_reset.remove(self._capture)
 
     def restart(self) -> None:
         """Begin all windows with the present frame: call after ``env.reset()``."""
@@ -214,7 +223,7 @@ class ObservationSource(AmpSource):
         cfgs = dict(zip(manager.active_terms[group], manager._group_obs_term_cfgs[group], strict=True))
         self._group = group
         self._readers: list[_Reader] = []
-        self.caveats: list[str] = []
+        caveats: list[str] = []
         default = env.scene["robot"].data.default_joint_pos.torch[0]
         for feature in state.features:
             found = [t for t in terms if t.asset == "robot" and t.function in TERM_FUNCTIONS[feature]]
@@ -242,9 +251,10 @@ class ObservationSource(AmpSource):
             )
             self._readers.append(_Reader(cfg, pick, columns[pick], scale, offset[pick]))
             if term.noise:
-                self.caveats.append(f"{term.name} carries noise ({term.noise}); the dataset has none")
+                caveats.append(f"{term.name} carries noise ({term.noise}); the dataset has none")
             if term.history > 1:
-                self.caveats.append(f"{term.name} keeps {term.history} frames; the newest one is read")
+                caveats.append(f"{term.name} keeps {term.history} frames; the newest one is read")
+        self.caveats = caveats
         super().__init__(state, env)
 
     def frame(self) -> torch.Tensor:

@@ -204,6 +204,6 @@ def _terminal(probe: _Probe, truth: AmpSource) -> Check:
     evidence = f"on the step that ends an episode, what is read is {right:.3f} from its last frame on average and "
     evidence += f"{wrong:.3f} from the first of the next"
     if wrong < right:
-        remedy = "take the frame before the reset (amp_source.before_reset), or use AmpState.from_env."
+        remedy = "take the frame before the reset (amp_state.StepHooks.before_reset), or use AmpState.from_env."
         return Check("terminal frames", "fail", evidence, remedy)
     return Check("terminal frames", "ok", evidence)

@@ -8,7 +8,6 @@ import warnings
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -22,6 +21,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.plugins import import_user_module
@@ -37,7 +37,7 @@ def make_env(
     device: str | None = "cpu",
     seed: int = 0,
     physics: str | None = None,
-    dataset: str | os.PathLike | None = None,
+    dataset: MotionDataset | str | os.PathLike | None = None,
     reference_share: float | None = None,
     play: bool = False,
     velocity: float | tuple[float, float] | None = None,
@@ -135,7 +135,9 @@ def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
         raise InputError(f"task '{task}' does not fit its robot: {reason}; mend its configuration") from error
 
 
-def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None, share: float | None) -> None:
+def _configure_reference(
+    cfg: Any, task: str, dataset: MotionDataset | str | os.PathLike | None, share: float | None
+) -> None:
     if dataset is None and share is None:
         return
     event = getattr(cfg.events, "reference", None)
@@ -146,7 +148,7 @@ def _configure_reference(cfg: Any, task: str, dataset: str | os.PathLike | None,
     if share is not None and not 0 <= share <= 1:
         raise InputError(f"the share of episodes that start in a reference state is {share}; give one in 0..1")
     if dataset is not None:
-        event.params["dataset"] = str(Path(dataset).resolve())
+        event.params["dataset"] = dataset if isinstance(dataset, MotionDataset) else MotionDataset.load(dataset)
     if share is not None:
         event.params["share"] = share
 

@@ -1,7 +1,5 @@
 """The task's own terms; everything else is Isaac Lab's."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from isaaclab.envs import ManagerBasedEnv
@@ -23,7 +21,7 @@ class reset_robot(ManagerTermBase):
     with thousands of environments some are reset in every step.
 
     Params:
-        dataset: path of the dataset; an empty path leaves reference states out.
+        dataset: reference states; ``None`` leaves them out.
         share: share of the episodes that start in one, in [0, 1].
         yaw: largest turn of a default start, rad.
         forward, sideways: (low, high) velocity of a default start, m/s.
@@ -33,12 +31,12 @@ class reset_robot(ManagerTermBase):
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedEnv) -> None:
         super().__init__(cfg, env)
         self._robot = env.scene["robot"]
-        path = cfg.params["dataset"]
+        dataset: MotionDataset | None = cfg.params["dataset"]
         self._states: dict[str, torch.Tensor] = {}
-        if not path:
+        if dataset is None:
             return
         robot_names = tuple(self._robot.joint_names)
-        clips = MotionDataset.load(Path(path), joint_names=robot_names, control_dt=env.step_dt).clips()
+        clips = dataset.for_environment("the dataset", joint_names=robot_names, control_dt=env.step_dt).clips()
         order = JointOrder(robot_names)
 
         def gather(part) -> torch.Tensor:
@@ -58,7 +56,7 @@ class reset_robot(ManagerTermBase):
         self,
         env: ManagerBasedEnv,
         env_ids: torch.Tensor | slice,
-        dataset: str,
+        dataset: MotionDataset | None,
         share: float,
         yaw: float,
         forward: tuple[float, float],

@@ -232,7 +232,7 @@ class EventsCfg:
         func=reset_robot,
         mode="reset",
         params={
-            "dataset": "",
+            "dataset": None,
             "share": 0.5,
             "yaw": 0.3,
             "forward": (-0.2, 0.8),

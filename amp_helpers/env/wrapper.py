@@ -7,18 +7,18 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from skrl.envs.wrappers.torch.isaaclab_envs import IsaacLabWrapper
 
-from amp_helpers.amp_state.hooks import before, before_reset
+from amp_helpers.amp_state.hooks import StepHooks
 from amp_helpers.amp_state.sources import AmpSource
 from amp_helpers.amp_state.state import AmpState
-from amp_helpers.utils.deferred import Meanwhile
+from amp_helpers.utils.deferred import DeferredQueue
 
 
 class AmpEnv(IsaacLabWrapper):
-    """skrl's Isaac Lab wrapper, with what :class:`amp_helpers.agent.amp_agent.AmpAgent` reads from ``infos`` added.
+    """skrl's Isaac Lab wrapper, with what :class:`amp_helpers.agent.AmpAgent` reads from ``infos`` added.
 
-    ``amp_obs`` (E, dim) and ``amp_whole`` (E,) are :meth:`AmpSource.step`'s. On a step that cut episodes at their time
-    limit, ``terminal_states`` (or ``terminal_observations``, for a task without a ``critic`` group) hold what the
-    value function would have seen next: computed before the reset, valid in the rows that were cut.
+    ``amp_obs`` (E, dim) and ``amp_whole`` (E,) come from :meth:`AmpSource.step`. In a step that truncated episodes,
+    ``terminal_states`` (``terminal_observations`` for a task without a ``critic`` group) hold what the value function
+    would have seen next: computed before the reset, valid in the rows of the truncated episodes, else ``None``.
     """
 
     def __init__(
@@ -29,8 +29,8 @@ class AmpEnv(IsaacLabWrapper):
         Args:
             env: an open manager-based environment.
             state: what the discriminator sees.
-            group: as in :meth:`AmpState.from_env`.
-            stagger: let the first episodes end at random times, so that later resets do not all fall on one step.
+            group: see :meth:`AmpState.from_env`.
+            stagger: draw the length of the first episodes at random, so that time limits do not all fall on one step.
         """
         super().__init__(env)
         self._stagger = stagger
@@ -38,15 +38,14 @@ class AmpEnv(IsaacLabWrapper):
         self.source: AmpSource = state.from_env(env, group)
         self._value_group = "critic" if "critic" in env.observation_manager.active_terms else "policy"
         self._terminal: torch.Tensor | None = None
-        self.meanwhile = Meanwhile()
-        """Done in the next step, when the simulator has been given all its work: the host, which is about to ask which
-        episodes have ended, would wait for it. What a step returned still holds then."""
-        self._hooks = [
-            before_reset(env, self._capture),
-            before(env.termination_manager, "compute", self.meanwhile.catch_up),
-        ]
+        self.deferred = DeferredQueue()
+        """Work done in the next step, once the physics has been launched and before the host waits for it. Until then,
+        the tensors that a step returned keep their values."""
+        self._hooks = StepHooks.of(env)
+        self._hooks.before_reset.append(self._capture)
+        self._hooks.after_physics.append(self.deferred.run)
         self.on_step: list[Callable[[torch.Tensor, torch.Tensor], None]] = []
-        """Called after every step with which episodes ended in a fall, (E,), and which by their time limit, (E,)."""
+        """Called after every step with the episodes (E,) that ended in a fall and those (E,) that were truncated."""
 
     def _capture(self, env_ids: torch.Tensor) -> None:
         # reset_time_outs does not exist before the first step.
@@ -76,6 +75,7 @@ class AmpEnv(IsaacLabWrapper):
         return observations, infos
 
     def close(self) -> None:
-        """Take the hooks away; the environment itself is closed by :func:`make_env`."""
-        for detach in (*self._hooks, self.source.detach):
-            detach()
+        """Remove the listeners. :func:`amp_helpers.env.make_env` closes the environment itself."""
+        self.source.detach()
+        self._hooks.before_reset.remove(self._capture)
+        self._hooks.after_physics.remove(self.deferred.run)

@@ -12,12 +12,17 @@ from .comparisons import Results as Results
 from .comparisons import read_results as read_results
 from .comparisons import record_run as record_run
 from .comparisons import write_results as write_results
+from .loop import training_loop as training_loop
 from .policy import CONFIG_FILE as CONFIG_FILE
 from .policy import TrainedPolicy as TrainedPolicy
 from .policy import find_policy as find_policy
 from .policy import load_policy as load_policy
 from .policy import save_policy as save_policy
 from .policy import write_json as write_json
+from .run import RunRecorder as RunRecorder
+from .run import TrainingSetup as TrainingSetup
+from .run import build_agent as build_agent
+from .run import open_env as open_env
 from .run_folder import RunLog as RunLog
 from .run_folder import Update as Update
 from .run_folder import read_run as read_run

@@ -3,26 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import TrainCfg
+from amp_helpers.training.cfg import TrainCfg, command_line
 from amp_helpers.training.run_folder import LOG_FILE
 
 _PARENT = "AMP_HELPERS_TRAINED_FOR"
-
-
-def command_line(cfg: TrainCfg) -> list[str]:
-    """The options of ``python -m amp_helpers.train`` that make ``cfg``."""
-    options: list[str] = []
-    for field in fields(cfg):
-        value = getattr(cfg, field.name)
-        if value != field.default:
-            values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-            options += [f"--{field.name}", *map(str, values)]
-    return options
 
 
 @dataclass(frozen=True)

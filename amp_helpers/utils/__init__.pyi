@@ -1,5 +1,4 @@
-from .deferred import AtOnce as AtOnce
-from .deferred import Meanwhile as Meanwhile
+from .deferred import DeferredQueue as DeferredQueue
 from .devices import check_device as check_device
 from .npz import NpzFile as NpzFile
 from .npz import read_npz as read_npz

@@ -11,18 +11,16 @@ import torch
 pytest.importorskip("skrl", reason="skrl is not installed; pip install -e '.[sim]'")
 
 from skrl.memories.torch import RandomMemory
-from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.agent.health import Health
-from amp_helpers.agent.losses import discriminator_loss, generalised_advantages, style_reward
+from amp_helpers.agent.losses import discriminator_loss, generalized_advantages, style_reward
 from amp_helpers.agent.networks import Discriminator, Policy, Value
-from amp_helpers.agent.optimizers import SteeredAdam, steer_learning_rate
-from amp_helpers.agent.replay_buffer import Replay
+from amp_helpers.agent.optimizers import TensorRateAdam, step_learning_rate
+from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.errors import InputError
-from amp_helpers.utils.deferred import Meanwhile
 
 ENVS, STEPS, OBS, STATES, ACTIONS, AMP = 4, 8, 5, 6, 3, 10
 
@@ -31,45 +29,33 @@ def box(size: int) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-np.inf, np.inf, (size,))
 
 
-def make_agent(
-    seed: int = 0, amp: int = AMP, folder: str = "", meanwhile: Meanwhile | None = None, **options
-) -> AmpAgent:
+def make_agent(seed: int = 0, amp: int = AMP, **options) -> AmpAgent:
     torch.manual_seed(seed)
-    scalers = {
-        "observation_preprocessor": OBS,
-        "state_preprocessor": STATES,
-        "value_preprocessor": 1,
-        "amp_observation_preprocessor": amp,
-    }
-    preprocessors = {name: RunningStandardScaler for name in scalers}
-    preprocessors |= {f"{name}_kwargs": {"size": size, "device": "cpu"} for name, size in scalers.items()}
     reference = torch.randn(200, amp) * 0.1 + 1.0
+    usual = {"rollouts": STEPS, "discriminator_batch_size": 16, "replay_size": 50, "final_std": 0.0}
+    usual |= {"discriminator_learning_rate": 1e-4, "discriminator_noise": 0.0, "discriminator_epochs": 5}
     agent = AmpAgent(
+        cfg=AmpAgentCfg(**usual | options),
         models={
             "policy": Policy(box(OBS), box(ACTIONS), "cpu", hidden=(16,)),
             "value": Value(box(OBS), box(STATES), box(ACTIONS), "cpu", hidden=(16,)),
             "discriminator": Discriminator(box(amp), box(ACTIONS), "cpu", hidden=(16,)),
         },
-        memory=RandomMemory(memory_size=STEPS, num_envs=ENVS, device="cpu"),
-        reply_buffer=RandomMemory(memory_size=50, num_envs=1, device="cpu"),
+        num_envs=ENVS,
         observation_space=box(OBS),
         state_space=box(STATES),
         action_space=box(ACTIONS),
         amp_observation_space=box(amp),
+        reference_windows=lambda n: reference[torch.randint(len(reference), (n,))],
+        step_dt=0.02,
         device="cpu",
-        collect_reference_motions=lambda n: reference[torch.randint(len(reference), (n,))],
-        meanwhile=meanwhile,
-        cfg=AmpAgentCfg(
-            rollouts=STEPS,
-            discriminator_batch_size=16,
-            experiment={"directory": folder, "write_interval": 0, "checkpoint_interval": 0},
-            **options,
-            **preprocessors,
-        ),
     )
     agent.init()
-    agent.enable_training_mode(True)
     return agent
+
+
+def amp_columns(agent: AmpAgent) -> int:
+    return agent.memory.get_tensor_by_name("amp_observations").shape[-1]
 
 
 def roll_out(agent: AmpAgent, seed: int, truncated_at: int | None = None, terminal_value: float = 0.0) -> None:
@@ -96,7 +82,7 @@ def roll_out(agent: AmpAgent, seed: int, truncated_at: int | None = None, termin
             terminated=torch.zeros(ENVS, 1, dtype=torch.bool),
             truncated=truncated,
             infos={
-                "amp_obs": draw(ENVS, agent.amp_observation_space.shape[0]),
+                "amp_obs": draw(ENVS, amp_columns(agent)),
                 "amp_whole": torch.full((ENVS,), t > 1),
                 "terminal_observations": None,
                 "terminal_states": torch.full((ENVS, STATES), terminal_value),
@@ -135,7 +121,7 @@ def test_advantages_stop_at_every_end_of_an_episode():
     rewards = torch.tensor([1.0, 2.0, 4.0]).view(3, 1, 1)
     done = torch.tensor([False, True, False]).view(3, 1, 1)
     values = torch.tensor([0.5, 0.25, 0.125]).view(3, 1, 1)
-    advantages = generalised_advantages(rewards, done, values, torch.tensor([[8.0]]), 0.5, 0.5).flatten()
+    advantages = generalized_advantages(rewards, done, values, torch.tensor([[8.0]]), 0.5, 0.5).flatten()
     second = 2.0 - 0.25
     first = 1.0 + 0.5 * 0.25 - 0.5 + 0.25 * second
     assert advantages.tolist() == pytest.approx([first, second, 4.0 + 0.5 * 8.0 - 0.125])
@@ -145,7 +131,7 @@ def test_a_time_out_is_worth_the_state_it_cut():
     agent = make_agent()
     roll_out(agent, seed=1, truncated_at=3, terminal_value=2.0)
     bootstrap = agent._bootstrap()
-    expected = agent.cfg.discount_factor * agent._values(agent._inputs(None, torch.full((1, STATES), 2.0)))
+    expected = agent.amp.discount_factor * agent._values(agent._inputs(None, torch.full((1, STATES), 2.0)))
     assert bootstrap[3, 0].item() == pytest.approx(expected.item(), rel=1e-5)
     assert bootstrap.count_nonzero() == 1
 
@@ -155,35 +141,35 @@ def test_windows_that_are_not_whole_earn_no_style():
     roll_out(agent, seed=1)
     whole = agent._rows("amp_whole").flatten()
     inputs = agent._inputs(agent._rows("observations"), agent._rows("states"))
-    style = agent._prepare_rollout(inputs, agent._rows("amp_observations"), whole)
+    style = agent._prepare_rollout(inputs, agent._rows("amp_observations"), whole, agent._inputs(*agent._next))
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 
 
-def test_the_actions_noise_is_brought_down_on_schedule():
-    agent = make_agent(final_action_std=0.1, final_action_std_updates=4, entropy_loss_scale=0.0)
+def test_the_action_noise_is_annealed_on_schedule():
+    agent = make_agent(final_std=0.1, final_std_updates=4, entropy=0.0)
     loudest = []
     for seed in range(5):
         roll_out(agent, seed=seed)
-        agent.update(timestep=0, timesteps=1)
+        agent.update()
         loudest.append(agent.policy.log_std.exp().max().item())
     ceiling = [0.1**0.25, 0.1**0.5, 0.1**0.75, 0.1, 0.1]
     assert loudest == pytest.approx(ceiling, rel=0.01), "geometrically, and no further"
-    free = make_agent(entropy_loss_scale=0.0)
+    free = make_agent(entropy=0.0)
     roll_out(free, seed=0)
-    free.update(timestep=0, timesteps=1)
-    assert free.policy.log_std.exp().max() > 0.9, "without a schedule it is the policy's own affair"
+    free.update()
+    assert free.policy.log_std.exp().max() > 0.9, "without a schedule the policy sets it"
 
 
 def test_noise_hides_small_differences_from_the_discriminator():
     told_apart = {}
     for noise in (0.0, 5.0):
-        agent = make_agent(discriminator_input_noise=noise, discriminator_learning_rate=1e-2)
+        agent = make_agent(discriminator_noise=noise, discriminator_learning_rate=1e-2)
         for seed in range(20):
             roll_out(agent, seed=seed)
-            agent.update(timestep=0, timesteps=1)
+            agent.update()
         reference, policy = agent._reference(), agent._rows("amp_observations")
-        logits = [agent._logits(agent._amp_observation_preprocessor(w)).mean().item() for w in (reference, policy)]
+        logits = [agent._logits(agent._window_scaler(w)).mean().item() for w in (reference, policy)]
         told_apart[noise] = logits[0] - logits[1]
     assert told_apart[5.0] < 0.7 * told_apart[0.0]
 
@@ -192,7 +178,7 @@ def test_an_update_teaches_all_three_networks_at_their_own_rates():
     agent = make_agent(kl_threshold=1e-9)
     before = parameters(agent)
     roll_out(agent, seed=1)
-    agent.update(timestep=STEPS - 1, timesteps=STEPS)
+    agent.update()
     changed = {name.split(".")[0] for name, value in parameters(agent).items() if not torch.equal(value, before[name])}
     assert changed == {"policy", "value", "discriminator"}
     assert agent.optimizer.param_groups[0]["lr"] < 1e-3, "the policy's rate follows the divergence"
@@ -201,64 +187,29 @@ def test_an_update_teaches_all_three_networks_at_their_own_rates():
     )
 
 
-def test_what_may_wait_changes_nothing_but_when_it_is_done():
-    """A step is stored, and an update told, when the simulator is at the next step's physics."""
-    meanwhile, records = Meanwhile(), {"at once": [], "meanwhile": []}
-    agents = {"at once": make_agent(), "meanwhile": make_agent(meanwhile=meanwhile)}
-    for name, agent in agents.items():
-        agent.on_update.append(records[name].append)
-        act = agent.act
-        agent.act = lambda *given, act=act, **also: (act(*given, **also), meanwhile.catch_up())[0]
-        torch.manual_seed(7)
-        for seed in range(2):
-            roll_out(agent, seed, truncated_at=3, terminal_value=2.0)
-            assert [record.update for record in records[name]] == [*range(1, seed + 1)]
-            agent.update(timestep=0, timesteps=1)
-            assert len(records[name]) == (seed if name == "meanwhile" else seed + 1)
-    meanwhile.catch_up()
-    assert records["meanwhile"] == records["at once"]
-    expected = parameters(agents["at once"])
-    assert all(torch.equal(value, expected[name]) for name, value in parameters(agents["meanwhile"]).items())
-
-
-def test_a_checkpoint_waits_for_what_is_told_of_the_update(tmp_path):
-    """A listener that finds nothing worth keeping is heard before the file is written."""
-    agent = make_agent(folder=str(tmp_path), meanwhile=Meanwhile())
-
-    def refuse(health: Health) -> None:
-        raise InputError("diverged")
-
-    agent.on_update.append(refuse)
-    roll_out(agent, seed=1)
-    agent.update(timestep=0, timesteps=1)
-    with pytest.raises(InputError, match="diverged"):
-        agent.write_checkpoint(timestep=STEPS, timesteps=STEPS)
-    assert not list(tmp_path.rglob("agent_*.pt"))
-
-
 def test_the_rate_follows_the_divergence_within_its_limits(device):
     """A number on a CPU, a tensor on a GPU, where it is steered in place."""
     cfg = AmpAgentCfg(kl_threshold=0.01, min_learning_rate=1e-5, max_learning_rate=1e-2)
-    optimizer = SteeredAdam([torch.nn.Parameter(torch.zeros(2, device=device))], 3e-3)
+    optimizer = TensorRateAdam([torch.nn.Parameter(torch.zeros(2, device=device))], 3e-3)
     rate = optimizer.param_groups[0]["lr"]
     assert isinstance(rate, torch.Tensor) == (device == "cuda")
     rates = []
     for kl in (0.021, 0.02, 0.005, 0.004, 0.004, 0.0, 0.0, 0.0):
-        steer_learning_rate(optimizer, torch.tensor(kl, device=device), cfg)
+        step_learning_rate(optimizer, torch.tensor(kl, device=device), cfg)
         rates.append(float(optimizer.param_groups[0]["lr"]))
     assert rates == pytest.approx([2e-3, 2e-3, 2e-3, 3e-3, 4.5e-3, 6.75e-3, 1e-2, 1e-2])
     for _ in range(30):
-        steer_learning_rate(optimizer, torch.tensor(1.0, device=device), cfg)
+        step_learning_rate(optimizer, torch.tensor(1.0, device=device), cfg)
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(1e-5)
     if device == "cuda":
         assert optimizer.param_groups[0]["lr"] is rate
-    steer_learning_rate(optimizer, torch.tensor(0.0, device=device), AmpAgentCfg(kl_threshold=0.0))
+    step_learning_rate(optimizer, torch.tensor(0.0, device=device), AmpAgentCfg(kl_threshold=0.0))
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(1e-5), "a threshold of 0 leaves it"
 
 
 @pytest.mark.parametrize("written", [2e-4, torch.tensor(2e-4)], ids=["number", "tensor"])
 def test_a_rate_is_taken_over_from_any_device(device, written):
-    optimizer = SteeredAdam([torch.nn.Parameter(torch.ones(2, device=device))], 3e-3)
+    optimizer = TensorRateAdam([torch.nn.Parameter(torch.ones(2, device=device))], 3e-3)
     state = copy.deepcopy(optimizer.state_dict())
     state["param_groups"][0]["lr"] = written
     before = type(optimizer.param_groups[0]["lr"])
@@ -268,20 +219,18 @@ def test_a_rate_is_taken_over_from_any_device(device, written):
 
 
 def test_the_discriminator_learns_to_tell_the_reference():
-    agent = make_agent(discriminator_learning_rate=1e-2, discriminator_gradient_penalty_scale=0.1)
+    agent = make_agent(discriminator_learning_rate=1e-2, gradient_penalty=0.1)
     records: list[Health] = []
-    agent.on_update.append(records.append)
     for seed in range(15):
         roll_out(agent, seed)
-        agent.update(timestep=0, timesteps=1)
+        records.append(agent.update())
     assert records[-1].accuracy > 0.8 and records[-1].expert_logit > records[-1].policy_logit + 0.5
     assert [record.update for record in records] == list(range(1, 16))
 
 
 def test_replay_never_forgets_that_it_is_full():
     memory = RandomMemory(memory_size=200, num_envs=1, device="cpu")
-    memory.create_tensor(name="observations", size=2, dtype=torch.float32)
-    replay = Replay(memory, share=0.64)
+    replay = ReplayBuffer(memory, box(2), share=0.64)
     for step in range(9):
         replay.add(torch.cat((torch.full((512, 2), float(step)), torch.full((9, 2), -1.0))), torch.arange(512))
         assert len(replay) == min(200, 128 * (step + 1))
@@ -292,22 +241,21 @@ def test_a_resumed_agent_makes_the_identical_next_update(tmp_path):
     agent = make_agent()
     for seed in range(3):
         roll_out(agent, seed)
-        agent.update(timestep=0, timesteps=1)
+        agent.update()
     agent.save(str(tmp_path / "agent.pt"))
     rollout = copy.deepcopy(agent.memory.tensors)
     fresh = make_agent(seed=99)
-    fresh.collect_reference_motions = agent.collect_reference_motions
+    fresh._reference_windows = agent._reference_windows
     fresh.load(str(tmp_path / "agent.pt"))
     for name, tensor in rollout.items():
         fresh.memory.tensors[name].copy_(tensor)
-    fresh._current_next_observations = agent._current_next_observations
-    fresh._current_next_states = agent._current_next_states
+    fresh._next, fresh._log = agent._next, agent._log
     assert fresh.updates == 3 and len(fresh.replay) == len(agent.replay)
-    fresh.update(timestep=0, timesteps=1)
+    fresh.update()
     resumed = parameters(fresh)
     # Torch has one random state a process, so the first agent goes on from where the file has it too.
     agent.load(str(tmp_path / "agent.pt"))
-    agent.update(timestep=0, timesteps=1)
+    agent.update()
     for name, value in parameters(agent).items():
         assert torch.equal(value, resumed[name]), name
 
@@ -347,7 +295,9 @@ def test_a_checkpoint_that_would_execute_code_is_refused_without_executing_it(tm
     [
         ({"discriminator_loss": "hinge"}, "available: lsgan, bce"),
         ({"replay_share": 0.0}, "above 0"),
-        ({"mixed_precision": True}, "not supported"),
+        ({"gae_lambda": 1.5}, "gae_lambda is 1.5; give a number in 0..1"),
+        ({"hidden": ()}, "hidden is empty; give widths of at least 1"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan; give a number above 0"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_a_sentence(wrong, says):

@@ -1,12 +1,10 @@
 """Recorded computations give what plain ones give, on a GPU where there is one; figures are fetched as they were, and
 kept work is done in order."""
 
-import pytest
 import torch
 from torch import nn
 
 from amp_helpers.agent.cuda_graphs import Recorded, aligned, fetch_figures, side_by_side
-from amp_helpers.utils.deferred import Meanwhile
 
 
 def test_gradients_follow_the_parameters_and_the_inputs(device):
@@ -69,28 +67,3 @@ def test_figures_are_those_of_when_they_were_sent_for(device):
     read = fetch_figures({"a": figure})
     figure.zero_()
     assert read() == {"a": 2.5}
-
-
-def test_kept_work_is_done_once_and_in_order():
-    meanwhile, done = Meanwhile(), []
-    meanwhile.add(lambda: done.append("first"))
-    meanwhile.add(lambda: (done.append("second"), meanwhile.add(lambda: done.append("third"))))
-    assert done == []
-    meanwhile.catch_up()
-    meanwhile.catch_up()
-    assert done == ["first", "second", "third"]
-
-
-def test_kept_work_that_fails_is_gone_and_the_rest_waits_on():
-    meanwhile, done = Meanwhile(), []
-
-    def fail() -> None:
-        raise ValueError("no")
-
-    meanwhile.add(fail)
-    meanwhile.add(lambda: done.append("rest"))
-    with pytest.raises(ValueError, match="no"):
-        meanwhile.catch_up()
-    assert done == []
-    meanwhile.catch_up()
-    assert done == ["rest"]

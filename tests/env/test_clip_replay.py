@@ -121,8 +121,8 @@ def test_the_terminal_frame_is_the_fall_not_the_next_start(env):
     wrapped.close()
 
 
-def test_what_may_wait_is_done_while_the_simulator_computes(env):
-    """After the physics of the next step and before its episodes end; what the step returned still holds then."""
+def test_deferred_work_is_done_while_the_simulator_computes(env):
+    """After the physics of the next step and before its episodes end; what the step returned is unchanged then."""
     wrapped = AmpEnv(env, AmpState(joint_names=G1_23DOF.joint_names))
     wrapped.reset()
     zeros = torch.zeros(NUM_ENVS, 23)
@@ -130,21 +130,22 @@ def test_what_may_wait_is_done_while_the_simulator_computes(env):
     returned = (observations, wrapped.state(), rewards, terminated, truncated, infos["amp_obs"], infos["amp_whole"])
     copies, seen = [part.clone() for part in returned], []
     steps = env._sim_step_counter
+    substeps = env.cfg.decimation if env._physics_handles_decimation else 1
 
     def task() -> None:
         seen.append((env._sim_step_counter - steps, env.common_step_counter))
         assert all(torch.equal(now, then) for now, then in zip(returned, copies, strict=True))
 
-    wrapped.meanwhile.add(task)
+    wrapped.deferred.add(task)
     assert seen == []
     common = env.common_step_counter
     wrapped.step(zeros)
     wrapped.step(zeros)
-    assert seen == [(env.cfg.decimation, common + 1)], "once, when its physics was under way"
+    assert seen == [(substeps, common)], "once, after its first substep"
     wrapped.close()
-    wrapped.meanwhile.add(lambda: seen.append("late"))
+    wrapped.deferred.add(lambda: seen.append("late"))
     env.step(zeros)
-    assert "late" not in seen, "the hook is taken away again"
+    assert "late" not in seen, "close() removes the hook"
 
 
 def test_each_reset_of_a_step_leaves_its_own_terminal_frame(env):
@@ -158,6 +159,7 @@ def test_each_reset_of_a_step_leaves_its_own_terminal_frame(env):
         pose = robot.data.root_link_pose_w.torch[fallen : fallen + 1].clone()
         pose[:, 2] = 0.1 * fallen
         robot.write_root_link_pose_to_sim_index(root_pose=pose, env_ids=ids)
+        env.recorder_manager.record_pre_reset(ids)
         env._reset_idx(ids)
     windows, _ = source.step(torch.tensor([False, True, True, False]))
     assert windows[1:3, -1].tolist() == pytest.approx([0.1, 0.2])

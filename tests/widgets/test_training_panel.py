@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.training.background import command_line, start_training
@@ -171,7 +172,7 @@ def test_a_run_that_cannot_be_read_is_not_shown_as_something_else(growing):
     [
         TrainCfg(),
         TrainCfg(num_envs=8, device="cpu", drop_joints=("feet", ".*wrist.*"), velocity_range=(0.0, 1.2), seed=3),
-        TrainCfg(**RECIPES["published"], max_seconds=12.5, entropy=0.0),
+        replace(RECIPES["published"], max_seconds=12.5, agent=AmpAgentCfg(entropy=0.0, time_limit_bootstrap=False)),
     ],
 )
 def test_settings_survive_the_command_line(cfg):

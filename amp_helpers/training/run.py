@@ -1,0 +1,195 @@
+"""What a training run consists of, one part after the other: dataset, environment, agent, and the folder it writes."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from isaaclab.envs import ManagerBasedRLEnv
+from skrl.agents.torch.base import ExperimentCfg
+from tqdm.auto import tqdm
+
+from amp_helpers.agent.amp_agent import AmpAgent
+from amp_helpers.agent.health import Health
+from amp_helpers.agent.networks import Discriminator, Policy, Value
+from amp_helpers.amp_state.state import AmpState, weighted_rows
+from amp_helpers.dataset import MotionDataset, check_joints
+from amp_helpers.env.make import default_pose, make_env
+from amp_helpers.env.wrapper import AmpEnv
+from amp_helpers.training.background import abandoned
+from amp_helpers.training.cfg import TrainCfg, drop_patterns, run_config
+from amp_helpers.training.gait_probe import watch_gait
+from amp_helpers.training.policy import save_policy, state_config, write_json
+from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, check_finite, clear_stop, stop_requested
+
+
+def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContextManager[ManagerBasedRLEnv]:
+    """Open the environment of a resolved run; a context manager, see :func:`amp_helpers.env.make_env`."""
+    return make_env(
+        cfg.task,
+        num_envs=cfg.num_envs,
+        device=cfg.device,
+        seed=cfg.seed,
+        physics=cfg.physics,
+        dataset=dataset if cfg.reference_share else None,
+        reference_share=cfg.reference_share,
+        velocity=cfg.velocity_range,
+    )
+
+
+def amp_state(cfg: TrainCfg, dataset: MotionDataset) -> AmpState:
+    """Return what the discriminator of a run sees."""
+    state = AmpState(joint_names=dataset.joint_names, features=cfg.features, window=cfg.window, stride=cfg.stride)
+    return state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """An environment wrapped for AMP, and the reference windows to compare it with."""
+
+    cfg: TrainCfg
+    dataset: MotionDataset
+    state: AmpState
+    env: AmpEnv
+    windows: torch.Tensor
+    """Reference windows (K, dim) on the environment's device."""
+    weights: torch.Tensor
+    """How often each of them is drawn, (K,)."""
+
+    @classmethod
+    @contextlib.contextmanager
+    def wrap(cls, cfg: TrainCfg, dataset: MotionDataset, lab: ManagerBasedRLEnv) -> Iterator["TrainingSetup"]:
+        """Wrap an open environment, and remove the wrapper's hooks afterwards.
+
+        Raises:
+            InputError: the dataset does not fit the environment, or ``cfg`` the dataset.
+        """
+        dataset = dataset.for_environment(cfg.dataset, control_dt=lab.step_dt)
+        check_joints(cfg.dataset, dataset, lab.scene["robot"])
+        state = amp_state(cfg, dataset)
+        windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
+        weights = state.window_weights(dataset).to(lab.device)
+        env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
+        try:
+            yield cls(cfg, dataset, state, env, windows, weights)
+        finally:
+            env.close()
+
+
+def build_agent(setup: TrainingSetup) -> AmpAgent:
+    """Create the agent of a run with its networks."""
+    cfg, env = setup.cfg.agent, setup.env
+    spaces = env.observation_space, env.state_space, env.action_space
+    window_space = gymnasium.spaces.Box(-np.inf, np.inf, (setup.windows.shape[-1],))
+    draw = weighted_rows(setup.weights)
+    return AmpAgent(
+        cfg=cfg,
+        models={
+            "policy": Policy(spaces[0], spaces[2], env.device, hidden=cfg.hidden, initial_std=cfg.initial_std),
+            "value": Value(*spaces, env.device, hidden=cfg.hidden),
+            "discriminator": Discriminator(window_space, spaces[2], env.device, hidden=cfg.discriminator_hidden),
+        },
+        num_envs=env.num_envs,
+        observation_space=spaces[0],
+        state_space=spaces[1],
+        action_space=spaces[2],
+        amp_observation_space=window_space,
+        reference_windows=lambda n: setup.windows[draw(n)],
+        step_dt=setup.env.lab.step_dt,
+        device=env.device,
+        experiment=experiment(setup.cfg),
+    )
+
+
+def experiment(cfg: TrainCfg) -> ExperimentCfg:
+    """Return where skrl writes TensorBoard's events, once an update; checkpoints are the loop's."""
+    assert cfg.run_dir is not None, "resolve() names the folder"
+    return ExperimentCfg(
+        directory=str(cfg.run_dir.parent),
+        experiment_name=cfg.run_dir.name,
+        write_interval=cfg.agent.rollouts,
+        checkpoint_interval=0,
+        wandb=cfg.logger == "wandb",
+    )
+
+
+class RunRecorder:
+    """Writes the folder of a run while it trains, and says when it should stop.
+
+    Args:
+        setup: the run.
+        started: ``time.time()`` when it started.
+        progress: show a progress bar.
+        facts: added to ``config.json``.
+    """
+
+    def __init__(
+        self,
+        setup: TrainingSetup,
+        started: float,
+        progress: bool = True,
+        facts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self._cfg, self._started = setup.cfg, started
+        self._config = run_config(setup.cfg, state_config(setup.state), setup.dataset) | facts
+        self._gait = watch_gait(setup.env, setup.dataset.clips()[0])
+        self._bar = tqdm(total=setup.cfg.max_iterations, unit="update", disable=not progress)
+        assert setup.cfg.run_dir is not None, "resolve() names the folder"
+        self.folder: Path = setup.cfg.run_dir
+
+    def __enter__(self) -> "RunRecorder":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        clear_stop(self.folder)
+        # At the start, so that the checkpoints of a run that is cut short can be played.
+        write_json(self.folder / CONFIG_FILE, self._config)
+        self._log = open(self.folder / HEALTH_FILE, "a")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.close()
+        self._bar.close()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Wall-clock time since the run started, s."""
+        return time.time() - self._started
+
+    def record(self, health: Health) -> None:
+        """Append an update to ``health.jsonl``.
+
+        Raises:
+            InputError: a figure is infinite or NaN.
+        """
+        check_finite(self.folder, health)
+        line: dict[str, Any] = asdict(health) | {"wall_s": round(self.elapsed_s, 2)}
+        if numbers := self._gait.measure():
+            line["gait"] = numbers
+        self._log.write(json.dumps(line) + "\n")
+        self._log.flush()
+        self._bar.update()
+        self._bar.set_postfix(style=f"{health.style_reward:.2f}", task=f"{health.weighted_task:.2f}/s", refresh=False)
+
+    def should_stop(self) -> bool:
+        """Whether the time is over, somebody asked the run to stop, or the notebook that started it is gone."""
+        late = self._cfg.max_seconds is not None and self.elapsed_s > self._cfg.max_seconds
+        return late or stop_requested(self.folder) or abandoned()
+
+    def checkpoint(self, agent: AmpAgent) -> None:
+        """Write ``checkpoints/agent_<steps>.pt``, counting the steps of the agent's whole life."""
+        # The count of this run alone begins again after resuming and would overwrite the first checkpoints.
+        agent.save(str(self.folder / "checkpoints" / f"agent_{agent.updates * self._cfg.agent.rollouts}.pt"))
+
+    def save(self, agent: Any) -> None:
+        """Write the policy, the last checkpoint and the final ``config.json``."""
+        config = self._config | {"updates": agent.updates, "wall_s": round(self.elapsed_s, 1)}
+        if torch.device(str(self._cfg.device)).type == "cuda":
+            config["peak_gpu_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+        save_policy(self.folder, agent, config)
+        agent.save(str(self.folder / "checkpoints" / "agent_last.pt"))
