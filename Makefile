@@ -20,7 +20,7 @@ help:
 	@echo "make run    install what is missing, execute the five notebooks, lead to $(OUTPUT)/index.html"
 	@echo "make docs   what make run produced, and the documentation, as a static site, $(SITE)/index.html"
 	@echo "make test   the whole test suite, notebooks and browser included"
-	@echo "make quick  the tests that need no simulator, notebook or browser"
+	@echo "make quick  the tests of under a second each, without simulator, notebook and browser: less than a minute"
 	@echo "make lab    JupyterLab on the notebooks, on this machine only"
 	@echo "make lint   ruff, pyright and codespell"
 	@echo "make setup [LOCKED=1] | lock | coverage | bench | clean"
@@ -46,7 +46,7 @@ test: setup
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 quick: setup
-	@$(PYTHON) -m pytest -q -m "not sim and not notebook and not browser" $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -m "not slow and not sim and not notebook and not browser" $(PYTEST_ARGS)
 
 coverage: setup
 	@tools/setup.sh browser

@@ -161,6 +161,7 @@ def test_the_action_noise_is_annealed_on_schedule():
     assert free.policy.log_std.exp().max() > 0.9, "without a schedule the policy sets it"
 
 
+@pytest.mark.slow
 def test_noise_hides_small_differences_from_the_discriminator():
     told_apart = {}
     for noise in (0.0, 5.0):

@@ -247,6 +247,7 @@ def findings(motion: Motion) -> dict[str, str]:
     return {check.name: check.verdict for check in check_motion(motion, G1_23DOF).findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: f"{broken.check}: {broken.how}")
 def test_a_broken_walk(walk, broken):
     table = check_motion(broken.make(walk), G1_23DOF)
@@ -269,6 +270,7 @@ def test_legs_that_are_not_there_are_not_judged(walk):
     assert "foot skate" not in {check.name for check in table}
 
 
+@pytest.mark.slow
 def test_sound_clips_have_no_finding(walk, run):
     mirror = body_of(G1_23DOF).kinematics.mirror
     for clip in (walk, run):

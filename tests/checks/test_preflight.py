@@ -264,6 +264,7 @@ def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys,
         check(good, robot="h1")
 
 
+@pytest.mark.slow
 def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, capsys):
     assert main([str(repo_root / "datasets" / "g1_walk.pkl")]) == 0
     assert "ok   joint set" in capsys.readouterr().out
@@ -276,6 +277,7 @@ def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, cap
         main([str(repo_root / "datasets" / "g1_walk.pkl"), "--task", "Some-Task"])
 
 
+@pytest.mark.slow
 def test_what_a_file_is_known_for_is_found(gmr_samples, capsys):
     assert main([str(gmr_samples), "--fps", "30"]) == 1
     shown = capsys.readouterr().out

@@ -154,6 +154,7 @@ def run(script: str, files: list[tuple[str, str]], folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_gadgets_are_live(files, tmp_path):
     run(CARELESS, files, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(GADGETS)
@@ -168,6 +169,7 @@ def outcomes(files, tmp_path_factory) -> list[tuple[str, int, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_none_of_them_runs_and_each_is_refused_in_one_sentence(outcomes):
     assert len(outcomes) == 3 * len(GADGETS)
     for path, code, said in outcomes:

@@ -22,6 +22,7 @@ def summary(tmp_path_factory) -> fuzz.Summary:
     return fuzz.fuzz(fuzz.inputs(300, seed=20, folder=folder), folder, keep=folder / "faults")
 
 
+@pytest.mark.slow
 def test_every_file_converts_or_is_refused_in_one_sentence(summary):
     assert summary.faults == []
 

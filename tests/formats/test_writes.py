@@ -138,10 +138,12 @@ def drive(script: str, sources: list[Path], *arguments: object) -> subprocess.Co
     return done
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_a_file_is_the_old_or_the_new_one(sources, tmp_path):
     assert drive(KILLED, sources, tmp_path).stdout.strip() == "whole"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "reason"), [("full", "File too large"), ("read-only", "Permission denied")])
 def test_where_nothing_can_be_written_the_old_files_stay(sources, tmp_path, way, reason):
     for folder in (tmp_path, *tmp_path.parents[:2]):
@@ -159,6 +161,7 @@ def command(*arguments: object, folder: Path, **options: object) -> subprocess.C
     return subprocess.run(line, cwd=folder, capture_output=True, timeout=100, check=False, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["mein Gang ü.pkl", "歩く.pkl", "[1]*?.pkl", "a;b'c\".pkl", "new\nline.pkl", "\udcff.pkl", ".hidden.pkl"]
 )

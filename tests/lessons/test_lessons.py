@@ -69,6 +69,7 @@ def test_training_the_small_discriminator_is_repeatable_and_keeps_the_global_gen
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_hiding_feet_raises_the_reward_of_the_right_gait(clip, pose):
     seen, hidden = (style_experiment(clip, pose, drop) for drop in ((), (".*ankle.*", ".*wrist.*")))
     assert len(seen.joint_names) == 23 and len(hidden.joint_names) == 17
@@ -83,6 +84,7 @@ def test_speed_up_keeps_the_poses_and_the_rate(clip):
     np.testing.assert_allclose(fast.joint_pos[10], clip.joint_pos[20], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_gradient_penalty_gives_the_reward_a_slope_and_a_large_one_flattens_it(clip, pose):
     state = AmpState(joint_names=clip.joint_names, window=2)
     both = [windows(motion, state, pose) for motion in (clip, early_policy(clip))]
@@ -92,6 +94,7 @@ def test_a_gradient_penalty_gives_the_reward_a_slope_and_a_large_one_flattens_it
     assert large.style_reward[0] > right.style_reward[0] > none.style_reward[0]
 
 
+@pytest.mark.slow
 def test_a_longer_window_detects_the_tempo(clip, pose):
     motions = {"right": level_feet(clip), "fast": level_feet(speed_up(clip))}
     short = AmpState(joint_names=clip.joint_names, window=2)
@@ -100,6 +103,7 @@ def test_a_longer_window_detects_the_tempo(clip, pose):
     assert six["right"] - six["fast"] > 0.3 > abs(two["right"] - two["fast"])
 
 
+@pytest.mark.slow
 def test_input_noise_hides_jitter(clip, pose):
     gaits = add_jitter(clip, 0.05), add_jitter(half_steps(clip), 0.05, seed=1)
     assert np.std(gaits[0].joint_pos - clip.joint_pos) == pytest.approx(0.05, rel=0.05)

@@ -79,6 +79,7 @@ def test_an_unknown_parameter_stops_the_run_before_anything_starts(folder, outpu
     assert list(output.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_parameter_goes_only_to_the_notebooks_that_have_it(folder, output):
     write_notebook(folder, "a", "print('steps', steps)")
     write_notebook(folder, "b", "print('none here')", parameters=None)
@@ -123,6 +124,7 @@ def good_run(tmp_path_factory):
     return index, lines
 
 
+@pytest.mark.slow
 def test_a_line_per_notebook(good_run):
     _, lines = good_run
     assert len(lines) == 2
@@ -214,6 +216,7 @@ def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
 # --- failures -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_failing_cell_keeps_what_ran_and_what_earlier_runs_wrote(folder, output):
     write_notebook(folder, "a", "print('first run')")
     write_notebook(folder, "b", "print('fine')")
@@ -234,6 +237,7 @@ def test_a_failing_cell_keeps_what_ran_and_what_earlier_runs_wrote(folder, outpu
     assert not list(output.glob("*.failed.*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "error"),
     [
@@ -253,6 +257,7 @@ CALLBACKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CALLBACKS)
 def test_an_exception_in_a_widget_callback_is_caught(folder, output, kind):
     source = (
@@ -290,12 +295,14 @@ def test_hidden_errors_are_found_in_a_notebook_that_others_executed():
     assert hidden_errors(nbformat.v4.new_notebook()) == []
 
 
+@pytest.mark.slow
 def test_leaving_early_is_a_failure(folder, output):
     path = write_notebook(folder, "a", "raise SystemExit(0)", "print('the rest')")
     with pytest.raises(NotebookError, match="left early"):
         one_notebook.execute(path, output)
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_is_a_failure(folder, output):
     path = write_notebook(folder, "a", "print('alive', flush=True)", "import os\nos._exit(9)")
     with pytest.raises(NotebookError, match="kernel died"):
@@ -335,6 +342,7 @@ def test_a_file_that_is_no_notebook_is_refused(folder, output, content):
         pipeline.run(["a"], output, folder=folder)
 
 
+@pytest.mark.slow
 def test_the_command_line_answers_in_one_sentence():
     command = [sys.executable, "-m", "amp_helpers.pipeline", "--notebooks", "06_more"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -208,6 +208,7 @@ def test_a_run_folder_is_recorded(repo_root):
     assert entry.metrics == {"falls_per_env_10s": 0.0, "pose_rmse_rad": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["gpu_comparisons.json", "gpu_trials.json"])
 def test_the_repository_s_recorded_comparisons_can_be_drawn(repo_root, file):
     recorded = read_results(repo_root / "benchmarks" / "results" / file)

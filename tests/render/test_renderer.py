@@ -63,6 +63,7 @@ def test_highlight_colors_the_link_for_one_frame(walking, gl):
     assert np.abs(plain.astype(int) - after).max() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gl", BOTH)
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_cameras_differ_and_two_renderers_can_be_open(walking, gl, camera):
@@ -74,6 +75,7 @@ def test_cameras_differ_and_two_renderers_can_be_open(walking, gl, camera):
         assert changed(one.frame(walking, 0), two.frame(walking, 0)) > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not gl_available(), reason="no GL here")
 def test_coarsened_meshes_look_the_same(walking, monkeypatch):
     with Renderer(G1_23DOF, 320, 240) as renderer:
@@ -85,6 +87,7 @@ def test_coarsened_meshes_look_the_same(walking, monkeypatch):
     assert changed(coarse, fine) < 0.01 and np.abs(coarse.astype(int) - fine).mean() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gl_wanted", BOTH)
 def test_renderers_are_shared_and_the_least_recently_used_is_closed(walking, gl_wanted, monkeypatch):
     closed = []
@@ -149,6 +152,7 @@ print(gl_available(), r.uses_gl, r.frame(m, 0).std() > 5)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [None, "99"])
 def test_an_interpreter_that_exits_without_closing_prints_nothing(device, monkeypatch):
     """A device that does not exist makes OpenGL unavailable, and the drawing takes over."""

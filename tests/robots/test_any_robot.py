@@ -264,6 +264,7 @@ def test_the_cookbooks_commands_take_its_options(repo_root, command):
         assert re.search(rf"{option}\b", known), option
 
 
+@pytest.mark.slow
 def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
     """From the stand-ins to the picture, as they stand on the page; training is shown in test_go1.py."""
     monkeypatch.chdir(tmp_path)

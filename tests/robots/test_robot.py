@@ -107,6 +107,7 @@ def test_ground_has_what_isaac_lab_looks_for():
     assert tint.IsValid()
 
 
+@pytest.mark.slow
 def test_building_again_touches_nothing_and_leaves_no_rubble(fresh_cache):
     path = G1_23DOF.mjcf_path
     before = files(fresh_cache)
@@ -117,6 +118,7 @@ def test_building_again_touches_nothing_and_leaves_no_rubble(fresh_cache):
     assert files(fresh_cache) == before
 
 
+@pytest.mark.slow
 def test_two_processes_building_at_once_agree(fresh_cache):
     code = "from amp_helpers.robots.robot import G1_23DOF as r; r.build(); print(r.mjcf_path, r.usd_path)"
     env = os.environ | {"AMP_HELPERS_CACHE": str(fresh_cache)}

@@ -99,6 +99,7 @@ def test_the_slider_reads_any_update(growing):
     assert "cannot be said" in panel.values.value, "a gait that a falling robot does not have"
 
 
+@pytest.mark.slow
 def test_refresh_shows_what_was_written_since(growing):
     folder, file, lines = growing
     panel = TrainingPanel(folder)
@@ -122,6 +123,7 @@ def test_the_stop_button_asks_the_run_to_end(growing):
     assert "keeps what was learned" in panel.state.value
 
 
+@pytest.mark.slow
 def test_follow_refreshes_until_the_run_has_ended(growing):
     folder, file, lines = growing
 
@@ -147,6 +149,7 @@ def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path):
     assert image(panel).shape == image(TrainingPanel(tmp_path / "other")).shape
 
 
+@pytest.mark.slow
 def test_pictures_keep_their_size_and_controls_their_labels(growing, repo_root):
     panel = TrainingPanel(growing[0])
     assert image(panel).shape == image(TrainingPanel(repo_root / "policies" / "g1_walk")).shape
@@ -184,6 +187,7 @@ def test_a_background_run_needs_a_folder():
         start_training(TrainCfg())
 
 
+@pytest.mark.slow
 def test_what_a_background_run_refuses_is_said_in_the_notebook(tmp_path):
     training = start_training(TrainCfg(run_dir=tmp_path / "run", dataset=tmp_path / "none.npz", device="cpu"))
     with pytest.raises(InputError, match=r"none\.npz"):

@@ -158,6 +158,7 @@ class TestFeetComparison:
         bars = image(more.children[-2])
         assert (np.abs(bars - (0xD5, 0x5E, 0x00)).sum(axis=2) < 12).any(), "ankles in their color"
 
+    @pytest.mark.slow
     def test_controls_are_labelled_and_nothing_jumps(self, comparison):
         assert [comparison.player.frame.description, comparison.camera.description] == ["Frame", "Camera"]
         assert comparison.player.frame.tooltip and comparison.camera.tooltip
@@ -174,6 +175,7 @@ class TestFeetComparison:
         assert foot_names(G1_29DOF) == ("left", "right")
         assert foot_names(replace(G1_29DOF, foot_bodies=("pelvis", "torso_link"))) == ("pelvis", "torso_link")
 
+    @pytest.mark.slow
     @pytest.mark.skipif(not gl_available(), reason="no GL here; drawings are quicker")
     def test_a_new_frame_is_there_at_once(self, clips):
         """The bar is 150 ms on two idle cores; processor time, because others may use these."""
@@ -243,6 +245,7 @@ class TestMotionRefiner:
         assert "slip of the sole in stance, m/s" in refiner.text.value
         assert refiner.player.frame.value == 55
 
+    @pytest.mark.slow
     def test_every_button_does_its_edit_and_undo_takes_it_back(self, refiner):
         names = ("trim", "loop", "smooth", "mirror", "ground", "lock_feet")
         for name in names:
@@ -302,6 +305,7 @@ class TestMotionRefiner:
         refiner.save_button.click()
         assert "never overwritten" in refiner.text.value and walk_file.read_bytes() == before
 
+    @pytest.mark.slow
     def test_controls_are_labelled_and_nothing_jumps(self, refiner):
         controls = (refiner.span, refiner.cutoff, refiner.output, refiner.camera, refiner.look, refiner.player.frame)
         assert all(control.description for control in controls)
