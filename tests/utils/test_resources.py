@@ -31,7 +31,7 @@ def repository(folder: Path) -> str:
 def copy_package(folder: Path, repo_root: Path) -> None:
     """The part of the package that these answers need."""
     (folder / "amp_helpers" / "utils").mkdir(parents=True)
-    for name in ("__init__.py", "utils/__init__.py", "utils/__init__.pyi", "utils/resources.py"):
+    for name in ("__init__.py", "__init__.pyi", "utils/__init__.py", "utils/__init__.pyi", "utils/resources.py"):
         shutil.copy(repo_root / "amp_helpers" / name, folder / "amp_helpers" / name)
 
 
