@@ -1,4 +1,4 @@
-"""Execute the notebooks in order, and turn what they leave behind into pages to read."""
+"""Execute the notebooks in order and write pages of their results."""
 
 import argparse
 import ast
@@ -22,8 +22,8 @@ from amp_helpers.notebook.execute import (
     read_notebook,
 )
 
-# What kernels would otherwise say on every start, none of which a reader of a notebook can act on.
-QUIET_ENVIRONMENT = {
+# Silences messages of every kernel start that do not concern a reader of the notebooks.
+_KERNEL_ENVIRONMENT = {
     "JUPYTER_PLATFORM_DIRS": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -43,83 +43,80 @@ def run(
 ) -> Path:
     """Execute the named notebooks in order into ``output`` and return the path of its ``index.html``.
 
-    Each parameter goes to the notebooks that have it, and has to be known to at least one. All parameters
-    of all notebooks are checked before the first one starts, and the index is written also when a
-    notebook fails.
+    All parameters of all notebooks are checked before the first one starts. The index is written also when a notebook
+    fails.
+
+    Args:
+        names: notebooks, without ``.ipynb``.
+        output: folder of the results.
+        parameters: values by name; each goes to the notebooks that have it.
+        folder: where the notebooks are.
+        report: called with a line for each notebook.
+
+    Raises:
+        InputError: no such notebook, a parameter that none of them has, or a folder that cannot be written.
+        NotebookError: a notebook failed for another reason.
     """
     output, names, parameters = Path(output), list(names), dict(parameters or {})
     if "output_dir" in parameters:
-        raise InputError("output_dir: set by the runner; give the folder with --output")
+        raise InputError("output_dir: set by the command; name the folder with --output")
     known = {name: _parameters_of(folder / f"{name}.ipynb") for name in names}
     for key, value in parameters.items():
-        users = {name: has for name, has in known.items() if key in has}
-        if not users:
-            check_parameters(", ".join(names), {key: value}, {k: v for has in known.values() for k, v in has.items()})
-        for name, has in users.items():
-            check_parameters(name, {key: value}, has)
-    with _writing_to(output):
-        _make_writable(output)
-        return _run_checked(names, output, parameters, known, folder, report)
-
-
-def _run_checked(
-    names: list[str],
-    output: Path,
-    parameters: Mapping[str, object],
-    known: Mapping[str, Mapping[str, object]],
-    folder: Path,
-    report: Callable[[str], None],
-) -> Path:
-    for variable, value in QUIET_ENVIRONMENT.items():
+        users = {name: defaults for name, defaults in known.items() if key in defaults}
+        everything = {name: default for defaults in known.values() for name, default in defaults.items()}
+        for name, defaults in (users or {", ".join(names): everything}).items():
+            check_parameters(name, {key: value}, defaults)
+    for variable, value in _KERNEL_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
-    os.environ.pop("MPLBACKEND", None)  # a backend chosen for scripts would keep figures out of the notebook
+    os.environ.pop("MPLBACKEND", None)  # with a backend for scripts, no figure would appear in a notebook
     order = [*NOTEBOOKS, *(name for name in names if name not in NOTEBOOKS)]
     width = max(map(len, names), default=0)
-    try:
-        for number, name in enumerate(names, 1):
-            start, verdict = time.monotonic(), "FAILED"
-            try:
-                chosen = {key: value for key, value in parameters.items() if key in known[name]}
-                execute(folder / f"{name}.ipynb", output, chosen, order)
-                verdict = "ok"
-            finally:
-                seconds = time.monotonic() - start
-                report(f"[{number}/{len(names)}] {name:{width}}  {seconds:5.0f} s  {verdict}")
-    finally:
-        index = pages.write_index(output, order)
+    with _writing_to(output):
+        try:
+            for number, name in enumerate(names, 1):
+                start, verdict = time.monotonic(), "FAILED"
+                try:
+                    chosen = {key: value for key, value in parameters.items() if key in known[name]}
+                    execute(folder / f"{name}.ipynb", output, chosen, order)
+                    verdict = "ok"
+                finally:
+                    seconds = time.monotonic() - start
+                    report(f"[{number}/{len(names)}] {name:{width}}  {seconds:5.0f} s  {verdict}")
+        finally:
+            index = pages.write_index(output, order)
     return index
 
 
 def _parameters_of(path: Path) -> dict[str, object]:
+    notebook = read_notebook(path)
     try:
-        return notebook_parameters(read_notebook(path))
+        return notebook_parameters(notebook)
     except InputError as error:
-        message = str(error)
-        raise InputError(message if message.startswith(str(path)) else f"{path.name}: {message}") from None
+        raise InputError(f"{path.name}: {error}") from None
 
 
 @contextmanager
 def _writing_to(output: Path) -> Iterator[None]:
-    """Say which folder it is that is full or closed; the system's own words often leave the name out."""
+    """Make the folder, try to write to it, and name it when it is full or not writable.
+
+    The system's own message often lacks the name of the folder.
+    """
     try:
+        output.mkdir(parents=True, exist_ok=True)
+        probe = output / ".writable"
+        probe.write_bytes(b"x" * 4096)
+        probe.unlink()
         yield
     except OSError as error:
         if error.errno not in _NOT_WRITABLE:
             raise
         raise InputError(
-            f"{output}: cannot be written ({error.strerror}); make room or name another folder with --output"
+            f"{output}: cannot be written ({error.strerror}); free space or name another folder with --output"
         ) from error
 
 
-def _make_writable(output: Path) -> None:
-    probe = output / ".writable"
-    output.mkdir(parents=True, exist_ok=True)
-    probe.write_bytes(b"x" * 4096)
-    probe.unlink()
-
-
 def parse_value(text: str) -> object:
-    """A parameter from the command line: a Python literal (``true``, ``false`` too), else the text itself."""
+    """Parse a parameter of the command line: a Python literal (also ``true`` and ``false``), else the text itself."""
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
     except (ValueError, SyntaxError):
@@ -127,16 +124,22 @@ def parse_value(text: str) -> object:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of this module; returns 0, or 1 when a notebook failed through no fault of its input."""
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.pipeline", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--notebooks", nargs="+", metavar="NAME", default=list(NOTEBOOKS), help="default: all, in order"
+    """Run the command line; return 0, or 1 when a notebook failed for a reason other than its input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m amp_helpers.pipeline",
+        description="Execute the notebooks in order and write pages of their results.",
     )
+    parser.add_argument("--notebooks", nargs="+", metavar="NAME", default=list(NOTEBOOKS), help="default: all in order")
     parser.add_argument("--output", default="outputs", help="folder for pages, figures, videos and metrics.json")
     parser.add_argument(
-        "-p", nargs=2, action="append", metavar=("NAME", "VALUE"), default=[], dest="parameters",
-        help="a notebook parameter other than its default, which is the size a CPU can bear",
-    )  # fmt: skip
+        "-p",
+        nargs=2,
+        action="append",
+        metavar=("NAME", "VALUE"),
+        default=[],
+        dest="parameters",
+        help="set a notebook parameter; the defaults suit a CPU",
+    )
     args = parser.parse_args(argv)
     names = [name.removesuffix(".ipynb") for name in args.notebooks]
     if unknown := [name for name in names if name not in NOTEBOOKS]:

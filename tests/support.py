@@ -1,8 +1,10 @@
 """What several test modules build their cases from."""
 
 import os
+import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +43,19 @@ def train_command(folder: Path, *arguments: object, **variables: str) -> subproc
     line = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, *map(str, arguments)]
     environment = os.environ | variables
     return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def dead_links(folder: Path, ours: tuple[str, ...] | None = None) -> list[str]:
+    """Links of pages to files that are not in their folder, and to places that are not in their pages.
+
+    With ``ours``, links to files of other names are left out.
+    """
+    found = []
+    for page in sorted(folder.glob("*.html")):
+        for link in re.findall(r'(?:href|src)="(?!\w+:)([^"]*)"', page.read_text()):
+            path, _, place = unescape(link).partition("#")
+            target = folder / path if path else page
+            dead = not target.exists() or (place and f'id="{place}"' not in unescape(target.read_text()))
+            if dead and (ours is None or not path or Path(path).stem in ours):
+                found.append(f"{page.name}: {link}")
+    return found

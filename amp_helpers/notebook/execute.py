@@ -1,8 +1,12 @@
-"""One notebook: read it, check its parameters, execute it, and find what went wrong in it.
+"""Execute one notebook: read it, check its parameters, run it, and find errors that papermill misses.
 
-papermill does the executing. This module adds what it lacks: parameters are checked before anything runs,
-errors that hide in widgets are found, a kernel that dies or a cell that leaves early counts as a failure,
-and what an earlier run wrote is never overwritten by a run that failed.
+papermill injects parameters, runs the cells, and saves the notebook after each one. The rest of this module makes up
+for what papermill lacks:
+
+- it accepts an unknown parameter, or one of another type, without an error;
+- it takes the kernel from the ``python3`` kernelspec, which on many machines is another environment;
+- it misses exceptions in widget callbacks and threads, and a cell that exits the kernel;
+- it overwrites the result of an earlier run when the new one fails.
 """
 
 import ast
@@ -19,21 +23,30 @@ from amp_helpers.errors import InputError
 from amp_helpers.notebook import pages
 from amp_helpers.utils.resources import checkout
 
-# A cell that ended in one of these ran out of room or of permission: something the user can mend.
-_SYSTEM_REFUSALS = ("[Errno 13]", "[Errno 28]", "[Errno 30]", "[Errno 122]")
+NOTEBOOK_FOLDER = (checkout() or Path.cwd()) / "notebooks"
+NOTEBOOKS = (
+    "01_joint_order",
+    "02_gmr_conversion",
+    "03_feet_removal",
+    "04_amp_training",
+    "05_play_and_evaluate",
+)
+# Permission denied, disk full, read-only file system, quota exceeded: the user can repair these.
+_REPAIRABLE = ("[Errno 13]", "[Errno 28]", "[Errno 30]", "[Errno 122]")
 _TRACEBACK = "Traceback (most recent call last)"
-_SEEN_ERRORS = "errors_seen"
+_ERRORS_SEEN = "errors_seen"
 
 
 class NotebookError(RuntimeError):
-    """A notebook did not run to its end, and not because of what the user gave it."""
+    """A notebook failed for a reason other than the user's input."""
 
 
 def notebook_parameters(notebook: nbformat.NotebookNode) -> dict[str, object]:
-    """Names and default values of the cell tagged ``parameters``; empty when there is none.
+    """Return names and default values from the cell tagged ``parameters``; empty when there is none.
 
-    Raises :class:`InputError` when the cell holds anything but assignments of literals: papermill replaces
-    these values after the cell has run, so whatever is computed from them there would keep the default.
+    Raises:
+        InputError: the cell holds anything but assignments of literals. papermill sets the values in a new cell after
+            this one, so that a value computed here would keep the default.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
@@ -45,17 +58,20 @@ def notebook_parameters(notebook: nbformat.NotebookNode) -> dict[str, object]:
                     found[statement.targets[0].id] = ast.literal_eval(statement.value)
             except (ValueError, SyntaxError) as error:
                 raise InputError(
-                    f"parameters cell: only assignments of literals may stand in it, not {error}; "
-                    "compute derived values in the next cell"
+                    f"parameters cell: holds {error}; only assignments of literals are allowed, "
+                    "so compute other values in the next cell"
                 ) from error
             return found
     return {}
 
 
 def check_parameters(name: str, given: Mapping[str, object], known: Mapping[str, object]) -> None:
-    """Raise :class:`InputError` for a parameter that the notebook does not have, or one of another type.
+    """Check parameters against a notebook's names and default values.
 
-    An integer may stand for a float, and anything for a default of ``None``.
+    An integer is accepted for a float, and anything for a default of ``None``.
+
+    Raises:
+        InputError: an unknown name, or a value of another type.
     """
     for key, value in given.items():
         if key not in known:
@@ -70,13 +86,13 @@ def check_parameters(name: str, given: Mapping[str, object], known: Mapping[str,
 
 
 def hidden_errors(notebook: nbformat.NotebookNode) -> list[str]:
-    """One line for every exception in an executed notebook that did not stop its cell.
+    """Return one line for every exception of an executed notebook, also those that did not stop their cell.
 
-    Looks at cell outputs, at the outputs kept in the widget state (where a callback's exception ends), at
-    tracebacks on stderr (threads, asyncio tasks), and at the errors the runner saw pass by, because a
-    widget that is drawn again wipes the exception it showed before.
+    Four places are searched: cell outputs; outputs in the widget state, where a callback's exception appears;
+    tracebacks on stderr, from threads and asyncio tasks; and the errors that :func:`execute` recorded during the run,
+    because a widget clears its outputs when it draws again.
     """
-    found = list(notebook.metadata.get(_SEEN_ERRORS, []))
+    found = list(notebook.metadata.get(_ERRORS_SEEN, []))
     for cell in notebook.cells:
         found += _errors_in(cell.get("outputs", []))
     for model in pages.widget_state(notebook).values():
@@ -100,12 +116,12 @@ def _one_line(ename: str, evalue: str) -> str:
 
 
 def _engine(log: Path) -> str:
-    """Name of a papermill engine that runs this interpreter as the kernel and remembers every error it sees.
+    """Register a papermill engine that runs this interpreter as the kernel and records every error; return its name.
 
-    The notebook's kernelspec is not looked up: on many machines ``python3`` points at another environment.
+    The kernel's own output goes to ``log``.
     """
-    from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
 
@@ -123,7 +139,7 @@ def _engine(log: Path) -> str:
     class Client(PapermillNotebookClient):
         def process_message(self, msg, cell, cell_index):
             if msg["msg_type"] == "error":
-                seen = self.nb.metadata.setdefault(_SEEN_ERRORS, [])
+                seen = self.nb.metadata.setdefault(_ERRORS_SEEN, [])
                 seen.append(_one_line(msg["content"]["ename"], msg["content"]["evalue"]))
             return super().process_message(msg, cell, cell_index)
 
@@ -136,7 +152,7 @@ def _engine(log: Path) -> str:
                 kernel_manager_class=ThisInterpreter,
                 startup_timeout=start_timeout,
                 coalesce_streams=True,
-                # A cell that computes for minutes without printing is at work, not lost.
+                # A cell may compute for minutes without printing.
                 raise_on_iopub_timeout=False,
             ).execute()
 
@@ -146,7 +162,7 @@ def _engine(log: Path) -> str:
 
 @contextmanager
 def _working_files(output: Path, name: str):
-    """Paths of the notebook while it runs and of its kernel's own output; gone when the block ends."""
+    """Yield paths for the running notebook and for its kernel's own output; delete both at the end."""
     running, log = output / f".{name}.running.ipynb", output / f".{name}.log"
     try:
         yield running, log
@@ -163,17 +179,23 @@ def execute(
 ) -> Path:
     """Execute one notebook and write ``NAME.ipynb`` and ``NAME.html`` to ``output``; return the page.
 
-    The kernel runs in the notebook's folder. ``output_dir`` is filled in where the notebook has that
-    parameter, and ``siblings`` are the notebooks that its page links to. When the notebook fails, what it
-    got to is kept as ``NAME.failed.ipynb`` and ``.html``, and an earlier good run of it stays where it
-    is.
+    The kernel runs in the notebook's folder. When the notebook fails, its results so far are kept as
+    ``NAME.failed.ipynb`` and ``.html``, and the files of an earlier complete run stay.
 
-    Raises :class:`InputError` for a wrong parameter and for what a cell refused with one (or for want of
-    space or permission), :class:`NotebookError` for any other failure, hidden exceptions included.
+    Args:
+        path: the notebook.
+        output: folder of the results; also the default of a parameter ``output_dir``.
+        parameters: values by name.
+        siblings: names of all notebooks in order, for the links of the page.
+
+    Raises:
+        InputError: a wrong parameter, or a cell that stopped with an :class:`InputError`, a full disk or a lack of
+            permission.
+        NotebookError: any other failure, including exceptions that did not stop their cell.
     """
     from papermill import PapermillExecutionError, execute_notebook
 
-    # papermill changes the working folder while the notebook runs.
+    # Absolute paths, because papermill changes the working folder while the notebook runs.
     path, output = path.resolve(), output.resolve()
     name, parameters = path.stem, dict(parameters or {})
     notebook = read_notebook(path)
@@ -182,7 +204,7 @@ def execute(
     if "output_dir" in known:
         parameters.setdefault("output_dir", str(output))
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata.pop(_SEEN_ERRORS, None)
+    notebook.metadata.pop(_ERRORS_SEEN, None)
 
     with _working_files(output, name) as (running, log):
         failure: Exception | None = None
@@ -194,24 +216,25 @@ def execute(
                 engine_name=_engine(log),
                 kernel_name="python3",
                 cwd=str(path.parent),
-                progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,
+                # papermill hands a dictionary on to tqdm; its type hint says bool.
+                progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,  # type: ignore
             )
         except PapermillExecutionError as error:
             reason = _one_line(error.ename, error.evalue)
             message = f"{name}: cell In [{error.exec_count}] stopped with {reason}"
-            refused = error.ename == "InputError" or error.evalue.startswith(_SYSTEM_REFUSALS)
+            refused = error.ename == "InputError" or error.evalue.startswith(_REPAIRABLE)
             failure = InputError(message) if refused else NotebookError(message)
-        except RuntimeError:  # what nbclient raises for a kernel that died, at its start or in a cell
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no word from it"]
-            failure = NotebookError(f"{name}: its kernel died ({last[0]}), often for want of memory")
+        except RuntimeError:  # what nbclient raises when the kernel dies, at its start or in a cell
+            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no message"]
+            failure = NotebookError(f"{name}: its kernel died ({last[0]}), often because memory ran out")
         executed = nbformat.read(running, as_version=4)
         if failure is None:
-            failure = _silent_failure(name, executed)
+            failure = _hidden_failure(name, executed)
         if failure is not None:
             kept = output / f"{name}.failed.ipynb"
             os.replace(running, kept)
             pages.write_page(executed, kept.with_suffix(".html"), (), path.parent)
-            raise type(failure)(f"{failure}; what ran up to there is in {kept.with_suffix('.html')}") from None
+            raise type(failure)(f"{failure}; the results so far are in {kept.with_suffix('.html')}") from None
         os.replace(running, output / f"{name}.ipynb")
         page = pages.write_page(executed, output / f"{name}.html", siblings, path.parent)
     for stale in (output / f"{name}.failed.ipynb", output / f"{name}.failed.html"):
@@ -219,38 +242,30 @@ def execute(
     return page
 
 
-def _silent_failure(name: str, executed: nbformat.NotebookNode) -> NotebookError | None:
-    """What papermill reports as success and is not."""
+def _hidden_failure(name: str, executed: nbformat.NotebookNode) -> NotebookError | None:
+    """Return the failure of a notebook that papermill reports as complete, or None."""
     for cell in executed.cells:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
             first = cell.source.strip().splitlines()[0]
-            return NotebookError(f"{name}: it left early, the cell starting '{first}' never ran")
+            return NotebookError(f"{name}: the kernel exited early, the cell starting '{first}' never ran")
     if hidden := hidden_errors(executed):
-        return NotebookError(f"{name}: {len(hidden)} hidden in a widget or thread, the first {hidden[0]}")
+        return NotebookError(f"{name}: exceptions in widgets or threads: {len(hidden)}, the first {hidden[0]}")
     return None
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """The notebook in ``path``; :class:`InputError` when the file is not one of format 4."""
+    """Read a notebook.
+
+    Raises:
+        InputError: no such file, or not a notebook of format 4.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         nbformat.validate(json.loads(text))
         return nbformat.reads(text, as_version=4)
     except FileNotFoundError:
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.ipynb"))) or "none"
-        raise InputError(f"{path}: no such notebook; available: {there}") from None
+        available = ", ".join(sorted(p.stem for p in path.parent.glob("*.ipynb"))) or "none"
+        raise InputError(f"{path}: no such notebook; available: {available}") from None
     except (ValueError, nbformat.ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a Jupyter notebook of format 4 ({reason}); restore the file") from None
-
-
-NOTEBOOKS = (
-    "01_joint_order",
-    "02_gmr_conversion",
-    "03_feet_removal",
-    "04_amp_training",
-    "05_play_and_evaluate",
-)
-
-
-NOTEBOOK_FOLDER = (checkout() or Path.cwd()) / "notebooks"

@@ -1,14 +1,14 @@
-"""Pages that need nothing but a browser: executed notebooks as HTML, and the index that leads to all of it.
+"""Pages that need nothing but a browser: executed notebooks, the glossary, and an index of all results.
 
-The pages load no script and no font from anywhere. Widgets, which would need both, are shown as what they
-showed when the notebook ended.
+nbconvert makes the pages, from the templates in ``templates/``. They load no script and no font, so that they open
+without a network. nbconvert shows widgets by scripts from a network, so this module replaces each widget by the HTML of
+its last state; no library does that.
 """
 
 import base64
 import copy
 import html
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,65 +16,15 @@ from pathlib import Path
 import nbformat
 
 from amp_helpers.errors import atomic_path
+from amp_helpers.utils.resources import checkout
 
+GLOSSARY = (checkout() or Path.cwd()) / "docs" / "glossary.md"
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
-_STYLE = """
-:root { --ink: #1d2733; --soft: #5c6b7a; --line: #dde3ea; --paper: #fff; --back: #f5f7f9; --accent:
-#0b6bcb; } @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6ebf0; --soft: #9aa9b8; --line: #313c48; --paper: #1b222a; --back: #12171d;
-          --accent: #6cb2ff; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 1.9rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2.6rem 0 .9rem; }
-p { margin: .3rem 0; } .soft { color: var(--soft); } a { color: var(--accent); text-decoration: none; }
-a:hover { text-decoration: underline; }
-ol { list-style: none; margin: 0; padding: 0; display: grid; gap: .7rem; }
-li, figure, .table { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; }
-li { padding: .9rem 1.1rem; display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; }
-li p { grid-column: 1; } li .time { grid-column: 2; grid-row: 1; color: var(--soft); white-space: nowrap; }
-.failed { color: #d1442f; }
-.grid { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); }
-.wide { grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); }
-figure { margin: 0; overflow: hidden; }
-figcaption { padding: .45rem .8rem; color: var(--soft); font-size: .9rem; }
-figure img { display: block; width: 100%; height: 200px; object-fit: contain; background: #fff; }
-video { display: block; width: 100%; background: #000; }
-.table { padding: .4rem 1.1rem; overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-td, th { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; }
-tr:last-child td { border: 0; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
-"""
-
-_PAGE_STYLE = """
-body.jp-Notebook { max-width: 1100px; margin: 0 auto; }
-.amp-nav { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; padding: .6rem 1rem; border-bottom: 1px solid #dde3ea;
-           font: 15px system-ui; }
-.amp-nav a { color: #0b6bcb; text-decoration: none; } .amp-nav .next { margin-left: auto; }
-.amp-widget { border-left: 3px solid #b9cbe0; padding: .2rem 0 .2rem .8rem; font: 14px/1.5 system-ui; }
-.amp-widget img { max-width: 100%; }
-.amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }
-.amp-control { display: block; color: #5c6b7a; }
-.jp-Cell .amp-widget pre { overflow-x: auto; font: 12px/1.4 'DejaVu Sans Mono', Menlo, Consolas, monospace; }
-.amp-widget pre .amp-control { display: inline; } .amp-widget mark { background: #dbe6f2; }
-.amp-hint { color: #5c6b7a; font-style: italic; }
-.jp-RenderedImage img, .jp-RenderedHTMLCommon img, .jp-RenderedHTMLCommon video { max-width: 100%; height: auto; }
-@media (max-width: 700px) { .jp-InputPrompt, .jp-OutputPrompt { display: none; } }
-"""
-
-_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block html_head_css -%}<style>{{ resources.page_style }}</style>{%- endblock -%}
-{%- block body_header -%}{{ super() }}{{ resources.navigation }}{%- endblock -%}
-"""
-
 
 def widget_state(notebook: nbformat.NotebookNode) -> Mapping[str, Mapping]:
-    """The models of all widgets of an executed notebook, by model id."""
+    """Return the models of all widgets of an executed notebook, by model ID."""
     return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
 
 
@@ -83,13 +33,15 @@ def write_page(
 ) -> Path:
     """Write an executed notebook as one self-contained HTML file and return its path.
 
-    ``siblings`` are the names of the notebooks it stands among, in order: the page links to its
-    neighbours, and links from one notebook to another lead to the other's page. Pictures that its text names are looked
-    for from ``source_folder``, where the notebook itself is, and put into the page.
-    """
-    from jinja2 import DictLoader
-    from nbconvert import HTMLExporter
+    Links to other notebooks become links to their pages, and links to ``docs/glossary.md`` links to the glossary that
+    :func:`write_index` puts beside the pages.
 
+    Args:
+        notebook: the executed notebook.
+        path: the page.
+        siblings: names of all notebooks in order; the page links to its neighbors.
+        source_folder: the notebook's own folder, for pictures that its text links to; they are embedded.
+    """
     page = copy.deepcopy(notebook)
     models = widget_state(notebook)
     page.metadata.pop("widgets", None)
@@ -100,23 +52,43 @@ def write_page(
             view = output.get("data", {}).get(_WIDGET_VIEW)
             if view:
                 shown = _widget_html(view["model_id"], models)
-                hint = '<p class="amp-hint">Its controls move in JupyterLab.</p>' if "amp-control" in shown else ""
+                hint = '<p class="amp-hint">The controls work in JupyterLab.</p>' if "amp-control" in shown else ""
                 output["data"] = {"text/html": f'<div class="amp-widget">{shown}{hint}</div>'} if shown else {}
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": _TEMPLATE})], template_file="page.html.j2")
-    resources = {
-        "metadata": {"name": title_of(notebook) or path.stem},
-        "page_style": _PAGE_STYLE,
-        "navigation": _navigation(path.stem, siblings),
-    }
-    body, _ = exporter.from_notebook_node(page, resources=resources)
+    body = _page_html(page, path.stem, siblings)
     body = re.sub(r'(href="(?!\w+:)[\w./-]+)\.ipynb(["#])', r"\1.html\2", body)
+    body = re.sub(r'href="[\w./-]*docs/glossary\.md(["#])', r'href="glossary.html\1', body)
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8")
     return path
 
 
+def _page_html(notebook: nbformat.NotebookNode, name: str, siblings: Sequence[str] = ()) -> str:
+    from jinja2 import PackageLoader
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(extra_loaders=[PackageLoader("amp_helpers.notebook")], template_file="page.html.j2")
+    resources: dict[str, object] = {"metadata": {"name": title_of(notebook) or name}}
+    if name in siblings:
+        here = siblings.index(name)
+        resources |= {"previous": "".join(siblings[:here][-1:]), "next": "".join(siblings[here + 1 :][:1])}
+    return exporter.from_notebook_node(notebook, resources=resources)[0]
+
+
+def _write_glossary(path: Path) -> None:
+    """Write the glossary as a page; an installed package has none, and no notebooks either."""
+    if not GLOSSARY.is_file():
+        return
+    # Other documents have no page here, so that links to them keep their text alone.
+    text = re.sub(r"\[([^]]*)\]\((?!\w+:|#)[^)]*\)", r"\1", GLOSSARY.read_text(encoding="utf-8"))
+    body = _page_html(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]), path.stem)
+    # Links to terms are in lower case, as on GitHub; nbconvert keeps a heading's case in its ID.
+    body = re.sub(r'(<h\d id="|href="#)([^"]+)', lambda match: match[1] + match[2].lower(), body)
+    with atomic_path(path) as temporary:
+        temporary.write_text(body, encoding="utf-8")
+
+
 def _embed_pictures(text: str, folder: Path) -> str:
-    """Markdown with its local pictures in it; nbconvert would take none from outside the notebook's own folder."""
+    """Embed local pictures in Markdown; nbconvert's ``embed_images`` refuses files outside the notebook's folder."""
 
     def embed(match: re.Match[str]) -> str:
         file = folder / match[2]
@@ -128,19 +100,8 @@ def _embed_pictures(text: str, folder: Path) -> str:
     return re.sub(r"!\[([^]]*)\]\((?!\w+:)([^)\s]+\.(?:gif|png|jpeg|webp))\)", embed, text)
 
 
-def _navigation(name: str, siblings: Sequence[str]) -> str:
-    links = ['<a href="index.html">All results</a>']
-    if name in siblings:
-        here = siblings.index(name)
-        if here > 0:
-            links.append(f'<a href="{siblings[here - 1]}.html">← {siblings[here - 1]}</a>')
-        if here + 1 < len(siblings):
-            links.append(f'<a class="next" href="{siblings[here + 1]}.html">{siblings[here + 1]} →</a>')
-    return f'<nav class="amp-nav">{"".join(links)}</nav>'
-
-
 def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
-    """What a widget showed last, without its script; controls appear as their label and value."""
+    """Return a widget's last state as HTML; a control becomes its label and value."""
     model = models.get(model_id.removeprefix("IPY_MODEL_"), {})
     state, kind = model.get("state", {}), model.get("model_name", "")
     if kind == "OutputModel":
@@ -155,7 +116,7 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         )
     if kind in ("HTMLModel", "HTMLMathModel"):
         return f"<div>{state.get('value', '')}</div>"
-    if kind == "PlayModel":  # what it moves stands beside it
+    if kind == "PlayModel":  # the slider that it moves stands beside it
         return ""
     if kind == "SelectModel":
         return _list_html(state)
@@ -169,7 +130,7 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
 
 
 def _list_html(state: Mapping) -> str:
-    """A list box with all its rows, the chosen one marked."""
+    """Return a list box with all its rows, the selected one marked."""
     rows = [html.escape(row) for row in state.get("_options_labels", ())]
     if isinstance(state.get("index"), int):
         rows[state["index"]] = f"<mark>{rows[state['index']]}</mark>"
@@ -192,7 +153,7 @@ def _output_html(output: Mapping) -> str:
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
-    """The first heading of a notebook, without its number sign; empty when there is none."""
+    """Return a notebook's first heading as plain text; empty when there is none."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (match := re.search(r"^#\s+(.+)$", cell.source, re.MULTILINE)):
             return match[1].strip()
@@ -200,102 +161,70 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def _lead_of(notebook: nbformat.NotebookNode) -> str:
-    """The first paragraph below the first heading, as plain text."""
+    """Return a notebook's first paragraph as plain text; empty when there is none."""
+    from markupsafe import Markup
+    from nbconvert.filters import markdown2html
+
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            for block in re.split(r"\n\s*\n|\n(?=[#|>-])", cell.source):
-                text = " ".join(line for line in block.splitlines() if not line.startswith("#")).strip()
-                if text and not text.startswith(("|", ">", "-", "[", "<", "!")):
-                    return re.sub(r"\[([^]]*)\]\([^)]*\)|[*`_]{1,2}(?=\S)|(?<=\S)[*`]{1,2}", r"\1", text)
+            for paragraph in re.findall(r"<p>(.*?)</p>", markdown2html(cell.source), re.DOTALL):
+                if text := Markup(paragraph).striptags():
+                    return text
     return ""
 
 
 def write_index(output: Path, names: Sequence[str]) -> Path:
-    """Write ``index.html``, which leads to everything that is in ``output`` now, and return its path.
+    """Write the glossary and ``index.html``, which leads to everything that is in ``output`` now; return its path.
 
-    ``names`` are the notebooks in their order. The page is made from the folder alone, so that it is
-    complete also when only one notebook was executed again.
+    The index depends on the folder alone, so that it is complete also when only one notebook was executed again.
+
+    Args:
+        output: folder of the pages, figures, videos and ``metrics.json``.
+        names: the notebooks in order.
     """
-    sections = [
-        ("Notebooks", _notebook_list(output, names)),
-        ("Videos", _videos(output)),
-        ("Metrics", _metrics(output / "metrics.json")),
-        ("Figures", _figures(output)),
-    ]
-    body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections if content)
-    others = [folder for folder in ("run",) if (output / folder).is_dir()]
-    if others:
-        body += "<h2>Training run</h2>" + "".join(f'<p><a href="{name}/">{name}/</a></p>' for name in others)
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>AMP workspace: results</title><style>{_STYLE}</style></head><body><main>"
-        "<h1>From a motion file to a robot that walks like it</h1>"
-        f'<p class="soft">What the notebooks produced: '
-        f"read them in order, or go straight to the videos and the numbers.</p>{body}</main></body></html>\n"
+    from jinja2 import Environment, PackageLoader
+
+    _write_glossary(output / "glossary.html")
+    template = Environment(loader=PackageLoader("amp_helpers.notebook"), autoescape=True).get_template("index.html.j2")
+    page = template.render(
+        notebooks=[_entry(output, stem) for name in names for stem in (name, f"{name}.failed") if _ran(output, stem)],
+        videos=_files(output, "videos/*.mp4"),
+        metrics=_metrics(output / "metrics.json"),
+        figures=_files(output, "figures/*.png", "figures/*.svg"),
+        run=(output / "run").is_dir(),
     )
     with atomic_path(output / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     return output / "index.html"
 
 
-def _notebook_list(output: Path, names: Sequence[str]) -> str:
-    items = []
-    for name in names:
-        for stem in (name, f"{name}.failed"):
-            if not (output / f"{stem}.html").exists() or not (output / f"{stem}.ipynb").exists():
-                continue
-            notebook = nbformat.read(output / f"{stem}.ipynb", as_version=4)
-            seconds = notebook.metadata.get("papermill", {}).get("duration") or 0.0
-            verdict = '<span class="failed">failed</span> · ' if stem != name else ""
-            items.append(
-                f'<li><a href="{stem}.html"><strong>{html.escape(title_of(notebook) or name)}</strong></a>'
-                f'<span class="time">{verdict}{seconds:.0f} s · <a href="{stem}.ipynb">notebook</a></span>'
-                f'<p class="soft">{html.escape(_lead_of(notebook))}</p></li>'
-            )
-    return f"<ol>{''.join(items)}</ol>" if items else ""
+def _ran(output: Path, stem: str) -> bool:
+    return all((output / f"{stem}.{kind}").exists() for kind in ("html", "ipynb"))
 
 
-def _caption(path: Path) -> str:
-    return html.escape(re.sub(r"^(\d+)\s", r"\1 · ", path.stem.replace("_", " ")))
+def _entry(output: Path, stem: str) -> dict[str, object]:
+    notebook = nbformat.read(output / f"{stem}.ipynb", as_version=4)
+    return {
+        "stem": stem,
+        "title": title_of(notebook) or stem.removesuffix(".failed"),
+        "lead": _lead_of(notebook),
+        "seconds": notebook.metadata.get("papermill", {}).get("duration") or 0.0,
+        "failed": stem.endswith(".failed"),
+    }
 
 
-def _videos(output: Path) -> str:
-    found = sorted(output.glob("videos/*.mp4"))
-    tiles = "".join(
-        f'<figure><video src="{_link(path, output)}" controls muted loop playsinline preload="metadata">'
-        f"</video><figcaption>{_caption(path)}</figcaption></figure>"
-        for path in found
-    )
-    return f'<div class="grid wide">{tiles}</div>' if tiles else ""
+def _files(output: Path, *patterns: str) -> list[dict[str, str]]:
+    return [
+        {
+            "path": path.relative_to(output).as_posix(),
+            "caption": re.sub(r"^(\d+)\s", r"\1 · ", path.stem.replace("_", " ")),
+        }
+        for path in sorted(found for pattern in patterns for found in output.glob(pattern))
+    ]
 
 
-def _figures(output: Path) -> str:
-    found = sorted([*output.glob("figures/*.png"), *output.glob("figures/*.svg")])
-    tiles = "".join(
-        f'<figure><a href="{_link(path, output)}"><img src="{_link(path, output)}" alt="{_caption(path)}"'
-        f' loading="lazy"></a><figcaption>{_caption(path)}</figcaption></figure>'
-        for path in found
-    )
-    return f'<div class="grid">{tiles}</div>' if tiles else ""
-
-
-def _link(path: Path, output: Path) -> str:
-    return html.escape(path.relative_to(output).as_posix())
-
-
-def _metrics(path: os.PathLike) -> str:
+def _metrics(path: Path) -> dict[str, object]:
     try:
-        metrics = json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
-        return ""
-    rows = "".join(
-        f'<tr><td>{html.escape(key)}</td><td class="number">{_number(value)}</td></tr>'
-        for key, value in metrics.items()
-    )
-    link = '<p class="soft"><a href="metrics.json">metrics.json</a></p>'
-    return f'<div class="table"><table>{rows}</table></div>{link}'
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else html.escape(str(value))
+        return {}

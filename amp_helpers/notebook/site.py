@@ -1,4 +1,4 @@
-"""What the notebooks produced as a static site: pages, figures and videos, for any web server and for a phone."""
+"""Copy the notebooks' results to a static site: pages, figures and videos, for any web server."""
 
 import argparse
 import shutil
@@ -9,22 +9,22 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.notebook import pages
 from amp_helpers.notebook.execute import NOTEBOOK_FOLDER, NOTEBOOKS, read_notebook
 
-_PRODUCTS = ("figures", "videos")
+_FOLDERS = ("figures", "videos")
 
 
 def write_site(output: Path, site: Path) -> Path:
-    """Render the executed notebooks of ``output`` into ``site`` and return its ``index.html``.
+    """Write the executed notebooks of ``output`` as pages to ``site`` and return its ``index.html``.
 
-    Training runs and other heavy products stay behind; what an earlier site held is replaced.
+    Training runs are left out. An earlier site in the same folder is replaced.
 
     Raises:
-        InputError: no notebook was executed there, or ``site`` holds something other than a site.
+        InputError: ``output`` holds no executed notebook, or ``site`` holds something other than a site.
     """
     executed = [name for name in NOTEBOOKS if (output / f"{name}.ipynb").is_file()]
     if not executed:
         raise InputError(f"{output}: holds no executed notebook; run 'make run' first")
     if output.resolve().is_relative_to(site.resolve()):
-        raise InputError(f"{site}: holds what the site is made from; choose another folder with --site")
+        raise InputError(f"{site}: contains {output}, from which the site is made; choose another folder with --site")
     if site.exists() and any(site.iterdir()) and not (site / "index.html").is_file():
         raise InputError(f"{site}: holds something other than a site; choose another folder with --site")
     shutil.rmtree(site, ignore_errors=True)
@@ -33,7 +33,7 @@ def write_site(output: Path, site: Path) -> Path:
         notebook = read_notebook(output / f"{name}.ipynb")
         pages.write_page(notebook, site / f"{name}.html", executed, NOTEBOOK_FOLDER)
         shutil.copy2(output / f"{name}.ipynb", site)
-    for name in _PRODUCTS:
+    for name in _FOLDERS:
         if (output / name).is_dir():
             shutil.copytree(output / name, site / name)
     if (output / "metrics.json").is_file():
@@ -42,9 +42,11 @@ def write_site(output: Path, site: Path) -> Path:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.notebook.site", description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path("outputs"), help="where the notebooks were executed")
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m amp_helpers.notebook.site", description="Make a static site of the notebooks' results."
+    )
+    parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of the executed notebooks")
     parser.add_argument("--site", type=Path, default=Path("build/site"), help="folder of the site")
     args = parser.parse_args(argv)
     print(f"The site is {write_site(args.output, args.site).resolve().as_uri()}")

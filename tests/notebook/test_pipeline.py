@@ -7,6 +7,7 @@ import sys
 
 import nbformat
 import pytest
+from support import dead_links
 
 from amp_helpers import pipeline
 from amp_helpers.errors import InputError, run_cli
@@ -135,7 +136,7 @@ def test_a_line_per_notebook(good_run):
 def test_output_holds_notebooks_pages_and_nothing_unfinished(good_run):
     output = good_run[0].parent
     assert sorted(p.name for p in output.iterdir()) == [
-        "a.html", "a.ipynb", "b.html", "b.ipynb", "figures", "index.html", "metrics.json",
+        "a.html", "a.ipynb", "b.html", "b.ipynb", "figures", "glossary.html", "index.html", "metrics.json",
     ]  # fmt: skip
 
 
@@ -164,11 +165,28 @@ def test_the_index_leads_to_everything_by_relative_links(good_run):
     index = good_run[0]
     text = index.read_text()
     links = re.findall(r'(?:href|src)="([^"]+)"', text)
-    assert {"a.html", "b.html", "a.ipynb", "figures/01_a_dot.png", "metrics.json"} <= set(links)
-    for link in links:
-        assert (index.parent / link).exists(), link
+    assert {"a.html", "b.html", "a.ipynb", "figures/01_a_dot.png", "metrics.json", "glossary.html"} <= set(links)
     assert "pose_rmse_rad" in text and "0.1235" in text
     assert "Title of a" in text and "What it shows." in text
+
+
+def test_no_page_has_a_dead_link(good_run):
+    assert dead_links(good_run[0].parent, ours=("a", "b", "glossary", "index")) == []
+
+
+def test_a_dead_link_is_found(tmp_path):
+    (tmp_path / "a.html").write_text('<h1 id="x"></h1><a href="#x"><a href="b.html"><a href="#y"><a href="https://z">')
+    assert dead_links(tmp_path) == ["a.html: b.html", "a.html: #y"]
+
+
+def test_links_to_the_glossary_lead_to_its_page_and_terms(tmp_path):
+    terms = [term.lower().replace(" ", "-") for term in re.findall(r"^### (.+)$", pages.GLOSSARY.read_text(), re.M)]
+    source = " ".join(f"[term](../docs/glossary.md#{term})" for term in terms) + " [all](../docs/glossary.md)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)])
+    page = pages.write_page(notebook, tmp_path / "a.html").read_text()
+    pages.write_index(tmp_path, ["a"])
+    assert len(terms) > 50 and 'href="glossary.html#amp"' in page and 'href="glossary.html"' in page
+    assert dead_links(tmp_path) == []
 
 
 def test_links_between_notebooks_become_links_between_pages(folder, tmp_path):
@@ -193,9 +211,8 @@ def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
     (output / "run").mkdir(exist_ok=True)
     index = site.write_site(output, tmp_path / "site")
     names = {path.name for path in index.parent.iterdir()}
-    assert names == {"a.html", "a.ipynb", "figures", "index.html", "metrics.json"}, "no run, no notebook not executed"
-    links = re.findall(r'(?:href|src)="([^"]+)"', index.read_text())
-    assert "a.html" in links and all((index.parent / link).exists() for link in links)
+    assert names == {"a.html", "a.ipynb", "figures", "glossary.html", "index.html", "metrics.json"}, "no run, no c"
+    assert 'href="a.html"' in index.read_text() and dead_links(index.parent) == []
     for page in index.parent.glob("*.html"):
         assert "width=device-width, initial-scale=1" in page.read_text(), "readable on a phone"
     site.write_site(output, tmp_path / "site")
@@ -205,7 +222,7 @@ def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
     output = good_run[0].parent
     monkeypatch.setattr(site, "NOTEBOOKS", ("a",))
     (tmp_path / "thesis.tex").write_text("")
-    for folder, reason in ((tmp_path, "other than a site"), (output, "made from"), (output.parent, "made from")):
+    for folder, reason in ((tmp_path, "other than a site"), (output, "is made"), (output.parent, "is made")):
         with pytest.raises(InputError, match=reason):
             site.write_site(output, folder)
     with pytest.raises(InputError, match="run 'make run' first"):
@@ -298,7 +315,7 @@ def test_hidden_errors_are_found_in_a_notebook_that_others_executed():
 @pytest.mark.slow
 def test_leaving_early_is_a_failure(folder, output):
     path = write_notebook(folder, "a", "raise SystemExit(0)", "print('the rest')")
-    with pytest.raises(NotebookError, match="left early"):
+    with pytest.raises(NotebookError, match="exited early"):
         one_notebook.execute(path, output)
 
 
@@ -323,7 +340,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(folder, output, monkeypat
     code = run_cli(lambda: pipeline.run(["a"], output, folder=folder, report=lambda line: None) and 0)
     assert code == 2
     assert capsys.readouterr().err.startswith(
-        f"error: {output}: cannot be written (No space left on device); make room"
+        f"error: {output}: cannot be written (No space left on device); free space"
     )
     assert {p.name: p.read_bytes() for p in output.iterdir()} == before
 
