@@ -166,7 +166,7 @@ class Body:
         motion = motion if len(kept) == len(motion.joint_names) else motion.select(kept)
         position, rotation, overlap = self._pose(motion)
         points = [
-            position[:, foot, None] + sole.centres @ np.swapaxes(rotation[:, foot], 1, 2)
+            position[:, foot, None] + sole.centers @ np.swapaxes(rotation[:, foot], 1, 2)
             for foot, sole in enumerate(self._soles)
         ]
         heights = [at[..., 2] - sole.radii for at, sole in zip(points, self._soles, strict=True)]
@@ -259,16 +259,16 @@ def _left(motion: Motion) -> np.ndarray:
 
 def _is_flat(sole: Sole) -> bool:
     """Whether a foot can stand flat, on three points or more; a ball or the end of a stick cannot be tilted."""
-    height = sole.centres @ sole.up - sole.radii
+    height = sole.centers @ sole.up - sole.radii
     return np.count_nonzero(height < height.min() + _FLAT_M) > 2
 
 
 def _outline(sole: Sole) -> Sole:
     """The sole without the points inside it, of which a mesh has thousands."""
-    if len(sole.centres) <= 64:
+    if len(sole.centers) <= 64:
         return sole
-    outer = ConvexHull(sole.centres).vertices
-    return replace(sole, centres=sole.centres[outer], radii=sole.radii[outer])
+    outer = ConvexHull(sole.centers).vertices
+    return replace(sole, centers=sole.centers[outer], radii=sole.radii[outer])
 
 
 @functools.cache

@@ -132,4 +132,4 @@ class PointTask(mink.Task):
 
 def _tip(sole: Sole) -> np.ndarray:
     """Center of the lowest ball of a foot without a flat side, in the default pose, (3,) m in the link frame."""
-    return sole.centres[np.argmin(sole.centres @ sole.up - sole.radii)]
+    return sole.centers[np.argmin(sole.centers @ sole.up - sole.radii)]

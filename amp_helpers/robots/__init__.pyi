@@ -1,4 +1,5 @@
 from .kinematics import Kinematics as Kinematics
+from .mjlab import go1_mjcf as go1_mjcf
 from .model import breadth_first as breadth_first
 from .robot import G1_23DOF as G1_23DOF
 from .robot import G1_29DOF as G1_29DOF
@@ -6,7 +7,6 @@ from .robot import JOINT_ORDERS as JOINT_ORDERS
 from .robot import ROBOTS as ROBOTS
 from .robot import Robot as Robot
 from .robot import get_robot as get_robot
-from .robot import go1_mjcf as go1_mjcf
 from .robot import robot_with as robot_with
 from .soles import Sole as Sole
 from .soles import slip as slip

@@ -1,4 +1,4 @@
-"""Fetch and build every robot's model files: ``python -m amp_helpers.robots``."""
+"""Fetch and build the model files of all built-in robots: ``python -m amp_helpers.robots``."""
 
 import os
 
@@ -8,7 +8,7 @@ from amp_helpers.robots.robot import ROBOTS
 
 
 def main() -> int:
-    """Build every robot and print where its files are."""
+    """Build every robot and print the paths of its files."""
     for robot in ROBOTS.values():
         robot.build()
         print(f"{robot.name}: {robot.num_joints} joints")

@@ -1,4 +1,4 @@
-"""Files the workspace fetches or builds once: pinned wheels, and folders that are whole or absent."""
+"""Files that are fetched or built once and cached: pinned wheels, USD models, the ground plane."""
 
 import fcntl
 import os
@@ -15,20 +15,19 @@ from amp_helpers.errors import InputError
 
 
 def cache_dir() -> Path:
-    """Where fetched and built files are kept: ``$AMP_HELPERS_CACHE``, or ``~/.cache/amp_helpers``."""
+    """Folder of fetched and built files: ``$AMP_HELPERS_CACHE``, or ``~/.cache/amp_helpers``."""
     return Path(os.environ.get("AMP_HELPERS_CACHE") or Path.home() / ".cache" / "amp_helpers").absolute()
 
 
 def cached_folder(name: str, build: Callable[[Path], None]) -> Path:
-    """The folder ``cache_dir()/name``, built on first need.
+    """Folder ``cache_dir()/name``, built on first use.
 
-    ``build`` fills a temporary folder that takes its final name only when complete, so an interrupted build
-    leaves nothing that looks finished. A file lock lets several processes ask at once: one builds, the others
-    wait for it. ``name`` carries the version of what is inside, so a changed recipe is a new folder.
+    ``build`` fills a temporary folder, which gets its final name when it is complete: an interrupted build leaves
+    nothing that looks finished. Of several processes, one builds and the others wait at a file lock.
 
     Args:
         name: name of the folder, with the version of its contents.
-        build: called with an empty folder to fill; errors it raises pass through.
+        build: called with an empty folder to fill; its errors pass through.
 
     Returns:
         Path of the complete folder.
@@ -39,8 +38,10 @@ def cached_folder(name: str, build: Callable[[Path], None]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.parent / f".{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():  # another process may have built it while this one waited
-            for stale in folder.parent.glob(f".{name}.building-*"):  # a killed build; nobody else holds the lock
+        if not folder.is_dir():  # another process may have built it meanwhile
+            for stale in folder.parent.glob(
+                f".{name}.building-*"
+            ):  # left by a killed build, as nobody else holds the lock
                 shutil.rmtree(stale)
             temporary = Path(tempfile.mkdtemp(prefix=f".{name}.building-", dir=folder.parent))
             try:
@@ -54,31 +55,31 @@ def cached_folder(name: str, build: Callable[[Path], None]) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A wheel on the package index, pinned by its hash; its files are taken without installing it."""
+    """A wheel on the package index, pinned by its hash; its files are extracted without installing it."""
 
     project: str
     version: str
     sha256: str
     megabytes: int
-    """Size of the download, for the line that announces it."""
+    """Size of the download, printed before it starts."""
     pip_options: tuple[str, ...] = ()
-    """For a wheel of another interpreter than the running one: ``--python-version`` and so on."""
+    """Options such as ``--python-version``, for a wheel of another interpreter than the running one."""
 
     def extract(self, folder: Path, members: Callable[[str], str | None]) -> list[Path]:
-        """Fetch the wheel and write the wanted members below ``folder``.
+        """Fetch the wheel and write chosen members below ``folder``.
 
         Args:
-            folder: where to write.
-            members: maps a member's name to a path relative to ``folder``, or to None to leave it out.
+            folder: folder to write to.
+            members: maps a member's name to a path relative to ``folder``, or to None to skip it.
 
         Returns:
             The files written.
 
         Raises:
-            InputError: pip cannot fetch the wheel, its hash is not the pinned one, or no member is wanted.
+            InputError: pip cannot fetch the wheel, its hash is not the pinned one, or no member was chosen.
         """
         written = []
-        # Inside the folder being built, so that an interrupted download is cleared away with it.
+        # Inside the folder being built, so that an interrupted download is removed with it.
         download = folder / ".download"
         download.mkdir(parents=True)
         with zipfile.ZipFile(self._fetch(download)) as archive:
@@ -111,7 +112,7 @@ class Wheel:
 
 
 def _pip_complaint(stderr: str) -> str:
-    """One sentence with the remedy out of pip's many lines."""
+    """Reduce pip's output to one sentence with a remedy."""
     if "No module named pip" in stderr:
         return f"this Python has no pip to fetch it with; run {sys.executable} -m ensurepip"
     if "DO NOT MATCH THE HASHES" in stderr:
@@ -119,14 +120,13 @@ def _pip_complaint(stderr: str) -> str:
     if "No space left" in stderr:
         return f"no space left to fetch it; free some, or set AMP_HELPERS_CACHE (now {cache_dir()})"
     errors = [line for line in stderr.splitlines() if line.startswith("ERROR:")] or stderr.splitlines()[-1:]
-    cause = errors[-1].removeprefix("ERROR:").strip() if errors else "pip failed without a word"
+    cause = errors[-1].removeprefix("ERROR:").strip() if errors else "pip printed no reason"
     return f"cannot be fetched ({cause}); check the network and pip's index settings, then run it again"
 
 
 def build_usd(source: Path, folder: Path) -> None:
-    """``source`` (MJCF) as USD layers in ``folder``, named after the model."""
-    # In a process of its own: the converter is talkative, and USD must not be loaded here before a simulator
-    # application loads its own.
+    """Convert an MJCF file to USD layers in ``folder``, named after the model."""
+    # In its own process: the converter prints a lot, and a simulator has to load its own USD libraries first.
     convert = "import sys, mujoco_usd_converter as m; m.Converter(scene=False).convert(*sys.argv[1:])"
     done = subprocess.run([sys.executable, "-c", convert, source, folder], capture_output=True, text=True)
     if "No module named 'mujoco_usd_converter'" in done.stderr:
@@ -134,13 +134,13 @@ def build_usd(source: Path, folder: Path) -> None:
     if done.returncode != 0:
         reason = (done.stderr.splitlines() or ["no message"])[-1]
         raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
-    licence = source.parent / "LICENSE.mjlab"
-    if licence.is_file():  # of a robot that this project fetched
-        shutil.copyfile(licence, folder / licence.name)
+    license = source.parent / "LICENSE.mjlab"
+    if license.is_file():  # of a robot from mjlab
+        shutil.copyfile(license, folder / license.name)
 
 
 def build_ground(folder: Path) -> None:
-    """A horizontal collision plane at z = 0; Isaac Lab looks for the ``Plane`` and the shader's tint."""
+    """Write a horizontal collision plane at z = 0, with the ``Plane`` and shader tint that Isaac Lab reads."""
     (folder / "ground.usda").write_text(_GROUND_USDA)
 
 

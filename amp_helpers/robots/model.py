@@ -1,6 +1,6 @@
-"""What a robot's own MuJoCo file says about it: joints, limits, default pose, feet, and how low its shapes reach."""
+"""Facts read from a MuJoCo model: joints, limits, default pose, feet, and the lowest points of its shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.joints import expand_patterns
 
 _GEOM = mujoco.mjtGeom
 _SOLID = (
@@ -19,65 +20,20 @@ _SOLID = (
     _GEOM.mjGEOM_MESH,
 )
 FOOT_TOLERANCE = 0.05
-"""Bodies that reach within this share of the robot's height of its lowest point are feet."""
+"""Height below which a body is a foot, above the lowest point, as a share of the robot's height."""
 FOOT_THICKNESS_M = 0.01
-"""Shapes of a foot that reach within this of its lowest point are its sole, m."""
-
-
-def joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:
-    """The joints, depth-first, of a model that holds one robot with a free root and one number per joint.
-
-    Raises:
-        InputError: the model is something else, or a joint has no name.
-    """
-    kinds = list(model.jnt_type)
-    free = kinds.count(mujoco.mjtJoint.mjJNT_FREE)
-    if free != 1 or kinds[0] != mujoco.mjtJoint.mjJNT_FREE:
-        raise InputError(
-            f"{path}: has {free} free joints{'' if free != 1 else ', and not at its root'}; "
-            "give a file of the robot alone, with a <freejoint/> in its root body"
-        )
-    names = tuple(model.joint(index).name for index in range(1, model.njnt))
-    if not all(names):
-        raise InputError(f"{path}: joint {names.index('') + 1} has no name; name every joint, datasets go by name")
-    balls = [name for name, kind in zip(names, kinds[1:], strict=True) if kind == mujoco.mjtJoint.mjJNT_BALL]
-    if balls or not names:
-        raise InputError(
-            f"{path}: {', '.join(balls)} are ball joints; replace each by three hinges"
-            if balls
-            else f"{path}: has no joints but the free one; give the file of a robot that moves"
-        )
-    return names
+"""Height below which a shape belongs to the sole, above the foot's lowest point, m."""
 
 
 def joint_limits(model: mujoco.MjModel, names: tuple[str, ...]) -> np.ndarray:
-    """Lower and upper limit of each joint, (J,2) float32, rad; infinite for a joint without any."""
+    """Lower and upper limit of each joint, (J, 2) float32, rad (m for a slide); infinite for a joint without limits."""
     joints = [model.joint(name).id for name in names]
     limits = np.where(model.jnt_limited[joints, None] > 0, model.jnt_range[joints], (-np.inf, np.inf))
     return limits.astype(np.float32)
 
 
-def check_bodies(path: Path, model: mujoco.MjModel, names: Sequence[str]) -> tuple[str, ...]:
-    """The names, all of which are links of the robot.
-
-    Raises:
-        InputError: one is not; the message lists the links.
-    """
-    bodies = [model.body(index).name for index in range(1, model.nbody)]
-    for body in names:
-        if body not in bodies:
-            raise InputError(f"{path}: body '{body}' not found; available: {', '.join(filter(None, bodies))}")
-    return tuple(names)
-
-
-def joints_above(model: mujoco.MjModel, bodies: Sequence[str]) -> tuple[str, ...]:
-    """The joints next above these bodies, depth-first: a body's own, or those of the link that it is fixed to."""
-    owners = {int(model.body_weldid[model.body(name).id]) for name in bodies}
-    return tuple(model.joint(joint).name for joint in range(1, model.njnt) if int(model.jnt_bodyid[joint]) in owners)
-
-
 def shapes(model: mujoco.MjModel, body: int) -> np.ndarray:
-    """The geoms with which a body touches others, (G) indices; planes and height fields are none."""
+    """Indices (G) of a body's geoms that can touch others, without planes and height fields."""
     touching = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
     return np.flatnonzero((model.geom_bodyid == body) & touching & np.isin(model.geom_type, _SOLID))
 
@@ -88,15 +44,15 @@ def lowest_points(model: mujoco.MjModel, geoms: np.ndarray, height: np.ndarray, 
     Args:
         model: the model.
         geoms: indices (G) of :func:`shapes`.
-        height: of the geoms' centres (..., G), m: ``geom_xpos``'s z.
-        up: the world's vertical in each geom's own frame (..., G, 3): the third row of ``geom_xmat``.
+        height: heights of the geoms' centers, (..., G), m: the z of ``geom_xpos``.
+        up: the world's vertical in each geom's frame, (..., G, 3): the third row of ``geom_xmat``.
     """
     depths = [_depth(model, geom, up[..., column, :]) for column, geom in enumerate(geoms)]
     return height - np.stack(depths, axis=-1)
 
 
 def _depth(model: mujoco.MjModel, geom: int, up: np.ndarray) -> np.ndarray:
-    """How far a geom reaches below its centre: the support function of its shape, (...,)."""
+    """Distance from a geom's center down to its lowest point, (...,) m: the support function of its shape."""
     size, kind = model.geom_size[geom], model.geom_type[geom]
     x, y, z = np.moveaxis(np.abs(up), -1, 0)
     if kind == _GEOM.mjGEOM_SPHERE:
@@ -112,62 +68,117 @@ def _depth(model: mujoco.MjModel, geom: int, up: np.ndarray) -> np.ndarray:
     mesh = model.geom_dataid[geom]
     first, count = model.mesh_vertadr[mesh], model.mesh_vertnum[mesh]
     vertices = model.mesh_vert[first : first + count]
-    # Frame by frame: all of them at once would be gigabytes.
+    # Frame by frame, because one product for all frames takes gigabytes.
     depths = [(-(vertices @ direction)).max() for direction in up.reshape(-1, 3)]
     return np.reshape(depths, z.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelFacts:
-    """What a model says about its robot, in a pose."""
+    """Facts about a robot that stands in its default pose."""
 
+    joint_names: tuple[str, ...]
+    """(J), depth-first."""
     pose: np.ndarray
-    """Joint positions (J), rad."""
+    """Joint positions, (J,) float32, rad."""
     feet: tuple[str, ...]
-    """Bodies that reach the ground first, depth-first; never the root."""
+    """Bodies that reach lowest, (F), depth-first; never the root."""
+    feet_joints: tuple[str, ...]
+    """Joints next above the feet: a foot's own, or those of the link that it is fixed to."""
     foot_points: tuple[tuple[float, float, float], ...]
-    """Where each foot meets the ground, in its link's frame (F, 3), m."""
+    """Contact point of each foot in its link's frame, (F, 3), m."""
     root_height: float
-    """Of the root with the lowest shape on the ground, m."""
+    """Height of the root with the lowest shape on the ground, m."""
 
 
-def model_facts(model: mujoco.MjModel, pose: np.ndarray | None = None, feet: Sequence[str] = ()) -> ModelFacts:
-    """Feet and root height of a robot that stands in ``pose`` (J,), rad.
+def model_facts(
+    path: Path, model: mujoco.MjModel, *, feet: Sequence[str] = (), pose: Mapping[str, float] | None = None
+) -> ModelFacts:
+    """Read a robot's joints, feet and root height from its model.
 
-    Without a pose it is the model's first keyframe, or 0 in every joint, moved into the joint's limits. Without
-    ``feet`` they are the links whose shapes are lowest.
+    Args:
+        path: the model's file, for messages.
+        model: the model of one robot.
+        feet: foot bodies; by default the bodies whose shapes are lowest.
+        pose: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into the limits.
+
+    Raises:
+        InputError: the model is not one robot with a free root, a joint has no name, a foot or pattern names nothing,
+            or no feet are found.
     """
+    names = _joint_names(path, model)
+    bodies = [model.body(index).name for index in range(1, model.nbody)]
+    for foot in feet:
+        if foot not in bodies:
+            raise InputError(f"{path}: body '{foot}' not found; available: {', '.join(filter(None, bodies))}")
     data = mujoco.MjData(model)
     start = model.key_qpos[0] if model.nkey else model.qpos0
     if pose is None:
-        names = tuple(model.joint(index).name for index in range(1, model.njnt))
-        pose = np.clip(start[7:], *joint_limits(model, names).astype(np.float64).T)
-    data.qpos[:] = (0, 0, 0, *start[3:7], *pose)
+        joint_pos = np.clip(start[7:], *joint_limits(model, names).astype(np.float64).T)
+    else:
+        joint_pos = expand_patterns(pose, names)
+    data.qpos[:] = (0, 0, 0, *start[3:7], *joint_pos)
     mujoco.mj_kinematics(model, data)
-    root = int(model.jnt_bodyid[0])
-    lowest: dict[int, float] = {}
-    for body in range(root, model.nbody):
-        geoms = shapes(model, body)
-        if len(geoms):
-            up = data.geom_xmat[geoms].reshape(-1, 3, 3)[:, 2]
-            lowest[body] = float(lowest_points(model, geoms, data.geom_xpos[geoms, 2], up).min())
+    lowest = _lowest(model, data)
     ground = min(lowest.values(), default=0.0)
-    top = max(float(data.xpos[root:, 2].max()), 0.0)
-    reach = FOOT_TOLERANCE * (top - ground)
-    low = [body for body, z in lowest.items() if z <= ground + reach and body != root]
-    above = {ancestor for body in low for ancestor in _ancestors(model, body)}  # a shin is not the foot below it
-    found = [body for body in low if body not in above]
-    found = [model.body(name).id for name in feet] or found
+    found = [model.body(name).id for name in feet] or _feet(model, data, lowest)
+    if not found or not all(model.body(body).name for body in found):
+        raise InputError(f"{path}: no feet found among its lowest links; name them with foot_bodies")
+    owners = {int(model.body_weldid[body]) for body in found}
     return ModelFacts(
-        pose=np.asarray(pose, dtype=np.float32),
+        joint_names=names,
+        pose=np.asarray(joint_pos, dtype=np.float32),
         feet=tuple(model.body(body).name for body in found),
+        feet_joints=tuple(names[joint - 1] for joint in range(1, model.njnt) if int(model.jnt_bodyid[joint]) in owners),
         foot_points=tuple(_foot_point(model, data, body) for body in found),
         root_height=-ground,
     )
 
 
+def _joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:
+    """Joints, depth-first, of a model that consists of one robot with a free root and one coordinate per joint."""
+    kinds = list(model.jnt_type)
+    free = kinds.count(mujoco.mjtJoint.mjJNT_FREE)
+    if free != 1 or kinds[0] != mujoco.mjtJoint.mjJNT_FREE:
+        raise InputError(
+            f"{path}: has {free} free joints{'' if free != 1 else ', and not at its root'}; "
+            "give a file of the robot alone, with a <freejoint/> in its root body"
+        )
+    names = tuple(model.joint(index).name for index in range(1, model.njnt))
+    if not all(names):
+        raise InputError(f"{path}: joint {names.index('') + 1} has no name; name every joint, as datasets need")
+    balls = [name for name, kind in zip(names, kinds[1:], strict=True) if kind == mujoco.mjtJoint.mjJNT_BALL]
+    if balls or not names:
+        raise InputError(
+            f"{path}: {', '.join(balls)} are ball joints; replace each by three hinges"
+            if balls
+            else f"{path}: has no joints but the free one; give the file of a robot that moves"
+        )
+    return names
+
+
+def _lowest(model: mujoco.MjModel, data: mujoco.MjData) -> dict[int, float]:
+    """Body -> height of its lowest point, m, for the robot's bodies that have shapes."""
+    lowest: dict[int, float] = {}
+    for body in range(int(model.jnt_bodyid[0]), model.nbody):
+        geoms = shapes(model, body)
+        if len(geoms):
+            up = data.geom_xmat[geoms].reshape(-1, 3, 3)[:, 2]
+            lowest[body] = float(lowest_points(model, geoms, data.geom_xpos[geoms, 2], up).min())
+    return lowest
+
+
+def _feet(model: mujoco.MjModel, data: mujoco.MjData, lowest: Mapping[int, float]) -> list[int]:
+    """Bodies near the ground, without the root and without those that have a lower link near the ground."""
+    root, ground = int(model.jnt_bodyid[0]), min(lowest.values(), default=0.0)
+    reach = FOOT_TOLERANCE * (max(float(data.xpos[root:, 2].max()), 0.0) - ground)
+    low = [body for body, z in lowest.items() if z <= ground + reach and body != root]
+    above = {ancestor for body in low for ancestor in _ancestors(model, body)}  # as the shin above a foot
+    return [body for body in low if body not in above]
+
+
 def _foot_point(model: mujoco.MjModel, data: mujoco.MjData, body: int) -> tuple[float, float, float]:
-    """The middle of a link's lowest shapes; its origin where it has none."""
+    """Mean center of a link's lowest shapes in its frame, m; the link's origin if it has no shapes."""
     geoms = shapes(model, body)
     if not len(geoms):
         return (0.0, 0.0, 0.0)
@@ -183,8 +194,8 @@ def _ancestors(model: mujoco.MjModel, body: int) -> list[int]:
     return [] if parent == 0 else [parent, *_ancestors(model, parent)]
 
 
-def breadth_first(model: "mujoco.MjModel") -> tuple[str, ...]:
-    """The joints level by level from the root, siblings in the model's order, as PhysX lists them; the free one not."""
+def breadth_first(model: mujoco.MjModel) -> tuple[str, ...]:
+    """Joints without the free one, level by level from the root, siblings in the model's order: PhysX's joint order."""
     depth = [0] * model.nbody
     for body in range(1, model.nbody):
         depth[body] = depth[model.body_parentid[body]] + 1

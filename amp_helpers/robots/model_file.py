@@ -1,34 +1,37 @@
-"""A robot's own file as MuJoCo takes it: MJCF or URDF, given a free root, its meshes found or left out."""
+"""Robot files read and written with MuJoCo: MJCF or URDF, with a free root, their meshes found or left out."""
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
+import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.robots.assets import cached_folder
 
-_MESHES = (".stl", ".obj", ".msh")  # what MuJoCo reads; COLLADA, of which many URDFs draw, it does not
+_MESHES = (".stl", ".obj", ".msh")  # MuJoCo does not read COLLADA, which many URDFs use
 
 
 @dataclass(frozen=True, eq=False)
 class RobotFile:
-    """A robot's file, read and compiled."""
+    """A robot's compiled model and the MJCF file that holds it."""
 
     model: mujoco.MjModel
     mjcf: Path
-    """The MJCF of this model: the file itself, or one written from it where it is a URDF or lacks meshes."""
+    """The file itself, or one written from it if it is a URDF or lacks meshes."""
     missing_meshes: tuple[str, ...]
-    """Files that the model names and that are not there, or are of a kind that MuJoCo cannot read."""
+    """Mesh files that the model names and that are absent, or of a kind that MuJoCo cannot read."""
 
 
 def read_robot(path: Path) -> RobotFile:
-    """Read an MJCF, or a URDF, whose root link is set free unless the file does so itself.
+    """Read an MJCF or URDF file; a URDF's root link gets a free joint if it has none.
 
-    Shapes whose mesh is missing are left out: names, limits and kinematics do not need them. Links of a URDF that hang
-    on fixed joints are kept, because feet often do. ``package://`` names are looked up in the folders above the file.
+    Shapes whose mesh is missing are left out: names, limits and kinematics do not need them. Links of a URDF on fixed
+    joints stay links of their own, because feet often are. ``package://`` names are looked up in the folders above the
+    file.
 
     Raises:
         InputError: there is no such file, or MuJoCo cannot read it.
@@ -57,12 +60,12 @@ def read_robot(path: Path) -> RobotFile:
 
 
 def bare_model(path: Path) -> mujoco.MjModel:
-    """The model of an MJCF without the meshes that touch nothing, which take a second and 400 MiB of a G1 to compile.
+    """Compile an MJCF without the meshes that touch nothing; those of a G1 take a second and 400 MiB.
 
-    A model that needs them, for its masses say, comes with them.
+    A model that does not compile without them, for example because its masses come from them, keeps them.
 
     Raises:
-        InputError: as :func:`read_robot`.
+        InputError: there is no such file, or MuJoCo cannot read it.
     """
     if path.is_file():
         try:
@@ -75,37 +78,57 @@ def bare_model(path: Path) -> mujoco.MjModel:
                 spec.delete(mesh)
             return spec.compile()
         except (ValueError, mujoco.FatalError):
-            pass  # with its meshes, it may be well; if not, reading it says why
+            pass  # it may compile with its meshes; if not, read_robot reports the reason
     return read_robot(path).model
 
 
 def model_digest(path: Path) -> str:
-    """Twenty hex digits that stand for everything in the model of an MJCF file, meshes included."""
-    import numpy as np
-
+    """Twenty hex digits of a SHA-256 over the compiled model of an MJCF file, meshes included."""
     model = read_robot(path).model
     content = np.empty(mujoco.mj_sizeModel(model), dtype=np.uint8)
     mujoco.mj_saveModel(model, None, content)
     return hashlib.sha256(content).hexdigest()[:20]
 
 
+def keep_joints(source: Path, name: str, joint_names: Sequence[str]) -> str:
+    """XML of an MJCF file's model under a new name, with these joints and the free one; other joints become rigid.
+
+    Raises:
+        InputError: ``joint_names`` are not joints of the model, in its order; the message lists those.
+    """
+    spec = mujoco.MjSpec.from_file(str(source))
+    spec.modelname = name
+    joints = [joint for joint in spec.joints if joint.type != mujoco.mjtJoint.mjJNT_FREE]
+    found = tuple(joint.name for joint in joints)
+    if tuple(joint for joint in found if joint in joint_names) != tuple(joint_names):
+        raise InputError(
+            f"robot '{name}': joints {', '.join(joint_names)} are not joints of its model, in the model's order; "
+            f"available: {', '.join(found)}"
+        )
+    for joint in joints:
+        if joint.name not in joint_names:
+            spec.delete(joint)
+    spec.compile()  # refuses a model whose sensors or exclusions name something deleted
+    return spec.to_xml()
+
+
 def _find_meshes(spec: mujoco.MjSpec, folder: Path) -> tuple[str, ...]:
-    """Name every mesh by its place; take those without one out, with the shapes that show them."""
+    """Set every mesh's path, delete meshes without a file together with their shapes, and return the names of those."""
     missing = []
     for mesh in list(spec.meshes):
-        if not mesh.file:  # its vertices stand in the model
+        if not mesh.file:  # its vertices are in the model
             continue
         place = _place(mesh.file, folder, spec.meshdir)
         if place is not None:
             mesh.file = str(place)
             continue
         missing.append(mesh.file)
-        name = mesh.name or Path(mesh.file).stem  # as MuJoCo names those without one
+        name = mesh.name or Path(mesh.file).stem  # MuJoCo's default name
         for geom in [geom for geom in spec.geoms if geom.meshname == name]:
             spec.delete(geom)
         spec.delete(mesh)
     if missing:
-        # What is left of a link may weigh nothing, which MuJoCo refuses; dynamics are not asked of such a model.
+        # A link left without shapes has no mass, which MuJoCo refuses; such a model serves kinematics only.
         spec.compiler.boundmass = spec.compiler.boundinertia = 1e-6
     return tuple(missing)
 
@@ -116,7 +139,7 @@ def _place(file: str, folder: Path, meshdir: str) -> Path | None:
         places = [folder / meshdir / file]
     elif scheme == "file":
         places = [Path(rest)]
-    else:  # package://NAME/..., where NAME is the name of a folder, or of nothing on this machine
+    else:  # package://NAME/..., where NAME may be a folder or only the name of a ROS package
         inside = rest.partition("/")[2]
         places = [above / part for above in (folder, *folder.parents) for part in (inside, rest)]
     found = (place for place in places if place.is_file() and place.suffix.lower() in _MESHES)

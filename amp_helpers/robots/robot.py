@@ -1,4 +1,8 @@
-"""The robots: joint names, feet, default pose, and the model files, fetched and built on first need."""
+"""Robots: joint names, feet and default pose, and the model files, fetched and built on first use.
+
+MuJoCo is imported inside the functions that read a model. Importing it fails where ``MUJOCO_GL`` names a library that
+the machine lacks, and files should convert there too: that needs joint names only.
+"""
 
 import functools
 import os
@@ -11,20 +15,12 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.joints import expand_patterns, match_joints
-from amp_helpers.robots.assets import Wheel, build_ground, build_usd, cached_folder
+from amp_helpers.robots.assets import build_ground, build_usd, cached_folder
+from amp_helpers.robots.mjlab import FORMAT_VERSION, mjlab_folder
 from amp_helpers.utils.plugins import import_user_module
 
-MJLAB = Wheel(
-    project="mjlab",
-    version="1.6.0",
-    sha256="03d003854e2f44c48330c6dcf4c2253ff7641bb569747846825a21b9efa8540b",
-    megabytes=14,
-)
-# Raise when the recipe below changes: it names the cached folders, so that older code's models are not used.
-FORMAT_VERSION = 1
-
 FILE_SUFFIXES = (".xml", ".mjcf", ".urdf")
-"""Of robots' own files, in small letters."""
+"""Suffixes of robot files, in lower case."""
 
 _LEG = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
 _ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
@@ -62,28 +58,34 @@ G1_DEFAULT_POSE: Mapping[str, float] = {
 
 @dataclass(frozen=True, eq=False)
 class Robot:
-    """A robot by its names; the model files behind it are fetched and built when a path is first asked for.
+    """A robot by its names; its model files are fetched and built when a path is first read.
 
-    The paths raise :class:`~amp_helpers.errors.InputError` when the model cannot be fetched or converted.
+    The paths raise :class:`~amp_helpers.errors.InputError` if the model cannot be fetched or converted.
     """
 
     name: str
     joint_names: tuple[str, ...]
-    """Joints in the dataset's order (depth-first), (J)."""
+    """(J), in the order of datasets: depth-first."""
     feet_joints: tuple[str, ...]
-    """The ankle joints, which feet removal drops."""
+    """Joints that feet removal drops: the ankles of a humanoid."""
     foot_bodies: tuple[str, ...]
-    """Links that carry the soles, (F): left and right for a humanoid."""
+    """Links with the soles, (F): left and right for a humanoid."""
     default_joint_pos: Mapping[str, float]
-    """Pattern -> rad, as in Isaac Lab's ``InitialStateCfg.joint_pos``; other joints are at 0."""
+    """Pattern -> rad, as in Isaac Lab's ``InitialStateCfg.joint_pos``; joints without a pattern are at 0."""
     default_root_height: float = 0.8
     """Height of the root at reset, m."""
     foot_points: tuple[tuple[float, float, float], ...] = ()
-    """Where each foot meets the ground, in its link's frame (F, 3), m; the links' origins where nothing is said."""
+    """Contact point of each foot in its link's frame, (F, 3), m; empty: the links' origins."""
     model_file: Path | None = None
-    """MJCF file of a robot of one's own; ``None`` for those that this project fetches."""
+    """MJCF file of your own robot; ``None`` for a robot from mjlab."""
+    mjlab_file: str = ""
+    """MJCF of a robot from mjlab, below its ``asset_zoo/robots``; joints other than ``joint_names`` are made rigid."""
     missing_meshes: tuple[str, ...] = ()
-    """Meshes that its file names and that were not there: it is drawn without them, and not converted to USD."""
+    """Meshes that the file names but that do not exist: drawn without them, and not converted to USD."""
+
+    def __post_init__(self) -> None:
+        if self.model_file is None and not self.mjlab_file:
+            raise InputError(f"robot '{self.name}': has no model; give model_file, or make it with Robot.from_file")
 
     @classmethod
     def from_file(
@@ -96,41 +98,35 @@ class Robot:
         default_joint_pos: Mapping[str, float] | None = None,
         default_root_height: float | None = None,
     ) -> "Robot":
-        """A robot out of its MJCF or URDF file; what is not given is found in the model.
+        """Read a robot from its MJCF or URDF file; what is not given is found in the model.
 
         Args:
-            path: the file, of the robot alone, with a name for every joint; in MJCF the root is free.
-            name: by default the file's.
+            path: file of the robot alone; every joint has a name, and an MJCF has a free root.
+            name: by default the file's stem.
             foot_bodies: by default the links whose collision shapes are lowest in the default pose.
-            feet_joints: names or patterns; by default the joints that move the foot bodies.
+            feet_joints: names or patterns; by default the joints next above the foot bodies.
             default_joint_pos: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into
-                the joint's limits.
-            default_root_height: by default that at which the lowest shape touches the ground, m.
+                the limits.
+            default_root_height: m; by default the height at which the lowest shape touches the ground.
 
         Raises:
-            InputError: the file is no such robot, a name is not in it, or no feet are found.
+            InputError: the file is not such a robot, a name is not in it, or no feet are found.
         """
-        from amp_helpers.robots import model as mjcf
+        from amp_helpers.robots.model import model_facts
         from amp_helpers.robots.model_file import read_robot
 
         path = Path(path).resolve()
         file = read_robot(path)
-        names = mjcf.joint_names(path, file.model)
-        given = None if default_joint_pos is None else expand_patterns(default_joint_pos, names)
-        found = mjcf.model_facts(file.model, given, mjcf.check_bodies(path, file.model, foot_bodies))
-        feet = found.feet
-        if not feet or not all(feet):
-            raise InputError(f"{path}: no feet found among its lowest links; name them with foot_bodies")
-        own = mjcf.joints_above(file.model, feet)
-        pose = {re.escape(joint): float(value) for joint, value in zip(names, found.pose, strict=True) if value}
+        facts = model_facts(path, file.model, feet=foot_bodies, pose=default_joint_pos)
+        pose = zip(facts.joint_names, facts.pose, strict=True)
         return cls(
             name=name or path.stem,
-            joint_names=names,
-            feet_joints=match_joints(feet_joints, names) if feet_joints else own,
-            foot_bodies=feet,
-            foot_points=found.foot_points,
-            default_joint_pos=pose,
-            default_root_height=found.root_height if default_root_height is None else default_root_height,
+            joint_names=facts.joint_names,
+            feet_joints=match_joints(feet_joints, facts.joint_names) if feet_joints else facts.feet_joints,
+            foot_bodies=facts.feet,
+            foot_points=facts.foot_points,
+            default_joint_pos={re.escape(joint): float(value) for joint, value in pose if value},
+            default_root_height=facts.root_height if default_root_height is None else default_root_height,
             model_file=file.mjcf,
             missing_meshes=file.missing_meshes,
         )
@@ -145,40 +141,42 @@ class Robot:
         return expand_patterns(self.default_joint_pos, self.joint_names)
 
     def joint_limits(self) -> np.ndarray:
-        """Lower and upper limit of each joint, (J,2) float32, rad, read from the model."""
+        """Lower and upper limit of each joint, (J, 2) float32, rad, from the model; infinite without a limit."""
         return _joint_limits(self.mjcf_path, self.joint_names)
 
     @property
     def mjcf_path(self) -> Path:
-        """The MuJoCo model (XML beside its meshes)."""
+        """MJCF file beside its meshes."""
         if self.model_file is not None:
             return self.model_file
-        return cached_folder(_folder_name("unitree_g1"), _build_mjcf) / f"{self.name}.xml"
+        # All variants are built at once, so that they share the meshes.
+        variants = {robot.name: robot.joint_names for robot in ROBOTS.values() if robot.mjlab_file == self.mjlab_file}
+        return mjlab_folder(self.mjlab_file, variants) / f"{self.name}.xml"
 
     @property
     def usd_path(self) -> Path:
-        """The same model as USD, for Isaac Lab."""
+        """The model as USD, for Isaac Lab."""
         source = self.mjcf_path
         if self.missing_meshes:
             raise InputError(
                 f"{source}: lacks the meshes {', '.join(self.missing_meshes)}, and a simulator needs them; "
-                "put them where the robot's file looks for them"
+                "put them at the paths that the robot's file names"
             )
         content = self.name
         if self.model_file is not None:
             from amp_helpers.robots.model_file import model_digest
 
             content = f"robot-{model_digest(source)}"
-        folder = cached_folder(_folder_name(f"{content}-usd"), functools.partial(build_usd, source))
+        folder = cached_folder(f"{content}-usd-v{FORMAT_VERSION}", functools.partial(build_usd, source))
         return next(folder.glob("*.usda"))
 
     @property
     def ground_usd_path(self) -> Path:
-        """A flat ground plane for ``GroundPlaneCfg``, in place of Isaac Lab's remote one."""
-        return cached_folder(_folder_name("ground"), build_ground) / "ground.usda"
+        """Flat ground plane for ``GroundPlaneCfg``, which by default downloads one."""
+        return cached_folder(f"ground-v{FORMAT_VERSION}", build_ground) / "ground.usda"
 
     def build(self) -> "Robot":
-        """Fetch and convert everything now. Idempotent, and safe beside another process doing the same."""
+        """Fetch and convert everything now; idempotent, and safe while another process does the same."""
         _ = self.mjcf_path, self.usd_path, self.ground_usd_path
         return self
 
@@ -190,21 +188,28 @@ def _g1(name: str, joint_names: tuple[str, ...]) -> Robot:
         feet_joints=tuple(joint for joint in joint_names if "ankle" in joint),
         foot_bodies=("left_ankle_roll_link", "right_ankle_roll_link"),
         default_joint_pos=G1_DEFAULT_POSE,
+        mjlab_file="unitree_g1/xmls/g1.xml",
     )
 
 
 G1_23DOF = _g1("g1_23dof", _NAMES_23)
-"""Unitree G1 with waist yaw alone and wrist roll alone."""
+"""Unitree G1 with one waist joint (yaw) and one wrist joint (roll)."""
 G1_29DOF = _g1("g1_29dof", _NAMES_29)
 """Unitree G1 with three waist and three wrist joints."""
 ROBOTS: dict[str, Robot] = {robot.name: robot for robot in (G1_23DOF, G1_29DOF)}
+"""The built-in robots by name, fewest joints first."""
+JOINT_ORDERS: dict[str, tuple[str, ...]] = {
+    **{robot.name: robot.joint_names for robot in reversed(ROBOTS.values())},
+    "gmt_23": tuple(name for name in G1_29DOF.joint_names if "_wrist_" not in name),
+}
+"""Column orders of files without joint names. Two of them are 23 wide and hold different joints."""
 
 
 def get_robot(name: str) -> Robot:
-    """A robot by its name here, by its file (MJCF or URDF), or by where Python finds it: ``package.module:NAME``.
+    """Find a robot by its built-in name, its file (MJCF or URDF), or its Python name ``package.module:NAME``.
 
     Raises:
-        InputError: no such robot, in which case the message lists the names; or the file cannot be used.
+        InputError: there is no such robot, and the message lists the names; or its file cannot be used.
     """
     if name in ROBOTS:
         return ROBOTS[name]
@@ -222,70 +227,21 @@ def get_robot(name: str) -> Robot:
     )
 
 
-def go1_mjcf() -> Path:
-    """MJCF of Unitree's Go1, which has four legs and 12 joints, as mjlab ships it: to try another robot with."""
-    return cached_folder(_folder_name("unitree_go1"), functools.partial(_extract_model, "unitree_go1")) / "go1.xml"
-
-
-def _folder_name(content: str) -> str:
-    return f"{content}-v{FORMAT_VERSION}"
-
-
-def _extract_model(model: str, folder: Path) -> None:
-    """A robot of mjlab in ``folder``, beside the licence it came with."""
-    prefix = f"mjlab/asset_zoo/robots/{model}/xmls/"
-
-    def members(name: str) -> str | None:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-        return "LICENSE.mjlab" if name.endswith(".dist-info/licenses/LICENSE") else None
-
-    MJLAB.extract(folder, members)
-
-
-def _build_mjcf(folder: Path) -> None:
-    """Both robots as MJCF in ``folder``, sharing the meshes."""
-    import mujoco
-
-    _extract_model("unitree_g1", folder)
-    for robot in ROBOTS.values():
-        spec = mujoco.MjSpec.from_file(str(folder / "g1.xml"))
-        spec.modelname = robot.name
-        kept = set(robot.joint_names)
-        for joint in list(spec.joints):
-            if joint.type != mujoco.mjtJoint.mjJNT_FREE and joint.name not in kept:
-                spec.delete(joint)
-        names = tuple(joint.name for joint in spec.joints if joint.type != mujoco.mjtJoint.mjJNT_FREE)
-        if names != robot.joint_names:
-            raise InputError(f"{MJLAB.project} {MJLAB.version}: the model's joints are {', '.join(names)}; report this")
-        spec.compile()  # refuses a model whose sensors or exclusions name something deleted
-        (folder / f"{robot.name}.xml").write_text(spec.to_xml())
-    (folder / "g1.xml").unlink()
-
-
 @functools.lru_cache
 def _joint_limits(path: Path, joint_names: tuple[str, ...]) -> np.ndarray:
-    from amp_helpers.robots import model as mjcf
+    from amp_helpers.robots.model import joint_limits
     from amp_helpers.robots.model_file import bare_model
 
-    limits = mjcf.joint_limits(bare_model(path), joint_names)
+    limits = joint_limits(bare_model(path), joint_names)
     limits.flags.writeable = False  # the cached array is shared
     return limits
 
 
-JOINT_ORDERS: dict[str, tuple[str, ...]] = {
-    "g1_29dof": G1_29DOF.joint_names,
-    "g1_23dof": G1_23DOF.joint_names,
-    "gmt_23": tuple(name for name in G1_29DOF.joint_names if "_wrist_" not in name),
-}
-"""Column orders that files without joint names use. Two of them are 23 wide and hold different joints."""
-
-
 def robots_beside(robot: Robot | None) -> list[Robot]:
-    """The robots that a file may be of: the one named, and those that this project knows."""
+    """The robots that a file may belong to: ``robot`` first, if given, then the built-in ones."""
     return ([] if robot is None else [robot]) + [known for known in ROBOTS.values() if known is not robot]
 
 
 def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None:
-    """The first robot that has all these joints."""
+    """The first robot that has all these joints: ``robot``, or the smallest built-in one; else None."""
     return next((known for known in robots_beside(robot) if set(names) <= set(known.joint_names)), None)

@@ -15,7 +15,8 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import Robot, go1_mjcf
+from amp_helpers.robots.mjlab import go1_mjcf
+from amp_helpers.robots.robot import Robot
 
 pytestmark = pytest.mark.sim
 

@@ -17,8 +17,8 @@ from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.render.gl import gl_available
 from amp_helpers.render.renderer import Renderer
-from amp_helpers.robots import model as mjcf
 from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.model import lowest_points, shapes
 from amp_helpers.robots.robot import G1_23DOF, Robot, get_robot
 
 # Thighs and shanks are 0.2 m long; every foot ends 0.03 m below its shank. Knee "b" cannot be straight.
@@ -142,7 +142,7 @@ def test_the_lowest_point_is_where_mujoco_would_touch_the_ground(shape):
         f'<geom name="floor" type="plane" size="0 0 1"/><body><freejoint/><geom name="it" {GEOMS[shape]}/></body>'
         "</worldbody></mujoco>"
     )
-    data, geoms = mujoco.MjData(model), mjcf.shapes(model, 1)
+    data, geoms = mujoco.MjData(model), shapes(model, 1)
     assert len(geoms) == 1
     rotations = np.random.default_rng(0).normal(size=(20, 4))
     rotations /= np.linalg.norm(rotations, axis=1, keepdims=True)
@@ -153,7 +153,7 @@ def test_the_lowest_point_is_where_mujoco_would_touch_the_ground(shape):
         height.append(data.geom_xpos[geoms, 2].copy())
         up.append(data.geom_xmat[geoms, 6:].copy())
         expected.append(mujoco.mj_geomDistance(model, data, model.geom("floor").id, geoms[0], 10.0, None))
-    found = mjcf.lowest_points(model, geoms, np.array(height), np.array(up))
+    found = lowest_points(model, geoms, np.array(height), np.array(up))
     np.testing.assert_allclose(found[:, 0], expected, atol=1e-4)
 
 

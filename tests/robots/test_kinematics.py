@@ -8,7 +8,8 @@ import pytest
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, go1_mjcf
+from amp_helpers.robots.mjlab import go1_mjcf
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot
 from amp_helpers.robots.symmetry import other_side
 
 

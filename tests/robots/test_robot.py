@@ -10,8 +10,8 @@ import pytest
 
 from amp_helpers.errors import InputError
 from amp_helpers.robots import assets as cache
-from amp_helpers.robots import robot as robots
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, get_robot
+from amp_helpers.robots import mjlab
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, ROBOTS, Robot, get_robot
 
 
 @pytest.fixture
@@ -108,6 +108,33 @@ def test_ground_has_what_isaac_lab_looks_for():
 
 
 @pytest.mark.slow
+def test_another_robot_of_mjlab_takes_one_entry(fresh_cache, monkeypatch):
+    """As CONTRIBUTING says; joints that the entry does not name are rigid."""
+    legs = tuple(f"{leg}_{part}_joint" for leg in ("FR", "FL", "RR", "RL") for part in ("thigh", "calf"))
+    go1 = Robot(
+        name="go1",
+        joint_names=legs,
+        feet_joints=tuple(name for name in legs if "calf" in name),
+        foot_bodies=("FL_calf", "FR_calf", "RL_calf", "RR_calf"),
+        default_joint_pos={".*_thigh_joint": 0.9, ".*_calf_joint": -1.8},
+        mjlab_file="unitree_go1/xmls/go1.xml",
+    )
+    monkeypatch.setitem(ROBOTS, go1.name, go1)
+    robot = get_robot("go1")
+    assert robot.mjcf_path.parent.name == "unitree_go1-v1" and robot.joint_limits().shape == (8, 2)
+    assert Robot.from_file(robot.mjcf_path).joint_names == legs
+    wrong = dataclasses.replace(go1, joint_names=("FL_knee_joint",))
+    monkeypatch.setitem(ROBOTS, go1.name, wrong)
+    monkeypatch.setenv("AMP_HELPERS_CACHE", str(fresh_cache / "again"))
+    with pytest.raises(
+        InputError, match=r"'go1': joints FL_knee_joint are not joints of its model, .*available: FR_hip_joint, "
+    ):
+        _ = wrong.mjcf_path
+    with pytest.raises(InputError, match="robot 'go1': has no model; give model_file"):
+        dataclasses.replace(go1, mjlab_file="")
+
+
+@pytest.mark.slow
 def test_building_again_touches_nothing_and_leaves_no_rubble(fresh_cache):
     path = G1_23DOF.mjcf_path
     before = files(fresh_cache)
@@ -147,7 +174,7 @@ def test_interrupted_build_is_not_taken_for_a_model(fresh_cache):
 
 
 def test_wrong_hash_is_refused_in_one_sentence(fresh_cache, monkeypatch):
-    monkeypatch.setattr(robots, "MJLAB", dataclasses.replace(robots.MJLAB, sha256="0" * 64))
+    monkeypatch.setattr(mjlab, "MJLAB", dataclasses.replace(mjlab.MJLAB, sha256="0" * 64))
     with pytest.raises(InputError, match=r"mjlab 1\.6\.0: .*SHA-256 is not the pinned one; do not use it"):
         _ = G1_23DOF.mjcf_path
     assert files(fresh_cache) == {}
