@@ -39,7 +39,7 @@ run: setup
 
 docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict --site-dir $(SITE)
-	@$(PYTHON) -m amp_helpers.notebook.site --output $(OUTPUT) --site $(SITE)/notebooks
+	@$(PYTHON) -m amp_helpers.notebook.site --output $(OUTPUT) --site $(SITE)/notebooks --documentation ../index.html
 
 test: setup
 	@tools/setup.sh browser

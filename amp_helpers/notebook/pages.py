@@ -173,7 +173,7 @@ def _lead_of(notebook: nbformat.NotebookNode) -> str:
     return ""
 
 
-def write_index(output: Path, names: Sequence[str]) -> Path:
+def write_index(output: Path, names: Sequence[str], documentation: str | None = None) -> Path:
     """Write the glossary and ``index.html``, which leads to everything that is in ``output`` now; return its path.
 
     The index depends on the folder alone, so that it is complete also when only one notebook was executed again.
@@ -181,6 +181,7 @@ def write_index(output: Path, names: Sequence[str]) -> Path:
     Args:
         output: folder of the pages, figures, videos and ``metrics.json``.
         names: the notebooks in order.
+        documentation: address of the documentation, to link to.
     """
     from jinja2 import Environment, PackageLoader
 
@@ -192,6 +193,7 @@ def write_index(output: Path, names: Sequence[str]) -> Path:
         metrics=_metrics(output / "metrics.json"),
         figures=_files(output, "figures/*.png", "figures/*.svg"),
         run=(output / "run").is_dir(),
+        documentation=documentation,
     )
     with atomic_path(output / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -12,10 +12,11 @@ from amp_helpers.notebook.execute import NOTEBOOK_FOLDER, NOTEBOOKS, read_notebo
 _FOLDERS = ("figures", "videos")
 
 
-def write_site(output: Path, site: Path) -> Path:
+def write_site(output: Path, site: Path, documentation: str | None = None) -> Path:
     """Write the executed notebooks of ``output`` as pages to ``site`` and return its ``index.html``.
 
-    Training runs are left out. An earlier site in the same folder is replaced.
+    Training runs are left out. An earlier site in the same folder is replaced. The index links to ``documentation``, if
+    that address is given.
 
     Raises:
         InputError: ``output`` holds no executed notebook, or ``site`` holds something other than a site.
@@ -38,7 +39,7 @@ def write_site(output: Path, site: Path) -> Path:
             shutil.copytree(output / name, site / name)
     if (output / "metrics.json").is_file():
         shutil.copy2(output / "metrics.json", site)
-    return pages.write_index(site, executed)
+    return pages.write_index(site, executed, documentation)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,8 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of the executed notebooks")
     parser.add_argument("--site", type=Path, default=Path("build/site"), help="folder of the site")
+    parser.add_argument("--documentation", metavar="ADDRESS", help="where the index links to as the documentation")
     args = parser.parse_args(argv)
-    print(f"The site is {write_site(args.output, args.site).resolve().as_uri()}")
+    print(f"The site is {write_site(args.output, args.site, args.documentation).resolve().as_uri()}")
     return 0
 
 

@@ -215,7 +215,8 @@ def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
     assert 'href="a.html"' in index.read_text() and dead_links(index.parent) == []
     for page in index.parent.glob("*.html"):
         assert "width=device-width, initial-scale=1" in page.read_text(), "readable on a phone"
-    site.write_site(output, tmp_path / "site")
+    index = site.write_site(output, tmp_path / "site", documentation="../index.html")
+    assert '<a href="../index.html">documentation</a>' in index.read_text()
 
 
 def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
