@@ -14,6 +14,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from test_import_graph import ROOMS
 
 from amp_helpers.notebook.execute import NOTEBOOKS, notebook_parameters, read_notebook
 
@@ -247,6 +248,14 @@ def test_links_of_a_page_lead_somewhere(name):
         assert linked.exists(), target
         if anchor and linked.suffix == ".md":
             assert anchor in anchors(linked), target
+
+
+def test_the_contributors_guide_names_every_room_in_order_and_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (`.+?`) \|", text.partition("## The rooms")[2].partition("## How to")[0], re.MULTILINE)
+    assert tuple(name for row in rows for name in re.findall(r"`(\w+)`", row)) == ROOMS
+    for path in re.findall(r"`((?:amp_helpers|tests|docs|benchmarks)/[\w./]*)`", text):
+        assert "NAME" in path or (ROOT / path).exists(), path
 
 
 def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
