@@ -1,5 +1,9 @@
+from .beyondmimic import write_beyondmimic as write_beyondmimic
 from .gmr import read_history as read_history
 from .gmr import write_gmr as write_gmr
+from .isaaclab_amp import write_amp as write_amp
+from .lafan1 import write_csv as write_csv
+from .mimickit import write_mimickit as write_mimickit
 from .paths import motion_files as motion_files
 from .pickles.load import load_pickle as load_pickle
 from .registry import FORMATS as FORMATS
