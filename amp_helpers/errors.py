@@ -10,6 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_EXTRAS = {
+    "sim": ("isaaclab", "isaaclab_tasks", "skrl", "torch", "warp", "gymnasium", "tensorboard", "mujoco_usd_converter"),
+    "notebooks": ("ipywidgets", "IPython", "nbformat", "nbconvert", "papermill"),
+}
+"""Extra of this package -> modules that a command needs from it."""
+
 
 class InputError(ValueError):
     """A user's input cannot be used.
@@ -33,8 +39,9 @@ def debugging() -> bool:
 def run_cli(main: Callable[[], int | None]) -> int:
     """Run a command's ``main`` and report a user's mistake as ``error: ...`` on stderr.
 
-    :class:`InputError`, :class:`OSError` (no such file, no space, no permission) and Ctrl-C end in one line; with
-    ``AMP_DEBUG=1`` the traceback precedes it. Any other exception is a bug and passes through.
+    :class:`InputError`, :class:`OSError` (no such file, no space, no permission), a package that an extra would
+    install, and Ctrl-C end in one line; with ``AMP_DEBUG=1`` the traceback precedes it. Any other exception is a bug
+    and passes through.
 
     Args:
         main: the command; returns its exit code, or None for 0.
@@ -46,7 +53,9 @@ def run_cli(main: Callable[[], int | None]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # file and joint names may not be valid text
     try:
         return main() or 0
-    except (InputError, KeyboardInterrupt, OSError) as error:
+    except (InputError, KeyboardInterrupt, OSError, ModuleNotFoundError) as error:
+        if isinstance(error, ModuleNotFoundError) and _extra(error) is None:
+            raise
         if debugging():
             traceback.print_exc()
         print(f"error: {_message(error)}", file=sys.stderr)
@@ -59,7 +68,14 @@ def _message(error: BaseException) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}; check the path, the free space and the permissions"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; pip install 'amp_helpers[{_extra(error)}]'"
     return _one_line(error)
+
+
+def _extra(error: ModuleNotFoundError) -> str | None:
+    """Return the extra that installs the missing module, or None if no extra does."""
+    return next((extra for extra, modules in _EXTRAS.items() if error.name in modules), None)
 
 
 def _one_line(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
 from amp_helpers.robots import G1_29DOF, Kinematics
 from amp_helpers.robots.assets import Wheel, cached_folder
+from amp_helpers.utils.resources import checkout
 
 PYBULLET = Wheel(
     project="pybullet",
@@ -187,7 +188,8 @@ def quality(motion: Motion, kinematics: Kinematics) -> dict[str, float]:
 def main(arguments: list[str] | None = None) -> int:
     """Write the demo motions and print what they are like."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder to write to")
+    folder = (checkout() or Path.cwd()) / "datasets"
+    parser.add_argument("--output", type=Path, default=folder, help="folder to write to (%(default)s)")
     options = parser.parse_args(arguments)
     kinematics = Kinematics(G1_29DOF)
     for clip in CLIPS:

@@ -19,11 +19,16 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def lack_isaaclab() -> None:
+    raise ModuleNotFoundError("No module named 'isaaclab'", name="isaaclab")
+
+
 @pytest.mark.parametrize(
     ("command", "line"),
     [
         (read_gone, "error: walk.pkl: no such file; check the path\n"),
         (open_gone, "error: /gone/walk.pkl: No such file or directory; check the path, the free space and"),
+        (lack_isaaclab, "error: isaaclab is not installed; pip install 'amp_helpers[sim]'\n"),
         (interrupt, "error: interrupted; files written before are kept\n"),
     ],
 )
@@ -51,6 +56,11 @@ def test_a_bug_passes_through_with_and_without_debugging(monkeypatch, value):
             run_cli(bug)
     monkeypatch.setenv("AMP_DEBUG", "0")
     assert not debugging()
+
+
+def test_a_missing_module_that_no_extra_installs_is_a_bug():
+    with pytest.raises(ModuleNotFoundError, match=r"amp_helpers\.gone"):
+        run_cli(lambda: __import__("amp_helpers.gone") and None)
 
 
 def test_a_notebook_shows_the_line_or_the_traceback(monkeypatch):
