@@ -238,7 +238,7 @@ def test_a_checkpoint_is_taken_over_whole_or_not_at_all(tmp_path):
     damaged = torch.load(tmp_path / "good.pt", weights_only=True)
     damaged["replay"]["windows"] = torch.zeros(2, 7)
     torch.save(damaged, tmp_path / "damaged.pt")
-    with pytest.raises(InputError, match=r"damaged.pt: its replay cannot be taken over \(windows of \(7,\) columns"):
+    with pytest.raises(InputError, match=r"damaged.pt: its replay cannot be loaded \(windows of \(7,\) columns"):
         load_parts(tmp_path / "damaged.pt", own)
     assert all(torch.equal(value, before[name]) for name, value in own["network"].state_dict().items())
     load_parts(tmp_path / "good.pt", own)

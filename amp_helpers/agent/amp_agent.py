@@ -13,7 +13,6 @@ import torch
 from skrl.agents.torch import Agent, AgentCfg
 from skrl.agents.torch.base import ExperimentCfg
 from skrl.memories.torch import RandomMemory
-from skrl.models.torch import Model
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.cfg import AmpAgentCfg
@@ -22,6 +21,7 @@ from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
 from amp_helpers.agent.gradients import step_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
+from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.optimizers import (
     anneal_action_std,
     apply_gradients,
@@ -52,7 +52,9 @@ class AmpAgent(Agent):
         self,
         *,
         cfg: AmpAgentCfg,
-        models: dict[str, Model],
+        policy: Policy,
+        value: Value,
+        discriminator: Discriminator,
         num_envs: int,
         observation_space: gymnasium.Space,
         state_space: gymnasium.Space | None,
@@ -67,7 +69,9 @@ class AmpAgent(Agent):
 
         Args:
             cfg: the knobs.
-            models: ``policy``, ``value`` and ``discriminator``, see :mod:`amp_helpers.agent.networks`.
+            policy: of the observations.
+            value: of the states, or of the observations.
+            discriminator: of windows.
             num_envs: E.
             observation_space: what the policy sees.
             state_space: what the value sees, or ``None`` where it sees the observations.
@@ -82,18 +86,21 @@ class AmpAgent(Agent):
             InputError: a value of ``cfg`` is out of range.
         """
         cfg.validate()
+        rollout = RandomMemory(memory_size=cfg.rollouts, num_envs=num_envs, device=device)
         silent = ExperimentCfg(write_interval=0, checkpoint_interval=0)
         super().__init__(
             cfg=_SkrlCfg(experiment=experiment or silent, amp=cfg),
-            models=models,
-            memory=RandomMemory(memory_size=cfg.rollouts, num_envs=num_envs, device=device),
+            models={"policy": policy, "value": value, "discriminator": discriminator},
+            memory=rollout,
             observation_space=observation_space,
             state_space=state_space,
             action_space=action_space,
             device=device,
         )
         self.amp = cfg
-        self.policy, self.value, self.discriminator = (models[n] for n in ("policy", "value", "discriminator"))
+        self.rollout = rollout
+        """The steps since the last update, tensors (T, E, ...) by name."""
+        self.policy, self.value, self.discriminator = policy, value, discriminator
         self._reference_windows = reference_windows
         self._step_dt = step_dt
         self.updates = 0
@@ -137,9 +144,9 @@ class AmpAgent(Agent):
         }
         sizes |= dict.fromkeys(("rewards", "log_prob", "values", "returns", "advantages"), 1)
         for name, size in sizes.items():
-            self.memory.create_tensor(name=name, size=size, dtype=torch.float32)
+            self.rollout.create_tensor(name=name, size=size, dtype=torch.float32)
         for name in ("done", "truncated", "amp_whole"):
-            self.memory.create_tensor(name=name, size=1, dtype=torch.bool)
+            self.rollout.create_tensor(name=name, size=1, dtype=torch.bool)
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint holds, by the names that skrl gives the same parts."""
@@ -201,18 +208,19 @@ class AmpAgent(Agent):
         seen, terminal = observations, infos["terminal_observations"]
         if states is not None:
             seen, terminal = states, infos["terminal_states"]
-        self.memory.add_samples(
-            observations=observations,
-            states=states,
-            terminal=seen if terminal is None else terminal,
-            actions=actions,
-            rewards=rewards,
-            done=terminated | truncated,
-            truncated=truncated & ~terminated,
-            log_prob=log_prob,
-            amp_observations=infos["amp_obs"],
-            amp_whole=infos["amp_whole"].view(-1, 1),
-        )
+        step: dict[str, Any] = {
+            "observations": observations,
+            "states": states,
+            "terminal": seen if terminal is None else terminal,
+            "actions": actions,
+            "rewards": rewards,
+            "done": terminated | truncated,
+            "truncated": truncated & ~terminated,
+            "log_prob": log_prob,
+            "amp_observations": infos["amp_obs"],
+            "amp_whole": infos["amp_whole"].view(-1, 1),
+        }
+        self.rollout.add_samples(**step)
 
     def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> Rows:
         """Normalize what policy and value see; leave out what the task does not have."""
@@ -233,10 +241,10 @@ class AmpAgent(Agent):
 
         Not part of the task reward, which is weighed against the style reward: the value estimates their sum.
         """
-        truncated = self.memory.get_tensor_by_name("truncated")
+        truncated = self.rollout.get_tensor_by_name("truncated")
         values = torch.zeros_like(truncated, dtype=torch.float32)
         if self.amp.time_limit_bootstrap and truncated.any():
-            terminal = self.memory.get_tensor_by_name("terminal")[truncated.squeeze(-1)]
+            terminal = self.rollout.get_tensor_by_name("terminal")[truncated.squeeze(-1)]
             inputs = self._inputs(terminal, None) if self.state_space is None else self._inputs(None, terminal)
             values[truncated] = self.amp.discount_factor * self._values(inputs).flatten()
         return values
@@ -257,7 +265,8 @@ class AmpAgent(Agent):
             A function that waits for the update's figures and returns its health record.
         """
         cfg = self.amp
-        observations, states = self._rows("observations"), self._rows("states")
+        observations = self._rows("observations")
+        states = None if self.state_space is None else self._rows("states")
         amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
@@ -288,15 +297,14 @@ class AmpAgent(Agent):
             anneal_action_std(self.policy.log_std, self._initial_std, self.updates, cfg)
         return self._health({name: torch.stack(values).mean() for name, values in figures.items()}, style, whole)
 
-    def _rows(self, name: str) -> torch.Tensor | None:
-        """Return a tensor of the rollout as rows (T * E, ...); ``None`` for one that the task does not have."""
-        tensor = self.memory.get_tensor_by_name(name) if name in self.memory.get_tensor_names() else None
-        return None if tensor is None else tensor.flatten(0, 1)
+    def _rows(self, name: str) -> torch.Tensor:
+        """Return a tensor of the rollout as rows (T * E, ...)."""
+        return self.rollout.get_tensor_by_name(name).flatten(0, 1)
 
     @property
     def _batch_size(self) -> int:
         """Windows of each kind in a discriminator step; constant, because another size would be recorded again."""
-        return min(self.amp.discriminator_batch_size, self.memory.memory_size * self.memory.num_envs)
+        return min(self.amp.discriminator_batch_size, self.rollout.memory_size * self.rollout.num_envs)
 
     def _sample(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return windows[rows[torch.randint(len(rows), (self._batch_size,), device=rows.device)]]
@@ -309,7 +317,7 @@ class AmpAgent(Agent):
         """Combine the rewards and compute returns and advantages; return the style reward of every row, (T * E, 1)."""
         logits = self._logits(self._window_scaler(amp))
         style = style_reward(logits, self.amp.discriminator_loss) * whole.unsqueeze(-1)
-        rewards = self.memory.get_tensor_by_name("rewards")
+        rewards = self.rollout.get_tensor_by_name("rewards")
         total = (
             self.amp.task_weight * rewards
             + self.amp.style_weight * self._step_dt * style.view_as(rewards)
@@ -317,13 +325,13 @@ class AmpAgent(Agent):
         )
         values = self._values(inputs).view_as(rewards)
         last_values = self._values(next_inputs)
-        done = self.memory.get_tensor_by_name("done")
+        done = self.rollout.get_tensor_by_name("done")
         advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
         returns = advantages + values
         self._value_scaler(returns, train=True)
-        self.memory.set_tensor_by_name("values", self._value_scaler(values))
-        self.memory.set_tensor_by_name("returns", self._value_scaler(returns))
-        self.memory.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
+        self.rollout.set_tensor_by_name("values", self._value_scaler(values))
+        self.rollout.set_tensor_by_name("returns", self._value_scaler(returns))
+        self.rollout.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
         return style
 
     def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
@@ -350,7 +358,7 @@ class AmpAgent(Agent):
     def _health(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> Callable[[], Health]:
         """Start fetching the update's figures from the GPU; the returned function waits for them."""
         cfg, update = self.amp, self.updates
-        rewards = self.memory.get_tensor_by_name("rewards")
+        rewards = self.rollout.get_tensor_by_name("rewards")
         fetched = fetch_figures(
             means
             | {

@@ -1,4 +1,4 @@
-"""Checkpoints: files of tensors and plain values, read without executing anything, taken over whole or not at all."""
+"""Checkpoints: files of tensors and plain values, read without executing anything, loaded whole or not at all."""
 
 import copy
 import io
@@ -15,7 +15,7 @@ from amp_helpers.errors import InputError, atomic_path
 
 
 class Slot:
-    """A part of the agent that is not a module, as something a checkpoint can hold."""
+    """A part of the agent that is not a module, with the interface that checkpoints use."""
 
     def __init__(self, state_dict: Callable[[], dict], load_state_dict: Callable[[dict], None]) -> None:
         self.state_dict = state_dict
@@ -23,12 +23,12 @@ class Slot:
 
 
 def random_state() -> dict[str, Any]:
-    """The state of torch's random generators."""
+    """Return the state of torch's random generators."""
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Put torch's random generators where :func:`random_state` found them; CUDA ones where their number is the same."""
+    """Restore a state of :func:`random_state`; that of CUDA only where the number of GPUs is the same."""
     torch.set_rng_state(state["cpu"].cpu())
     if len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
@@ -38,7 +38,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dic
     """Read a file of tensors and plain values; nothing in it is executed.
 
     Raises:
-        InputError: when it does not exist or is something else.
+        InputError: it does not exist, or is something else.
     """
     try:
         content = io.BytesIO(Path(path).read_bytes())
@@ -49,7 +49,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dic
     try:
         with warnings.catch_warnings(action="ignore"):  # of another pickle protocol: it is refused anyway
             saved = torch.load(content, map_location=device, weights_only=True)
-    # A damaged file can also make torch seek to where no file can be, which is an OSError.
+    # In a damaged file torch can also seek to an impossible position, which is an OSError.
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path}: is not a checkpoint of tensors; give a file written by training") from error
     if not isinstance(saved, dict):
@@ -58,7 +58,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dic
 
 
 def check_fit(path: str | Path, name: str, module: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Raise :class:`InputError` when ``state`` is not for ``module``, naming the first parameter that differs."""
+    """Raise :class:`InputError` when ``state`` does not fit ``module``, naming the first parameter that differs."""
     own = module.state_dict()
     for key in [*own, *state]:
         shapes = [tuple(t.shape) if isinstance(t, torch.Tensor) else "absent" for t in (state.get(key), own.get(key))]
@@ -70,8 +70,8 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: dict[str, t
 
 
 def save_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
-    """Write the ``state_dict`` of every part to one file, replacing it only when all of it is written."""
-    # In memory first, because torch's own writer hides a full disk behind an assertion of its own.
+    """Write the ``state_dict`` of every part to one file, which is replaced only once all of it is written."""
+    # In memory first: on a full disk torch's own writer fails an internal assertion.
     content = io.BytesIO()
     torch.save({name: part.state_dict() for name, part in parts.items()}, content)
     with atomic_path(path) as temporary:
@@ -79,10 +79,10 @@ def save_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
 
 
 def check_parts(path: str | Path, parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a file of :func:`save_parts` and compare its networks with ``parts``, which are left as they are.
+    """Read a file of :func:`save_parts` and compare its networks with ``parts``, which stay unchanged.
 
     Raises:
-        InputError: when the file is no such checkpoint, lacks a part, or holds a network of another shape.
+        InputError: the file is no such checkpoint, lacks a part, or holds a network of another shape.
     """
     saved = load_checkpoint(path)
     missing = [name for name in parts if not isinstance(saved.get(name), dict)]
@@ -95,10 +95,10 @@ def check_parts(path: str | Path, parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
-    """Give every part its state from a file of :func:`save_parts`, or leave all of them as they were.
+    """Load the state of every part from a file of :func:`save_parts`, or leave all of them unchanged.
 
     Raises:
-        InputError: as :func:`check_parts`, or when a part that is no network does not fit.
+        InputError: as in :func:`check_parts`, or another part does not fit.
     """
     saved = check_parts(path, parts)
     before = {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
@@ -109,4 +109,4 @@ def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
             for changed, state in before.items():
                 parts[changed].load_state_dict(state)
             reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: its {name} cannot be taken over ({reason}); give another checkpoint") from error
+            raise InputError(f"{path}: its {name} cannot be loaded ({reason}); give another checkpoint") from error

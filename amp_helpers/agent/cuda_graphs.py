@@ -1,8 +1,7 @@
-"""Keeping a GPU busy, and its host: computations recorded as CUDA graphs and replayed, side by side; figures fetched
-together and later; work kept for when the host would wait.
+"""CUDA graphs, streams and asynchronous copies: less time spent launching kernels and waiting for them.
 
-An update of AMP is some thousands of kernels of a few microseconds each, and launching them from Python takes several
-times as long as running them.
+An update of AMP consists of some thousands of kernels of a few microseconds each, and launching them from Python takes
+several times as long as running them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,30 +12,29 @@ import torch
 
 
 class Recorded:
-    """A function of tensors, recorded for each set of shapes where they are on a GPU, and simply called elsewhere.
+    """A function of tensors that is recorded as a CUDA graph for each set of shapes; on a CPU it is called plainly.
 
-    The function has to be one that can be recorded (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs):
-    it asks the host nothing, such as a value to branch on, and what differs from call to call reaches it through its
-    arguments, or through tensors that are changed in place, such as a network's parameters. Random numbers differ from
-    call to call as usual.
+    The function must be capturable (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs): it does not
+    synchronize, for instance to branch on a value, and whatever differs between calls is an argument or a tensor that
+    is changed in place, such as a network's parameters. Random numbers differ between calls as usual.
     """
 
     WARM_UP = 3
-    """Plain calls before recording, in which libraries choose their kernels."""
-    MOST = 8
-    """Sets of shapes that are recorded, each of which holds memory; further ones are called plainly."""
+    """Plain calls before the capture, in which libraries choose their kernels."""
+    MAX_GRAPHS = 8
+    """Sets of shapes that are recorded, because each graph holds memory; others are called plainly."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._recordings: dict[tuple, tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]] = {}
 
     def __call__(self, **arguments: torch.Tensor) -> Any:
-        """What the function returns; on a GPU those very tensors are overwritten by the next call."""
+        """Call the function; on a GPU the next call overwrites the returned tensors."""
         if not all(tensor.is_cuda for tensor in arguments.values()):
             return self._function(**arguments)
         key = tuple((name, tensor.shape) for name, tensor in arguments.items())
         if key not in self._recordings:
-            if len(self._recordings) == self.MOST:
+            if len(self._recordings) == self.MAX_GRAPHS:
                 return self._function(**arguments)
             self._recordings[key] = self._record(arguments)
         graph, inputs, outputs = self._recordings[key]
@@ -60,9 +58,9 @@ class Recorded:
 
 
 def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> list[T]:
-    """The results of computations that do not need each other, each on a stream of its own where they are on a GPU.
+    """Run independent computations, on a GPU each on a stream of its own, and return their results.
 
-    One alone seldom fills the GPU: another's kernels run in the gaps between its own, and where its are small.
+    One alone seldom fills the GPU; the kernels of another run in the gaps and beside small kernels.
     """
     if device.type != "cuda":
         return [task() for task in tasks]
@@ -79,25 +77,25 @@ def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> l
 
 @cache
 def _stream(device: torch.device, number: int) -> torch.cuda.Stream:
-    """The same stream each time: matrix products keep a workspace of tens of MiB for every one that they have seen."""
+    """Return the same stream each time: cuBLAS keeps a workspace of tens of MiB for every stream it was used on."""
     return torch.cuda.Stream(device)
 
 
 def aligned(rows: torch.Tensor) -> torch.Tensor:
-    """Rows (N, C) on a GPU with zero columns added until each starts at a multiple of 16 bytes; others as they are.
+    """Pad rows (N, C) on a GPU with zero columns until each starts at a multiple of 16 bytes.
 
-    Where rows do not, matrix products fall back to kernels that take up to three times as long: with 24,576 rows of 405
-    columns and 512 outputs, 112 us on an H200 instead of 41.
+    Without alignment, matrix products fall back to kernels that take up to three times as long: with 24,576 rows of 405
+    columns and 512 outputs, 112 us on an H200 instead of 41. Rows on a CPU are returned unchanged.
     """
     missing = -rows.shape[-1] % (16 // rows.itemsize)
     return torch.nn.functional.pad(rows, (0, missing)) if rows.is_cuda and missing else rows
 
 
 def fetch_figures(figures: Mapping[str, Any]) -> Callable[[], dict[str, float]]:
-    """Send for figures, some of them tensors; the function that comes back waits for them and gives them as numbers.
+    """Start copying figures, tensors among them, to the host; the returned function waits and gives them as numbers.
 
-    They come together, because each fetch has a wait of its own, and as they are now: what is given to the device
-    between the two calls is not waited for.
+    One copy fetches all of them, because each has a latency of its own. The values are those at the time of this call,
+    and later work on the device is not waited for.
     """
     tensors = {name: value for name, value in figures.items() if isinstance(value, torch.Tensor)}
     others = {name: float(value) for name, value in figures.items() if name not in tensors}

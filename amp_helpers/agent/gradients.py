@@ -8,19 +8,19 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from skrl.models.torch import Model
 from torch import nn
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.cuda_graphs import side_by_side
 from amp_helpers.agent.losses import clipped_policy_loss, clipped_value_loss, discriminator_loss
+from amp_helpers.agent.networks import Discriminator, Policy, Value
 
 Gradients = tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]
 """One gradient for each parameter, and figures of the step: detached scalars."""
 
 
 def step_gradients(
-    policy: Model, value: Model, discriminator: Model, cfg: AmpAgentCfg
+    policy: Policy, value: Value, discriminator: Discriminator, cfg: AmpAgentCfg
 ) -> Callable[..., list[Gradients]]:
     """Return a function that computes the gradients of a step: of policy, value and, given windows, discriminator.
 
@@ -52,7 +52,7 @@ def step_gradients(
 
 
 def policy_gradients(
-    policy: Model,
+    policy: Policy,
     cfg: AmpAgentCfg,
     inputs: dict[str, torch.Tensor],
     actions: torch.Tensor,
@@ -70,7 +70,7 @@ def policy_gradients(
 
 
 def value_gradients(
-    value: Model, cfg: AmpAgentCfg, inputs: dict[str, torch.Tensor], values: torch.Tensor, returns: torch.Tensor
+    value: Value, cfg: AmpAgentCfg, inputs: dict[str, torch.Tensor], values: torch.Tensor, returns: torch.Tensor
 ) -> Gradients:
     """Differentiate the clipped squared error; the figure is ``value_loss``."""
     predicted, _ = value.act(inputs, role="value")
@@ -80,7 +80,7 @@ def value_gradients(
 
 
 def discriminator_gradients(
-    discriminator: Model, cfg: AmpAgentCfg, reference: torch.Tensor, policy: torch.Tensor
+    discriminator: Discriminator, cfg: AmpAgentCfg, reference: torch.Tensor, policy: torch.Tensor
 ) -> Gradients:
     """Differentiate the discriminator's loss; the figures are those of :func:`.losses.discriminator_loss`."""
     if cfg.discriminator_noise:

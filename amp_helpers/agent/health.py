@@ -1,4 +1,4 @@
-"""Is the discriminator teaching? One record an update, and one sentence that says what it means."""
+"""Health of an update: losses, rewards, and a verdict on whether the discriminator gives the policy a signal."""
 
 from dataclasses import dataclass, fields
 
@@ -16,7 +16,7 @@ _LOSSES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """What one update says about the training; rewards are means over the rollout, per second of simulated time."""
+    """Figures of an update; rewards are means over the rollout, per second of simulated time."""
 
     update: int
     policy_loss: float
@@ -25,35 +25,35 @@ class Health:
     """Mean KL divergence of the policy's step."""
     discriminator_loss: float
     gradient_penalty: float
-    """Mean squared norm of the logit's gradient at reference windows, in normalised inputs."""
+    """Mean squared norm of the logit's gradient at reference windows, in normalized inputs."""
     expert_logit: float
     policy_logit: float
     accuracy: float
-    """Share of windows on the right side of zero, reference and policy weighed alike; 0.5 is guessing."""
+    """Share of windows on the right side of zero, mean of reference and policy; 0.5 is chance."""
     style_reward: float
-    """Mean style reward of whole windows, before its weight."""
+    """Mean style reward of whole windows, before weighting."""
     style_reward_limit: float
-    """The most that the style reward can be: 1.0 for lsgan, 9.2 for bce."""
+    """Maximum of the style reward: 1.0 for lsgan, 9.2 for bce."""
     weighted_style: float
-    """What style adds to the reward, per second."""
+    """Contribution of style to the reward, per second."""
     weighted_task: float
-    """What the task adds to the reward, per second."""
+    """Contribution of the task to the reward, per second."""
     learning_rate: float
     action_std: float
 
     @classmethod
     def loss_names(cls) -> tuple[str, ...]:
-        """The fields that are means over the update's steps."""
+        """Names of the fields that are means over the mini-batches."""
         return _LOSSES
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """All fields, in order."""
+        """Names of all fields, in order."""
         return tuple(field.name for field in fields(cls))
 
     @property
     def style_share(self) -> float:
-        """Style's share of the reward that the policy earns, in [0, 1]."""
+        """Share of style in the reward, in [0, 1]."""
         total = abs(self.weighted_style) + abs(self.weighted_task)
         return abs(self.weighted_style) / total if total else 0.0
 
@@ -75,16 +75,17 @@ class Health:
 
     @property
     def sentence(self) -> str:
-        """What the numbers mean and what to do about it, in one sentence."""
-        seen = f"the discriminator tells {self.accuracy:.0%} of windows apart and pays {self.style_reward:.2f} of style"
+        """What the figures mean and what to do, in one sentence."""
+        paid = f"the style reward is {self.style_reward:.2f}"
+        seen = f"the discriminator classifies {self.accuracy:.0%} of windows correctly, and {paid}"
         return {
-            "off": "Style counts for nothing (style_weight 0): the task alone says how to move.",
-            "saturated": f"Saturated: {seen}, so every motion looks equally wrong; lower the discriminator's learning "
+            "off": "Style is off (style_weight 0): only the task is rewarded.",
+            "saturated": f"Saturated: {seen}, so every motion earns equally little; lower the discriminator's learning "
             "rate, raise its gradient penalty, or show it fewer features.",
             "fooled": f"Fooled: {seen}; either the policy moves like the reference, or the discriminator sees too "
             "little: look at the gait, and lengthen the window if it is wrong.",
-            "task drowned": f"The task is drowned: {self.style_share:.0%} of the reward is style; "
+            "task drowned": f"The task is drowned out: {self.style_share:.0%} of the reward is style; "
             "lower style_weight or raise task_weight.",
-            "style drowned": f"Style is drowned: it is {self.style_share:.0%} of the reward; raise style_weight.",
+            "style drowned": f"Style is drowned out: it is {self.style_share:.0%} of the reward; raise style_weight.",
             "learning": f"Learning: {seen}; style is {self.style_share:.0%} of the reward.",
         }[self.verdict]

@@ -5,13 +5,12 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-DISCRIMINATOR_LOSSES = ("lsgan", "bce")
 STYLE_REWARD_LIMIT = {"lsgan": 1.0, "bce": 9.2103}
-"""The most that each style reward pays."""
+"""Maximum of the style reward of each loss."""
 
 
 def style_reward(logits: torch.Tensor, loss: str) -> torch.Tensor:
-    """Reward for looking like the reference, from the discriminator's logits, same shape.
+    """Compute the style reward, 1/s, from the discriminator's logits, same shape.
 
     ``lsgan``: ``max(0, 1 - (d - 1)^2 / 4)`` (Peng et al. 2021, equation 7).
     ``bce``: ``-log(max(1 - sigmoid(d), 1e-4))`` (Ho and Ermon 2016, with the clamp that skrl uses).
@@ -28,7 +27,7 @@ def discriminator_loss(
     loss: str,
     gradient_penalty: float,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """How badly the discriminator tells reference from policy, with a penalty on its slope at the reference.
+    """Compute the discriminator's loss, with a penalty on its gradient at the reference.
 
     Args:
         discriminator: maps normalised windows (n, dim) to logits (n, 1).
@@ -39,7 +38,7 @@ def discriminator_loss(
 
     Returns:
         The loss, and detached means: ``discriminator_loss``, ``gradient_penalty`` (the squared norm), ``expert_logit``,
-        ``policy_logit``, and ``accuracy`` (share on the right side of zero, both kinds weighed alike).
+        ``policy_logit``, and ``accuracy`` (share on the right side of zero, mean of both kinds).
     """
     reference = reference.detach().requires_grad_(True)
     expert_logits, policy_logits = discriminator(reference), discriminator(policy)
@@ -62,7 +61,7 @@ def discriminator_loss(
 
 
 def clipped_policy_loss(log_ratio: torch.Tensor, advantages: torch.Tensor, clip: float) -> torch.Tensor:
-    """PPO's pessimistic surrogate (Schulman et al. 2017, https://arxiv.org/abs/1707.06347, equation 7)."""
+    """Compute PPO's clipped surrogate loss (Schulman et al. 2017, https://arxiv.org/abs/1707.06347, equation 7)."""
     ratio = log_ratio.exp()
     return -torch.min(advantages * ratio, advantages * ratio.clamp(1 - clip, 1 + clip)).mean()
 
@@ -70,7 +69,7 @@ def clipped_policy_loss(log_ratio: torch.Tensor, advantages: torch.Tensor, clip:
 def clipped_value_loss(
     predicted: torch.Tensor, before: torch.Tensor, returns: torch.Tensor, clip: float
 ) -> torch.Tensor:
-    """Squared error of the value, at most ``clip`` away from its old prediction; ``clip`` 0 leaves it free."""
+    """Compute the squared error of the value, clipped to ``clip`` around its old prediction; 0 turns clipping off."""
     error = (predicted - returns).square()
     if clip > 0:
         near = before + (predicted - before).clamp(-clip, clip)
@@ -86,15 +85,15 @@ def generalized_advantages(
     discount: float,
     gae_lambda: float,
 ) -> torch.Tensor:
-    """Generalised advantage estimates (Schulman et al. 2016, https://arxiv.org/abs/1506.02438), (T, E, 1).
+    """Compute generalized advantage estimates (Schulman et al. 2016, https://arxiv.org/abs/1506.02438), (T, E, 1).
 
-    An episode's end carries nothing over, whatever ended it: where a time limit did, the caller adds the discounted
-    value of the state that was cut to the step's reward.
+    No reward is propagated across the end of an episode, whatever ended it. Where a time limit did, the caller adds the
+    discounted value of the truncated state to the reward.
 
     Args:
         rewards: (T, E, 1).
         done: (T, E, 1) bool, terminated or truncated.
-        values: (T, E, 1) of the states acted in.
+        values: (T, E, 1) of the states that the actions were drawn in.
         last_values: (E, 1) of the states after the last step.
         discount: per step.
         gae_lambda: per step.

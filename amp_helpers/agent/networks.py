@@ -15,9 +15,9 @@ _ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU}
 
 
 class _Affine(torch.autograd.Function):
-    """``rows @ weight.T + bias``; the bias' gradient is taken as a matrix product.
+    """``rows @ weight.T + bias``, with the gradient of the bias as a matrix product.
 
-    Summing 24,576 rows of 512, that takes a GPU half as long as the reduction that autograd uses.
+    For 24,576 rows of 512 that takes a GPU half as long as the reduction that autograd uses.
     """
 
     @staticmethod
@@ -33,7 +33,7 @@ class _Affine(torch.autograd.Function):
 
 
 class BatchLinear(nn.Linear):
-    """A linear layer for batches (N, inputs) of tens of thousands of rows; what it computes is a linear layer's."""
+    """A linear layer that is faster for batches (N, inputs) of tens of thousands of rows."""
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         return _Affine.apply(aligned(rows), aligned(self.weight), self.bias)
@@ -42,7 +42,7 @@ class BatchLinear(nn.Linear):
 def mlp(
     inputs: int, hidden: Sequence[int], outputs: int, activation: str, linear: type[nn.Linear] = nn.Linear
 ) -> nn.Sequential:
-    """A multilayer perceptron with linear output; ``activation`` is ``elu`` or ``relu``."""
+    """Create a multilayer perceptron with linear output; ``activation`` is ``elu`` or ``relu``."""
     layers: list[nn.Module] = []
     for width in hidden:
         layers += [linear(inputs, width), _ACTIVATIONS[activation]()]
@@ -51,7 +51,7 @@ def mlp(
 
 
 class Policy(GaussianMixin, Model):
-    """Gaussian policy of the observations, with a standard deviation that does not depend on them."""
+    """Gaussian policy whose standard deviation does not depend on the observations."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Policy(GaussianMixin, Model):
         return self.net(inputs["observations"]), {"log_std": self.log_std}
 
     def act(self, inputs: dict, *, role: str = "") -> tuple[torch.Tensor, dict]:
-        """As skrl's, but for ``taken_actions`` none are drawn: the mean stands in their place.
+        """Draw actions as skrl does; given ``taken_actions``, return the mean and their likelihood instead.
 
-        An update asks for nothing but the likelihood of what was done; drawing, too, would be many small kernels more.
+        An update needs only the likelihood, and drawing actions would launch many small kernels more.
         """
         if "taken_actions" not in inputs:
             return super().act(inputs, role=role)
@@ -86,7 +86,7 @@ class Policy(GaussianMixin, Model):
         return mean, {"log_std": log_std, "log_prob": log_prob, "mean_actions": mean}
 
     def get_entropy(self, *, role: str = "") -> torch.Tensor:
-        """Entropy of the actions, (1, 1), the same for every observation."""
+        """Return the entropy of the actions, (1, 1), the same for every observation."""
         return (self._clamped_log_std() + 0.5 * math.log(2 * math.pi * math.e)).sum().view(1, 1)
 
     def _clamped_log_std(self) -> torch.Tensor:
@@ -94,7 +94,7 @@ class Policy(GaussianMixin, Model):
 
 
 class Value(DeterministicMixin, Model):
-    """State value. It sees the noise-free ``critic`` group where the task has one, else the observations."""
+    """State value of the noise-free ``critic`` group, or of the observations where the task has no such group."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Value(DeterministicMixin, Model):
 
 
 class Discriminator(DeterministicMixin, Model):
-    """Logit of "this window is from the reference", (N, 1)."""
+    """Logit (N, 1) of "this window is from the reference"."""
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ class ReplayBuffer:
         rest = windows[rows[torch.randperm(len(rows), device=rows.device)[: self._limit]]]
         while len(rest):
             room = self._memory.memory_size - self._memory.memory_index
-            self._memory.add_samples(observations=rest[:room])
+            batch: dict[str, Any] = {"observations": rest[:room]}
+            self._memory.add_samples(**batch)
             rest = rest[room:]
 
     def sample(self, count: int) -> torch.Tensor:

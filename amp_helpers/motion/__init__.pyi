@@ -12,5 +12,5 @@ from .motion import Motion as Motion
 from .repair import REPAIRS as REPAIRS
 from .repair import Defect as Defect
 from .repair import Repair as Repair
-from .repair import find_defects as find_defects
 from .repair import apply_repairs as apply_repairs
+from .repair import find_defects as find_defects

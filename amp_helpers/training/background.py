@@ -1,4 +1,4 @@
-"""Training in a process of its own, the very command of a terminal, started from a notebook that stays usable."""
+"""Training in the background: the same command as in a terminal, started from a notebook that stays responsive."""
 
 import os
 import subprocess
@@ -11,42 +11,43 @@ from amp_helpers.training.cfg import TrainCfg, command_line
 from amp_helpers.training.run_folder import LOG_FILE
 
 _PARENT = "AMP_HELPERS_TRAINED_FOR"
+"""Environment variable with the process that started a run."""
 
 
 @dataclass(frozen=True)
 class TrainingProcess:
-    """A training run that goes on beside the notebook."""
+    """A training run in a process of its own."""
 
     folder: Path
     process: subprocess.Popen[bytes]
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process is still running."""
         return self.process.poll() is None
 
     def check(self) -> None:
-        """Raise :class:`InputError` with what the process said last, when it ended in an error."""
+        """Raise :class:`InputError` with the last line of its output when the process ended in an error."""
         if self.process.poll():
-            words = (self.folder / LOG_FILE).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise InputError(f"training ended with code {self.process.returncode}: {words[-1].removeprefix('error: ')}")
+            lines = (self.folder / LOG_FILE).read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
+            raise InputError(f"training ended with code {self.process.returncode}: {lines[-1].removeprefix('error: ')}")
 
 
 def abandoned() -> bool:
-    """Whether this process trains for a notebook whose kernel is gone: nobody would see it or stop it."""
+    """Whether the notebook kernel that started this process is gone, so that nobody can watch or stop it."""
     return os.environ.get(_PARENT, str(os.getppid())) != str(os.getppid())
 
 
 def start_training(cfg: TrainCfg) -> TrainingProcess:
-    """Start ``python -m amp_helpers.train`` with these settings; what it prints goes to ``output.txt`` in its folder.
+    """Start ``python -m amp_helpers.train`` with this configuration; its output goes to ``output.txt`` in its folder.
 
-    It ends with the process that started it, keeping what was learnt.
+    It stops, and saves its policy, when the process that started it ends.
 
     Raises:
-        InputError: ``cfg`` names no folder for the run.
+        InputError: ``cfg.run_dir`` is not set.
     """
     if cfg.run_dir is None:
-        raise InputError("run_dir is not set; a run in the background needs a folder that is known before it starts")
+        raise InputError("run_dir is not set; a background run needs a folder that is known before it starts")
     cfg.run_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "amp_helpers.train", *command_line(cfg)]
     environment = os.environ | {_PARENT: str(os.getpid())}

@@ -1,29 +1,29 @@
-"""Recorded comparisons: what several runs of several recipes came to, as one JSON file that figures are drawn from.
+"""Recorded comparisons: the results of several runs of several recipes, in one JSON file that figures are drawn from.
 
 ``benchmarks/results/gpu_comparisons.json``, and any file like it, holds::
 
     {
       "comparisons": [
         {"name": "recipe", "question": "The recipe as published, or ours?",
-         "groups": {"published": "as published", "ours": "ours"}},        group -> what a figure calls it, in order
+         "groups": {"published": "as published", "ours": "ours"}},        group -> its label in figures, in order
         ...
       ],
       "runs": [
-        {"name": "ours-0", "group": "ours", "seed": 0,                    a name is given once
+        {"name": "ours-0", "group": "ours", "seed": 0,                    names are unique
          "command": "python -m amp_helpers.train ...", "commit": "abc1234", "hardware": "one NVIDIA H200",
          "wall_s": 300.1, "updates": 538, "env_steps": 52887552,
          "peak_gpu_memory_gib": 1.4,                                      null on a CPU
          "evaluation": "python -m amp_helpers.evaluate ...",
-         "metrics": {"falls_per_env_10s": 0.0, ...},                      the keys of metrics.json; null: cannot be said
+         "metrics": {"falls_per_env_10s": 0.0, ...},                      the keys of metrics.json; null where undefined
          "curve": {"wall_s": [...], "update": [...], "weighted_task": [...], "weighted_style": [...], ...},
-         "gait": {"wall_s": [...], "gait_frequency_ratio": [...], ...}},  measured in training; empty lists if never
+         "gait": {"wall_s": [...], "gait_frequency_ratio": [...], ...}},  measured in training; lists may be empty
         ...
       ]
     }
 
-A run belongs to every comparison that names its group. ``curve`` holds :data:`CURVE_FIELDS` of at most 100 updates,
-``gait`` :data:`GAIT_FIELDS` (see :mod:`amp_helpers.training.gait_probe`; null where undefined). A run made by
-another trainer may leave fields of ``curve`` and ``gait`` out; figures draw what is there.
+A run belongs to every comparison that lists its group. ``curve`` holds :data:`CURVE_FIELDS` of at most 100 updates,
+``gait`` :data:`GAIT_FIELDS` (see :mod:`amp_helpers.training.gait_probe`; null where undefined). Runs of
+other trainers may lack fields of ``curve`` and ``gait``; figures draw those that are there.
 """
 
 import json
@@ -49,14 +49,14 @@ CURVE_FIELDS = (
     "gradient_penalty",
     "action_std",
 )
-"""Fields of :class:`amp_helpers.agent.health.Health`, and the wall clock, s."""
+"""Fields of :class:`amp_helpers.agent.Health`, and the wall clock, s."""
 GAIT_FIELDS = ("wall_s", "falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "coverage_rmse_rad")
 _POINTS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedRun:
-    """One training run and what its evaluation said."""
+    """A training run and the metrics of its policy."""
 
     name: str
     group: str
@@ -82,7 +82,7 @@ class Comparison:
     name: str
     question: str
     groups: dict[str, str]
-    """Group -> what a figure calls it, in order."""
+    """Group -> its label in figures, in order."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Results:
     runs: tuple[RecordedRun, ...]
 
     def comparison(self, name: str) -> Comparison:
-        """The comparison of that name.
+        """Return the comparison of that name.
 
         Raises:
             InputError: there is none.
@@ -104,7 +104,7 @@ class Results:
         return found[name]
 
     def group(self, name: str) -> tuple[RecordedRun, ...]:
-        """The runs of a group, by seed."""
+        """Return the runs of a group, sorted by seed."""
         return tuple(sorted((run for run in self.runs if run.group == name), key=lambda run: run.seed))
 
 
@@ -112,7 +112,7 @@ def read_results(path: str | Path) -> Results:
     """Read a file of the layout above.
 
     Raises:
-        InputError: it is not there, is not of this layout, or names a run twice.
+        InputError: it does not exist, has another layout, or names a run twice.
     """
     path = Path(path)
     try:
@@ -125,16 +125,16 @@ def read_results(path: str | Path) -> Results:
         raise InputError(f"{path}: there are no recorded results; take the file from the repository") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: is not a file of recorded runs ({error}); amp_helpers.training.comparisons says how it looks"
+            f"{path}: is not a file of recorded runs ({error}); see amp_helpers.training.comparisons for the layout"
         ) from error
     names = [run.name for run in results.runs]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"{path}: runs are named twice: {', '.join(repeated)}; rename one")
+        raise InputError(f"{path}: two runs are named {', '.join(repeated)}; rename one")
     return results
 
 
 def write_results(path: str | Path, results: Results) -> None:
-    """Write the layout above, whole or not at all."""
+    """Write a file of the layout above, whole or not at all."""
     with atomic_path(Path(path)) as temporary:
         lists = ",\n  ".join(json.dumps(asdict(run)) for run in results.runs)
         questions = ",\n  ".join(json.dumps(asdict(comparison)) for comparison in results.comparisons)
@@ -153,17 +153,17 @@ def record_run(
     metrics: Mapping[str, float | None] | str | Path,
     note: str = "",
 ) -> RecordedRun:
-    """A run folder and the metrics of its evaluation as an entry of the file.
+    """Make an entry of the file from a run folder and the metrics of its evaluation.
 
     Args:
-        folder: of :func:`amp_helpers.train.train`, ended.
+        folder: of an ended run.
         name: of the run, such as ``ours-0``.
-        group: of runs that differ by their seed alone.
+        group: its runs differ by their seed alone.
         command: that trained it.
-        hardware: in words.
+        hardware: that it was trained on.
         evaluation: command that measured it.
-        metrics: what it said, or its ``metrics.json``.
-        note: what else a reader has to know.
+        metrics: of that evaluation, or its ``metrics.json``.
+        note: anything else a reader needs to know.
 
     Raises:
         InputError: the folder holds no run that has ended.
@@ -173,10 +173,10 @@ def record_run(
     folder = Path(folder)
     run = read_run(folder)
     if not run.ended or not run.updates:
-        raise InputError(f"{folder}: its run has not ended, or made no update; record it when it has")
+        raise InputError(f"{folder}: its run has not ended, or made no update; record it once it has")
     config = json.loads((folder / CONFIG_FILE).read_text())
     if not isinstance(metrics, Mapping):
-        metrics = json.loads(Path(metrics).read_text())
+        metrics = dict(json.loads(Path(metrics).read_text()))
     chosen = [run.updates[i] for i in _spaced(len(run.updates), _POINTS)]
     measured = [update for update in run.updates if update.gait]
     return RecordedRun(
@@ -191,9 +191,12 @@ def record_run(
         env_steps=config["updates"] * config["rollouts"] * config["num_envs"],
         peak_gpu_memory_gib=config.get("peak_gpu_memory_gib"),
         evaluation=evaluation,
-        metrics={key: _short(value) if _sayable(value) else None for key, value in metrics.items()},
+        metrics={
+            key: _rounded(value) if value is not None and math.isfinite(value) else None
+            for key, value in metrics.items()
+        },
         curve={
-            field: [_short(u.wall_s if field == "wall_s" else getattr(u.health, field)) for u in chosen]
+            field: [_rounded(u.wall_s if field == "wall_s" else getattr(u.health, field)) for u in chosen]
             for field in CURVE_FIELDS
         },
         gait={
@@ -207,35 +210,35 @@ def record_run(
 def spread(
     runs: Iterable[RecordedRun], part: str, field: str, points: int = _POINTS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A field of several runs over environment steps: millions of them, and mean, least and most at each, (P,).
+    """Compute the mean and range of a field over several runs, against environment steps.
 
-    Not over wall clock, which says how many runs shared a GPU as much as how fast one learned.
+    Wall-clock time would depend as much on how many runs shared a GPU as on how fast each learned.
 
     Args:
-        runs: those that lack the field are left out, and those whose curve lacks ``wall_s`` or ``update``.
+        runs: those without the field, or whose curve lacks ``wall_s`` or ``update``, are left out.
         part: ``curve`` or ``gait``.
         field: of that part.
-        points: how many, from where all have begun to where the first one ends; numbers between two that were
-            written are interpolated, those that cannot be said are passed over.
+        points: P, from the last start to the first end of the runs; values are interpolated, undefined ones skipped.
 
     Returns:
-        Four empty arrays when no run has the field, or the runs have no steps in common.
+        Millions of environment steps, and mean, minimum and maximum at each, all (P,); empty when no run has the field
+        or the runs have no steps in common.
     """
-    curves = []
+    curves, nothing = [], (np.empty(0), np.empty(0), np.empty(0), np.empty(0))
     for run in runs:
         values, clock, updates = getattr(run, part), run.curve.get("wall_s"), run.curve.get("update")
         if not clock or not updates:
             continue
-        # The gait holds the clock alone. Updates are whole numbers, so those of seeds measured alike come out alike.
+        # The gait has no column of updates. Rounding makes the steps of seeds that were measured alike identical.
         steps = np.interp(values.get("wall_s", ()), clock, updates).round() * run.env_steps / run.updates / 1e6
         pairs = [(s, v) for s, v in zip(steps, values.get(field, ()), strict=False) if v is not None]
         if pairs:
             curves.append(np.array(pairs, dtype=float).T)
     if not curves:
-        return (np.empty(0),) * 4
+        return nothing
     first, last = max(steps[0] for steps, _ in curves), min(steps[-1] for steps, _ in curves)
     if first > last:
-        return (np.empty(0),) * 4
+        return nothing
     shared = np.linspace(first, last, points)
     rows = np.stack([np.interp(shared, steps, values) for steps, values in curves])
     return shared, rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0)
@@ -245,9 +248,5 @@ def _spaced(count: int, most: int) -> Sequence[int]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
 
 
-def _sayable(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _short(value: float) -> float:
+def _rounded(value: float) -> float:
     return float(f"{value:.5g}")

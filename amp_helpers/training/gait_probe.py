@@ -1,8 +1,8 @@
-"""Gait numbers of a training run while it goes on, at the price of one small copy a step.
+"""Gait metrics during training, at the cost of one small copy a step.
 
-What is measured is the training itself: the first few environments, with exploration noise, pushes, changing commands,
-and starts in reference states. ``python -m amp_helpers.evaluate`` has none of these, so its numbers are better; these
-say early where a run is going.
+The first environments are measured as they train: with exploration noise, pushes, changing commands and reference state
+initialization. ``python -m amp_helpers.evaluate`` has none of these, so its metrics are better; the ones here show
+early how a run develops.
 """
 
 import math
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from amp_helpers.env.wrapper import AmpEnv
 
 PROBE_ENVS, PROBE_SECONDS = 16, 4.0
-"""How many environments a measurement looks at, and for how much simulated time, s."""
+"""Environments in a measurement, and its simulated time, s."""
 SETTLE_S = 1.0
-"""Left out after a reset, and at the beginning of a measurement, which knows nothing of resets before it."""
+"""Time left out after a reset, and at the beginning of a measurement, which cannot see earlier resets, s."""
 
 
 class GaitProbe:
-    """Seconds of a few environments, measured whenever there are enough of them.
+    """Records a few environments and measures their gait whenever a few seconds are complete.
 
     Args:
-        joint_names: (J) columns of what :meth:`record` is given.
-        reference: the clip that is imitated; joints that it lacks are not looked at.
+        joint_names: (J) columns of :meth:`record`'s joint positions.
+        reference: the clip to compare with; joints that it lacks are ignored.
         dt: control step, s.
-        num_envs: environments looked at, the first ones.
+        num_envs: environments to record, the first ones.
         seconds: simulated time of a measurement.
     """
 
@@ -50,28 +50,28 @@ class GaitProbe:
         self._steps: list[tuple[torch.Tensor, ...]] = []
 
     def record(self, joint_pos: torch.Tensor, terminated: torch.Tensor, truncated: torch.Tensor) -> None:
-        """Take in a step: joint positions (E, J) rad, and (E,) bool, which episodes ended in a fall and by time."""
+        """Record a step: joint positions (E, J) rad, terminated (E,) and truncated (E,) bool."""
         if len(self._steps) < self._length:
             self._steps.append(tuple(part[: self._envs].clone() for part in (joint_pos, terminated, truncated)))
 
     def measure(self) -> dict[str, float | None] | None:
-        """The numbers of the time since the last measurement, or ``None`` while it is too short.
+        """Measure the time since the last measurement; ``None`` while it is too short.
 
-        They are a part of those of :func:`amp_helpers.metrics.evaluate_rollout`, under the same names; one that cannot
-        be said, as after constant falls, is ``None``.
+        The metrics are some of :func:`amp_helpers.metrics.evaluate_rollout`, under the same names. An undefined one,
+        for instance because of constant falls, is ``None``.
         """
         if len(self._steps) < self._length:
             return None
-        joint_pos, fell, out_of_time = (
+        joint_pos, terminated, truncated = (
             torch.stack(parts, dim=1).cpu().numpy() for parts in zip(*self._steps, strict=True)
         )
         self._steps.clear()
         joint_pos = joint_pos[..., self._columns]
-        keep = settled_frames(fell | out_of_time, self._dt, SETTLE_S)
+        keep = settled_frames(terminated | truncated, self._dt, SETTLE_S)
         hertz = gait_frequency(joint_pos, self._names, self._dt, keep)
         pose, coverage = pose_distances(joint_pos[keep], self._names, self._reference)
         numbers = {
-            "falls_per_env_10s": float(fell.mean() / self._dt * 10),
+            "falls_per_env_10s": float(terminated.mean() / self._dt * 10),
             "gait_frequency_hz": hertz,
             "gait_frequency_ratio": hertz / self._reference_hz,
             "pose_rmse_rad": pose,
@@ -81,8 +81,8 @@ class GaitProbe:
 
 
 def watch_gait(env: "AmpEnv", reference: Motion) -> GaitProbe:
-    """A probe that takes in every step of ``env``."""
+    """Create a probe that records every step of ``env``."""
     robot = env.lab.scene["robot"]
     probe = GaitProbe(tuple(robot.joint_names), reference, env.lab.step_dt)
-    env.on_step.append(lambda fell, out_of_time: probe.record(robot.data.joint_pos.torch, fell, out_of_time))
+    env.on_step.append(lambda terminated, truncated: probe.record(robot.data.joint_pos.torch, terminated, truncated))
     return probe

@@ -87,6 +87,6 @@ def _report(
 ) -> None:
     record = health()
     agent.track(record, log())
-    if agent.write_interval > 0:
+    if agent.cfg.experiment.write_interval:
         agent.write_tracking_data(timestep=timestep, timesteps=0)
     on_update(record)

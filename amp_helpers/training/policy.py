@@ -1,4 +1,4 @@
-"""A trained policy on disk: weights, normaliser and the configuration that made them, small enough to ship."""
+"""A trained policy on disk: its weights, its observation scaler and the configuration of its training."""
 
 import json
 from dataclasses import asdict
@@ -13,10 +13,11 @@ from skrl.resources.preprocessors.torch import RunningStandardScaler
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.checkpoint import check_fit, load_checkpoint, save_parts
 from amp_helpers.agent.networks import Policy
-from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.errors import InputError
+from amp_helpers.training.run_folder import CONFIG_FILE, write_json
 from amp_helpers.utils.resources import POLICIES, find_data
 
-POLICY_FILE, CONFIG_FILE = "policy.pt", "config.json"
+POLICY_FILE = "policy.pt"
 
 
 class TrainedPolicy:
@@ -24,13 +25,13 @@ class TrainedPolicy:
 
     def __init__(self, policy: Policy, scaler: RunningStandardScaler, config: dict[str, Any]) -> None:
         self.config = config
-        """What ``config.json`` says: task, features, seed, dataset, ..."""
+        """Content of ``config.json``: task, features, seed, dataset, ..."""
         self._policy = policy
         self._scaler = scaler
 
     @torch.no_grad()
     def __call__(self, observations: torch.Tensor) -> torch.Tensor:
-        """Mean actions (E, A) for observations (E, O) of the ``policy`` group."""
+        """Return the mean actions (E, A) for observations (E, O) of the ``policy`` group."""
         return self._policy.net(self._scaler(observations))
 
 
@@ -49,18 +50,19 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
     Args:
         path: a folder with ``policy.pt`` and ``config.json`` (a run), the ``policy.pt`` in it, a whole checkpoint
             ``agent_*.pt`` of a run, or the name of a shipped policy, see :func:`find_policy`.
-        env: the environment it shall act in.
+        env: the environment that it will act in.
 
     Raises:
-        InputError: when there is none, or it is of another network, task or number of joints.
+        InputError: there is none, or it was trained with another network, task or number of joints.
     """
     file, config = find_policy(path)
     saved = load_checkpoint(file, env.device)
-    spaces = env.single_observation_space, env.single_action_space
-    if not isinstance(spaces[0], gymnasium.spaces.Dict) or "policy" not in spaces[0].spaces:
+    spaces, action_space = env.single_observation_space, env.single_action_space
+    assert action_space is not None, "an open environment has one"
+    if not isinstance(spaces, gymnasium.spaces.Dict) or "policy" not in spaces.spaces:
         raise InputError(f"{file}: the task has no observation group 'policy'; evaluate on the task it was trained on")
-    policy = Policy(spaces[0]["policy"], spaces[1], env.device, hidden=config["hidden"])
-    scaler = RunningStandardScaler(size=spaces[0]["policy"], device=env.device)
+    policy = Policy(spaces["policy"], action_space, env.device, hidden=config["hidden"])
+    scaler = RunningStandardScaler(size=spaces["policy"], device=env.device)
     for name, module in (("policy", policy), ("observation_preprocessor", scaler)):
         if not isinstance(saved.get(name), dict):
             raise InputError(f"{file}: holds no {name}; give a file written by training")
@@ -70,12 +72,12 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
 
 
 def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:
-    """The weights and the configuration behind a ``--checkpoint``.
+    """Find the weights and the configuration that a ``--checkpoint`` names.
 
     ``g1_walk`` and ``policies/g1_walk`` name the shipped policy where the current folder has no such path.
 
     Raises:
-        InputError: when one of them is not there or not readable.
+        InputError: one of them does not exist or cannot be read.
     """
     shipped = shipped_policies()
     path = Path(path)
@@ -93,12 +95,12 @@ def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:
 
 
 def shipped_policies() -> list[str]:
-    """Names of the policies that come with this package."""
+    """List the policies that come with this package."""
     return sorted(file.parent.name for file in POLICIES.glob(f"*/{POLICY_FILE}"))
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Read a run's ``config.json`` and check that it says what evaluation needs."""
+    """Read a run's ``config.json`` and check that it holds what evaluation needs."""
     try:
         config = json.loads(file.read_text())
     except ValueError as error:
@@ -107,19 +109,13 @@ def read_config(file: Path) -> dict[str, Any]:
         [key for key in ("task", "hidden", "dataset") if key not in config] if isinstance(config, dict) else ["all"]
     )
     if missing:
-        raise InputError(f"{file}: says nothing about {', '.join(missing)}; take the file that training wrote")
+        raise InputError(f"{file}: lacks {', '.join(missing)}; take the file that training wrote")
     widths = config["hidden"]
     if not isinstance(widths, list) or not all(isinstance(w, int) and w > 0 for w in widths):
         raise InputError(f"{file}: hidden is {widths!r}, not a list of widths; take the file that training wrote")
     return config
 
 
-def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Write JSON readable for people, whole or not at all."""
-    with atomic_path(file) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
-
-
 def state_config(state: Any) -> dict[str, Any]:
-    """An :class:`AmpState` as JSON-ready values."""
+    """Convert an :class:`AmpState` to values that JSON can hold."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(state).items()}

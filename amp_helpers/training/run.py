@@ -26,12 +26,20 @@ from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, drop_patterns, run_config
 from amp_helpers.training.gait_probe import watch_gait
-from amp_helpers.training.policy import save_policy, state_config, write_json
-from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, check_finite, clear_stop, stop_requested
+from amp_helpers.training.policy import save_policy, state_config
+from amp_helpers.training.run_folder import (
+    CONFIG_FILE,
+    HEALTH_FILE,
+    check_finite,
+    clear_stop,
+    stop_requested,
+    write_json,
+)
 
 
 def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContextManager[ManagerBasedRLEnv]:
     """Open the environment of a resolved run; a context manager, see :func:`amp_helpers.env.make_env`."""
+    assert cfg.num_envs is not None, "resolve() sets the number"
     return make_env(
         cfg.task,
         num_envs=cfg.num_envs,
@@ -85,17 +93,15 @@ class TrainingSetup:
 
 def build_agent(setup: TrainingSetup) -> AmpAgent:
     """Create the agent of a run with its networks."""
-    cfg, env = setup.cfg.agent, setup.env
+    cfg, env, device = setup.cfg.agent, setup.env, str(setup.env.device)
     spaces = env.observation_space, env.state_space, env.action_space
     window_space = gymnasium.spaces.Box(-np.inf, np.inf, (setup.windows.shape[-1],))
     draw = weighted_rows(setup.weights)
     return AmpAgent(
         cfg=cfg,
-        models={
-            "policy": Policy(spaces[0], spaces[2], env.device, hidden=cfg.hidden, initial_std=cfg.initial_std),
-            "value": Value(*spaces, env.device, hidden=cfg.hidden),
-            "discriminator": Discriminator(window_space, spaces[2], env.device, hidden=cfg.discriminator_hidden),
-        },
+        policy=Policy(spaces[0], spaces[2], device, hidden=cfg.hidden, initial_std=cfg.initial_std),
+        value=Value(*spaces, device, hidden=cfg.hidden),
+        discriminator=Discriminator(window_space, spaces[2], device, hidden=cfg.discriminator_hidden),
         num_envs=env.num_envs,
         observation_space=spaces[0],
         state_space=spaces[1],
@@ -103,7 +109,7 @@ def build_agent(setup: TrainingSetup) -> AmpAgent:
         amp_observation_space=window_space,
         reference_windows=lambda n: setup.windows[draw(n)],
         step_dt=setup.env.lab.step_dt,
-        device=env.device,
+        device=device,
         experiment=experiment(setup.cfg),
     )
 
@@ -138,7 +144,7 @@ class RunRecorder:
         facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._cfg, self._started = setup.cfg, started
-        self._config = run_config(setup.cfg, state_config(setup.state), setup.dataset) | facts
+        self._config = run_config(setup.cfg, state_config(setup.state), setup.dataset) | dict(facts)
         self._gait = watch_gait(setup.env, setup.dataset.clips()[0])
         self._bar = tqdm(total=setup.cfg.max_iterations, unit="update", disable=not progress)
         assert setup.cfg.run_dir is not None, "resolve() names the folder"

@@ -1,20 +1,20 @@
-"""A training run as its folder tells it, while it goes on or after it has ended, and how to end it from outside."""
+"""The folder of a training run: reading it during and after the run, and asking the run to stop."""
 
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from amp_helpers.agent.health import Health
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, atomic_path
 
-HEALTH_FILE, CONFIG_FILE, STOP_FILE = "health.jsonl", "config.json", "stop"
+CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
 SILENT_AFTER_S = 60.0
-"""A run that has not ended and not written for this long has probably died."""
+"""A run that has not ended and has written nothing for this long has probably crashed, s."""
 
 
 @dataclass(frozen=True)
@@ -23,27 +23,27 @@ class Update:
 
     health: Health
     wall_s: float
-    """Since the process started, s."""
+    """Time since the run started, s."""
     gait: dict[str, float | None] | None
-    """:meth:`amp_helpers.training.gait_probe.GaitProbe.measure` where one was due; undefined numbers are ``None``."""
+    """Metrics of :meth:`.gait_probe.GaitProbe.measure` where one was due; undefined ones are ``None``."""
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """What there is of a run now."""
+    """State of a run folder at one moment."""
 
     folder: Path
     updates: tuple[Update, ...]
     planned: int | None
-    """Updates that it was to make; ``None`` while its configuration is not written."""
+    """Updates that it is to make; ``None`` while its configuration is not written."""
     ended: bool
-    """It came to its end, by itself or because it was asked to, and kept what was learnt."""
+    """Whether it finished, on its own or because it was stopped, and saved its policy."""
     silent_s: float
-    """Since it last wrote, s."""
+    """Time since it last wrote, s."""
 
     @property
     def state(self) -> str:
-        """``running``, ``stopping`` (it was asked to), ``ended``, or ``silent`` for one that seems to have died."""
+        """``running``, ``stopping`` (it was asked to), ``ended``, or ``silent`` for one that has probably crashed."""
         if self.ended:
             return "ended"
         if self.silent_s > SILENT_AFTER_S:
@@ -52,35 +52,35 @@ class RunLog:
 
 
 def read_run(folder: str | Path) -> RunLog:
-    """Read a run folder, whatever its age: a line that is only half written yet is left for the next time.
+    """Read a run folder; a line that is still being written is left for the next call.
 
     Raises:
         InputError: there is no such folder, or a line of ``health.jsonl`` is no health record.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such run folder; give one that training has started to write")
+        raise InputError(f"{folder}: there is no such run folder; give a folder that training has begun to write")
     config = _config(folder / CONFIG_FILE)
     file = folder / HEALTH_FILE
     text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-    lines = text[: text.rfind("\n") + 1].splitlines()  # the rest is being written
+    lines = text[: text.rfind("\n") + 1].splitlines()  # the rest is still being written
     updates = tuple(_update(file, number, line) for number, line in enumerate(lines, 1) if line.strip())
     newest = max((path.stat().st_mtime for path in (file, folder) if path.exists()), default=0.0)
     return RunLog(folder, updates, config.get("max_iterations"), "wall_s" in config, max(0.0, time.time() - newest))
 
 
 def request_stop(folder: str | Path) -> None:
-    """Ask a run, in whatever process it is, to end after its present update and keep what was learnt."""
+    """Ask a run in any process to end after its current update and save its policy."""
     (Path(folder) / STOP_FILE).touch()
 
 
 def stop_requested(folder: str | Path) -> bool:
-    """Whether :func:`request_stop` was called since the run began."""
+    """Whether :func:`request_stop` was called since the run started."""
     return (Path(folder) / STOP_FILE).exists()
 
 
 def clear_stop(folder: str | Path) -> None:
-    """Forget a request, so that a run that goes on in this folder does not end at once."""
+    """Remove a request, so that a run resumed in this folder does not end at once."""
     (Path(folder) / STOP_FILE).unlink(missing_ok=True)
 
 
@@ -107,7 +107,7 @@ def _update(file: Path, number: int, line: str) -> Update:
 
 @contextmanager
 def writing(run_dir: Path) -> Iterator[None]:
-    """Turn the system's refusal to write, such as a full disk, into :class:`InputError` with the folder's name."""
+    """Turn an error of the file system, such as a full disk, into :class:`InputError` with the file's name."""
     try:
         yield
     except OSError as error:
@@ -117,14 +117,17 @@ def writing(run_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def check_finite(run_dir: Path, health: "Health") -> None:
-    """Raise :class:`InputError` when an update gave something that is no number: nothing good comes after it."""
+def check_finite(run_dir: Path, health: Health) -> None:
+    """Raise :class:`InputError` when a figure of an update is infinite or NaN."""
     broken = [name for name, value in asdict(health).items() if not math.isfinite(value)]
     if broken:
         raise InputError(
             f"{run_dir}: update {health.update} made {', '.join(broken)} infinite or NaN, so training stopped; "
-            "lower the weights or learning rates, or go on from an earlier checkpoint"
+            "lower the weights or learning rates, or resume from an earlier checkpoint"
         )
 
 
-LOG_FILE = "output.txt"
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write indented JSON, whole or not at all."""
+    with atomic_path(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")

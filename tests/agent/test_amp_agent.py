@@ -36,11 +36,9 @@ def make_agent(seed: int = 0, amp: int = AMP, **options) -> AmpAgent:
     usual |= {"discriminator_learning_rate": 1e-4, "discriminator_noise": 0.0, "discriminator_epochs": 5}
     agent = AmpAgent(
         cfg=AmpAgentCfg(**usual | options),
-        models={
-            "policy": Policy(box(OBS), box(ACTIONS), "cpu", hidden=(16,)),
-            "value": Value(box(OBS), box(STATES), box(ACTIONS), "cpu", hidden=(16,)),
-            "discriminator": Discriminator(box(amp), box(ACTIONS), "cpu", hidden=(16,)),
-        },
+        policy=Policy(box(OBS), box(ACTIONS), "cpu", hidden=(16,)),
+        value=Value(box(OBS), box(STATES), box(ACTIONS), "cpu", hidden=(16,)),
+        discriminator=Discriminator(box(amp), box(ACTIONS), "cpu", hidden=(16,)),
         num_envs=ENVS,
         observation_space=box(OBS),
         state_space=box(STATES),
@@ -55,7 +53,7 @@ def make_agent(seed: int = 0, amp: int = AMP, **options) -> AmpAgent:
 
 
 def amp_columns(agent: AmpAgent) -> int:
-    return agent.memory.get_tensor_by_name("amp_observations").shape[-1]
+    return agent.rollout.get_tensor_by_name("amp_observations").shape[-1]
 
 
 def roll_out(agent: AmpAgent, seed: int, truncated_at: int | None = None, terminal_value: float = 0.0) -> None:
