@@ -1,8 +1,8 @@
-"""MotionDataset: transition pairs at the control rate, as the discriminator's expert data are stored on disk."""
+"""MotionDataset: the discriminator's expert data, pairs of states one control step apart, and their file."""
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ _DT_TOLERANCE_S = 1e-6
 class MotionDataset:
     """M pairs (state, next state) of K motions, one control step apart; no pair crosses two motions.
 
-    The states are absolute joint positions. The default pose belongs to the environment and is subtracted when the
-    dataset is used, so that it cannot go stale here.
+    The states are absolute joint positions. The default pose is the environment's and is subtracted when the dataset is
+    used, so that a file cannot hold an outdated one.
     """
 
     states: np.ndarray
@@ -37,28 +37,28 @@ class MotionDataset:
     dt: float
     """Control step, s."""
     motion_id: np.ndarray
-    """(M,) int32, 0..K-1, never decreasing."""
+    """(M,) int32, 0..K-1, not decreasing."""
     fps_source: np.ndarray
-    """(K,) float64, frames per second of the files before resampling."""
+    """(K,) float64, frames per second before resampling."""
     root_pos: np.ndarray
     """(M, 3) float64, m, world frame."""
     root_quat: np.ndarray
     """(M, 4) float64, xyzw, unit."""
     next_root_pos: np.ndarray
-    """(M, 3) float64, m."""
+    """(M, 3) float64, m, world frame."""
     next_root_quat: np.ndarray
     """(M, 4) float64, xyzw, unit."""
     source: tuple[str, ...]
-    """(K), each motion's :attr:`Motion.source`: for readers, where it came from and what reading it decided."""
+    """(K), each motion's :attr:`Motion.source`: its name and findings in words."""
     sha256: tuple[str, ...]
-    """(K), of the source files; empty for a motion that was computed."""
-    weight: np.ndarray | None = None
-    """(K,) float64, how often each frame of a motion is drawn when training, against those of a motion of weight 1.
-    None gives all motions weight 1."""
-    name: tuple[str, ...] | None = None
-    """(K), each motion's :attr:`Motion.name`. None, as in files without names, takes ``source``."""
-    findings: tuple[str, ...] | None = None
-    """(K), each motion's findings as JSON. None, as in files without findings, takes empty ones."""
+    """(K), of the source files; an empty string for a computed motion."""
+    weight: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """(K,) float64, frequency with which a frame of the motion is drawn in training, relative to weight 1.
+    Empty: 1 for every motion."""
+    name: tuple[str, ...] = ()
+    """(K), each motion's :attr:`Motion.name`. Empty, as in files without names: ``source``."""
+    findings: tuple[str, ...] = ()
+    """(K), each motion's findings as JSON. Empty, as in files without findings: no findings."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -67,10 +67,9 @@ class MotionDataset:
         put(self, "dt", float(self.dt))
         put(self, "source", tuple(map(str, self.source)))
         put(self, "sha256", tuple(map(str, self.sha256)))
-        put(self, "weight", np.ones(len(self.source)) if self.weight is None else self.weight)
-        put(self, "name", self.source if self.name is None else tuple(map(str, self.name)))
-        none = (Findings().to_json(),) * len(self.source)
-        put(self, "findings", none if self.findings is None else tuple(map(str, self.findings)))
+        put(self, "weight", self.weight if np.size(self.weight) else np.ones(len(self.source)))
+        put(self, "name", tuple(map(str, self.name)) or self.source)
+        put(self, "findings", tuple(map(str, self.findings)) or (Findings().to_json(),) * len(self.source))
         for name, dtype in _ARRAY_DTYPES.items():
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
         self._validate()
@@ -79,15 +78,15 @@ class MotionDataset:
     def from_motions(
         cls, motions: Iterable[Motion], *, joint_names: Sequence[str], control_dt: float
     ) -> "MotionDataset":
-        """Resample motions to the control step, select joints by name, and pair neighbouring frames.
+        """Resample motions to the control step, select joints by name, and pair neighboring frames.
 
         Args:
             motions: clips at their own frame rates, each longer than one control step.
-            joint_names: the dataset's columns.
-            control_dt: seconds between a state and its next state; the environment's step.
+            joint_names: the dataset's columns, (J).
+            control_dt: the environment's control step, s.
 
         Raises:
-            InputError: no motion, a motion lacks a joint, or is shorter than one control step.
+            InputError: there is no motion, or one lacks a joint or is shorter than a control step.
         """
         clips, fps_source = [], []
         for motion in motions:
@@ -125,8 +124,8 @@ class MotionDataset:
         )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the npz atomically: arrays only, no Python objects, ``states`` and ``next_states`` ready to use."""
-        write_npz(path, {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)})
+        """Write the dataset as an npz file, atomically; it holds a plain array per field and no Python objects."""
+        write_npz(path, {entry.name: np.asarray(getattr(self, entry.name)) for entry in fields(self)})
 
     @classmethod
     def load(
@@ -139,16 +138,16 @@ class MotionDataset:
         """Read and check a dataset.
 
         Args:
-            path: the npz file; ``datasets/NAME`` is the demo dataset where the current folder has no such file.
-            joint_names: the joints that the user's robot has; the dataset must hold exactly these, and its columns
-                are brought to this order by name.
-            control_dt: the environment's step in seconds, which the dataset must have been made for.
+            path: the npz file; ``datasets/NAME`` is the demo dataset if the current folder has no such file.
+            joint_names: the robot's joints; the dataset must hold exactly these, and its columns are brought to this
+                order by name.
+            control_dt: the environment's control step, s; the dataset must have been made for it.
 
         Raises:
             InputError: the file is unreadable or inconsistent, or was made for another robot or control step.
         """
         path = find_data(path)
-        required = [field.name for field in fields(cls) if field.name not in _OPTIONAL]
+        required = [entry.name for entry in fields(cls) if entry.name not in _OPTIONAL]
         content = read_npz(path, required, also=_OPTIONAL)
         try:
             version = int(content["format_version"])
@@ -181,7 +180,7 @@ class MotionDataset:
         """Check the dataset against an environment, and bring its columns to the order of ``joint_names``.
 
         Args:
-            path: where it was loaded from, for messages.
+            path: the dataset's file, for messages.
             joint_names: see :meth:`load`.
             control_dt: see :meth:`load`.
 
@@ -204,13 +203,13 @@ class MotionDataset:
         return len(self.source)
 
     def clips(self) -> list[Motion]:
-        """The motions back as clips at 1/dt frames per second; a motion of M_i pairs has M_i + 1 frames."""
+        """The motions as clips at 1/dt frames per second; a motion of M_i pairs has M_i + 1 frames."""
         clips = []
         for motion, (name, findings, digest) in enumerate(zip(self.name, self.findings, self.sha256, strict=True)):
             rows = self.motion_id == motion
 
-            def frames(field: str, rows: np.ndarray = rows) -> np.ndarray:
-                return np.concatenate([getattr(self, field)[rows], getattr(self, _NEXT[field])[rows][-1:]])
+            def frames(key: str, rows: np.ndarray = rows) -> np.ndarray:
+                return np.concatenate([getattr(self, key)[rows], getattr(self, _NEXT[key])[rows][-1:]])
 
             clips.append(
                 Motion(
@@ -228,10 +227,10 @@ class MotionDataset:
         return clips
 
     def without(self, joints: Iterable[str]) -> "MotionDataset":
-        """The dataset without the joints that the names or regular expressions match.
+        """Drop the joints that the names or regular expressions match.
 
         Raises:
-            InputError: a pattern matches no joint, or no joint would be left.
+            InputError: a pattern matches no joint, or no joint remains.
         """
         order = JointOrder(self.joint_names).without(joints)
         if not order.names:
@@ -250,7 +249,7 @@ class MotionDataset:
         report = order.compare(self.joint_names)
         if report.missing or report.extra:
             lacks = f"lacks {', '.join(report.missing)}" if report.missing else ""
-            has = f"has {', '.join(report.extra)} besides" if report.extra else ""
+            has = f"also has {', '.join(report.extra)}" if report.extra else ""
             raise InputError(
                 f"{path}: was made for another robot, it {' and '.join(filter(None, (lacks, has)))}; "
                 "convert the motion with --robot set to yours"
@@ -271,11 +270,11 @@ class MotionDataset:
             "next_root_quat": (pairs, 4),
         }
         if len(self.name) != motions or len(self.findings) != motions:
-            raise InputError(f"names {len(self.name)} and has findings on {len(self.findings)} of {motions} motions")
+            raise InputError(f"has {len(self.name)} names and {len(self.findings)} findings for {motions} motions")
         for text in self.findings:
             Findings.from_json(text)
         if pairs == 0 or motions == 0 or len(self.sha256) != motions:
-            raise InputError(f"holds {pairs} pairs of {motions} motions with {len(self.sha256)} checksums")
+            raise InputError(f"has {pairs} pairs and {len(self.sha256)} checksums for {motions} motions")
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise InputError(f"dt is {self.dt}, not a positive number of seconds")
         for name, shape in shapes.items():
@@ -296,7 +295,7 @@ class MotionDataset:
                 raise InputError(f"{name} is not a unit quaternion at row {error.argmax()}")
         steps = np.diff(self.motion_id)
         if self.motion_id[0] != 0 or self.motion_id[-1] != motions - 1 or not np.isin(steps, (0, 1)).all():
-            raise InputError(f"motion_id does not count the {motions} motions from 0 upwards")
+            raise InputError(f"motion_id does not number the {motions} motions from 0 upward")
         inside = steps == 0
         for name, following in _NEXT.items():
             same = np.isclose(getattr(self, following)[:-1], getattr(self, name)[1:], rtol=0, atol=1e-6)
@@ -305,11 +304,8 @@ class MotionDataset:
                 raise InputError(f"{following} is not the following row of {name} at row {np.argmax(broken)}")
 
 
-_OPTIONAL = ("weight", "name", "findings")
-"""Fields that files of earlier releases lack."""
-
+_OPTIONAL = ("weight", "name", "findings")  # files of earlier releases lack them
 _NEXT = {"states": "next_states", "root_pos": "next_root_pos", "root_quat": "next_root_quat"}
-
 _ARRAY_DTYPES = {
     "states": np.float32,
     "next_states": np.float32,
@@ -323,11 +319,20 @@ _ARRAY_DTYPES = {
 }
 
 
-def check_joints(path: Path, dataset: "MotionDataset", robot: Any) -> None:
-    """Raise :class:`InputError` when the dataset holds joints that the environment's robot has not."""
-    strangers = [name for name in dataset.joint_names if name not in robot.joint_names]
-    if strangers:
+def check_joints(path: Path, dataset: MotionDataset, robot: Any) -> None:
+    """Check that the environment's robot has every joint of a dataset.
+
+    Args:
+        path: the dataset's file, for messages.
+        dataset: the dataset.
+        robot: anything with ``joint_names``.
+
+    Raises:
+        InputError: the robot lacks a joint; the message lists them.
+    """
+    missing = [name for name in dataset.joint_names if name not in robot.joint_names]
+    if missing:
         raise InputError(
-            f"{path}: was made for another robot, this one has no {', '.join(strangers)}; "
+            f"{path}: was made for another robot, this one has no {', '.join(missing)}; "
             "convert the motion with --robot set to yours"
         )

@@ -1,4 +1,4 @@
-"""Joints by name: patterns, orders and how orders differ. A count never identifies an order; names do."""
+"""Joints by name: patterns, orders, and differences between orders. Names identify an order, a count does not."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ from amp_helpers.errors import InputError
 
 
 def match_joints(patterns: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Joints that any of the regular expressions matches in full, in the order of ``names``.
+    """Joints that one of the regular expressions matches in full, in the order of ``names``.
 
     Raises:
         InputError: a pattern matches no joint, or is not a regular expression.
@@ -24,9 +24,9 @@ def match_joints(patterns: Iterable[str], names: Sequence[str]) -> tuple[str, ..
 
 
 def expand_patterns(patterns: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
-    """One value per joint from ``{pattern: value}``, as Isaac Lab resolves ``InitialStateCfg.joint_pos``.
+    """Expand ``{pattern: value}`` to one value per joint, as Isaac Lab does with ``InitialStateCfg.joint_pos``.
 
-    A pattern must match a joint name in full (``re.fullmatch``). Joints that no pattern names get 0.
+    A pattern must match a joint name in full (``re.fullmatch``). Joints without a pattern get 0.
 
     Args:
         patterns: regular expression -> value (rad for a pose).
@@ -68,18 +68,18 @@ def _matches(pattern: str, names: tuple[str, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class OrderReport:
-    """How one joint order differs from another."""
+    """Differences between a joint order (here) and another (there)."""
 
     missing: tuple[str, ...]
-    """Joints of this order that the other lacks."""
+    """Joints that only this order has."""
     extra: tuple[str, ...]
-    """Joints of the other that this order lacks."""
+    """Joints that only the other order has."""
     moved: tuple[tuple[str, int, int], ...]
-    """(name, index here, index there) of joints in both orders at different indices."""
+    """(name, index here, index there) of joints at different indices."""
 
     @property
     def ok(self) -> bool:
-        """Whether both orders are the same, so that columns may be used without a mapping."""
+        """Whether both orders are the same, so that columns need no mapping."""
         return not (self.missing or self.extra or self.moved)
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class OrderReport:
 
 @dataclass(frozen=True)
 class JointOrder:
-    """An ordered set of joint names, and the mappings from and to other orders."""
+    """An ordered set of joint names, with mappings to and from other orders."""
 
     names: tuple[str, ...]
 
@@ -118,23 +118,23 @@ class JointOrder:
         """Column of a joint.
 
         Raises:
-            InputError: no such joint; the message lists the valid names.
+            InputError: there is no such joint; the message lists the names.
         """
         if name not in self.names:
             raise InputError(f"joint '{name}' not found; available: {', '.join(self.names)}")
         return self.names.index(name)
 
     def indices_from(self, source: "JointOrder | Sequence[str]") -> np.ndarray:
-        """Columns that bring source-ordered ``values[..., columns]`` to this order.
+        """Columns such that ``values[..., columns]`` is in this order when ``values`` is in the order ``source``.
 
         Args:
-            source: the order that the values have now; may hold joints that this order lacks.
+            source: order of the values; it may have joints that this order lacks.
 
         Returns:
-            (J,) int64, J joints of this order.
+            (J,) int64, for the J joints of this order.
 
         Raises:
-            InputError: the source lacks joints of this order; the message lists them.
+            InputError: ``source`` lacks joints of this order; the message lists them.
         """
         where = {name: column for column, name in enumerate(JointOrder(tuple(source)).names)}
         missing = [name for name in self.names if name not in where]
@@ -143,10 +143,10 @@ class JointOrder:
         return np.array([where[name] for name in self.names], dtype=np.int64)
 
     def reorder(self, values: np.ndarray, source: "JointOrder | Sequence[str]") -> np.ndarray:
-        """Source-ordered ``values`` (..., S) as (..., J) in this order; joints this order lacks are dropped.
+        """Bring ``values`` (..., S) from the order ``source`` to this order, (..., J), dropping joints it lacks.
 
         Raises:
-            InputError: the width of ``values`` is not that of ``source``, or the source lacks joints.
+            InputError: ``values`` do not have one column per joint of ``source``, or ``source`` lacks joints.
         """
         indices = self.indices_from(source)
         width = len(tuple(source))
@@ -155,7 +155,7 @@ class JointOrder:
         return values[..., indices]
 
     def without(self, names_or_patterns: Iterable[str]) -> "JointOrder":
-        """This order without the joints that the names or regular expressions match.
+        """Drop the joints that the names or regular expressions match.
 
         Raises:
             InputError: a pattern matches no joint.
@@ -164,7 +164,7 @@ class JointOrder:
         return JointOrder(tuple(name for name in self.names if name not in dropped))
 
     def compare(self, other: "JointOrder | Sequence[str]") -> OrderReport:
-        """What differs between this order (here) and another (there)."""
+        """Compare this order (here) with another (there)."""
         other = JointOrder(tuple(other))
         there = {name: column for column, name in enumerate(other.names)}
         return OrderReport(
@@ -178,10 +178,9 @@ class JointOrder:
         )
 
     def isaaclab_cfg(self) -> str:
-        """The Isaac Lab configuration lines that make actions and joint observations follow this order.
+        """Isaac Lab configuration with which actions and joint observations follow this order.
 
-        ``preserve_order=True`` is what matters: without it Isaac Lab sorts the named joints into the
-        simulator's order.
+        Without ``preserve_order=True`` Isaac Lab sorts the named joints into the simulator's order.
         """
         names = "\n".join(f'    "{name}",' for name in self.names)
         return f"""JOINT_NAMES = [

@@ -1,4 +1,4 @@
-"""Style and gait numbers: pure functions of arrays. NaN stands for "cannot be said", as after constant falls."""
+"""Metrics of rollouts and clips, as pure functions of arrays; NaN means undefined, as when a policy always falls."""
 
 import os
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.utils.npz import write_npz
 
 GAIT_BAND_HZ = (0.3, 5.0)
-"""Where a gait's stride frequency is looked for."""
+"""Band in which the stride frequency is searched, Hz."""
 
 MIN_SEGMENT_S = 2.0
-"""Shortest unbroken stretch of frames that enters the gait frequency."""
+"""Shortest unbroken stretch of frames that counts for the gait frequency, s."""
 
 CONTACT_HEIGHT_M = 0.02
-"""A sole below this height above the ground counts as standing, for clips that carry no contact sensor."""
+"""Height below which a sole counts as in contact, m; for clips, which have no contact sensor."""
 
 _GAIT_JOINTS = ("_hip_pitch_joint", "_knee_joint")
 _FREQUENCY_STEP_HZ = 0.02
@@ -26,7 +26,7 @@ _CHUNK = 8192
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rollout:
-    """What E environments did for T control steps at one command; frame t is the state after step t."""
+    """T control steps of E environments at one command; frame t is the state after step t."""
 
     joint_names: tuple[str, ...]
     """(J)."""
@@ -35,9 +35,9 @@ class Rollout:
     joint_vel: np.ndarray
     """(E, T, J) rad/s."""
     joint_torque: np.ndarray
-    """(E, T, J) N m, as applied."""
+    """(E, T, J) N m, applied torque, after the actuator's limits."""
     actions: np.ndarray
-    """(E, T, A) as the policy gave them, before scale and offset."""
+    """(E, T, A), the policy's output before scale and offset."""
     root_pos: np.ndarray
     """(E, T, 3) m, world frame."""
     root_quat: np.ndarray
@@ -49,11 +49,11 @@ class Rollout:
     foot_contact: np.ndarray
     """(E, T, F) bool."""
     fell: np.ndarray
-    """(E, T) bool, the step ended in a fall, after which the environment was reset."""
+    """(E, T) bool: the step ended in a fall, after which the environment was reset."""
     dt: float
     """Control step, s."""
     command: float
-    """Forward speed asked for, m/s."""
+    """Commanded forward speed, m/s."""
 
     def __post_init__(self) -> None:
         envs, steps = np.shape(self.fell)
@@ -79,27 +79,44 @@ class Rollout:
 
 
 def evaluate_rollout(rollout: Rollout, reference: Motion, warmup_s: float = 3.0) -> dict[str, float]:
-    """The numbers a policy is judged by.
+    """Compute the metrics of a policy; ``metrics.json`` has these keys.
 
-    Frames within ``warmup_s`` of the start, or of a fall and the reset that follows it, are left out of everything but
-    the count of falls. With K the frames kept, over all environments:
+    All but the falls use only the K frames, over all environments, that are at least ``warmup_s`` after a start and
+    after a fall. NaN means undefined: there are no such frames.
 
-    - ``falls_per_env_10s``: falls / (E T dt) * 10, over the whole rollout.
-    - ``velocity_error_mps``: |mean_K(forward speed in the root frame) - command|.
-    - ``gait_frequency_hz``: see :func:`gait_frequency`; ``gait_frequency_ratio``: over that of the reference.
-    - ``pose_rmse_rad``: mean over K of the smallest RMS joint distance to a reference frame, ankles and wrists left
-      out; ``coverage_rmse_rad``: mean over reference frames of the smallest distance to a frame in K.
-    - ``foot_skate_mps``: mean horizontal speed of a foot between two frames in contact.
-    - ``action_rate``: mean over K of the RMS over actions of a_t - a_(t-1).
-    - ``mechanical_power_w``: mean over K of sum_j |torque_j velocity_j|.
+    ``falls_per_env_10s``
+        Falls / (E T dt) * 10 s, over the whole rollout. Cannot see stumbles that do not end an episode; and because the
+        other metrics leave out the time around falls, they describe a policy that falls often by its best moments.
+    ``velocity_error_mps``
+        |mean over K of the forward speed in the root frame - command|. Cannot see fluctuation: speeds that are too high
+        and too low cancel, between environments and over a stride. Nor sideways drift and turning.
+    ``gait_frequency_hz``, ``gait_frequency_ratio``
+        Stride frequency (:func:`gait_frequency`), and its ratio to that of the reference. Cannot see stride length, the
+        coordination of the legs, or a second gait that fewer environments use.
+    ``pose_rmse_rad``
+        Mean over K of the smallest RMS joint distance to a reference frame (:func:`pose_distances`). Cannot see timing,
+        velocities and order: a policy that freezes in one pose of the reference scores 0. Nor ankles, wrists and the
+        root.
+    ``coverage_rmse_rad``
+        Mean over the reference frames of the smallest RMS joint distance to a frame in K. The counterpart: it shows a
+        policy that freezes, but cannot see poses that the reference lacks, nor timing.
+    ``foot_skate_mps``
+        Mean horizontal speed of feet in contact (:func:`foot_skate`). Cannot see feet that slip just before or after
+        contact, nor feet in the air: a policy that never touches the ground is undefined.
+    ``action_rate``
+        Mean over K of the RMS over actions of a_t - a_(t-1). Cannot see vibration that the actuators add, and does not
+        compare policies with different action scales.
+    ``mechanical_power_w``
+        Mean over K of sum_j |torque_j velocity_j|. Cannot see the heat of motors that hold a load without moving, and
+        counts braking as much as driving.
 
     Args:
-        rollout: the policy's frames.
-        reference: the clip it imitates; resampled to the rollout's step.
-        warmup_s: seconds left out after a start.
+        rollout: frames of the policy.
+        reference: the clip that the policy imitates; resampled to the rollout's step.
+        warmup_s: time left out after a start, s.
 
     Raises:
-        InputError: the reference lacks a joint that is compared.
+        InputError: the reference lacks a compared joint.
     """
     keep = settled_frames(rollout.fell, rollout.dt, warmup_s)
     pairs = keep[:, 1:] & keep[:, :-1]
@@ -124,7 +141,7 @@ def evaluate_rollout(rollout: Rollout, reference: Motion, warmup_s: float = 3.0)
 
 
 def settled_frames(fell: np.ndarray, dt: float, warmup_s: float) -> np.ndarray:
-    """(E, T) bool: frames at least ``warmup_s`` after the start and after the last fall, falls themselves excluded."""
+    """Mask (E, T) bool of frames at least ``warmup_s`` after the start and after the last fall, without the falls."""
     steps = np.arange(fell.shape[1])
     started = np.maximum.accumulate(np.where(fell, steps, 0), axis=1)
     return ((steps - started) * dt >= warmup_s - 1e-9) & ~fell
@@ -133,26 +150,30 @@ def settled_frames(fell: np.ndarray, dt: float, warmup_s: float) -> np.ndarray:
 def gait_frequency(
     joint_pos: np.ndarray, joint_names: tuple[str, ...], dt: float, keep: np.ndarray | None = None
 ) -> float:
-    """Stride frequency, Hz: the peak in 0.3 to 5 Hz of the mean periodogram of both hip pitches and knees, or of all
-    joints of a robot that has none of those.
+    """Stride frequency, Hz: the peak between 0.3 and 5 Hz of the summed power spectra of hip pitches and knees.
 
-    Each unbroken stretch of kept frames of at least 2 s gives one periodogram per joint (mean removed, Hann window);
-    they are added, longer stretches counting for more, and the peak is refined by a parabola through its logarithm. A
-    knee bends twice a stride, so its second harmonic is strong; the hips, which swing once, decide the sum.
+    A robot without such joints is measured at all its joints. Each unbroken stretch of at least 2 s of kept frames
+    gives one periodogram per joint (mean removed, Hann window, zero-padded); their sum weights long stretches more. A
+    parabola through the logarithm of the peak refines it (Smith, *Spectral Audio Signal Processing*, quadratic
+    interpolation of spectral peaks). A knee bends twice a stride, so its second harmonic is strong; the hips, which
+    swing once, decide the sum.
+
+    Cannot see whether the legs alternate: two legs that hop together have a stride frequency too. Any other periodic
+    motion gives a number as well.
 
     Args:
         joint_pos: (E, T, J) rad.
         joint_names: (J).
         dt: seconds between frames.
-        keep: (E, T) bool; all frames by default.
+        keep: (E, T) bool, frames to use; all by default.
 
     Returns:
-        Hz; NaN without a stretch that is long enough, or without movement.
+        Hz; NaN without a long enough stretch, or without movement.
     """
-    joints = [name for name in joint_names if name.endswith(_GAIT_JOINTS)] or joint_names
+    joints = tuple(name for name in joint_names if name.endswith(_GAIT_JOINTS)) or joint_names
     signals = joint_pos[..., JointOrder(joints).indices_from(joint_names)]
     keep = np.ones(signals.shape[:2], dtype=bool) if keep is None else keep
-    # Zero padding samples the spectrum finely; the parabola does the rest.
+    # Zero-padding samples the spectrum finely enough for the parabola.
     size = 2 ** int(np.ceil(np.log2(max(1 / (_FREQUENCY_STEP_HZ * dt), signals.shape[1]))))
     power = np.zeros(size // 2 + 1)
     for length, stretches in _stretches(keep, int(np.ceil(MIN_SEGMENT_S / dt - 1e-9))):
@@ -173,15 +194,22 @@ def gait_frequency(
 
 
 def pose_distances(joint_pos: np.ndarray, joint_names: tuple[str, ...], reference: Motion) -> tuple[float, float]:
-    """How close poses come to a reference, and how much of the reference they reach.
+    """Mean distances between poses and a reference, in both directions.
+
+    The distance of two poses is the RMS of their joint differences, without ankles and wrists. Cannot see the order or
+    speed of poses, only which ones occur.
 
     Args:
-        joint_pos: (N, J) rad.
-        joint_names: (J); those of ankles and wrists are left out.
-        reference: the clip; must hold the joints compared.
+        joint_pos: poses, (N, J) rad.
+        joint_names: (J).
+        reference: the clip; has the compared joints.
 
     Returns:
-        Mean over poses of the smallest RMS joint distance to a reference frame, and the reverse, rad; NaN if N is 0.
+        Mean over poses of the distance to the nearest reference frame, and mean over reference frames of the distance
+        to the nearest pose, rad; NaN if N is 0.
+
+    Raises:
+        InputError: the reference lacks a compared joint.
     """
     joints = tuple(name for name in joint_names if "ankle" not in name and "wrist" not in name)
     target = reference.select(joints).joint_pos.astype(np.float64)
@@ -198,23 +226,26 @@ def pose_distances(joint_pos: np.ndarray, joint_names: tuple[str, ...], referenc
         np.minimum(reached, squared.min(axis=0), out=reached)
 
     def rms(squared: np.ndarray) -> float:
-        # Rounding may leave a distance of zero slightly negative.
+        # Rounding can make a distance of zero slightly negative.
         return float(np.sqrt(np.maximum(squared, 0) / len(joints)).mean())
 
     return rms(nearest), rms(reached)
 
 
 def foot_skate(foot_pos: np.ndarray, contact: np.ndarray, dt: float, pairs: np.ndarray | None = None) -> float:
-    """Mean horizontal speed of feet, m/s, between neighbouring frames that are both in contact.
+    """Mean horizontal speed of feet between neighboring frames that are both in contact, m/s.
+
+    Cannot see slip between a frame in contact and one without. If ``foot_pos`` is a point above the sole, such as the
+    ankle, a foot that rolls over its toes without slipping counts as well.
 
     Args:
-        foot_pos: (..., T, F, 3) m.
+        foot_pos: (..., T, F, 3) m, world frame.
         contact: (..., T, F) bool.
         dt: seconds between frames.
-        pairs: (..., T-1) bool, which neighbours count; all by default.
+        pairs: (..., T-1) bool, pairs of neighbors to use; all by default.
 
     Returns:
-        m/s; NaN when no foot stays in contact.
+        m/s; NaN if no foot stays in contact.
     """
     speed = np.linalg.norm(np.diff(foot_pos[..., :2], axis=-3), axis=-1) / dt
     standing = contact[..., 1:, :] & contact[..., :-1, :]
@@ -224,20 +255,23 @@ def foot_skate(foot_pos: np.ndarray, contact: np.ndarray, dt: float, pairs: np.n
 
 
 def foot_quality(foot_pos: np.ndarray, sole_height: np.ndarray, dt: float) -> dict[str, float]:
-    """How well the feet of a clip meet the ground.
+    """Penetration, floating and skate of the feet of a clip.
+
+    Stance is assumed for the lowest foot if its sole is below 2 cm; clips have no contact sensor. Cannot see the second
+    foot in double support, and takes the flight phases of a run for floating.
 
     Args:
-        foot_pos: (N, F, 3) m.
-        sole_height: (N, F) m, lowest point of each foot above the ground; negative below it.
+        foot_pos: (N, F, 3) m, world frame.
+        sole_height: height of the lowest point of each foot, (N, F) m; negative below the ground.
         dt: seconds between frames.
 
     Returns:
-        ``penetration_mean_m`` and ``penetration_max_m``: depth of the lower foot below ground, over all frames;
-        ``float_mean_m``: height of the lower foot above ground, over all frames; ``skate_mps``: mean horizontal speed
-        of the foot in stance (the lower one, its sole below 2 cm); ``stance_share``: share of frames with one.
+        ``penetration_mean_m``, ``penetration_max_m``: depth of the lowest foot below the ground, over all frames;
+        ``float_mean_m``: height of the lowest foot above the ground, over all frames;
+        ``skate_mps``: mean horizontal speed of the stance foot; ``stance_share``: share of frames with a stance foot.
     """
     lowest = sole_height.min(axis=1)
-    # The other foot may pass low, or below the ground of a clip that sinks, while it swings.
+    # A swinging foot may pass low, or below the ground in a clip that sinks.
     stance = (sole_height < CONTACT_HEIGHT_M) & (sole_height <= lowest[:, None])
     return {
         "penetration_mean_m": float(np.maximum(-lowest, 0).mean()),
@@ -253,7 +287,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _stretches(keep: np.ndarray, shortest: int) -> list[tuple[int, list[tuple[int, int]]]]:
-    """Unbroken runs of kept frames as (length, [(environment, first frame)]), runs of one length together."""
+    """Unbroken runs of kept frames as (length, [(environment, first frame)]), grouped by length."""
     padded = np.pad(keep, ((0, 0), (1, 1))).astype(np.int8)
     edges = np.diff(padded, axis=1)
     envs, begins = np.nonzero(edges == 1)

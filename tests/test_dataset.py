@@ -94,7 +94,7 @@ def test_loading_for_another_order_moves_the_columns(tmp_path):
 
 def test_a_dataset_for_another_robot_or_step_is_refused(tmp_path):
     make_dataset().save(tmp_path / "d.npz")
-    with pytest.raises(InputError, match=r"d\.npz: was made for another robot, it has waist_yaw_joint besides"):
+    with pytest.raises(InputError, match=r"d\.npz: was made for another robot, it also has waist_yaw_joint"):
         MotionDataset.load(tmp_path / "d.npz", joint_names=JOINTS[:4])
     with pytest.raises(InputError, match=r"lacks neck_joint"):
         MotionDataset.load(tmp_path / "d.npz", joint_names=(*JOINTS, "neck_joint"))
@@ -116,7 +116,7 @@ def broken(key: str, row, value) -> dict:
         ("states", 3, np.nan, "states is NaN or infinite at row 3"),
         ("next_states", 5, 9.0, "next_states is not the following row of states at row 5"),
         ("root_quat", 4, 0.0, "root_quat is not a unit quaternion at row 4"),
-        ("motion_id", 2, 1, "motion_id does not count"),
+        ("motion_id", 2, 1, "motion_id does not number"),
         ("dt", (), -1.0, "dt is -1"),
         ("format_version", (), 7, "format version 7 is not 1"),
         ("joint_names", 1, JOINTS[0], "joint names repeat"),

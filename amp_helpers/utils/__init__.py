@@ -1,4 +1,4 @@
-"""Tools without a room of their own."""
+"""Utilities that any other package uses: npz files, tables, devices, plugins, resources, deferred work."""
 
 import lazy_loader
 

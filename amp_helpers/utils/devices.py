@@ -1,4 +1,4 @@
-"""Which device torch computes on."""
+"""The device that torch computes on."""
 
 import torch
 
@@ -6,10 +6,16 @@ from amp_helpers.errors import InputError
 
 
 def check_device(device: str | None) -> str:
-    """The device to use: ``None`` is the first GPU, or the CPU where there is none.
+    """Resolve a device name.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None is the first GPU, or the CPU if there is no GPU.
+
+    Returns:
+        ``cpu`` or ``cuda:N``.
 
     Raises:
-        InputError: when torch does not have ``device``.
+        InputError: torch has no such device; the message lists the devices.
     """
     if device is None:
         return "cuda:0" if torch.cuda.is_available() else "cpu"

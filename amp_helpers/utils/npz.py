@@ -1,4 +1,4 @@
-"""npz archives: read without unpickling and within limits of size, written atomically."""
+"""npz archives: read without unpickling and within size limits, written atomically."""
 
 import os
 import sys
@@ -15,17 +15,11 @@ import numpy as np
 from amp_helpers.errors import InputError, atomic_write
 
 MAX_NPZ_BYTES = 4 * 1024**3
-"""Largest npz content read, counted uncompressed; beyond it a file is more likely broken than useful."""
-
-
+"""Largest npz content read, uncompressed; a larger file is more likely broken than useful."""
 MAX_MOTION_BYTES = 1024**3
 """Largest motion in an npz; ten hours of a humanoid with its bodies at 30 fps."""
-
-
 MAX_PACKED = 32
-"""How many times larger than its file an npz above 64 MiB may be when unpacked."""
-
-
+"""Largest ratio of unpacked size to file size, for content above 64 MiB."""
 _AGAIN = "export the motion again"
 
 
@@ -36,11 +30,16 @@ def read_npz(
     also: Sequence[str] = (),
     remedy: str = "convert the motion again",
 ) -> dict[str, np.ndarray]:
-    """The named arrays of an npz file, read without unpickling anything; those named in ``also`` where it has them.
+    """Read arrays of an npz file without unpickling.
+
+    Args:
+        path: the file.
+        keys: names of arrays that it must have.
+        also: names of arrays to read if it has them.
+        remedy: end of the message for a damaged or incomplete file.
 
     Raises:
-        InputError: not an npz file, damaged, too large, arrays missing, or arrays of Python objects; ``remedy`` says
-            what to do about a damaged or incomplete one.
+        InputError: the file is absent, damaged or too large, lacks arrays, or holds arrays of Python objects.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,7 +52,7 @@ def read_npz(
         )
     with _readable(path, remedy), np.load(path, allow_pickle=False) as archive:
         content = {key: archive[key] for key in (*keys, *(key for key in also if key in names))}
-        # Entries that do not start as arrays do come back as raw bytes.
+        # numpy returns entries without an array header as raw bytes.
         if strange := [key for key, value in content.items() if not isinstance(value, np.ndarray)]:
             raise ValueError(f"no array in {', '.join(strange)}")
         for value in content.values():
@@ -62,11 +61,11 @@ def read_npz(
 
 
 def npz_names(path: Path, *, remedy: str, most: int | None = None) -> set[str]:
-    """The names of an npz file's arrays; nothing is unpacked.
+    """Names of the arrays in an npz file, which is not unpacked.
 
     Raises:
-        InputError: not an npz file, or one that would unfold to more than ``most`` bytes (``MAX_NPZ_BYTES``), or to
-            far more than its own size.
+        InputError: it is not an npz file, or unpacks to more than ``most`` bytes (default ``MAX_NPZ_BYTES``) or to more
+            than ``MAX_PACKED`` times its size.
     """
     most = MAX_NPZ_BYTES if most is None else most
     with _readable(path, remedy), zipfile.ZipFile(path) as archive:
@@ -79,7 +78,7 @@ def npz_names(path: Path, *, remedy: str, most: int | None = None) -> set[str]:
         )
     if size > max(64 * 1024**2, MAX_PACKED * path.stat().st_size):
         raise InputError(
-            f"{path}: unpacks to {size / 1024**2:.0f} MiB, over {MAX_PACKED} times its size, which no motion does; "
+            f"{path}: unpacks to {size / 1024**2:.0f} MiB, over {MAX_PACKED} times its size, unlike any motion; "
             f"{remedy}"
         )
     return names
@@ -87,7 +86,7 @@ def npz_names(path: Path, *, remedy: str, most: int | None = None) -> set[str]:
 
 @contextmanager
 def _readable(path: Path, remedy: str) -> Iterator[None]:
-    """Turns what zipfile and numpy raise on a damaged archive into a sentence."""
+    """Report what zipfile and numpy raise on a damaged archive as :class:`InputError`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # numpy parses array headers as Python literals
@@ -100,15 +99,20 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         MemoryError,
         SyntaxError,
         tokenize.TokenError,
-        RuntimeError,  # how zipfile says that an entry is encrypted or packed in a way it does not know
-        OSError,  # and what seeking to where a damaged directory points ends in
+        RuntimeError,  # zipfile, on entries that are encrypted or compressed by an unknown method
+        OSError,  # seeking to an offset of a damaged directory
     ) as error:
         detail = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: is not a readable npz file ({detail}); {remedy}") from None
 
 
 def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as an uncompressed npz file, atomically; Python objects are refused."""
+    """Write arrays as an uncompressed npz file, atomically.
+
+    Raises:
+        InputError: ``path`` does not end in ``.npz``, or cannot be written.
+        TypeError: an array holds Python objects.
+    """
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"{path}: a dataset file ends in .npz; choose such a name")
@@ -117,14 +121,14 @@ def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None
     if objects:
         raise TypeError(f"arrays of Python objects cannot be stored: {', '.join(objects)}")
     with atomic_write(path) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, allow_pickle=False, **arrays)
 
 
 class NpzFile(Mapping):
-    """A motion in an npz: its arrays by name, each read when asked for.
+    """Arrays of a motion's npz file by name; each is read on access.
 
     Raises:
-        InputError: it is no npz, or too large; and when an array is asked for that cannot be read.
+        InputError: it is not an npz file, or is too large; on access, when the array cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -147,13 +151,13 @@ class NpzFile(Mapping):
 
 
 def check_text(array: np.ndarray) -> np.ndarray:
-    """The array itself. numpy takes any four bytes for a character, and Python's text breaks on those that are none.
+    """Return the array after checking its text: numpy takes any four bytes as a character, Python does not.
 
     Raises:
-        ValueError: there are such.
+        ValueError: a character is outside Unicode.
     """
     if array.dtype.kind == "U":
         codes = np.frombuffer(array.tobytes(), dtype=np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if codes.size and codes.max() > sys.maxunicode:
-            raise ValueError("text of characters that are none")
+            raise ValueError("text with characters outside Unicode")
     return array

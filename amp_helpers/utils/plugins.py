@@ -1,4 +1,4 @@
-"""Modules of the user's own, named on a command line as ``package.module:NAME``."""
+"""User modules, named on a command line as ``package.module:NAME``."""
 
 import importlib
 from types import ModuleType
@@ -6,21 +6,21 @@ from types import ModuleType
 from amp_helpers.errors import InputError
 
 
-def import_user_module(module: str, asked_for: str, name: str) -> ModuleType:
-    """Import a module that lies in the working folder, or is installed.
+def import_user_module(module: str, purpose: str, name: str) -> ModuleType:
+    """Import a user's module from the working folder or the installed packages.
 
     Args:
         module: dotted name.
-        asked_for: what it is wanted for, which opens the message, such as ``task 'mine:Walk'``.
-        name: what stands behind the colon, for the message.
+        purpose: beginning of an error message, such as ``task 'mine:Walk'``.
+        name: part behind the colon, for the message.
 
     Raises:
-        InputError: it is no such name, or cannot be imported.
+        InputError: ``module`` is not a dotted name, or cannot be imported.
     """
     remedy = f"write package.module:{name}, and run from the folder that holds the module, or install it"
     if not all(part.isidentifier() for part in module.split(".")):
-        raise InputError(f"{asked_for}: '{module}' is not the name of a module; {remedy}")
+        raise InputError(f"{purpose}: '{module}' is not a module name; {remedy}")
     try:
         return importlib.import_module(module)
     except (ImportError, SyntaxError) as error:
-        raise InputError(f"{asked_for}: module '{module}' cannot be imported ({error}); {remedy}") from error
+        raise InputError(f"{purpose}: module '{module}' cannot be imported ({error}); {remedy}") from error

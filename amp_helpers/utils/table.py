@@ -1,4 +1,4 @@
-"""Small tables for notebooks, readable on a page and in a terminal."""
+"""Small tables, as text in a terminal and as HTML in a notebook."""
 
 import html
 import math
@@ -12,17 +12,17 @@ _BETTER = {
     "velocity_error_mps": ("error of the mean forward speed, m/s", "0"),
     "gait_frequency_hz": ("stride frequency, Hz", "the reference's"),
     "gait_frequency_ratio": ("stride frequency over the reference's", "1"),
-    "pose_rmse_rad": ("policy poses to the nearest reference pose, rad", "0"),
-    "coverage_rmse_rad": ("reference poses to the nearest policy pose, rad", "0"),
-    "foot_skate_mps": ("speed of a foot in contact, m/s", "0"),
-    "action_rate": ("change of an action from step to step", "small"),
-    "mechanical_power_w": ("joint power, W", "small"),
+    "pose_rmse_rad": ("distance of policy poses to the nearest reference pose, rad", "0"),
+    "coverage_rmse_rad": ("distance of reference poses to the nearest policy pose, rad", "0"),
+    "foot_skate_mps": ("horizontal speed of feet in contact, m/s", "0"),
+    "action_rate": ("change of the action per step, RMS over joints", "small"),
+    "mechanical_power_w": ("mechanical joint power, W", "small"),
 }
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text and numbers; ``marked`` rows stand out."""
+    """Rows of text and numbers; rows in ``marked`` are highlighted."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -56,12 +56,12 @@ class Table:
 
 def _text(value: object) -> str:
     if isinstance(value, float):
-        return "cannot be said" if math.isnan(value) else f"{value:.3g}"
+        return "undefined" if math.isnan(value) else f"{value:.3g}"
     return str(value)
 
 
 def pickle_table(content: Mapping[str, object]) -> Table:
-    """What a GMR dictionary holds: a row for each key."""
+    """Content of a GMR dictionary, one row per key."""
 
     def shape(value: object) -> str:
         if isinstance(value, np.ndarray):
@@ -72,8 +72,8 @@ def pickle_table(content: Mapping[str, object]) -> Table:
         "fps": "frames per second",
         "root_pos": "pelvis in the world, m, z up",
         "root_rot": "pelvis orientation, quaternion xyzw",
-        "dof_pos": "joint angles, rad, one column a joint",
-        "joint_names": "whose columns they are (most files lack this)",
+        "dof_pos": "joint positions, rad, one column per joint",
+        "joint_names": "joints of the columns (most files lack this)",
         "local_body_pos": "link positions, unused here",
         "link_body_list": "link names, unused here",
     }
@@ -86,7 +86,11 @@ def pickle_table(content: Mapping[str, object]) -> Table:
 
 
 def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
-    """Metrics side by side: a row for each number, a column for each policy."""
+    """Metrics side by side, one row per metric and one column per policy.
+
+    Args:
+        results: policy -> its ``metrics.json``; null is shown as undefined.
+    """
     rows = [
         (meaning, *(float("nan") if metrics[key] is None else metrics[key] for metrics in results.values()), goal)
         for key, (meaning, goal) in _BETTER.items()
