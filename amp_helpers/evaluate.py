@@ -88,7 +88,7 @@ def evaluate(
 
 
 def write_metrics(path: Path, metrics: dict[str, float]) -> None:
-    """Write ``metrics.json``. JSON knows no NaN; null says "cannot be said"."""
+    """Write ``metrics.json``; NaN, which JSON lacks, is written as null."""
     from amp_helpers.training.run_folder import write_json
 
     write_json(path, {name: value if math.isfinite(value) else None for name, value in metrics.items()})
