@@ -147,28 +147,7 @@ class MotionDataset:
             InputError: the file is unreadable or inconsistent, or was made for another robot or control step.
         """
         path = find_data(path)
-        required = [entry.name for entry in fields(cls) if entry.name not in _OPTIONAL]
-        content = read_npz(path, required, also=_OPTIONAL)
-        try:
-            version = int(content["format_version"])
-            if version != FORMAT_VERSION:
-                raise InputError(f"format version {version} is not {FORMAT_VERSION}")
-            texts = {
-                key: tuple(map(str, np.atleast_1d(content[key])))
-                for key in ("joint_names", "source", "sha256", "name", "findings")
-                if key in content
-            }
-            dataset = cls(
-                **{
-                    **content,
-                    **texts,
-                    "dt": float(content["dt"]),
-                    "format_version": version,
-                }
-            )
-        except (InputError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: {error}; convert the motion again") from None
-        return dataset.for_environment(path, joint_names=joint_names, control_dt=control_dt)
+        return cls._read(path).for_environment(path, joint_names=joint_names, control_dt=control_dt)
 
     def for_environment(
         self,
@@ -193,6 +172,39 @@ class MotionDataset:
                 f"convert the motion with --control_dt {control_dt:g}"
             )
         return self if joint_names is None else self._for_joints(Path(path), JointOrder(tuple(joint_names)))
+
+    @classmethod
+    def from_bytes(cls, path: Path, raw: bytes) -> "MotionDataset":
+        """Read a dataset from an npz file's bytes; the path is for error messages.
+
+        Raises:
+            InputError: the file is unreadable or inconsistent.
+        """
+        return cls._read(path, raw)
+
+    @classmethod
+    def _read(cls, path: Path, raw: bytes | None = None) -> "MotionDataset":
+        required = [entry.name for entry in fields(cls) if entry.name not in _OPTIONAL]
+        content = read_npz(path, required, raw=raw, also=_OPTIONAL)
+        try:
+            version = int(content["format_version"])
+            if version != FORMAT_VERSION:
+                raise InputError(f"format version {version} is not {FORMAT_VERSION}")
+            texts = {
+                key: tuple(map(str, np.atleast_1d(content[key])))
+                for key in ("joint_names", "source", "sha256", "name", "findings")
+                if key in content
+            }
+            return cls(
+                **{
+                    **content,
+                    **texts,
+                    "dt": float(content["dt"]),
+                    "format_version": version,
+                }
+            )
+        except (InputError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: {error}; convert the motion again") from None
 
     def __len__(self) -> int:
         return len(self.states)

@@ -1,4 +1,6 @@
 from .beyondmimic import write_beyondmimic as write_beyondmimic
+from .format import Container as Container
+from .format import Format as Format
 from .gmr import read_history as read_history
 from .gmr import write_gmr as write_gmr
 from .isaaclab_amp import write_amp as write_amp
@@ -8,9 +10,8 @@ from .paths import motion_files as motion_files
 from .pickles.load import load_pickle as load_pickle
 from .registry import FORMATS as FORMATS
 from .registry import SUFFIXES as SUFFIXES
-from .registry import Format as Format
 from .registry import read_motion as read_motion
 from .registry import read_motions as read_motions
 from .stored_clip import Bodies as Bodies
-from .stored_clip import Clip as Clip
-from .stored_clip import Reading as Reading
+from .stored_clip import ReadOptions as ReadOptions
+from .stored_clip import StoredClip as StoredClip

@@ -1,8 +1,4 @@
-"""What every motion file is made of, whatever its format: frame rate, tables, joint names, root rotations.
-
-A format's reader brings a :class:`Clip` as it is stored; :func:`assemble` checks it, and decides or asks for what the
-file leaves open.
-"""
+"""From a stored clip to a :class:`Motion` in one pass: check the tables, decide the columns, then the quaternions."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -11,94 +7,91 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats.column_order import column_names
-from amp_helpers.formats.model_evidence import Sample, order_of
-from amp_helpers.formats.quaternion_order import quaternion_order
-from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.formats.column_order import decide_columns
+from amp_helpers.formats.model_evidence import Evidence
+from amp_helpers.formats.quaternion_order import decide_quaternion
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import LARGEST, read_fps, read_table
 from amp_helpers.motion.findings import NORM_TOLERANCE, Findings, flips
 from amp_helpers.motion.motion import Motion
 
 
-def assemble(path: Path, clip: Clip, reading: Reading, digest: str) -> Motion:
-    """The motion that a stored clip is; ``findings`` says what was decided, and on what evidence.
+def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) -> Motion:
+    """Make a motion of a stored clip; its ``findings`` tell what was decided, and on what evidence.
+
+    Args:
+        path: the file.
+        clip: one of its clips.
+        options: what the user says.
+        digest: SHA-256 of the file.
 
     Raises:
-        InputError: something in it cannot be used, or is not said and cannot be decided.
+        InputError: something in the clip is unusable, or is neither stated nor can be decided.
     """
-    called = {key: clip.called.get(key, key) for key in ("joint_pos", "root_pos", "root_rot", "joint_names")}
-    rate = read_fps(path, clip.fps, reading.fps)
-    tables = {
-        called[key]: read_table(path, called[key], getattr(clip, key), width)
-        for key, width in (("root_pos", 3), ("root_rot", 4), ("joint_pos", None))
-    }
-    if len({len(table) for table in tables.values()}) > 1:
-        shown = ", ".join(f"{key} {len(table)}" for key, table in tables.items())
+    key = {field: clip.keys.get(field, field) for field in ("joint_pos", "root_pos", "root_rot", "joint_names")}
+    rate = read_fps(path, clip.fps, options.fps)
+    root_pos = read_table(path, key["root_pos"], clip.root_pos, 3)
+    root_rot = read_table(path, key["root_rot"], clip.root_rot, 4)
+    joint_pos = read_table(path, key["joint_pos"], clip.joint_pos)
+    counts = {key["root_pos"]: len(root_pos), key["root_rot"]: len(root_rot), key["joint_pos"]: len(joint_pos)}
+    if len(set(counts.values())) > 1:
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"{path}: frame counts differ ({shown}); export the motion again")
-    root_pos, root_rot, joint_pos = tables.values()
-    stored, measured = _unit_quaternions(path, root_rot, called["root_rot"], reading.repairs)
-    readings = {"xyzw": stored, "wxyz": stored[:, [1, 2, 3, 0]]}
-    sample = Sample.of(joint_pos, root_pos, readings, clip.bodies)
-    if clip.bodies is not None and not (np.abs(sample.bodies.positions) <= LARGEST).all():
-        raise InputError(f"{path}: its links are nowhere, or beyond {LARGEST:g} m, in some frames; export it again")
-    names, columns = column_names(
-        path,
-        sample,
-        stored=clip.joint_names,
-        told=reading.joint_names,
-        robot=reading.robot,
-        key=called["joint_pos"],
-        names_key=called["joint_names"],
-    )
-    with np.errstate(over="ignore", invalid="ignore"):  # too fast to be true, which the preflight says
+    unit, findings = _unit_quaternions(path, root_rot, key["root_rot"], options.repairs)
+    rotations = {"xyzw": unit, "wxyz": unit[:, [1, 2, 3, 0]]}
+    evidence = Evidence.sample(joint_pos, root_pos, rotations, clip.bodies)
+    if evidence.bodies is not None and not (np.abs(evidence.bodies.positions) <= LARGEST).all():
+        raise InputError(
+            f"{path}: link positions are NaN or beyond {LARGEST:g} m in some frames; export the motion again"
+        )
+    columns = decide_columns(path, clip, options, evidence, key=key["joint_pos"], names_key=key["joint_names"])
+    with np.errstate(over="ignore", invalid="ignore"):  # the preflight checks report implausible speeds
         velocity = np.diff(root_pos, axis=0) * rate.fps
-    order = order_of(names, reading.robot)
-    in_world = clip.bodies is not None and not clip.bodies.in_root
-    turned = quaternion_order(
-        readings,
-        velocity,
-        told=None if reading.quaternion == "auto" else reading.quaternion,
-        said=clip.quaternion_said,
-        convention=clip.convention,
-        whose=clip.whose,
-        feet={name: sample.feet_off(order, name) for name in readings} if order and reading.robot else None,
-        links={name: sample.links_off(order, name) for name in readings} if order and in_world else None,
-    )
-    earlier = clip.findings
+    quaternion = decide_quaternion(clip, options, rotations, velocity, evidence, columns.order)
     findings = replace(
-        measured,
-        frame_rate=earlier.frame_rate if earlier.frame_rate and rate.ignored is None else rate,
-        joints=earlier.joints or columns,
-        quaternion=turned if turned.basis == "user" or earlier.quaternion is None else earlier.quaternion,
-        quaternion_norm=earlier.quaternion_norm or measured.quaternion_norm,
-        sign_flips=earlier.sign_flips or measured.sign_flips,
-        root_body=earlier.root_body or clip.root_body,
-        speed=earlier.speed,
-        repairs=(*earlier.repairs, *measured.repairs),
+        findings,
+        frame_rate=rate,
+        joints=columns.finding,
+        quaternion=quaternion,
+        root_body=clip.root_body,
         notes=clip.notes,
     )
     return Motion(
         fps=rate.fps,
-        joint_names=names,
+        joint_names=columns.names,
         joint_pos=joint_pos,
         root_pos=root_pos,
-        root_quat=readings[turned.order],
+        root_quat=rotations[quaternion.order],
         name=f"{path.name}/{clip.name}" if clip.name else path.name,
-        findings=findings,
+        findings=_with_recorded(findings, clip.findings),
         sha256=digest,
         weight=clip.weight,
+    )
+
+
+def _with_recorded(now: Findings, recorded: Findings) -> Findings:
+    """Merge the findings recorded in a file, as in a dataset, which know the original; what the user says now wins."""
+    if recorded == Findings():
+        return now
+    rate, quaternion = now.frame_rate, now.quaternion
+    return replace(
+        recorded,
+        frame_rate=recorded.frame_rate if rate is None or rate.ignored is None else rate,
+        quaternion=quaternion if quaternion and quaternion.basis == "user" else recorded.quaternion or quaternion,
+        repairs=(*recorded.repairs, *now.repairs),
+        notes=now.notes,
     )
 
 
 def _unit_quaternions(
     path: Path, root_rot: np.ndarray, key: str, repairs: Collection[str] | None
 ) -> tuple[np.ndarray, Findings]:
-    """The quaternions at unit length, and the findings on norms and signs.
+    """Scale quaternions to unit length, and record their norms and sign flips.
 
     Raises:
-        InputError: they are too far from it to be rotations, or to be repaired unasked.
+        InputError: they are too far from unit length for rotations, or for what the user lets repair.
     """
-    with np.errstate(over="ignore"):  # a damaged file may hold numbers whose square is none; the check below says so
+    with np.errstate(over="ignore"):  # the square of a damaged number may overflow, which the check below reports
         norm = np.linalg.norm(root_rot.astype(np.float64), axis=1)
     worst = int(np.argmax(np.abs(norm - 1)))
     if abs(norm[worst] - 1) > 0.2:
@@ -106,19 +99,19 @@ def _unit_quaternions(
             f"{path}: {key} has norm {norm[worst]:.3f} at frame {worst}, so it holds no rotation; "
             "export the motion again"
         )
-    asked = repairs or ()
-    found = Findings(quaternion_norm=(round(float(norm.min()), 8), round(float(norm.max()), 8)))
+    wanted = repairs or ()
+    findings = Findings(quaternion_norm=(round(float(norm.min()), 8), round(float(norm.max()), 8)))
     if abs(norm[worst] - 1) > NORM_TOLERANCE:
         between = f"norms {norm.min():.3f} to {norm.max():.3f}"
-        if repairs is not None and "quaternion_norm" not in asked:
+        if repairs is not None and "quaternion_norm" not in wanted:
             raise InputError(
                 f"{path}: {key} holds no unit quaternions ({between}, furthest at frame {worst}); bring them to unit "
                 "length with --repair quaternion_norm"
             )
-        if asked:
-            found = found.with_repair("quaternion_norm", f"{between} made 1")
+        if wanted:
+            findings = findings.with_repair("quaternion_norm", f"{between} made 1")
     unit = root_rot / norm[:, None]
     count = int(np.count_nonzero(np.einsum("ni,ni->n", unit[1:], unit[:-1]) < 0))
-    if count and "quaternion_sign" in asked:
-        found = found.with_repair("quaternion_sign", f"{flips(count)} evened out")
-    return unit, replace(found, sign_flips=count)
+    if count and "quaternion_sign" in wanted:
+        findings = findings.with_repair("quaternion_sign", f"{flips(count)} evened out")
+    return unit, replace(findings, sign_flips=count)

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.isaaclab_amp import root_body
 from amp_helpers.formats.link_poses import default_columns, link_poses, robot_of
-from amp_helpers.formats.stored_clip import Bodies, Clip, Reading
+from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import read_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
@@ -25,7 +26,7 @@ from amp_helpers.utils.npz import NpzFile, write_npz
 ROOT_COLUMNS = 7
 
 
-def clips_of_tracking(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+def clips_of_tracking(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
     """The one clip of a BeyondMimic npz, or of a converted holosoma npz."""
     joint_pos, positions, rotations = (content[key] for key in ("joint_pos", "body_pos_w", "body_quat_w"))
     frames = len(joint_pos) if joint_pos.ndim else 0
@@ -49,21 +50,21 @@ def clips_of_tracking(path: Path, content: NpzFile, reading: Reading) -> Iterato
             f"{path}: body_names lists {len(bodies)} bodies and body_pos_w has {positions.shape[1]}; export it again"
         )
     root = 0 if bodies is None else bodies.index(root_body([name for name in bodies if name != "world"] or bodies))
-    yield Clip(
+    yield StoredClip(
         joint_pos=joint_pos,
         root_pos=positions[:, root],
         root_rot=rotations[:, root],
         fps=content.get("fps"),
         joint_names=names,
-        called={"root_pos": "body_pos_w of the root", "root_rot": "body_quat_w of the root"},
-        convention="wxyz",
-        whose="BeyondMimic's",
+        keys={"root_pos": "body_pos_w of the root", "root_rot": "body_quat_w of the root"},
+        quaternion_convention="wxyz",
+        convention_of="BeyondMimic's",
         bodies=Bodies(positions, None if bodies is None else tuple(bodies)),
         root_body="0" if bodies is None else f"'{bodies[root]}'",
     )
 
 
-def clips_of_qpos(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+def clips_of_qpos(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
     """The one clip of a holosoma npz with ``qpos``; a last object of seven numbers is left out where names say so."""
     qpos = read_table(path, "qpos", content["qpos"])
     if qpos.shape[1] <= ROOT_COLUMNS:
@@ -77,16 +78,16 @@ def clips_of_qpos(path: Path, content: NpzFile, reading: Reading) -> Iterator[Cl
     off = [np.abs(np.linalg.norm(qpos[:, part], axis=1) - 1).max() for part in (slice(3, 7), slice(0, 4))]
     turned_first = off[1] < 0.2 < off[0]
     rotation, position = (slice(0, 4), slice(4, 7)) if turned_first else (slice(3, 7), slice(0, 3))
-    yield Clip(
+    yield StoredClip(
         joint_pos=qpos[:, ROOT_COLUMNS:],
         root_pos=qpos[:, position],
         root_rot=qpos[:, rotation],
         fps=_rate(content["fps"]) if "fps" in content else None,
         joint_names=names,
-        called={key: f"qpos ({part})" for key, part in (("joint_pos", "joints"), ("root_pos", "position"))}
+        keys={key: f"qpos ({part})" for key, part in (("joint_pos", "joints"), ("root_pos", "position"))}
         | {"root_rot": "qpos (rotation)"},
-        convention="wxyz",
-        whose="MuJoCo's",
+        quaternion_convention="wxyz",
+        convention_of="MuJoCo's",
         notes=("qpos with the quaternion first, by its norm",) if turned_first else (),
     )
 
@@ -129,3 +130,13 @@ def write_beyondmimic(path: str | os.PathLike, motion: Motion, robot: Robot | No
             **{f"body_{name}_w": values[:, columns] for name, values in links.items()},
         },
     )
+
+
+BEYONDMIMIC = Format(
+    "BeyondMimic npz",
+    NPZ,
+    clips_of_tracking,
+    keys=("joint_pos", "body_pos_w", "body_quat_w"),
+    write=write_beyondmimic,
+)
+HOLOSOMA = Format("holosoma npz", NPZ, clips_of_qpos, keys=("qpos",))

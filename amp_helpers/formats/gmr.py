@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
+from amp_helpers.formats.format import NPZ, PICKLE, Format
 from amp_helpers.formats.pickles.load import load_pickle
-from amp_helpers.formats.stored_clip import Bodies, Clip, Reading
+from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.motion.motion import Motion
 
 REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
-CALLED = {"joint_pos": "dof_pos"}
+KEYS = {"joint_pos": "dof_pos"}
 
 
-def clips_of_gmr(path: Path, content: object, reading: Reading) -> Iterator[Clip]:
+def clips_of_gmr(path: Path, content: object, options: ReadOptions) -> Iterator[StoredClip]:
     """The one clip of a GMR file."""
     if not isinstance(content, Mapping):
         raise InputError(
@@ -28,7 +29,7 @@ def clips_of_gmr(path: Path, content: object, reading: Reading) -> Iterator[Clip
     yield gmr_clip(path, content)
 
 
-def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Clip:
+def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> StoredClip:
     """The clip in a dict of GMR's keys.
 
     Raises:
@@ -40,14 +41,14 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Clip:
         raise InputError(
             f"{path}: keys {', '.join(missing)} are missing (found: {found}); give one motion as GMR has it"
         )
-    return Clip(
+    return StoredClip(
         joint_pos=content["dof_pos"],
         root_pos=content["root_pos"],
         root_rot=content["root_rot"],
         fps=content.get("fps"),
         joint_names=content.get("joint_names"),
         name=name,
-        called=CALLED,
+        keys=KEYS,
         bodies=_bodies(content),
     )
 
@@ -93,3 +94,7 @@ def read_history(path: str | os.PathLike) -> tuple[str, ...]:
     content = load_pickle(Path(path))
     lines = content.get("history") if isinstance(content, dict) else None
     return tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()
+
+
+GMR_PICKLE = Format("GMR pickle", PICKLE, clips_of_gmr, keys=("dof_pos", "root_pos", "root_rot"), write=write_gmr)
+GMR_NPZ = Format("GMR npz", NPZ, clips_of_gmr, keys=("dof_pos", "root_pos", "root_rot"))

@@ -1,6 +1,6 @@
-"""npz archives, and Isaac Lab's AMP files, which are such; more that come in them in :mod:`formats_tracking`.
+"""Isaac Lab's AMP files.
 
-An AMP file (``isaaclab_tasks``, humanoid_amp, motions/README.md) holds ``fps``, ``dof_names`` (D), ``body_names`` (B),
+Such an npz (``isaaclab_tasks``, humanoid_amp, motions/README.md) holds ``fps``, ``dof_names`` (D), ``body_names`` (B),
 ``dof_positions`` (N, D), ``body_positions`` (N, B, 3) and ``body_rotations`` (N, B, 4) wxyz. It has no root of its
 own: one of the bodies is it.
 """
@@ -12,38 +12,39 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.link_poses import link_poses, robot_of
-from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import NpzFile, write_npz
 
-AMP_KEYS = ("dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
+KEYS = ("dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
 
 ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
 """Body names taken for the root, the first that a file has; else its first body."""
 
 
-def clips_of_amp(path: Path, content: NpzFile, reading: Reading) -> Iterator[Clip]:
+def clips_of_amp(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
     """The one clip of an Isaac Lab AMP npz. The root is the first of ``ROOT_BODIES`` it has, else its first body."""
     dof_pos = content["dof_positions"]
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
     root = root_body(bodies)
-    parts = {key: _of_body(path, key, content[key], bodies, root, dof_pos) for key in AMP_KEYS[-2:]}
-    yield Clip(
+    parts = {key: _of_body(path, key, content[key], bodies, root, dof_pos) for key in KEYS[-2:]}
+    yield StoredClip(
         joint_pos=dof_pos,
         root_pos=parts["body_positions"],
         root_rot=parts["body_rotations"],
         fps=content.get("fps"),
         joint_names=content["dof_names"],
-        called={
+        keys={
             "joint_pos": "dof_positions",
             "joint_names": "dof_names",
             "root_pos": f"body_positions of '{root}'",
             "root_rot": f"body_rotations of '{root}'",
         },
-        convention="wxyz",
-        whose="Isaac Lab's AMP",
+        quaternion_convention="wxyz",
+        convention_of="Isaac Lab's AMP",
         root_body=f"'{root}'",
     )
 
@@ -81,3 +82,6 @@ def write_amp(path: str | os.PathLike, motion: Motion, robot: Robot | None = Non
             **{f"body_{names[name]}": values for name, values in links.items()},
         },
     )
+
+
+ISAACLAB_AMP = Format("Isaac Lab AMP npz", NPZ, clips_of_amp, keys=KEYS, write=write_amp)

@@ -3,6 +3,7 @@
 its joints; xyzw is the convention, and some writers store wxyz.
 """
 
+import io
 import itertools
 import os
 import warnings
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
-from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.formats.format import Container, Format
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import JOINT_ORDERS
@@ -27,31 +29,31 @@ LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 _FOREIGN = ("frame", "time", "stamp", "index", "rotate", "euler", "roll", "pitch", "yaw", "vel")
 
 
-def clips_of_csv(path: Path, content: object, reading: Reading) -> Iterator[Clip]:
+def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[StoredClip]:
     """The one clip of a LAFAN1 CSV.
 
     A header is optional. Where it names joints they are the columns' names, and where it names the
     quaternion's order that is taken.
     """
-    header, table = _read(path)
-    stored = _header_joints(path, header, reading.joint_names) if header else None
-    if stored is None and reading.joint_names is None:
+    header, table = _read(path, content)
+    stored = _header_joints(path, header, options.joint_names) if header else None
+    if stored is None and options.joint_names is None:
         _width_fits(path, table.shape[1])
     root_pos, root_rot, joint_pos = np.split(table, (3, ROOT_COLUMNS), axis=1)
     order = _header_order(header) if header else None
-    yield Clip(
+    yield StoredClip(
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=root_rot,
         joint_names=stored,
-        called={
+        keys={
             "joint_pos": "the table after the root",
             "joint_names": "the header",
             "root_pos": "the position in columns 0 to 2",
             "root_rot": "the quaternion in columns 3 to 6",
         },
-        whose="LAFAN1's",
-        quaternion_said=order,
+        convention_of="LAFAN1's",
+        quaternion=order,
         notes=("quaternion order named by the header",) if order else (),
     )
 
@@ -67,16 +69,11 @@ def write_csv(path: str | os.PathLike, motion: Motion) -> None:
         np.savetxt(temporary, table, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
 
 
-def _read(path: Path) -> tuple[list[str], np.ndarray]:
-    """The header's cells (none: empty) and the table; the text is never in memory as a whole."""
-    size = path.stat().st_size
-    if size > MAX_CSV_BYTES:
-        raise InputError(
-            f"{path}: is {size / 1024**2:.0f} MiB, more than the {MAX_CSV_BYTES // 1024**2} MiB read at most; "
-            "split the motion"
-        )
+def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
+    """Parse the header's cells, empty without a header, and the table."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        # A line at a time: the text decoded as a whole would take up to four times the file.
+        with io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig") as file:
             lines = (line for line in file if line.strip())
             first = next(lines, None)
             if first is None:
@@ -90,6 +87,11 @@ def _read(path: Path) -> tuple[list[str], np.ndarray]:
             return header, _numbers(path, header, itertools.chain([second], lines))
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not text, so no CSV; give the file with the suffix of its own format") from None
+
+
+def _is_table(head: bytes) -> bool:
+    line = head.partition(b"\n")[0]
+    return line.count(b",") >= ROOT_COLUMNS and all(32 <= byte < 127 or byte in b"\t\r" for byte in line)
 
 
 def _is_number(cell: str) -> bool:
@@ -167,3 +169,9 @@ def _width_fits(path: Path, width: int) -> None:
         f"{path}: has {width} columns where {LAYOUT} are expected (36 for the 29-dof G1; known: {fits}){hint}; "
         "a header that names the joints serves too, or --joint_order robot with your --robot"
     )
+
+
+CSV = Container((".csv",), _is_table, MAX_CSV_BYTES, lambda path, raw: raw)
+"""Text tables; the format's reader parses them."""
+
+LAFAN1 = Format("LAFAN1 CSV", CSV, clips_of_csv, write=write_csv)

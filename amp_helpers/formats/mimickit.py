@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
-from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.formats.format import PICKLE, Format
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import from_rotation_vector, rotation_vector
@@ -20,7 +21,7 @@ from amp_helpers.motion.rotations import from_rotation_vector, rotation_vector
 ROOT_COLUMNS = 6
 
 
-def clips_of_mimickit(path: Path, content: dict, reading: Reading) -> Iterator[Clip]:
+def clips_of_mimickit(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
     """The one clip of a MimicKit pickle."""
     # Taken out: as lists the numbers take four times the table.
     frames = read_table(path, "frames", content.pop("frames"))
@@ -32,13 +33,13 @@ def clips_of_mimickit(path: Path, content: dict, reading: Reading) -> Iterator[C
     root_pos, vector, joint_pos = np.split(frames, (3, ROOT_COLUMNS), axis=1)
     mode = content.get("loop_mode")
     loop = " that wraps around" if isinstance(mode, int) and mode == 1 else ""
-    yield Clip(
+    yield StoredClip(
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=from_rotation_vector(vector),
         fps=content.get("fps"),
-        called={"joint_pos": "frames after the root"},
-        quaternion_said="xyzw",
+        keys={"joint_pos": "frames after the root"},
+        quaternion="xyzw",
         notes=(f"MimicKit clip{loop}, root rotation from its exponential map",),
     )
 
@@ -49,3 +50,6 @@ def write_mimickit(path: str | os.PathLike, motion: Motion) -> None:
     content = {"loop_mode": 0, "fps": motion.fps, "frames": frames.tolist()}
     with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(pickle.dumps(content, protocol=4))
+
+
+MIMICKIT = Format("MimicKit pickle", PICKLE, clips_of_mimickit, keys=("frames",), write=write_mimickit)

@@ -1,12 +1,12 @@
-"""What a robot's model says about a file: whose joints its columns are, and which way round its quaternions.
+"""Evidence from robot models on a file's column order and quaternion order.
 
-A model puts the links somewhere for every reading of a file. The right reading puts them where the file says they
-were, the feet on the ground, and every joint within its limits.
+Under the right orders, a model's links are where the file stores them, the feet are on the ground, and every joint is
+within its limits.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from amp_helpers.robots.kinematics import Kinematics
 
 SAMPLED_FRAMES = 60
-"""Frames looked at, spread over the clip."""
+"""Frames tested, spread over the clip."""
 SAME_PLACE_M = 0.02
-"""Mean distance of links, m, up to which they are where the file says; models of one robot differ by millimetres."""
+"""Largest mean link error, m, of the right order; models of one robot differ by millimeters."""
 BEYOND_RAD = 0.5
-"""A joint so far beyond its limits in half of the frames is another joint."""
+"""A column this far beyond a joint's limits in half of the frames belongs to another joint."""
 OVERSHOOT_RAD = 0.1
-"""How far beyond its limits retargeting may leave a joint."""
+"""How far retargeting may exceed a joint's limits."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """A meaning that a file's columns may have."""
+    """A column order: joint names, and the robot whose joints they are."""
 
     label: str
     names: tuple[str, ...]
@@ -39,13 +39,13 @@ class Order:
 
 
 def order_of(names: Sequence[str], robot: Robot | None = None) -> Order | None:
-    """These columns as those of the first robot that has all the joints; None where no robot known has."""
+    """Return the order with these columns and the first robot that has them all; None if no known robot has."""
     owner = robot_with(names, robot)
     return None if owner is None else Order(owner.name, tuple(names), owner)
 
 
 def orders(width: int, robot: Robot | None = None) -> list[Order]:
-    """Every known order of that many columns: depth-first as in the model, and breadth-first as on PhysX."""
+    """List every known order of that many columns: depth-first as in the model, and breadth-first as on PhysX."""
     depth = [Order(known.name, known.joint_names, known) for known in robots_beside(robot)]
     depth += [Order(label, names, G1_29DOF) for label, names in JOINT_ORDERS.items() if label not in ROBOTS]
     return [order for first in depth if len(first.names) == width for order in (first, _breadth_first(first))]
@@ -59,81 +59,93 @@ def _breadth_first(order: Order) -> Order:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Some frames of a file, spread over the clip, as stored; what they mean is on trial."""
+class Evidence:
+    """Sampled frames of a file, to compare with robot models under each candidate order."""
 
     joint_pos: np.ndarray
-    """(S, J) rad."""
+    """(S, J) rad, columns as stored."""
     root_pos: np.ndarray
     """(S, 3) m."""
-    readings: Mapping[str, np.ndarray]
-    """Order of the quaternion -> the root's rotations as xyzw, (S, 4) unit, were it stored so."""
+    rotations: Mapping[str, np.ndarray]
+    """Quaternion order -> the root's rotations read in that order, (S, 4) xyzw, unit."""
     bodies: Bodies | None = None
-    """Of the same frames."""
+    """Link positions in the same frames."""
+    _link_positions: dict[tuple[str, tuple[str, ...], str], np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(
-        cls, joint_pos: np.ndarray, root_pos: np.ndarray, readings: Mapping[str, np.ndarray], bodies: Bodies | None
-    ) -> "Sample":
-        """At most ``SAMPLED_FRAMES`` of the frames."""
+    def sample(
+        cls, joint_pos: np.ndarray, root_pos: np.ndarray, rotations: Mapping[str, np.ndarray], bodies: Bodies | None
+    ) -> "Evidence":
+        """Take at most ``SAMPLED_FRAMES`` of the frames."""
         rows = np.unique(np.linspace(0, len(joint_pos) - 1, SAMPLED_FRAMES).astype(int))
         return cls(
             joint_pos=joint_pos[rows],
             root_pos=root_pos[rows],
-            readings={name: quat[rows] for name, quat in readings.items()},
+            rotations={name: quat[rows] for name, quat in rotations.items()},
             bodies=None if bodies is None else replace(bodies, positions=bodies.positions[rows]),
         )
 
-    def links_off(self, order: Order, reading: str | None = None) -> float:
-        """Mean distance, m, between the model's links and the nearest that the file has; by name where it names them.
+    def link_error(self, order: Order, quaternion: str | None = None) -> float:
+        """Compute the mean distance, m, between the model's links and the file's: those of the same name, or the
+        nearest ones in a file without link names.
 
-        Infinite where the robot has none of the names. Without a ``reading`` of the quaternion the better one counts.
+        Infinite where the robot has none of the file's links. Without ``quaternion``, the better order counts.
         """
-        kinematics, bodies = _kinematics(order.robot), self.bodies
-        if reading is None and not bodies.in_root:
-            return min(self.links_off(order, name) for name in self.readings)
-        motion = self._motion(order.names, reading)
-        if bodies.in_root:
-            upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
-            motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
-        links = kinematics.body_positions(motion)
+        bodies = self.bodies
+        if bodies is None:
+            return float("inf")
+        if quaternion is None and not bodies.in_root:
+            return min(self.link_error(order, name) for name in self.rotations)
+        links = self._links(order, "root" if bodies.in_root else str(quaternion))
         if bodies.names is None:
             return float(np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).min(axis=2).mean())
-        shared = [name for name in kinematics.body_names if name in bodies.names]
+        names = _kinematics(order.robot).body_names
+        shared = [name for name in names if name in bodies.names]
         if not shared:
             return float("inf")
-        here = links[:, [kinematics.body_names.index(name) for name in shared]]
-        there = bodies.positions[:, [bodies.names.index(name) for name in shared]]
-        return float(np.linalg.norm(here - there, axis=-1).mean())
+        model = links[:, [names.index(name) for name in shared]]
+        stored = bodies.positions[:, [bodies.names.index(name) for name in shared]]
+        return float(np.linalg.norm(model - stored, axis=-1).mean())
 
-    def feet_off(self, order: Order, reading: str) -> float:
-        """Mean distance, m, of the lowest sole from the ground."""
-        soles = _kinematics(order.robot).sole_heights(self._motion(order.names, reading))
+    def _links(self, order: Order, frame: str) -> np.ndarray:
+        """Compute the model's link positions once: in the root's frame, or with a quaternion order in the world's."""
+        key = (order.robot.name, order.names, frame)
+        if key not in self._link_positions:
+            motion = self._motion(order.names, "xyzw" if frame == "root" else frame)
+            if frame == "root":
+                upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
+                motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
+            self._link_positions[key] = _kinematics(order.robot).body_positions(motion)
+        return self._link_positions[key]
+
+    def sole_error(self, order: Order, quaternion: str) -> float:
+        """Compute the mean distance, m, of the lowest sole from the ground."""
+        soles = _kinematics(order.robot).sole_heights(self._motion(order.names, quaternion))
         return float(np.abs(soles.min(axis=1)).mean())
 
-    def outside(self, order: Order) -> float:
-        """The share of frames in which some joint is further beyond its limits than retargeting leaves it."""
-        return float((self._beyond(order)[0] > OVERSHOOT_RAD).any(axis=1).mean())
+    def share_beyond_limits(self, order: Order) -> float:
+        """Compute the share of frames in which some joint exceeds its limits by more than retargeting may."""
+        return float((self._excess(order)[0] > OVERSHOOT_RAD).any(axis=1).mean())
 
-    def impossible(self, order: Order) -> str | None:
-        """What tells that a column is no angle of the joint it is taken for; None when nothing does."""
-        beyond, limits = self._beyond(order)
-        share = (beyond > BEYOND_RAD).mean(axis=0)
+    def implausible_joint(self, order: Order) -> str | None:
+        """Describe the column that is farthest from being an angle of its joint; None when all are plausible."""
+        excess, limits = self._excess(order)
+        share = (excess > BEYOND_RAD).mean(axis=0)
         joint = int(share.argmax())
         if share[joint] < 0.5:
             return None
         angle, (low, high) = np.median(self.joint_pos[:, joint]), limits[joint]
         return f"{order.names[joint]} would be at {angle:.2f} rad, its limits are {low:.2f} to {high:.2f}"
 
-    def _beyond(self, order: Order) -> tuple[np.ndarray, np.ndarray]:
-        """How far angles are beyond their limits, (S, J) rad, negative within them; and the limits, (J, 2)."""
+    def _excess(self, order: Order) -> tuple[np.ndarray, np.ndarray]:
+        """Compute how far angles exceed their limits, (S, J) rad, negative within them; and the limits, (J, 2)."""
         from amp_helpers.robots.model import joint_limits
 
         limits = joint_limits(_kinematics(order.robot).model, order.names)
         return np.maximum(limits[:, 0] - self.joint_pos, self.joint_pos - limits[:, 1]), limits
 
-    def _motion(self, names: Sequence[str], reading: str | None) -> Motion:
-        quat = self.readings[reading or "xyzw"]
+    def _motion(self, names: Sequence[str], quaternion: str) -> Motion:
+        quat = self.rotations[quaternion]
         return Motion(
             fps=1.0, joint_names=tuple(names), joint_pos=self.joint_pos, root_pos=self.root_pos, root_quat=quat
         )
@@ -141,7 +153,7 @@ class Sample:
 
 @functools.cache
 def _kinematics(robot: Robot) -> "Kinematics":
-    # MuJoCo and the model take a second to load, and most files need neither.
+    # MuJoCo takes a second to load, and most files need no model.
     from amp_helpers.robots.kinematics import Kinematics
 
     return Kinematics(robot)

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.gmr import gmr_clip
-from amp_helpers.formats.stored_clip import Clip, Reading
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.rotations import from_rotation_vector
 
-CALLED = {"joint_pos": "dof", "root_pos": "root_trans_offset"}
+KEYS = {"joint_pos": "dof", "root_pos": "root_trans_offset"}
 
 
-def clips_of_phc(path: Path, content: dict, reading: Reading) -> Iterator[Clip]:
+def clips_of_phc(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
     """The clips of an ASAP or PHC file, in the file's order."""
     if not all(isinstance(clip, dict) for clip in content.values()):
         yield _clip(path, content, "")
@@ -26,7 +27,7 @@ def clips_of_phc(path: Path, content: dict, reading: Reading) -> Iterator[Clip]:
         yield gmr_clip(path, clip, str(name)) if "dof_pos" in clip else _clip(path, clip, str(name))
 
 
-def _clip(path: Path, content: dict, name: str) -> Clip:
+def _clip(path: Path, content: dict, name: str) -> StoredClip:
     where = f"clip '{name}' " if name else ""
     missing = [key for key in ("dof", "root_trans_offset") if content.get(key) is None]
     if missing:
@@ -43,15 +44,18 @@ def _clip(path: Path, content: dict, name: str) -> Clip:
         if not isinstance(pose, np.ndarray) or pose.ndim != 3 or pose.shape[2] != 3 or pose.dtype.kind != "f":
             raise InputError(f"{path}: {where}has neither root_rot nor pose_aa; export it with one of them")
         rotation, said, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
-    return Clip(
+    return StoredClip(
         joint_pos=dof,
         root_pos=content["root_trans_offset"],
         root_rot=rotation,
         fps=content.get("fps"),
         joint_names=content.get("joint_names", content.get("dof_names")),
         name=name,
-        called=CALLED,
-        whose="ASAP's",
-        quaternion_said=said,
+        keys=KEYS,
+        convention_of="ASAP's",
+        quaternion=said,
         notes=notes,
     )
+
+
+PHC = Format("ASAP/PHC pickle", PICKLE, clips_of_phc, keys=("dof", "root_trans_offset"), nested=True)

@@ -1,90 +1,102 @@
-"""Which way round a file's quaternions are: the reading that keeps the pelvis upright and the feet at the ground."""
+"""Which component order a file's root quaternions have: the one with the pelvis upright and the feet on the ground."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.formats.model_evidence import Evidence, Order
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.findings import ByOrder, QuaternionOrderFinding
 from amp_helpers.motion.rotations import rotate_inverse
 
-OTHER = {"xyzw": "wxyz", "wxyz": "xyzw"}
+OTHER: dict[str, Literal["xyzw", "wxyz"]] = {"xyzw": "wxyz", "wxyz": "xyzw"}
 
 
-def quaternion_order(
-    readings: Mapping[str, np.ndarray],
+def decide_quaternion(
+    clip: StoredClip,
+    options: ReadOptions,
+    rotations: Mapping[str, np.ndarray],
     velocity: np.ndarray,
-    *,
-    told: str | None = None,
-    said: str | None = None,
-    convention: str = "xyzw",
-    whose: str = "GMR's",
-    feet: Mapping[str, float] | None = None,
-    links: Mapping[str, float] | None = None,
+    evidence: Evidence,
+    order: Order | None,
 ) -> QuaternionOrderFinding:
-    """Whether quaternions are ``xyzw`` or ``wxyz``, and the evidence for it.
+    """Decide the quaternion order: as given by the user, else as the file states it, else by the evidence.
 
     Args:
-        readings: order -> the root's rotations as xyzw, (N, 4) unit, were they stored so.
-        velocity: (N-1, 3) m/s of the root in the world; tells front from back.
-        told: the order that the user gives; it goes before all else.
-        said: the order that the file itself gives, or None.
-        convention: the format's order, taken when the evidence does not decide.
-        whose: whose convention that is.
-        feet: order -> how far the lowest sole is from the ground on average, m; None where no model can say.
-        links: order -> how far the links are from where the file has them, m; None where it has none in the world.
+        clip: the clip as stored.
+        options: what the user says.
+        rotations: quaternion order -> the root's rotations read in that order, (N, 4) xyzw, unit.
+        velocity: (N-1, 3) m/s of the root in the world; tells forward from backward.
+        evidence: frames of the clip. Feet count where the user names the robot, links where the file stores them in
+            the world's frame.
+        order: the decision on the columns; None leaves feet and links out.
     """
-    if told is not None and told not in OTHER:
-        raise InputError(f"quaternion reading '{told}' not found; available: auto, xyzw, wxyz")
-    # How far up the pelvis' own z axis points, on average: 1 upright, 0 lying, -1 upside down.
-    up = {name: float(np.mean(1 - 2 * (quat[:, 0] ** 2 + quat[:, 1] ** 2))) for name, quat in readings.items()}
-    decided = _nearer(links) or _by_pelvis(up) or _by_feet(up, feet)
+    given = None if options.quaternion == "auto" else options.quaternion
+    if given is not None and given not in OTHER:
+        raise InputError(f"quaternion order '{given}' not found; available: auto, xyzw, wxyz")
+    soles = links = None
+    if order and options.robot:
+        soles = _measure(lambda name: evidence.sole_error(order, name))
+    if order and evidence.bodies is not None and not evidence.bodies.in_root:
+        links = _measure(lambda name: evidence.link_error(order, name))
+    # Mean vertical component of the pelvis' z axis: 1 upright, 0 lying, -1 upside down.
+    up = _measure(lambda name: float(np.mean(1 - 2 * (rotations[name][:, 0] ** 2 + rotations[name][:, 1] ** 2))))
+    favored = _nearer(links) or _by_pelvis(up) or _by_feet(up, soles)
+    convention = clip.quaternion_convention
     finding = QuaternionOrderFinding(
-        order=told or said or decided or convention,
-        basis="user" if told else "file" if said else "evidence" if decided else "convention",
+        order=given or clip.quaternion or favored or convention,
+        basis="user" if given else "file" if clip.quaternion else "evidence" if favored else "convention",
         pelvis_up=_rounded(up),
-        sole_error_m=_rounded(feet) if feet else None,
-        link_error_m=_rounded(links) if links else None,
-        favored=decided or "",
+        sole_error_m=soles and _rounded(soles),
+        link_error_m=links and _rounded(links),
+        favored=favored or "",
     )
     if finding.decided:
         return finding
-    # Near yaw 0 the two readings differ by half a turn, so both stand upright, but one walks backwards. Seen the other
-    # way round this proves nothing: some clips do walk backwards.
-    ahead = {name: _forward_speed(quat, velocity) for name, quat in readings.items()}
-    forward = up[convention] > 0.5 and ahead[convention] > 0.1 > -0.1 > ahead[OTHER[convention]]
+    # Near yaw 0 the two orders differ by half a turn: the robot is upright in both, and walks backward in one. Only
+    # walking forward in the format's own order counts as evidence, because some clips do walk backward.
+    speed = _measure(lambda name: _forward_speed(rotations[name], velocity))
+    forward = up[convention] > 0.5 and speed[convention] > 0.1 > -0.1 > speed[OTHER[convention]]
     return replace(
         finding,
         basis="evidence" if forward else "convention",
-        forward_speed_mps=_rounded(ahead),
+        forward_speed_mps=_rounded(speed),
         favored=convention if forward else "",
-        convention="" if forward else whose,
+        convention="" if forward else clip.convention_of,
     )
 
 
-def _rounded(values: Mapping[str, float]) -> ByOrder:
+def _measure(quantity: Callable[[str], float]) -> ByOrder:
+    return ByOrder(quantity("xyzw"), quantity("wxyz"))
+
+
+def _rounded(values: ByOrder) -> ByOrder:
     # Digits beyond the eighth are rounding noise of the machine, and would differ between otherwise equal datasets.
-    return ByOrder(*(round(float(values[name]), 8) for name in ("xyzw", "wxyz")))
+    return ByOrder(round(values.xyzw, 8), round(values.wxyz, 8))
 
 
-def _by_pelvis(up: Mapping[str, float]) -> str | None:
+def _by_pelvis(up: ByOrder) -> str | None:
     return next((name for name, other in OTHER.items() if up[name] > 0.5 and up[name] > up[other] + 0.3), None)
 
 
-def _by_feet(up: Mapping[str, float], off: Mapping[str, float] | None) -> str | None:
-    """The reading with the feet clearly nearer to the ground; of two upright ones, the tilt of the pelvis decides."""
-    return None if min(up.values()) < -0.5 < 0.5 < max(up.values()) else _nearer(off)
+def _by_feet(up: ByOrder, error: ByOrder | None) -> str | None:
+    """Return the order with the feet clearly nearer to the ground; with one order upside down, the pelvis decides."""
+    one, other = sorted((up.xyzw, up.wxyz))
+    return None if one < -0.5 < 0.5 < other else _nearer(error)
 
 
-def _nearer(off: Mapping[str, float] | None) -> str | None:
-    """The reading that is clearly nearer, by half and a centimetre."""
-    if off is None:
+def _nearer(error: ByOrder | None) -> str | None:
+    """Return the order with the clearly smaller error, by half and a centimeter."""
+    if error is None:
         return None
-    near = min(off, key=off.__getitem__)
-    return near if off[near] < 0.5 * off[OTHER[near]] and off[OTHER[near]] - off[near] > 0.01 else None
+    near = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
+    far = error[OTHER[near]]
+    return near if error[near] < 0.5 * far and far - error[near] > 0.01 else None
 
 
 def _forward_speed(quat: np.ndarray, velocity: np.ndarray) -> float:
-    """Median speed along the root's own x axis, m/s; the median, because first frames may jump metres."""
+    """Compute the median speed along the root's own x axis, m/s; the median, because first frames may jump meters."""
     return float(np.median(rotate_inverse(quat[:-1], velocity)[:, 0])) if len(velocity) else 0.0

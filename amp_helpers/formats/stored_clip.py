@@ -1,4 +1,4 @@
-"""A clip as a file stores it, and how to read what the file does not say."""
+"""A clip as a file stores it, and the user's answers to what a file leaves open."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,36 +11,36 @@ from amp_helpers.robots.robot import Robot
 
 @dataclass(frozen=True)
 class Bodies:
-    """Where a file says that the robot's links are."""
+    """Link positions that a file stores."""
 
     positions: np.ndarray
     """(N, B, 3) m."""
     names: tuple[str, ...] | None = None
-    """(B), where the file names them."""
+    """(B); None where the file does not name its links."""
     in_root: bool = False
-    """In the root's frame; otherwise in the world."""
+    """In the root's frame rather than the world's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How to read what a file does not say."""
+class ReadOptions:
+    """What the user says about a file, used where the file does not say it."""
 
     joint_names: Sequence[str] | str | None = None
-    """Of the joint columns: names, a key of ``JOINT_ORDERS``, or ``robot`` or ``physx``: the robot's own order,
+    """Names of the joint columns, a key of ``JOINT_ORDERS``, or ``robot`` or ``physx``: the robot's own order,
     depth-first or breadth-first."""
     quaternion: str = "auto"
     """``auto``, ``xyzw`` or ``wxyz``."""
     fps: float | None = None
     """Frames per second."""
     robot: Robot | None = None
-    """Whose model may be asked; without it only those of this project's own robots, where nothing else decides."""
+    """Robot that the file is for; None compares with this project's robots, where nothing else decides."""
     repairs: Collection[str] | None = None
-    """Which repairs were asked for; None for reading only, which brings quaternions to unit length and says so."""
+    """Names of the repairs to make; None brings quaternions to unit length without recording a repair."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clip:
-    """One clip as a file stores it: nothing checked yet, and nothing decided."""
+class StoredClip:
+    """One clip as a file stores it; nothing is checked or decided yet."""
 
     joint_pos: object
     """Table (N, J), rad."""
@@ -49,26 +49,26 @@ class Clip:
     root_rot: object
     """Table (N, 4) of quaternions."""
     fps: object = None
-    """Frames per second; None where the file does not say."""
+    """Frames per second; None where the file does not state it."""
     joint_names: object = None
-    """(J); None where the file does not say."""
+    """(J); None where the file does not name its joints."""
     name: str = ""
-    """Of the clip, in a file of several."""
-    called: Mapping[str, str] = field(default_factory=dict)
-    """What the file calls ``joint_pos``, ``root_pos``, ``root_rot`` and ``joint_names``."""
-    convention: str = "xyzw"
-    """The format's order of quaternions, taken where the evidence does not decide."""
-    whose: str = "GMR's"
-    """Whose convention that is."""
-    quaternion_said: str | None = None
-    """The order that the file itself names."""
+    """Name of the clip in a file of several."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The file's own terms for ``joint_pos``, ``root_pos``, ``root_rot`` and ``joint_names``, for error messages."""
+    quaternion: str | None = None
+    """Quaternion order that the file itself states."""
+    quaternion_convention: str = "xyzw"
+    """The format's quaternion order, assumed where the evidence does not decide."""
+    convention_of: str = "GMR's"
+    """Format of that convention, as a possessive."""
     bodies: Bodies | None = None
-    """Where the file says that the links are."""
+    """Link positions, where the file stores them."""
+    weight: float = 1.0
+    """How often each frame is drawn when training, against those of a clip of weight 1."""
     root_body: str = ""
     """Body that the root's position and rotation were taken from, in a file of many bodies."""
     notes: tuple[str, ...] = ()
     """Other remarks for the user."""
     findings: Findings = field(default_factory=Findings)
-    """What is known of the clip already, as of one in a dataset."""
-    weight: float = 1.0
-    """How often its frames are to be drawn, against others'."""
+    """Findings recorded in the file, as in a dataset."""

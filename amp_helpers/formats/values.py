@@ -1,5 +1,6 @@
-"""What is stored in a file, checked: its frame rate, its tables of numbers, its checksum; and how files are written."""
+"""Reading a file's bytes, and checking the frame rate and the tables of numbers in them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,49 @@ from amp_helpers.errors import InputError
 from amp_helpers.motion.findings import FrameRate
 
 MAX_CELLS = 2**25
-"""Most numbers in one table of lists; 300 hours of one joint at 30 fps."""
+"""Largest number of cells in a table of lists: 300 hours of one joint at 30 fps."""
 
 FPS_RANGE = (0.1, 10_000.0)
-"""Frames per second of anything that moves; a damaged file may hold any number, and unfold to any length."""
+"""Plausible frames per second; resampling a damaged file at any other rate could make it arbitrarily long."""
 
 LARGEST = 1e6
-"""Largest m or rad in a table; beyond it is damage, and squares of it would overflow."""
+"""Largest value in a table, m or rad; larger ones are damage, and their squares could overflow."""
+
+
+def check_file(path: Path) -> None:
+    """Check that a file is there.
+
+    Raises:
+        InputError: there is none, or it is a folder.
+    """
+    if not path.is_file():
+        what = "is a folder, not a motion; name a file in it" if path.is_dir() else "no such file; check the path"
+        raise InputError(f"{path}: {what}")
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        InputError: there is no such file, or it is larger than ``most`` bytes.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise InputError(
+                f"{path}: is {size / 1024**2:.0f} MiB, more than the {most // 1024**2} MiB read at most; "
+                "split the motion"
+            )
+        return file.read()
 
 
 def read_fps(path: Path, value: object, given: float | None = None) -> FrameRate:
-    """Frames per second as the file states them, or as ``given`` by the user for a file that does not."""
+    """Take the frames per second that a file states, or those ``given`` by the user for a file that does not.
+
+    Raises:
+        InputError: neither states them, or they are no plausible number.
+    """
     if value is None:
         if given is None:
             raise InputError(
@@ -43,12 +76,16 @@ def _positive(path: Path, value: object) -> float:
 
 
 def read_table(path: Path, key: str, value: object, width: int | None = None) -> np.ndarray:
-    """``value`` as a table (N, width) of floats within ``LARGEST``, called ``key`` where something is wrong with it."""
+    """Convert ``value`` to a table (N, width) of floats within ``LARGEST``; error messages name it by ``key``.
+
+    Raises:
+        InputError: it is no such table.
+    """
     try:
-        # Lists of lists can repeat one row by reference, so a small file can unfold into more than memory holds.
+        # Lists can repeat one row by reference, so a small file can expand to more than fits into memory.
         if isinstance(value, list | tuple) and sum(len(row) for row in value) > MAX_CELLS:
             raise ValueError("too many cells")
-        # Single precision stays: a copy in double would be twice the file.
+        # Single precision is kept: a double-precision copy would take twice the file's size.
         single = isinstance(value, np.ndarray) and value.dtype == np.float32
         table = np.asarray(value, dtype=np.float32 if single else np.float64)
     except (TypeError, ValueError):

@@ -79,7 +79,7 @@ def continuous(quat: np.ndarray) -> np.ndarray:
 
 
 def slerp(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Interpolate spherically from ``a`` to ``b`` (N, 4), along the shorter arc, at the fractions ``share`` (N), 0 to 1."""
+    """Interpolate spherically from ``a`` to ``b`` (N, 4), along the shorter arc, at fractions ``share`` (N)."""
     cosine = np.einsum("ni,ni->n", a, b)
     b = np.where(cosine[:, None] < 0, -b, b)
     # arctan2 of the chord lengths is accurate for small angles, where arccos loses half of its digits.

@@ -63,10 +63,17 @@ def bare_model(path: Path) -> mujoco.MjModel:
     """Compile an MJCF without the meshes that touch nothing; those of a G1 take a second and 400 MiB.
 
     A model that does not compile without them, for example because its masses come from them, keeps them.
+    It is compiled once per process and shared: do not modify it. A changed file is compiled again.
 
     Raises:
         InputError: there is no such file, or MuJoCo cannot read it.
     """
+    version = path.stat() if path.is_file() else None
+    return _bare_model(path, version and version.st_mtime_ns, version and version.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _bare_model(path: Path, mtime_ns: int | None, size: int | None) -> mujoco.MjModel:
     if path.is_file():
         try:
             spec = mujoco.MjSpec.from_file(str(path))

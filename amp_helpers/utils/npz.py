@@ -1,5 +1,6 @@
 """npz archives: read without unpickling and within size limits, written atomically."""
 
+import io
 import os
 import sys
 import tokenize
@@ -27,6 +28,7 @@ def read_npz(
     path: str | os.PathLike,
     keys: Sequence[str],
     *,
+    raw: bytes | None = None,
     also: Sequence[str] = (),
     remedy: str = "convert the motion again",
 ) -> dict[str, np.ndarray]:
@@ -35,6 +37,7 @@ def read_npz(
     Args:
         path: the file.
         keys: names of arrays that it must have.
+        raw: the file's bytes; left out, they are read from ``path``.
         also: names of arrays to read if it has them.
         remedy: end of the message for a damaged or incomplete file.
 
@@ -42,15 +45,15 @@ def read_npz(
         InputError: the file is absent, damaged or too large, lacks arrays, or holds arrays of Python objects.
     """
     path = Path(path)
-    if not path.is_file():
+    if raw is None and not path.is_file():
         raise InputError(f"{path}: no such file; make a dataset with 'python -m amp_helpers.convert'")
-    names = npz_names(path, remedy=remedy)
+    names = npz_names(path, raw, remedy=remedy)
     missing = [key for key in keys if key not in names]
     if missing:
         raise InputError(
             f"{path}: arrays {', '.join(missing)} are missing (found: {', '.join(sorted(names))}); {remedy}"
         )
-    with _readable(path, remedy), np.load(path, allow_pickle=False) as archive:
+    with _readable(path, remedy), np.load(path if raw is None else io.BytesIO(raw), allow_pickle=False) as archive:
         content = {key: archive[key] for key in (*keys, *(key for key in also if key in names))}
         # numpy returns entries without an array header as raw bytes.
         if strange := [key for key, value in content.items() if not isinstance(value, np.ndarray)]:
@@ -60,15 +63,15 @@ def read_npz(
         return content
 
 
-def npz_names(path: Path, *, remedy: str, most: int | None = None) -> set[str]:
-    """Names of the arrays in an npz file, which is not unpacked.
+def npz_names(path: Path, raw: bytes | None = None, *, remedy: str, most: int | None = None) -> set[str]:
+    """Names of the arrays in an npz file, which is not unpacked; without its bytes ``raw``, ``path`` is read.
 
     Raises:
         InputError: it is not an npz file, or unpacks to more than ``most`` bytes (default ``MAX_NPZ_BYTES``) or to more
             than ``MAX_PACKED`` times its size.
     """
     most = MAX_NPZ_BYTES if most is None else most
-    with _readable(path, remedy), zipfile.ZipFile(path) as archive:
+    with _readable(path, remedy), zipfile.ZipFile(path if raw is None else io.BytesIO(raw)) as archive:
         size = sum(info.file_size for info in archive.infolist())
         names = {name.removesuffix(".npy") for name in archive.namelist()}
     if size > most:
@@ -76,7 +79,7 @@ def npz_names(path: Path, *, remedy: str, most: int | None = None) -> set[str]:
             f"{path}: holds {size / 1024**3:.1f} GiB, more than the {most / 1024**3:.0f} GiB read at "
             "most; split it into smaller files"
         )
-    if size > max(64 * 1024**2, MAX_PACKED * path.stat().st_size):
+    if size > max(64 * 1024**2, MAX_PACKED * (path.stat().st_size if raw is None else len(raw))):
         raise InputError(
             f"{path}: unpacks to {size / 1024**2:.0f} MiB, over {MAX_PACKED} times its size, unlike any motion; "
             f"{remedy}"
@@ -131,9 +134,9 @@ class NpzFile(Mapping):
         InputError: it is not an npz file, or is too large; on access, when the array cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._names = npz_names(path, remedy=_AGAIN, most=MAX_MOTION_BYTES)
+    def __init__(self, path: Path, raw: bytes) -> None:
+        self.path, self.raw = path, raw
+        self._names = npz_names(path, raw, remedy=_AGAIN, most=MAX_MOTION_BYTES)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -147,7 +150,7 @@ class NpzFile(Mapping):
     def __getitem__(self, key: str) -> np.ndarray:
         if key not in self._names:
             raise KeyError(key)
-        return read_npz(self.path, [key], remedy=_AGAIN)[key]
+        return read_npz(self.path, [key], raw=self.raw, remedy=_AGAIN)[key]
 
 
 def check_text(array: np.ndarray) -> np.ndarray:

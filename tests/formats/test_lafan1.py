@@ -159,10 +159,12 @@ def test_what_is_no_table_is_refused_in_one_sentence(tmp_path, raw, message):
     assert "motion.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_file_too_large_is_refused_before_it_is_read(write, monkeypatch):
-    monkeypatch.setattr(formats_csv, "MAX_CSV_BYTES", 1000)
+def test_a_file_too_large_is_refused_before_it_is_read(write):
+    path = write(columns())
+    with path.open("r+b") as file:
+        file.truncate(formats_csv.MAX_CSV_BYTES + 1)
     with pytest.raises(InputError, match="MiB read at most"):
-        read_motion(write(columns()), fps=30)
+        read_motion(path, fps=30)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_table(write):

@@ -8,7 +8,7 @@ import pytest
 
 from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
-from amp_helpers.formats.model_evidence import Sample, order_of
+from amp_helpers.formats.model_evidence import Evidence, order_of
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
@@ -133,9 +133,9 @@ def test_feet_decide_between_two_upright_readings(write, walk, stored, tmp_path)
 
 def test_sound_clips_of_every_sample_lie_within_the_limits(repo_root, gmr_samples):
     def trial(clip):
-        sample = Sample(clip.joint_pos, clip.root_pos, {"xyzw": clip.root_quat})
+        evidence = Evidence(clip.joint_pos, clip.root_pos, {"xyzw": clip.root_quat})
         order = order_of(clip.joint_names)
-        return sample.impossible(order), sample.outside(order)
+        return evidence.implausible_joint(order), evidence.share_beyond_limits(order)
 
     clips = [read_motion(repo_root / "datasets" / f"{name}.pkl") for name in ("g1_walk", "g1_run")]
     clips += [read_motion(path, fps=30) for path in sorted(gmr_samples.iterdir()) if path.suffix in (".pkl", ".csv")]

@@ -135,7 +135,7 @@ def test_formats_of_one_suffix_share_an_opener():
     """Formats of one suffix are opened in one way, or the first would hide the others."""
     for kind in FORMATS:
         alike = [other for other in FORMATS if set(other.suffixes) & set(kind.suffixes)]
-        assert {other.open for other in alike} == {kind.open}, kind.name
+        assert {other.container for other in alike} == {kind.container}, kind.name
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in FORMATS if kind.write])
@@ -161,9 +161,7 @@ def test_two_gibibytes_are_refused_before_they_are_read(tmp_path, suffix):
         file.truncate(2 * 1024**3)  # a hole: nothing is on the disk
     tracemalloc.start()
     start = time.perf_counter()
-    with pytest.raises(
-        InputError, match=r"long\.(pkl|csv): is 2048 MiB, more than the 256 MiB|long\.npz: is not a readable"
-    ):
+    with pytest.raises(InputError, match=r"long\.(pkl|csv|npz): is 2048 MiB, more than the (256|1024) MiB"):
         read_motion(path, fps=30)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 from amp_helpers.errors import InputError
 from amp_helpers.formats.pickles.machine import MIN_MEMORY, TooLarge, interpret
 from amp_helpers.formats.pickles.stand_ins import Refused
+from amp_helpers.formats.values import read_bytes
 
 MAX_PICKLE_BYTES = 256 * 1024**2
 """Largest pickle read: over an hour of motion at 60 fps with all body positions."""
@@ -34,15 +35,11 @@ def load_pickle(path: str | os.PathLike) -> object:
         InputError: there is no such file, or it is no pickle, too large, or holds a name outside the allow-list.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check the path")
-    size = path.stat().st_size
-    if size > MAX_PICKLE_BYTES:
-        raise InputError(
-            f"{path}: is {size / 1024**2:.0f} MiB, more than the {MAX_PICKLE_BYTES // 1024**2} MiB read at "
-            "most; split the motion"
-        )
-    raw = path.read_bytes()
+    return parse_pickle(path, read_bytes(path, MAX_PICKLE_BYTES))
+
+
+def parse_pickle(path: Path, raw: bytes) -> object:
+    """Read a pickle from its bytes, as :func:`load_pickle`; the path is for error messages."""
     try:
         return interpret(unpacked(raw))
     except Refused as error:
