@@ -20,7 +20,7 @@ import numpy as np
 from provenance import provenance
 
 from amp_helpers.checks import check_motion
-from amp_helpers.checks.body_fit import body_of
+from amp_helpers.checks.body_fit import body_model
 from amp_helpers.errors import atomic_path
 from amp_helpers.formats import read_motion
 from amp_helpers.joints import JointOrder
@@ -66,7 +66,7 @@ def mistakes(robot: Robot) -> Iterator[tuple[str, str, Callable[[Motion], Motion
     names = robot.joint_names
     other = counterparts(names)
     swap = [names.index(other.get(name, name)) for name in names]
-    kinematics = body_of(robot).kinematics
+    kinematics = body_model(robot).kinematics
     order = breadth_first(kinematics.model)
     physx = [names.index(name) for name in order]
     sorted_again = [order.index(name) for name in names]
@@ -109,7 +109,7 @@ def measure() -> dict:
     clips = {name: _on_a_robot(clip) for name, clip in sound_clips().items()}
     alarms, checked = [], 0
     for name, (clip, robot) in clips.items():
-        for variant, motion in variants(clip, body_of(robot).kinematics):
+        for variant, motion in variants(clip, body_model(robot).kinematics):
             table = check_motion(motion, robot)
             checked += len(table)
             known = KNOWN.get(name, set())
@@ -149,7 +149,7 @@ def ten_minutes() -> dict[str, float]:
     """Seconds to check 30,000 frames, the first time in a process and again."""
     walk = read_motion(ROOT / "datasets" / "g1_walk.pkl").resample(0.02)
     clip = walk.loop(30_000 // (walk.num_frames - 1) + 1).trim(0, 29_999 * 0.02)
-    body_of.cache_clear()
+    body_model.cache_clear()
     seconds = []
     for _ in range(2):
         started = time.perf_counter()

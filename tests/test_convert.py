@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation, Slerp
 from support import make_motion
 
-from amp_helpers.check import check_files
+from amp_helpers.checks.files import check_motion_files
 from amp_helpers.convert import convert, main
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, sha256
@@ -172,6 +172,6 @@ def test_a_file_keeps_its_name_whatever_is_in_it(clip, tmp_path, capsys):
     assert [motion.name for motion in read_motions(tmp_path / "d (2).npz")] == ["d (2).npz/walk (1).pkl"] * 2
     with pytest.raises(InputError, match=r"walk \(1\)\.pkl at 0\.5 times its speed\), and one is wanted"):
         read_motion(tmp_path / "d (2).npz")
-    assert list(check_files([path])) == ["walk (1).pkl"]
+    assert list(check_motion_files([path])) == ["walk (1).pkl"]
     with pytest.raises(InputError, match=r"^walk \(1\)\.pkl: no frame lies between"):
         read_motion(path).trim(50, 60)

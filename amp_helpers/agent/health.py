@@ -74,18 +74,27 @@ class Health:
         return "learning"
 
     @property
+    def remedy(self) -> str:
+        """What to do about the verdict; empty where nothing is wrong."""
+        return {
+            "saturated": "lower the discriminator's learning rate, raise its gradient penalty, or show it fewer "
+            "features.",
+            "fooled": "either the policy moves like the reference, or the discriminator sees too little: look at the "
+            "gait, and lengthen the window if it is wrong.",
+            "task drowned": "lower style_weight or raise task_weight.",
+            "style drowned": "raise style_weight.",
+        }.get(self.verdict, "")
+
+    @property
     def sentence(self) -> str:
         """What the figures mean and what to do, in one sentence."""
         paid = f"the style reward is {self.style_reward:.2f}"
         seen = f"the discriminator classifies {self.accuracy:.0%} of windows correctly, and {paid}"
         return {
             "off": "Style is off (style_weight 0): only the task is rewarded.",
-            "saturated": f"Saturated: {seen}, so every motion earns equally little; lower the discriminator's learning "
-            "rate, raise its gradient penalty, or show it fewer features.",
-            "fooled": f"Fooled: {seen}; either the policy moves like the reference, or the discriminator sees too "
-            "little: look at the gait, and lengthen the window if it is wrong.",
-            "task drowned": f"The task is drowned out: {self.style_share:.0%} of the reward is style; "
-            "lower style_weight or raise task_weight.",
-            "style drowned": f"Style is drowned out: it is {self.style_share:.0%} of the reward; raise style_weight.",
+            "saturated": f"Saturated: {seen}, so every motion earns equally little; {self.remedy}",
+            "fooled": f"Fooled: {seen}; {self.remedy}",
+            "task drowned": f"The task is drowned out: {self.style_share:.0%} of the reward is style; {self.remedy}",
+            "style drowned": f"Style is drowned out: it is {self.style_share:.0%} of the reward; {self.remedy}",
             "learning": f"Learning: {seen}; style is {self.style_share:.0%} of the reward.",
         }[self.verdict]

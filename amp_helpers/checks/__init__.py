@@ -1,4 +1,4 @@
-"""Preflight checks of motions, datasets, environments and runs: each with evidence and a remedy."""
+"""Preflight checks of motions, datasets, environments and training runs, each with evidence and a remedy."""
 
 import lazy_loader
 

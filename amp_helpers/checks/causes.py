@@ -1,65 +1,77 @@
-"""The checks that a diagnosis answers: order, sides, signs, offset and quaternions, told by how the clip fits."""
+"""Checks answered by the diagnosis: quaternion order, column order, sides, signs and default offset.
 
-from amp_helpers.checks.body_fit import contrast
-from amp_helpers.checks.diagnosis import Diagnosis, Tried
-from amp_helpers.checks.table import Check
-from amp_helpers.motion.motion import Motion
+At most one of them is not ok, because one cause explains the fit.
+"""
 
-QUATERNION = "quaternion order"
-CAUSES = {
-    "column order": "no other order of these joints is known",
-    "left and right": "no joint has a counterpart by name",
-    "mirrored axes": "no joint to try",
-    "default offset": "the robot's default pose is near zero in every joint here",
-}
-"""Checks that stand on the diagnosis alone -> why there may be nothing to try."""
+from amp_helpers.checks.body_fit import describe_improvement
+from amp_helpers.checks.checked_motion import CheckedMotion
+from amp_helpers.checks.diagnosis import Diagnosis, Trial
+from amp_helpers.checks.table import Outcome, fail, ok, warn
 
 
-def cause_checks(motion: Motion, diagnosis: Diagnosis) -> list[Check]:
-    """One check for each kind of mistake; at most one of them is not ok, because one cause is enough."""
-    checks = [quaternion_order(motion, diagnosis)]
-    for name, nothing in CAUSES.items():
-        found = diagnosis.best(name)
-        checks.append(_check(name, found, diagnosis) if found else Check(name, "ok", nothing))
-    return checks
-
-
-def quaternion_order(motion: Motion, diagnosis: Diagnosis | None) -> Check:
-    """Whether the root is upright and the feet agree with the way it faces; without a diagnosis, the former alone."""
+def quaternion_order(clip: CheckedMotion) -> Outcome:
+    """Check that the root is upright and that the feet agree with its heading; without diagnosis, the former alone."""
+    motion, diagnosis = clip.motion, clip.diagnosis
     up = -motion.projected_gravity[:, 2]
     lowest = int(up.argmin())
     evidence = f"pelvis points up {up.mean():.2f} on average, least {up[lowest]:.2f} at frame {lowest}"
-    if diagnosis is not None:
-        other = diagnosis.best(QUATERNION)
+    other = diagnosis.best("quaternion order") if diagnosis else None
+    clearly_worse = False
+    if diagnosis and other:
         if other is diagnosis.cause:
-            return _check(QUATERNION, other, diagnosis, f"{evidence}; ")
-        evidence += f"; misfit {diagnosis.stored.misfit:.1f} as read, {other.fit.misfit:.1f} the other way"
+            return _report_cause(other, diagnosis, f"{evidence}; ")
+        evidence += f"; misfit {diagnosis.stored.misfit:.1f} as read, {other.fit.misfit:.1f} in the other order"
+        clearly_worse = other.fit.misfit > diagnosis.stored.misfit + 1
     if up.mean() < 0.5:
-        remedy = "read the file with --quaternion wxyz (or xyzw): the pelvis should stay near 1 while walking."
-        return Check(QUATERNION, "fail", evidence, remedy)
-    # Both readings may stand upright; then the feet tell, unless they stand still.
-    told_by_feet = diagnosis is not None and other.fit.misfit > diagnosis.stored.misfit + 1
-    found = motion.findings.quaternion
-    if found and not found.decided and not told_by_feet:
-        remedy = "both readings stand upright, so look at the rendered clip and give --quaternion if it faces wrongly."
-        return Check(QUATERNION, "warn", evidence, remedy)
-    return Check(QUATERNION, "ok", evidence)
+        return fail(evidence, "read the file with --quaternion wxyz (or xyzw): the value stays near 1 in a walk.")
+    # Both orders can stand upright; then the feet decide, unless they stand still.
+    reading = motion.findings.quaternion
+    if reading and not reading.decided and not clearly_worse:
+        remedy = "both orders stand upright, so look at the rendered clip and give --quaternion if it faces wrongly."
+        return warn(evidence, remedy)
+    return ok(evidence)
 
 
-def _check(name: str, found: Tried, diagnosis: Diagnosis, before: str = "") -> Check:
-    stored = diagnosis.stored
-    if found is diagnosis.cause:
-        alike = [t.explanation.what for t in diagnosis.alike[:1]]
-        evidence = f"{before}{found.explanation.what}; undone, {contrast(stored, found.fit)}" + "".join(
-            f"; as likely: {what}" for what in alike
-        )
-        return Check(name, "fail" if diagnosis.certain else "warn", evidence, found.explanation.remedy)
-    added = diagnosis.added if name == "default offset" else None
-    if added is not None and diagnosis.cause is None:
+def column_order(clip: CheckedMotion) -> Outcome | None:
+    """Check that the columns hold the joints they are named for; no outcome without a diagnosis."""
+    return _from_diagnosis(clip, "column order", "no other order of these joints is known")
+
+
+def left_and_right(clip: CheckedMotion) -> Outcome | None:
+    """Check for exchanged sides, and for joints mirrored without the root; no outcome without a diagnosis."""
+    return _from_diagnosis(clip, "left and right", "no joint has a counterpart by name")
+
+
+def mirrored_axes(clip: CheckedMotion) -> Outcome | None:
+    """Check the sign of each joint and of each symmetric pair; no outcome without a diagnosis."""
+    return _from_diagnosis(clip, "mirrored axes", "no joint to test")
+
+
+def default_offset(clip: CheckedMotion) -> Outcome | None:
+    """Check that angles are absolute; no outcome without a diagnosis."""
+    diagnosis = clip.diagnosis
+    if diagnosis and diagnosis.cause is None and (added := diagnosis.added_offset):
         evidence = (
-            f"{added.explanation.what}, perhaps; undone, no joint ever leaves its limits, and the lower sole is "
-            f"{added.fit.height_m * 100:+.1f} cm from the ground instead of {stored.height_m * 100:+.1f}"
+            f"{added.mistake.description}, perhaps; without it, no joint exceeds its limits, and the lower sole is "
+            f"{added.fit.height_m * 100:+.1f} cm from the ground instead of {diagnosis.stored.height_m * 100:+.1f}"
         )
-        return Check(name, "warn", evidence, added.explanation.remedy)
-    evidence = f"misfit {stored.misfit:.1f} as stored, {found.fit.misfit:.1f} if {found.explanation.what}"
-    return Check(name, "ok", evidence)
+        return warn(evidence, added.mistake.remedy)
+    return _from_diagnosis(clip, "default offset", "the robot's default pose is near zero in every joint here")
+
+
+def _from_diagnosis(clip: CheckedMotion, check: str, nothing_to_test: str) -> Outcome | None:
+    diagnosis = clip.diagnosis
+    if diagnosis is None:
+        return None
+    best = diagnosis.best(check)
+    if best is None:
+        return ok(nothing_to_test)
+    if best is diagnosis.cause:
+        return _report_cause(best, diagnosis)
+    return ok(f"misfit {diagnosis.stored.misfit:.1f} as stored, {best.fit.misfit:.1f} if {best.mistake.description}")
+
+
+def _report_cause(cause: Trial, diagnosis: Diagnosis, before: str = "") -> Outcome:
+    evidence = f"{before}{cause.mistake.description}; corrected, {describe_improvement(diagnosis.stored, cause.fit)}"
+    evidence += "".join(f"; equally likely: {trial.mistake.description}" for trial in diagnosis.alternatives[:1])
+    return (fail if diagnosis.certain else warn)(evidence, cause.mistake.remedy)

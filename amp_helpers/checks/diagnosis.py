@@ -1,7 +1,7 @@
-"""What would explain a clip that does not fit the body: each known mistake is undone, and the fit decides.
+"""Diagnosis of a clip that does not fit the body: each known mistake is corrected in turn, and the fit decides.
 
-A mistake is believed when undoing it makes the clip fit much better, and of all that do, the one that does so best. So
-one mistake is one finding, and a sound clip, which no change makes much better, has none.
+A mistake is likely when correcting it improves the fit clearly; the one that improves it most is the cause. So one
+mistake gives one finding, and a correct clip, which no correction improves clearly, gives none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,150 +9,161 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from amp_helpers.checks.body_fit import Body, Fit, Sample
+from amp_helpers.checks.body_fit import BodyFit, BodyModel, ClipSample
 from amp_helpers.formats.model_evidence import orders
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import ROBOTS, Robot
 
 SAMPLE_FRAMES = 450
-"""Frames on which explanations are tried, about 15 s."""
-_GAIN, _SHARE = 1.0, 0.75
-"""A mistake is believed when undoing it lowers the misfit by at least this much, and to at most this share."""
-_CERTAIN_GAIN, _CERTAIN_SHARE = 3.0, 0.5
-"""Beyond these it is certain."""
-_ALIKE = 0.3
-_GROWTH = 1.5
-
-SUBTRACTED = "the default pose is already subtracted"
-ADDED = "the default pose is added"
+"""Frames on which corrections are tried, about 15 s."""
+_LIKELY_DROP, _LIKELY_RATIO = 1.0, 0.75
+"""A mistake is likely when correcting it lowers the misfit by at least this drop and to at most this ratio."""
+_CERTAIN_DROP, _CERTAIN_RATIO = 3.0, 0.5
+"""A mistake is certain when correcting it lowers the physical misfit by at least this and to at most this ratio."""
+_COMPARABLE_MISFIT = 0.3
+_MAX_MISFIT_INCREASE = 1.5
+_MIN_HEIGHT_GAIN_M = 0.01
+_NEGLIGIBLE_EXCESS_RAD = 0.005
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """A mistake, and how to undo it."""
+class Mistake:
+    """A mistake in a clip, and its correction."""
 
     check: str
     """Name of the check that reports it."""
-    what: str
-    """What was done wrong, as a phrase: ``left and right are exchanged``."""
-    undo: Callable[[Motion], Motion]
+    description: str
+    """What was done wrong, as a clause: ``left and right joints are exchanged``."""
+    correct: Callable[[Motion], Motion]
+    """Return the motion without the mistake."""
     remedy: str
+    """What the user does about it, one sentence."""
+    missing_offsets: int = 0
+    """How many times the correction adds the default pose; -1 where it subtracts it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
-    """An explanation and how the clip fits once it is undone."""
+class Trial:
+    """A mistake, and the fit of the clip after correcting it."""
 
-    explanation: Explanation
-    fit: Fit
+    mistake: Mistake
+    fit: BodyFit
 
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """All explanations tried on a clip."""
+    """Fit of a clip as stored and after correcting each known mistake."""
 
-    stored: Fit
-    """The clip as it is."""
-    tried: tuple[Tried, ...]
+    stored: BodyFit
+    """Fit of the clip as stored."""
+    trials: tuple[Trial, ...]
+    """One for each known mistake."""
     moves: bool
-    """Whether the clip moves. One pose may be anything, so a still clip's cause has to be certain."""
+    """Whether the clip moves. A single pose proves little, so the cause of a still clip has to be certain."""
 
-    def best(self, check: str) -> Tried | None:
-        """The best of a check's explanations; ``None`` when it has none for this robot and clip."""
-        tried = [t for t in self.tried if t.explanation.check == check]
-        # Bending the knees further steadies any clip, so the first offset that brings the joints back is the one.
-        back = [t for t in tried if check == "default offset" and self._brings_joints_back(t)]
-        return back[0] if back else min(tried, key=_misfit, default=None)
+    def best(self, check: str) -> Trial | None:
+        """The best trial of a check; ``None`` when the check has no known mistake for this robot and clip."""
+        trials = [trial for trial in self.trials if trial.mistake.check == check]
+        # Bending the knees further steadies any clip, so the smallest offset that restores the limits is the right one.
+        restoring = [trial for trial in trials if check == "default offset" and self._restores_limits(trial)]
+        return restoring[0] if restoring else min(trials, key=_misfit, default=None)
 
     @property
-    def cause(self) -> Tried | None:
-        """The explanation that is believed; ``None`` for a clip that fits as it is."""
-        best = (self.best(check) for check in dict.fromkeys(t.explanation.check for t in self.tried))
-        believed = [t for t in best if t and (self._speaks_for(t) if self.moves else self._proves(t))]
-        believed = [t for t in believed if t.explanation.check != "default offset" or self._brings_joints_back(t)]
-        return min(believed, key=_misfit, default=None)
+    def cause(self) -> Trial | None:
+        """The mistake to report; ``None`` for a clip that fits as stored."""
+        best = (self.best(check) for check in dict.fromkeys(trial.mistake.check for trial in self.trials))
+        believed = self._is_likely if self.moves else self._is_certain
+        likely = [trial for trial in best if trial and believed(trial)]
+        likely = [t for t in likely if t.mistake.check != "default offset" or self._restores_limits(t)]
+        return min(likely, key=_misfit, default=None)
 
     @property
     def certain(self) -> bool:
-        """Whether the cause is beyond doubt."""
-        return self.cause is not None and self._proves(self.cause)
+        """Whether the cause is certain."""
+        return self.cause is not None and self._is_certain(self.cause)
 
     @property
-    def added(self) -> Tried | None:
-        """The default pose added, where that is likely: every joint stays within its limits without it, which no
-        straight knee would, and the feet come nearer to the ground. ``None`` elsewhere."""
-        tried = next((t for t in self.tried if t.explanation.what == ADDED), None)
-        if tried is None or tried.fit.beyond_rad > 0.005 or tried.fit.misfit > self.stored.misfit + _GROWTH:
+    def added_offset(self) -> Trial | None:
+        """The trial that subtracts the default pose, where that is plausible; ``None`` elsewhere.
+
+        It is plausible when every joint then stays within its limits, which a straight knee would not, and the feet
+        come nearer to the ground.
+        """
+        trial = next((trial for trial in self.trials if trial.mistake.missing_offsets == -1), None)
+        if trial is None or trial.fit.limit_excess_rad > _NEGLIGIBLE_EXCESS_RAD:
             return None
-        return tried if abs(self.stored.height_m) - abs(tried.fit.height_m) > 0.01 else None
+        if trial.fit.misfit > self.stored.misfit + _MAX_MISFIT_INCREASE:
+            return None
+        return trial if abs(self.stored.height_m) - abs(trial.fit.height_m) > _MIN_HEIGHT_GAIN_M else None
 
     @property
-    def alike(self) -> list[Tried]:
-        """Other explanations that fit nearly as well as the cause."""
+    def alternatives(self) -> list[Trial]:
+        """Other mistakes whose correction fits nearly as well as that of the cause, the best first."""
         cause = self.cause
         if cause is None:
             return []
-        others = [t for t in self.tried if t is not cause and t.explanation.check != "default offset"]
-        return sorted((t for t in others if t.fit.misfit < cause.fit.misfit + _ALIKE), key=_misfit)
+        others = [t for t in self.trials if t is not cause and t.mistake.check != "default offset"]
+        return sorted((t for t in others if t.fit.misfit < cause.fit.misfit + _COMPARABLE_MISFIT), key=_misfit)
 
-    def _speaks_for(self, tried: Tried) -> bool:
-        before, after = self.stored.misfit, tried.fit.misfit
-        return before - after >= _GAIN and after <= _SHARE * before
+    def _is_likely(self, trial: Trial) -> bool:
+        before, after = self.stored.misfit, trial.fit.misfit
+        return before - after >= _LIKELY_DROP and after <= _LIKELY_RATIO * before
 
-    def _proves(self, tried: Tried) -> bool:
-        before, after = self.stored.impossible, tried.fit.impossible
-        return before - after >= _CERTAIN_GAIN and after <= _CERTAIN_SHARE * before
+    def _is_certain(self, trial: Trial) -> bool:
+        before, after = self.stored.physical_misfit, trial.fit.physical_misfit
+        return before - after >= _CERTAIN_DROP and after <= _CERTAIN_RATIO * before
 
-    def _brings_joints_back(self, tried: Tried) -> bool:
-        return self.stored.terms["beyond_rad"] > 1 and tried.fit.beyond_rad < 0.1 * self.stored.beyond_rad
+    def _restores_limits(self, trial: Trial) -> bool:
+        excess = self.stored.limit_excess_rad
+        return self.stored.terms["limit_excess_rad"] > 1 and trial.fit.limit_excess_rad < 0.1 * excess
 
 
-def _misfit(tried: Tried) -> float:
-    return tried.fit.misfit
+def _misfit(trial: Trial) -> float:
+    return trial.fit.misfit
 
 
 def diagnose(
-    motion: Motion, body: Body, env_joint_names: Sequence[str] | None = None, frames: int = SAMPLE_FRAMES
+    motion: Motion, body: BodyModel, env_joint_names: Sequence[str] | None = None, frames: int = SAMPLE_FRAMES
 ) -> Diagnosis:
-    """Try every explanation on a sample of the clip.
+    """Correct every known mistake on a sample of the clip and evaluate the fit.
 
     Args:
-        motion: joints that the robot lacks are set aside.
-        body: of the robot.
-        env_joint_names: an order that the columns may be in although they are named otherwise.
-        frames: size of the sample.
+        motion: the clip; joints unknown to the robot are ignored.
+        body: body model of the robot.
+        env_joint_names: the environment's joint order, in which the columns may be although they are named otherwise.
+        frames: number of frames of the sample.
     """
-    sample = Sample.of(motion, frames)
-    tried = [
-        Tried(explanation, body.fit(sample, explanation.undo(sample.motion)))
-        for explanation in explanations(motion.joint_names, body, env_joint_names)
+    sample = ClipSample.of(motion, frames)
+    trials = [
+        Trial(mistake, body.fit(sample, mistake.correct(sample.motion)))
+        for mistake in known_mistakes(motion.joint_names, body, env_joint_names)
     ]
     moves = bool(sample.motion.joint_pos.std(axis=0).max() > 0.05)
-    return Diagnosis(body.fit(sample), tuple(tried), moves)
+    return Diagnosis(body.fit(sample), tuple(trials), moves)
 
 
-def explanations(
-    names: tuple[str, ...], body: Body, env_joint_names: Sequence[str] | None = None
-) -> Iterator[Explanation]:
-    """Every mistake that can be undone in a clip with these joints."""
-    yield from _quaternions()
-    yield from _orders(names, body.robot, env_joint_names)
-    yield from _sides(names, body)
+def known_mistakes(
+    names: tuple[str, ...], body: BodyModel, env_joint_names: Sequence[str] | None = None
+) -> Iterator[Mistake]:
+    """Yield every mistake that can be corrected in a clip with joints ``names`` (J)."""
+    yield from _quaternion_orders()
+    yield from _column_orders(names, body.robot, env_joint_names)
+    yield from _sides_and_signs(names, body)
     yield from _offsets(names, body.robot)
 
 
-def _quaternions() -> Iterator[Explanation]:
+def _quaternion_orders() -> Iterator[Mistake]:
     for wrong, right, columns in (("xyzw", "wxyz", [1, 2, 3, 0]), ("wxyz", "xyzw", [3, 0, 1, 2])):
-        yield Explanation(
+        yield Mistake(
             "quaternion order",
-            f"the root's rotation was read as {wrong} but is {right}",
+            f"the root quaternion was read as {wrong} but is {right}",
             lambda motion, columns=columns: replace(motion, root_quat=motion.root_quat[:, columns]),
             f"read the file with --quaternion {right}.",
         )
 
 
-def _orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequence[str] | None) -> Iterator[Explanation]:
+def _column_orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequence[str] | None) -> Iterator[Mistake]:
     widths = {len(names), robot.num_joints, *(known.num_joints for known in ROBOTS.values())}
     known = {order.label: order.names for width in sorted(widths) for order in orders(width, robot)}
     if env_joint_names is not None:
@@ -166,28 +177,28 @@ def _orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequence[str]
             if meant in seen or not set(meant) & set(robot.joint_names):
                 continue
             seen.add(meant)
-            yield Explanation(
+            yield Mistake(
                 "column order",
                 f"the columns are in the order {stored} but named in the order {named}",
                 lambda motion, meant=meant: replace(motion, joint_names=meant),
-                f"name the columns in the order {stored} ({', '.join(there[:3])}, ...): joint_names in the file, or "
-                "--joint_order when converting.",
+                f"name the columns in the order {stored} ({', '.join(there[:3])}, ...): set joint_names in the "
+                "file, or convert with --joint_order.",
             )
 
 
-def _sides(names: tuple[str, ...], body: Body) -> Iterator[Explanation]:
+def _sides_and_signs(names: tuple[str, ...], body: BodyModel) -> Iterator[Mistake]:
     known = [name for name in names if name in body.robot.joint_names]
     pairs = {name: other for name, other in body.pairs.items() if name in known and other in known}
     swap = [names.index(pairs.get(name, name)) for name in names]
     mirror = np.array([body.mirror_signs.get(name, 1.0) for name in names], np.float32)
     if pairs:
-        yield Explanation(
+        yield Mistake(
             "left and right",
             "left and right joints are exchanged",
             lambda motion: replace(motion, joint_pos=motion.joint_pos[:, swap]),
-            "exchange the names of left and right joints where the file is written.",
+            "exchange the names of left and right joints where the file was written.",
         )
-        yield Explanation(
+        yield Mistake(
             "left and right",
             "the joints are mirrored but the root is not",
             lambda motion: replace(motion, joint_pos=motion.joint_pos[:, swap] * mirror),
@@ -198,29 +209,31 @@ def _sides(names: tuple[str, ...], body: Body) -> Iterator[Explanation]:
     for group in groups:
         sign = np.array([-1.0 if name in group else 1.0 for name in names], np.float32)
         one = len(group) == 1
-        yield Explanation(
+        yield Mistake(
             "mirrored axes",
             f"{' and '.join(group)} {'has' if one else 'have'} the opposite sign",
             lambda motion, sign=sign: replace(motion, joint_pos=motion.joint_pos * sign),
-            f"negate {' and '.join(group)}: {'its' if one else 'their'} axis points the other way where the file was "
-            "written.",
+            f"negate {' and '.join(group)}: {'its axis points' if one else 'their axes point'} the other way in "
+            "the robot that the file was written for.",
         )
 
 
-def _offsets(names: tuple[str, ...], robot: Robot) -> Iterator[Explanation]:
+def _offsets(names: tuple[str, ...], robot: Robot) -> Iterator[Mistake]:
     known = [name for name in names if name in robot.joint_names]
     default = np.zeros(len(names), np.float32)
-    default[[names.index(name) for name in known]] = JointOrder(known).reorder(robot.default_pose(), robot.joint_names)
+    columns = [names.index(name) for name in known]
+    default[columns] = JointOrder(tuple(known)).reorder(robot.default_pose(), robot.joint_names)
     if np.abs(default).max(initial=0) < 0.1:
         return
-    for times, what, back in (
-        (1, SUBTRACTED, "add the default pose back"),
+    for times, description, back in (
+        (1, "the default pose is already subtracted", "add the default pose back"),
         (2, "the default pose is subtracted twice", "add the default pose back twice"),
-        (-1, ADDED, "subtract the default pose"),
+        (-1, "the default pose is added", "subtract the default pose"),
     ):
-        yield Explanation(
+        yield Mistake(
             "default offset",
-            what,
+            description,
             lambda motion, times=times: replace(motion, joint_pos=motion.joint_pos + times * default),
             f"store absolute angles: {back}, since training subtracts it.",
+            missing_offsets=times,
         )

@@ -1,51 +1,51 @@
-"""Whether a training run teaches: the shares of the reward, and the discriminator."""
+"""Checks of a training run: the shares of the reward, and the discriminator."""
 
-import os
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from amp_helpers.agent.health import Health
-from amp_helpers.checks.table import Check, CheckTable
-from amp_helpers.errors import InputError
-from amp_helpers.training.run_folder import read_run
-
-LAST = 20
-"""Updates looked at, the run's last."""
+from amp_helpers.checks.table import Outcome, fail, ok, warn
 
 
-def check_run(folder: str | os.PathLike) -> CheckTable:
-    """Reward shares and discriminator over the last updates of a run folder.
+@dataclass(frozen=True, eq=False)
+class CheckedRun:
+    """Health records (at least one) of a run's updates, in order."""
 
-    Raises:
-        InputError: there is no such run, or it has made no update yet.
-    """
-    updates = read_run(folder).updates[-LAST:]
-    if not updates:
-        raise InputError(f"{folder}: holds no update; let the run make one, or name another run folder")
-    return check_health([update.health for update in updates])
+    records: Sequence[Health]
+
+    @property
+    def mean(self) -> Health:
+        """Mean of the records; ``update`` is that of the last."""
+        names = [field.name for field in fields(Health) if field.name != "update"]
+        means = {name: float(np.mean([getattr(record, name) for record in self.records])) for name in names}
+        return replace(self.records[-1], **means)
+
+    @property
+    def period(self) -> str:
+        """The updates that the mean covers, for the evidence."""
+        count = len(self.records)
+        return f"over {count} update{'s' if count > 1 else ''} up to {self.records[-1].update}"
 
 
-def check_health(records: list[Health]) -> CheckTable:
-    """The same of health records, whose mean is judged as :attr:`Health.verdict` judges one update."""
-    means = {f.name: float(np.mean([getattr(r, f.name) for r in records])) for f in fields(Health)}
-    mean = replace(records[-1], **{name: value for name, value in means.items() if name != "update"})
-    over = f"over {len(records)} update{'s' if len(records) > 1 else ''} up to {records[-1].update}"
-    share = (
+def reward_shares(run: CheckedRun) -> Outcome:
+    """Check that neither the style reward nor the task reward dominates the other."""
+    mean = run.mean
+    evidence = (
         f"task {mean.weighted_task:+.2f} and style {mean.weighted_style:+.2f} a second, style is "
-        f"{mean.style_share:.0%} {over}"
+        f"{mean.style_share:.0%} {run.period}"
     )
-    seen = (
-        f"{mean.accuracy:.0%} of windows told apart, {mean.style_reward:.2f} of {mean.style_reward_limit:.1f} style "
-        f"paid {over}"
+    return warn(evidence, mean.remedy) if mean.verdict in ("task drowned", "style drowned") else ok(evidence)
+
+
+def discriminator(run: CheckedRun) -> Outcome:
+    """Check that the discriminator is neither saturated nor fooled."""
+    mean = run.mean
+    evidence = (
+        f"{mean.accuracy:.0%} of windows classified correctly, style reward {mean.style_reward:.2f} of at most "
+        f"{mean.style_reward_limit:.1f} {run.period}"
     )
-    _, _, remedy = mean.sentence.partition("; ")
-    drowned = "drowned" in mean.verdict
-    table = CheckTable([Check("reward shares", "warn" if drowned else "ok", share, remedy if drowned else "")])
     if mean.verdict == "saturated":
-        table.append(Check("discriminator", "fail", seen, remedy))
-    elif mean.verdict == "fooled":
-        table.append(Check("discriminator", "warn", seen, remedy))
-    else:
-        table.append(Check("discriminator", "ok", seen))
-    return table
+        return fail(evidence, mean.remedy)
+    return warn(evidence, mean.remedy) if mean.verdict == "fooled" else ok(evidence)

@@ -1,93 +1,130 @@
-"""A check's answer, and how answers print in a terminal and in a notebook."""
+"""Results of checks, and how they print in a terminal and in a notebook."""
 
 import html
 import textwrap
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-SEVERITY = {"ok": 0, "warn": 1, "fail": 2}
-"""The verdicts, from harmless to harmful."""
+Verdict = Literal["ok", "warn", "fail"]
+"""``ok``, ``warn`` (look at it) or ``fail`` (training on it would teach something wrong)."""
+
+SEVERITY: dict[Verdict, int] = {"ok": 0, "warn": 1, "fail": 2}
+"""Rank of each verdict, the worst highest."""
 
 
 @dataclass(frozen=True)
-class Check:
-    """One question asked of a motion or dataset."""
+class Outcome:
+    """What a check function returns; build it with :func:`ok`, :func:`warn` or :func:`fail`."""
 
-    name: str
-    verdict: str
-    """``ok``, ``warn`` (worth a look) or ``fail`` (training on it would teach something wrong)."""
+    verdict: Verdict
     evidence: str
     """What was measured, with numbers, joint and frame."""
     remedy: str = ""
-    """What to do, one sentence; empty when nothing needs doing."""
+    """What to do, in one sentence; empty for ``ok``."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Measured numbers for programs; each name ends in its unit, such as ``slip_mps``."""
 
 
-class CheckTable(list[Check]):
-    """Checks that print as a table in a terminal and in a notebook."""
+def ok(evidence: str, **values: float) -> Outcome:
+    """Report that nothing is wrong."""
+    return Outcome("ok", evidence, values=values)
+
+
+def warn(evidence: str, remedy: str, **values: float) -> Outcome:
+    """Report a suspicious finding with its remedy."""
+    return Outcome("warn", evidence, remedy, values)
+
+
+def fail(evidence: str, remedy: str, **values: float) -> Outcome:
+    """Report a fault with its remedy."""
+    return Outcome("fail", evidence, remedy, values)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check's name and outcome; the fields are those of :class:`Outcome`."""
+
+    name: str
+    verdict: Verdict
+    evidence: str
+    remedy: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+class CheckTable(list[CheckResult]):
+    """A list of results that prints as a table in a terminal and in a notebook."""
 
     @property
-    def verdict(self) -> str:
-        """The worst verdict."""
-        return max((check.verdict for check in self), key=SEVERITY.__getitem__, default="ok")
+    def verdict(self) -> Verdict:
+        """The worst verdict; ``ok`` for an empty table."""
+        verdicts: list[Verdict] = ["ok", *(result.verdict for result in self)]
+        return max(verdicts, key=lambda verdict: SEVERITY[verdict])
 
     def worse_than(self, other: "CheckTable") -> "CheckTable":
-        """The checks that came out worse here than in ``other``, a check that it lacks counting as ok there."""
-        before = {check.name: SEVERITY[check.verdict] for check in other}
-        return CheckTable(check for check in self if SEVERITY[check.verdict] > before.get(check.name, 0))
+        """The results that are worse here than in ``other``; a check absent from ``other`` counts as ok there."""
+        before = {result.name: SEVERITY[result.verdict] for result in other}
+        return CheckTable(result for result in self if SEVERITY[result.verdict] > before.get(result.name, 0))
 
     @property
     def findings(self) -> "CheckTable":
-        """What is not ok, failures first."""
-        found = (check for check in self if check.verdict != "ok")
-        return CheckTable(sorted(found, key=lambda check: -SEVERITY[check.verdict]))
+        """The results that are not ok, failures first."""
+        found = (result for result in self if result.verdict != "ok")
+        return CheckTable(sorted(found, key=lambda result: -SEVERITY[result.verdict]))
 
     @property
-    def sound(self) -> "CheckTable":
-        """What is ok."""
-        return CheckTable(check for check in self if check.verdict == "ok")
+    def passed(self) -> "CheckTable":
+        """The results that are ok."""
+        return CheckTable(result for result in self if result.verdict == "ok")
 
     def __str__(self) -> str:
         return format_table(self)
 
     def _repr_html_(self) -> str:
-        """The findings as a table; under it the sound checks, folded away with their evidence."""
+        """The findings as a table; below it the passed checks, collapsed."""
         parts = []
         if self.findings:
             parts.append(_html_table(self.findings))
-        if self.sound:
-            names = html.escape(", ".join(check.name for check in self.sound))
-            summary = f'<b style="color:{_COLOUR["ok"]}">{len(self.sound)} ok</b>: {names}'
-            parts.append(f"<details><summary>{summary}</summary>{_html_table(self.sound)}</details>")
+        if self.passed:
+            names = html.escape(", ".join(result.name for result in self.passed))
+            summary = f'<b style="color:{_COLOR["ok"]}">{len(self.passed)} ok</b>: {names}'
+            parts.append(f"<details><summary>{summary}</summary>{_html_table(self.passed)}</details>")
         return "".join(parts)
 
 
-_COLOUR = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
+_COLOR = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
 
 
-def _html_table(checks: "CheckTable") -> str:
-    columns = ["check", "verdict", "evidence", *(["remedy"] if checks.findings else [])]
+def _html_table(results: CheckTable) -> str:
+    columns = ["check", "verdict", "evidence", *(["remedy"] if results.findings else [])]
     head = "".join(f"<th>{name}</th>" for name in columns)
-    return f"<table><tr>{head}</tr>{''.join(_html_row(check, columns) for check in checks)}</table>"
+    return f"<table><tr>{head}</tr>{''.join(_html_row(result, columns) for result in results)}</table>"
 
 
-def _html_row(check: Check, columns: list[str]) -> str:
-    style = {"check": "white-space:nowrap", "verdict": f"color:{_COLOUR[check.verdict]};font-weight:bold"}
-    text = {"check": check.name, "verdict": check.verdict, "evidence": check.evidence, "remedy": check.remedy}
+def _html_row(result: CheckResult, columns: list[str]) -> str:
+    style = {"check": "white-space:nowrap", "verdict": f"color:{_COLOR[result.verdict]};font-weight:bold"}
+    text = {"check": result.name, "verdict": result.verdict, "evidence": result.evidence, "remedy": result.remedy}
     cells = (f'<td style="text-align:left;{style.get(name, "")}">{html.escape(text[name])}</td>' for name in columns)
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def format_table(checks: Iterable[Check], evidence: bool = False) -> str:
-    """Findings first, a line and a remedy each; then the sound checks by name, or with their ``evidence``."""
-    table = CheckTable(checks)
+def format_table(results: Iterable[CheckResult], evidence: bool = False) -> str:
+    """Format results for a terminal, at most 120 characters wide.
+
+    Args:
+        results: the results.
+        evidence: whether to give each passed check a line with its evidence; otherwise they are listed by name.
+    """
+    table = CheckTable(results)
     lines = []
-    for check in table.findings:
-        lines += textwrap.wrap(f"{check.verdict:<5}{check.name:<20}{check.evidence}", _WIDTH, subsequent_indent=_INDENT)
-        lines += textwrap.wrap(f"{_INDENT}-> {check.remedy}", _WIDTH, subsequent_indent=f"{_INDENT}   ")
+    for result in table.findings:
+        line = f"{result.verdict:<5}{result.name:<20}{result.evidence}"
+        lines += textwrap.wrap(line, _WIDTH, subsequent_indent=_INDENT)
+        lines += textwrap.wrap(f"{_INDENT}-> {result.remedy}", _WIDTH, subsequent_indent=f"{_INDENT}   ")
     if evidence:
-        lines += [f"{check.verdict:<5}{check.name:<20}{check.evidence}" for check in table.sound]
-    elif table.sound:
-        names = f"ok   {', '.join(check.name for check in table.sound)}"
+        lines += [f"{result.verdict:<5}{result.name:<20}{result.evidence}" for result in table.passed]
+    elif table.passed:
+        names = f"ok   {', '.join(result.name for result in table.passed)}"
         lines += textwrap.wrap(names, _WIDTH, subsequent_indent=" " * 5)
     return "\n".join(lines)
 

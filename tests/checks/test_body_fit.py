@@ -1,11 +1,11 @@
-"""How a clip fits a body: sides by name and by axis, samples of long clips, and what a wrong pose costs."""
+"""Fit of a clip to a body: counterparts and mirror signs, samples of long clips, and the measures of a wrong pose."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from amp_helpers.checks.body_fit import Sample, body_of, contrast
+from amp_helpers.checks.body_fit import ClipSample, body_model, describe_improvement
 from amp_helpers.checks.diagnosis import diagnose
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
@@ -19,7 +19,7 @@ def walk(repo_root):
 
 @pytest.fixture(scope="module")
 def body():
-    return body_of(G1_23DOF)
+    return body_model(G1_23DOF)
 
 
 @pytest.mark.parametrize(
@@ -41,29 +41,29 @@ def test_the_other_side_by_name(name, other):
     assert other_side(other) == name
 
 
-def test_a_joint_without_a_counterpart_has_none():
+def test_a_joint_without_a_counterpart_is_left_out():
     assert counterparts(("left_knee", "right_knee", "left_hip", "waist")) == {
         "left_knee": "right_knee",
         "right_knee": "left_knee",
     }
 
 
-def test_what_a_mirror_does_to_a_joint_is_read_off_its_axis(body):
-    """The names say it for a G1; the axes have to say the same."""
+def test_mirror_signs_come_from_the_axes(body):
+    """A G1's joint names state the axis, so they give the same signs."""
     for name, sign in body.mirror_signs.items():
         assert sign == (-1.0 if "roll" in name or "yaw" in name else 1.0)
     assert len(body.pairs) == 22
 
 
-def test_a_sound_walk_fits_and_its_mirror_image_fits_as_well(walk, body):
-    fit = body.fit(Sample.of(walk, 450))
-    assert fit.beyond_rad == 0 and fit.overlap_m < 0.005 and abs(fit.height_m) < 0.01 and fit.lopsided_rad < 0.01
-    mirrored = body.fit(Sample.of(body.kinematics.mirror(walk), 450))
+def test_a_correct_walk_and_its_mirror_image_fit_equally_well(walk, body):
+    fit = body.fit(ClipSample.of(walk, 450))
+    assert fit.limit_excess_rad == 0 and fit.overlap_m < 0.005 and abs(fit.height_m) < 0.01 and fit.asymmetry_rad < 0.01
+    mirrored = body.fit(ClipSample.of(body.kinematics.mirror(walk), 450))
     assert mirrored.misfit == pytest.approx(fit.misfit, rel=0.02)
 
 
-def test_each_number_measures_what_it_says(walk, body):
-    sample = Sample.of(walk, 450)
+def test_each_measure_responds_to_its_fault(walk, body):
+    sample = ClipSample.of(walk, 450)
     sound = body.fit(sample)
 
     def with_joint(name, add):
@@ -71,12 +71,12 @@ def test_each_number_measures_what_it_says(walk, body):
         values[:, walk.joint_names.index(name)] += add
         return body.fit(sample, replace(sample.motion, joint_pos=values))
 
-    assert with_joint("left_wrist_roll_joint", 2.5).beyond_rad == pytest.approx(2.5 - 1.972, abs=0.01)
+    assert with_joint("left_wrist_roll_joint", 2.5).limit_excess_rad == pytest.approx(2.5 - 1.972, abs=0.01)
     tilted = [with_joint(f"{side}_ankle_pitch_joint", 0.3).tilt_rad for side in ("left", "right")]
     assert min(tilted) > sound.tilt_rad + 0.05
     assert with_joint("left_shoulder_roll_joint", -0.6).overlap_m > 0.03
-    # 0.15 rad are let pass.
-    assert with_joint("left_shoulder_yaw_joint", 0.5).lopsided_rad == pytest.approx(0.35, abs=0.02)
+    # The tolerance is 0.15 rad.
+    assert with_joint("left_shoulder_yaw_joint", 0.5).asymmetry_rad == pytest.approx(0.35, abs=0.02)
     still = np.tile(sample.motion.root_pos[:1], (sample.motion.num_frames, 1))
     assert body.fit(sample, replace(sample.motion, root_pos=still)).slip_mps > 0.5
     raised = body.fit(sample, replace(sample.motion, root_pos=sample.motion.root_pos + np.array([0, 0, 0.2])))
@@ -84,40 +84,42 @@ def test_each_number_measures_what_it_says(walk, body):
     assert raised.misfit == pytest.approx(sound.misfit, abs=1e-6)
     both = sample.motion.joint_pos.copy()
     both[:, [walk.joint_names.index(f"{side}_hip_roll_joint") for side in ("left", "right")]] += 0.3
-    assert body.fit(sample, replace(sample.motion, joint_pos=both)).balance_m > sound.balance_m + 0.1, (
+    assert body.fit(sample, replace(sample.motion, joint_pos=both)).imbalance_m > sound.imbalance_m + 0.1, (
         "feet to one side"
     )
 
 
 def test_a_sample_reaches_from_the_start_to_the_end(walk):
     clip = walk.loop(20).resample(1 / 120)
-    sample = Sample.of(clip, 450)
+    sample = ClipSample.of(clip, 450)
     assert sample.dt == pytest.approx(1 / 30)
     assert len(sample.frames) == 450 and sample.frames[0] == 0 and sample.frames[-1] >= clip.num_frames - 5
-    # Only neighbours a step apart are joined.
+    # Only frames one step apart are joined.
     assert np.array_equal(sample.joined, np.diff(sample.frames) == 4)
-    whole = Sample.of(walk, 450)
+    whole = ClipSample.of(walk, 450)
     assert np.array_equal(whole.frames, np.arange(walk.num_frames)) and whole.joined.all()
 
 
-def test_the_contrast_names_what_a_change_mends(walk, body):
+def test_an_improvement_is_described_by_its_measures(walk, body):
     values = walk.joint_pos.copy()
     values[:, walk.joint_names.index("left_knee_joint")] *= -1
     diagnosis = diagnose(replace(walk, joint_pos=values), body)
-    assert diagnosis.cause.explanation.what == "left_knee_joint has the opposite sign"
+    assert diagnosis.cause.mistake.description == "left_knee_joint has the opposite sign"
     assert diagnosis.certain
-    assert "joints are 0.00 rad beyond their limits instead of 0.4" in contrast(diagnosis.stored, diagnosis.cause.fit)
+    assert "joints are 0.00 rad beyond their limits instead of 0.4" in describe_improvement(
+        diagnosis.stored, diagnosis.cause.fit
+    )
 
 
-def test_being_lopsided_alone_proves_nothing(walk, body):
+def test_asymmetry_alone_is_not_certain(walk, body):
     values = walk.joint_pos.copy()
     values[:, walk.joint_names.index("right_shoulder_yaw_joint")] *= -1
     diagnosis = diagnose(replace(walk, joint_pos=values), body)
-    assert diagnosis.cause.explanation.check == "mirrored axes" and not diagnosis.certain
-    assert "right_shoulder_yaw" in " ".join(t.explanation.what for t in (diagnosis.cause, *diagnosis.alike))
+    assert diagnosis.cause.mistake.check == "mirrored axes" and not diagnosis.certain
+    assert "right_shoulder_yaw" in " ".join(t.mistake.description for t in (diagnosis.cause, *diagnosis.alternatives))
 
 
 def test_a_robot_with_more_joints_than_the_clip(walk):
     """Joints that the clip lacks hold the default pose."""
-    fit = body_of(G1_29DOF).fit(Sample.of(walk, 450))
-    assert fit.misfit == pytest.approx(body_of(G1_23DOF).fit(Sample.of(walk, 450)).misfit, rel=0.05)
+    fit = body_model(G1_29DOF).fit(ClipSample.of(walk, 450))
+    assert fit.misfit == pytest.approx(body_model(G1_23DOF).fit(ClipSample.of(walk, 450)).misfit, rel=0.05)

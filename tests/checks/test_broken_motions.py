@@ -1,4 +1,4 @@
-"""Sound clips, each broken in one way: the check that is meant for it finds it, and hardly another one speaks."""
+"""Correct clips, each broken in one way: the intended check reports it, and no other does unless listed."""
 
 import re
 from collections.abc import Callable
@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from amp_helpers.checks.body_fit import body_of
-from amp_helpers.checks.preflight import CHECKS, check_motion
+from amp_helpers.checks.body_fit import body_model
+from amp_helpers.checks.preflight import check_motion
+from amp_helpers.checks.registry import CHECKS, MOTION_CHECKS
+from amp_helpers.checks.table import SEVERITY
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
@@ -59,20 +61,20 @@ def scale(values: np.ndarray, at, number: float) -> np.ndarray:
 
 
 def exchanged(motion: Motion) -> Motion:
-    """Left and right columns exchanged, signs and root left as they are."""
+    """Exchange left and right columns; keep signs and root."""
     other = counterparts(JOINTS)
     return joints(motion, lambda q: q[:, [column(other.get(name, name)) for name in JOINTS]])
 
 
 def breadth_first_columns(motion: Motion) -> Motion:
-    """The columns as PhysX orders them, under the names of the other order."""
-    order = breadth_first(body_of(G1_23DOF).kinematics.model)
+    """Put the columns into PhysX's order, under names in the depth-first order."""
+    order = breadth_first(body_model(G1_23DOF).kinematics.model)
     return joints(motion, lambda q: q[:, [column(name) for name in order]])
 
 
 def depth_first_columns(motion: Motion) -> Motion:
-    """The reverse: depth-first columns that were taken for breadth-first ones and sorted."""
-    order = breadth_first(body_of(G1_23DOF).kinematics.model)
+    """The reverse: depth-first columns that were mistaken for breadth-first ones and sorted."""
+    order = breadth_first(body_model(G1_23DOF).kinematics.model)
     return joints(motion, lambda q: q[:, [order.index(name) for name in JOINTS]])
 
 
@@ -97,14 +99,14 @@ class Broken:
     """One way to break a clip."""
 
     check: str
-    """The check that must speak."""
+    """The check that must report it."""
     how: str
     make: Callable[[Motion], Motion]
     says: str = ""
-    """What its evidence or remedy must name."""
+    """Fragment of its evidence or remedy."""
     verdicts: tuple[str, ...] = ("fail",)
     beside: tuple[str, ...] = ()
-    """Checks that may speak as well, because the same fault is also theirs."""
+    """Checks that may report it as well."""
 
 
 WARN, EITHER = ("warn",), ("warn", "fail")
@@ -121,7 +123,7 @@ BROKEN = [
     Broken("units", "converted twice", lambda m: joints(m, np.radians), "180 / pi", WARN, ("movement", *FLOATS)),
     Broken(
         "quaternion norm",
-        "interpolated without normalising",
+        "interpolated without normalization",
         lambda m: replace(m, findings=Findings(quaternion_norm=(0.947, 0.997))),
         "0.947",
         WARN,
@@ -176,7 +178,7 @@ BROKEN = [
     ),
     Broken(
         "loop seam",
-        "rounds joined in mid-stride",
+        "cycles joined in mid-stride",
         lambda m: m.trim(0, 0.5).loop(6),
         "after frame 15",
         WARN,
@@ -257,43 +259,44 @@ def test_a_broken_walk(walk, broken):
     assert check.verdict in broken.verdicts, str(table)
     assert broken.says in check.evidence + check.remedy, str(table)
     assert set(found) <= set(broken.beside), str(table)
+    assert all(SEVERITY[result.verdict] <= SEVERITY[CHECKS[result.name].severity] for result in table)
 
 
-def test_every_check_of_a_clip_has_a_clip_that_it_finds(walk):
+def test_every_motion_check_has_a_broken_clip(walk):
     assert {check.name for check in check_motion(walk, G1_23DOF)} == {broken.check for broken in BROKEN}
-    assert {broken.check for broken in BROKEN} <= set(CHECKS)
+    assert {broken.check for broken in BROKEN} == {check.name for check in MOTION_CHECKS}
 
 
-def test_legs_that_are_not_there_are_not_judged(walk):
+def test_missing_legs_are_not_checked(walk):
     table = check_motion(walk.select(JOINTS[2:]), G1_23DOF)
     assert [check.name for check in table.findings] == ["joint set"]
     assert "foot skate" not in {check.name for check in table}
 
 
 @pytest.mark.slow
-def test_sound_clips_have_no_finding(walk, run):
-    mirror = body_of(G1_23DOF).kinematics.mirror
+def test_correct_clips_have_no_finding(walk, run):
+    mirror = body_model(G1_23DOF).kinematics.mirror
     for clip in (walk, run):
         for variant in (clip, mirror(clip), clip.resample(0.02), clip.trim(0.5, 3.5), clip.loop(3)):
             assert findings(variant) == {}
 
 
 def test_the_joints_mirrored_without_the_root(run):
-    """A mirrored clip is sound; one half of a mirror is not."""
-    half = replace(run, joint_pos=body_of(G1_23DOF).kinematics.mirror(run).joint_pos)
+    """A mirrored clip is correct; mirrored joints on an unmirrored root are not."""
+    half = replace(run, joint_pos=body_model(G1_23DOF).kinematics.mirror(run).joint_pos)
     table = {check.name: check for check in check_motion(half, G1_23DOF).findings}
     assert set(table) - {"foot skate"} == {"left and right"}
     assert "the root is not" in table["left and right"].evidence
 
 
-def test_a_cause_is_told_with_what_it_mends(walk):
+def test_a_cause_is_reported_with_its_improvement(walk):
     table = {check.name: check for check in check_motion(exchanged(walk), G1_23DOF)}
-    assert re.search(r"undone, links overlap by \d mm instead of 1\d\d", table["left and right"].evidence)
+    assert re.search(r"corrected, links overlap by \d mm instead of 1\d\d", table["left and right"].evidence)
     assert table["mirrored axes"].verdict == table["column order"].verdict == "ok"
 
 
-def test_the_remedy_of_an_offset_mends_it(walk):
-    assert np.allclose(rotation_vector(walk.root_quat)[:, :2], 0, atol=0.3)  # the walk leans little
+def test_the_remedy_of_an_offset_works(walk):
+    assert np.allclose(rotation_vector(walk.root_quat)[:, :2], 0, atol=0.3)  # the walk hardly leans
     subtracted = joints(walk, lambda q: q - DEFAULT)
     assert "default offset" in findings(subtracted)
     assert findings(joints(subtracted, lambda q: q + DEFAULT)) == {}

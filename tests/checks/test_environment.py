@@ -1,4 +1,4 @@
-"""A running environment gives the discriminator what the dataset gives it, or a check says where not."""
+"""A running environment gives the discriminator the dataset's states, or a check reports the difference."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.check import main
-from amp_helpers.checks.environment import check_environment
+from amp_helpers.checks.preflight import check_environment
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
 from amp_helpers.env.task import TASK
@@ -46,13 +46,13 @@ def newest(source, done: torch.Tensor) -> torch.Tensor:
     return source.step(done)[0][:, -source.state.frame_dim :].clone()
 
 
-def test_the_simulator_gives_the_dataset_s_rows(env, dataset):
+def test_the_simulator_gives_the_datasets_rows(env, dataset):
     table = check_environment(env, dataset)
     assert set(verdicts(table).values()) == {"ok"}, str(table)
     assert list(verdicts(table)) == ["feature columns", "observation noise", "observation history", "terminal frames"]
 
 
-def test_a_group_that_carries_noise_is_told_from_one_that_keeps_history(env, dataset):
+def test_noise_of_a_group_is_reported_and_its_history_is_not(env, dataset):
     table = check_environment(env, dataset, "policy")
     found = {check.name: check for check in table}
     assert (
@@ -61,15 +61,15 @@ def test_a_group_that_carries_noise_is_told_from_one_that_keeps_history(env, dat
     )
     assert found["observation history"].verdict == found["terminal frames"].verdict == "ok", str(table)
     assert "5 frames of joint_pos" in found["observation history"].evidence
-    # The term gives the velocity of the centre of mass, the dataset that of the link.
+    # The term gives the velocity of the center of mass, the dataset that of the link.
     assert found["feature columns"].verdict == "warn" and "root_lin_vel" in found["feature columns"].evidence
 
 
-def test_noise_of_one_s_own_is_measured(env, dataset, truth):
+def test_noise_of_a_custom_reader_is_measured(env, dataset, truth):
     def read(done):
         return newest(truth, done) + 0.01 * torch.randn(env.num_envs, truth.state.frame_dim)
 
-    assert verdicts(check_environment(env, dataset, read=read))["observation noise"] == "warn"
+    assert verdicts(check_environment(env, dataset, reader=read))["observation noise"] == "warn"
 
 
 @pytest.mark.parametrize("mistake", ["simulator order", "offset left in", "a column short"])
@@ -87,13 +87,13 @@ def test_columns_that_disagree(env, dataset, truth, mistake):
             frames = frames[:, :-1]
         return frames
 
-    found = {check.name: check for check in check_environment(env, dataset, read=read)}
+    found = {check.name: check for check in check_environment(env, dataset, reader=read)}
     assert found["feature columns"].verdict == "fail"
     assert "joint_pos" in found["feature columns"].evidence
     assert {check.verdict for name, check in found.items() if name != "feature columns"} <= {"ok"}
 
 
-def test_the_oldest_frame_of_a_history_is_no_present_frame(env, dataset, truth):
+def test_reading_the_oldest_frame_of_a_history_fails(env, dataset, truth):
     term = next(t for t in observation_terms(env) if t.name == "joint_pos")
     assert term.history == 5
     width = (term.stop - term.start) // term.history
@@ -104,7 +104,7 @@ def test_the_oldest_frame_of_a_history_is_no_present_frame(env, dataset, truth):
         frames[:, :23] = env.obs_buf["policy"][:, term.start : term.start + width][:, order]
         return frames
 
-    found = {check.name: check for check in check_environment(env, dataset, read=read)}
+    found = {check.name: check for check in check_environment(env, dataset, reader=read)}
     assert found["observation history"].verdict == "fail"
     assert "joint_pos" in found["observation history"].evidence
 
@@ -113,13 +113,13 @@ def test_frames_taken_after_the_reset(env, dataset, truth):
     def read(done):
         return truth.frame().clone()
 
-    table = check_environment(env, dataset, read=read)
+    table = check_environment(env, dataset, reader=read)
     assert verdicts(table).pop("terminal frames") == "fail", str(table)
     assert [check.name for check in table.findings] == ["terminal frames"]
     assert "before the reset" in table.findings[0].remedy
 
 
-def test_a_group_without_joints_is_told_what_to_add(env, dataset):
+def test_an_environment_without_common_joints_fails(env, dataset):
     strangers = dataset.without(JOINTS[1:])
     renamed = MotionDataset(**{**vars(strangers), "joint_names": ("nobody",)})
     table = check_environment(env, renamed)
@@ -128,7 +128,7 @@ def test_a_group_without_joints_is_told_what_to_add(env, dataset):
 
 
 def test_the_command_checks_a_task(repo_root, capsys, env):
-    """Only the refusal: another environment is open here; test_any_task runs the command whole."""
+    """Only the error, because another environment is open here; test_any_task runs the whole command."""
     from amp_helpers.errors import run_cli
 
     code = run_cli(lambda: main(["--dataset", str(repo_root / "datasets" / "g1_walk.npz"), "--task", TASK]))

@@ -1,4 +1,4 @@
-"""Each silent mistake, planted in the demo walk, is found by the check that is meant for it."""
+"""Each silent mistake, made in the demo walk, is found by its check; tables, datasets, runs and the command."""
 
 import json
 import sys
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from amp_helpers.agent.health import Health
-from amp_helpers.check import check, main
-from amp_helpers.checks.preflight import CHECKS, check_dataset, check_motion
-from amp_helpers.checks.run import check_run
-from amp_helpers.checks.table import Check, CheckTable, format_table
+from amp_helpers.check import main
+from amp_helpers.checks.files import check_dataset_file
+from amp_helpers.checks.preflight import check_dataset, check_motion, check_run
+from amp_helpers.checks.registry import CHECKS, Check, run_checks
+from amp_helpers.checks.table import CheckResult, CheckTable, fail, format_table, ok, warn
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.registry import read_motion
@@ -26,7 +27,7 @@ def walk(repo_root):
     return read_motion(repo_root / "datasets" / "g1_walk.pkl").select(G1_23DOF.joint_names)
 
 
-def result(motion, name: str, robot=G1_23DOF) -> Check:
+def result(motion, name: str, robot=G1_23DOF) -> CheckResult:
     return {check.name: check for check in check_motion(motion, robot)}[name]
 
 
@@ -53,7 +54,7 @@ def test_missing_joints_fail_and_extra_ones_are_named(walk):
     full = walk.select(G1_29DOF.joint_names, fill=G1_29DOF.default_pose())
     extra = result(full, "joint set")
     assert extra.verdict == "ok"
-    assert "6 more are set aside" in extra.evidence
+    assert "6 others are ignored" in extra.evidence
 
 
 def test_degrees(walk):
@@ -69,8 +70,8 @@ def test_a_pelvis_on_its_side(walk):
     assert "--quaternion" in found.remedy
 
 
-def test_an_undecided_reading_is_passed_on(walk):
-    """Feet that walk settle it; feet that stand still do not."""
+def test_an_assumed_quaternion_order_is_reported(walk):
+    """Walking feet decide the order; standing feet do not."""
     findings = Findings(quaternion=QuaternionOrderFinding("xyzw", "convention", pelvis_up=ByOrder(1.0, 1.0)))
     assert result(replace(walk, findings=findings), "quaternion order").verdict == "ok"
     frames = walk.num_frames
@@ -112,7 +113,7 @@ def test_a_spike_in_one_joint(walk):
     assert "between frames 39 and 40" in found.evidence or "between frames 40 and 41" in found.evidence
 
 
-def test_a_teleport_after_the_first_frame_tells_where_to_cut(walk):
+def test_a_jump_after_the_first_frame_states_where_to_cut(walk):
     root = walk.root_pos.copy()
     root[0] += (3, 0, 1)
     jumping = replace(walk, root_pos=root)
@@ -128,8 +129,8 @@ def test_a_jump_at_the_end_is_cut_before_it(walk):
     root[-2:] += (0, 3, 0)
     jumping = replace(walk, root_pos=root)
     found = result(jumping, "root jumps")
-    start, end = (float(x) for x in found.remedy.split("Motion.trim(")[1].split(")")[0].split(","))
-    assert result(jumping.trim(start, end), "root jumps").verdict == "ok"
+    assert f"Motion.trim(0, {found.values['end_s']:.3f})" in found.remedy
+    assert result(jumping.trim(0, found.values["end_s"]), "root jumps").verdict == "ok"
 
 
 def test_standing_still_is_noticed(walk):
@@ -139,7 +140,7 @@ def test_standing_still_is_noticed(walk):
     assert "never moved: left_hip_pitch_joint" in found.evidence
 
 
-def test_the_loop_seam_is_information(walk):
+def test_the_loop_seam_is_measured(walk):
     assert "can be looped" in result(walk, "loop seam").evidence
     seam = result(walk.trim(0, 0.9), "loop seam")
     assert "would jump" in seam.evidence
@@ -151,17 +152,17 @@ def test_floating_and_sunken_clips(walk, lift, verdict):
     found = result(replace(walk, root_pos=walk.root_pos + np.array([0, 0, lift])), "ground height")
     assert found.verdict == verdict
     if lift:
-        assert float(found.remedy.split("z by ")[1].split(" ")[0]) == pytest.approx(-lift, abs=0.01)
+        assert found.values["level_m"] == pytest.approx(lift, abs=0.01)
+        assert f"z by {-found.values['level_m']:+.3f} m" in found.remedy
 
 
 def test_sliding_feet(walk):
-    """The same steps on a root that does not travel: the standing foot slides backwards at walking speed."""
+    """Steps on a root that does not travel: the standing foot slides backwards at walking speed."""
     treadmill = replace(walk, root_pos=walk.root_pos * (0, 1, 1))
     found = result(treadmill, "foot skate")
     assert found.verdict == "warn"
     assert "--drop_joints feet" in found.remedy
-    slide = float(found.evidence.split(" slides at ")[1].split(" ")[0])
-    assert slide > 0.5
+    assert found.values["slip_mps"] > 0.5
 
 
 def test_clips_with_real_faults(gmr_samples):
@@ -169,8 +170,7 @@ def test_clips_with_real_faults(gmr_samples):
     found = result(jump, "root jumps")
     assert found.verdict == "fail"
     assert "3.21 m" in found.evidence
-    start = float(found.remedy.split("Motion.trim(")[1].split(")")[0])
-    assert result(jump.trim(start), "root jumps").verdict == "ok"
+    assert result(jump.trim(found.values["start_s"]), "root jumps").verdict == "ok"
     wrong = read_motion(gmr_samples / "sub1_clothesstand_004.pkl", quaternion="wxyz")
     assert result(wrong, "quaternion order").verdict == "fail"
 
@@ -180,7 +180,7 @@ def dataset(walk):
     return MotionDataset.from_motions([walk], joint_names=walk.joint_names, control_dt=0.02)
 
 
-def by_name(table: CheckTable) -> dict[str, Check]:
+def by_name(table: CheckTable) -> dict[str, CheckResult]:
     assert len({check.name for check in table}) == len(table)
     return {check.name: check for check in table}
 
@@ -207,7 +207,7 @@ def test_a_dataset_against_another_environment(dataset):
     assert "left_hip_pitch_joint" in lacking["joint order"].evidence
 
 
-def test_of_several_motions_the_worst_is_shown(walk):
+def test_the_worst_of_several_motions_is_reported(walk):
     spiked = replace(changed(walk, 40, "right_elbow_joint", add=1.5), name="spiked.pkl")
     data = MotionDataset.from_motions([walk, spiked], joint_names=walk.joint_names, control_dt=0.02)
     table = check_dataset(data, G1_23DOF)
@@ -215,17 +215,18 @@ def test_of_several_motions_the_worst_is_shown(walk):
     assert by_name(table)["joint speed"].evidence.startswith("spiked.pkl: ")
 
 
-def test_a_table_says_what_is_worse_than_in_another():
-    before = CheckTable([Check("a", "ok", ""), Check("b", "warn", ""), Check("c", "fail", "")])
-    after = CheckTable([Check("a", "warn", ""), Check("b", "fail", ""), Check("c", "warn", ""), Check("d", "ok", "")])
-    assert [check.name for check in after.worse_than(before)] == ["a", "b"]
-    assert [check.name for check in after.worse_than(CheckTable())] == ["a", "b", "c"]
+def table_of(**verdicts: str) -> CheckTable:
+    return CheckTable(CheckResult(name, verdict, "") for name, verdict in verdicts.items())
+
+
+def test_results_worse_than_in_another_table():
+    before, after = table_of(a="ok", b="warn", c="fail"), table_of(a="warn", b="fail", c="warn", d="ok")
+    assert [result.name for result in after.worse_than(before)] == ["a", "b"]
+    assert [result.name for result in after.worse_than(CheckTable())] == ["a", "b", "c"]
 
 
 def test_tables_print_and_escape():
-    table = CheckTable(
-        [Check("a", "ok", "1 < 2"), Check("w", "warn", "odd", "look."), Check("b", "fail", "bad", "repair.")]
-    )
+    table = CheckTable([CheckResult("a", "ok", "1 < 2"), CheckResult("b", "fail", "bad", "repair.")])
     assert format_table(table) == str(table)
     assert "-> repair." in str(table)
     assert "1 &lt; 2" in table._repr_html_()
@@ -233,19 +234,30 @@ def test_tables_print_and_escape():
     assert CheckTable().verdict == "ok" and CheckTable()._repr_html_() == ""
 
 
-def test_findings_come_first_and_sound_checks_take_one_line():
-    table = CheckTable(
-        [Check("a", "ok", "well"), Check("w", "warn", "odd", "look."), Check("b", "fail", "bad", "repair.")]
-    )
-    assert [check.name for check in table.findings] == ["b", "w"]
+def test_findings_come_first_and_passed_checks_take_one_line():
+    a, w = CheckResult("a", "ok", "well"), CheckResult("w", "warn", "odd", "look.")
+    table = CheckTable([a, w, CheckResult("b", "fail", "bad", "repair.")])
+    assert [result.name for result in table.findings] == ["b", "w"]
     lines = str(table).splitlines()
     assert [line[:4] for line in lines if not line.startswith(" ")] == ["fail", "warn", "ok  "]
     assert lines[-1] == "ok   a"
     assert "well" in format_table(table, evidence=True) and "well" not in str(table)
     page = table._repr_html_()
     assert page.index("bad") < page.index("odd") < page.index("<details>") < page.index("well")
-    long = CheckTable([Check("a", "warn", "number " * 60, "do " * 60)])
+    long = CheckTable([CheckResult("a", "warn", "number " * 60, "do " * 60)])
     assert max(map(len, str(long).splitlines())) <= 120
+
+
+def test_checks_run_in_order_and_skip_what_does_not_apply():
+    checks = (
+        Check("first", "?", "fail", lambda subject: fail(f"{subject} is wrong", "correct it.", size_m=2.0)),
+        Check("second", "?", "warn", lambda subject: None),
+        Check("third", "?", "warn", lambda subject: warn("odd", "look."), unless_failed=("first",)),
+        Check("fourth", "?", "warn", lambda subject: ok("fine"), unless_failed=("third",)),
+    )
+    table = run_checks(checks, "clip")
+    assert [(result.name, result.verdict) for result in table] == [("first", "fail"), ("fourth", "ok")]
+    assert table[0].values == {"size_m": 2.0} and table[0].evidence == "clip is wrong"
 
 
 def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys, monkeypatch):
@@ -261,7 +273,7 @@ def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys,
     assert run_cli(lambda: main(["--dataset", str(tmp_path / "absent.npz")])) == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'absent.npz'}: no such file")
     with pytest.raises(InputError, match="g1_29dof"):
-        check(good, robot="h1")
+        check_dataset_file(good, robot="h1")
 
 
 @pytest.mark.slow
@@ -278,7 +290,7 @@ def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, cap
 
 
 @pytest.mark.slow
-def test_what_a_file_is_known_for_is_found(gmr_samples, capsys):
+def test_known_faults_of_third_party_files_are_found(gmr_samples, capsys):
     assert main([str(gmr_samples), "--fps", "30"]) == 1
     shown = capsys.readouterr().out
     assert "3 failed: root jumps, joint set" in shown
@@ -321,7 +333,7 @@ def run_folder(path, **changes):
         ({"accuracy": 0.5, "style_reward": 0.9}, "discriminator", "warn", "look at the gait"),
     ],
 )
-def test_a_run_in_which_one_reward_drowns_the_other(tmp_path, capsys, changes, name, verdict, says):
+def test_reward_shares_and_discriminator_of_a_run(tmp_path, capsys, changes, name, verdict, says):
     code = main(["--run", str(run_folder(tmp_path / "run", **changes))])
     shown = " ".join(capsys.readouterr().out.split())
     table = {check.name: check for check in check_run(tmp_path / "run")}
@@ -333,13 +345,13 @@ def test_a_run_in_which_one_reward_drowns_the_other(tmp_path, capsys, changes, n
         assert table[name].verdict == verdict and "over 20 updates up to 29" in table[name].evidence
 
 
-def test_a_run_without_an_update_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no update"):
+def test_a_run_without_an_update_is_rejected(tmp_path):
+    with pytest.raises(InputError, match="has no update yet"):
         check_run(tmp_path)
 
 
-def test_a_default_angle_of_the_wrong_sign_names_the_joint(dataset):
-    """The published recipe's own slip: right shoulder pitch -0.35 for +0.35."""
+def test_a_default_angle_of_the_wrong_sign_is_reported_by_joint(dataset):
+    """The published recipe has this mistake: right shoulder pitch -0.35 for +0.35."""
     pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
     assert by_name(check_dataset(dataset, G1_23DOF, None, pose))["offset sign"].verdict == "ok"
     slipped = by_name(check_dataset(dataset, G1_23DOF, None, pose | {"right_shoulder_pitch_joint": -0.35}))
@@ -353,8 +365,8 @@ def test_a_default_angle_of_the_wrong_sign_names_the_joint(dataset):
     assert larger["offset sign"].verdict == "ok" and larger["default pose"].verdict == "warn"
 
 
-def test_columns_in_the_environment_s_order_are_told(walk):
-    """Names say one order, the angles are in the simulator's: only the body can tell."""
+def test_columns_in_the_environments_order_are_reported(walk):
+    """The names follow one order, the angles the simulator's; only the body shows it."""
     env_order = G1_23DOF.joint_names[::-1]
     columns = [G1_23DOF.joint_names.index(name) for name in env_order]
     data = MotionDataset.from_motions(
@@ -376,20 +388,20 @@ def test_ten_minutes_are_checked_in_two_seconds(walk):
 
 
 def test_faults_late_in_a_long_clip_are_seen(walk):
-    """Stretches are looked at from the start to the end of a clip that is too long to be looked at whole."""
+    """A clip that is too long to check whole is sampled from start to end."""
     clip = walk.loop(60)
     root = clip.root_pos.copy()
     root[-clip.num_frames // 3 :, 2] -= 0.1
     table = {c.name: c for c in check_motion(replace(clip, root_pos=root), G1_23DOF, max_frames=3000)}
     assert table["foot penetration"].verdict == "warn"
-    assert int(table["foot penetration"].evidence.split("at frame ")[1].split(";")[0]) >= 2 * clip.num_frames // 3 - 1
-    assert "frames looked at" in table["foot skate"].evidence
+    assert table["foot penetration"].values["frame"] >= 2 * clip.num_frames // 3 - 1
+    assert "frames sampled" in table["foot skate"].evidence
 
 
 def test_the_page_on_the_preflight_lists_every_check_and_the_measured_rate(repo_root):
     page = (repo_root / "docs" / "preflight.md").read_text()
-    rows = dict(line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ") and "?" in line)
-    assert rows == CHECKS
+    rows = [tuple(line.strip("| ").split(" | ")) for line in page.splitlines() if line.startswith("| ") and "?" in line]
+    assert rows == [(check.name, check.question, check.severity) for check in CHECKS.values()]
     measured = json.loads((repo_root / "benchmarks" / "results" / "false_alarms.json").read_text())
     assert f"{measured['false_alarms']} false alarms in {measured['checks']}" in " ".join(page.split())
     assert measured["false_failures"] == 0 and len(measured["broken"]) == 30
