@@ -1,4 +1,4 @@
-"""What a user can get wrong about datasets, robots, checkpoints and folders: one sentence, exit code 2, nothing lost.
+"""Wrong datasets, robots, checkpoints and folders end in one sentence and exit code 2, and no file is lost.
 
 Single motion files, dataset files and ``convert`` are in test_formats.py, test_dataset.py and test_convert.py;
 notebooks, parameters and widgets in test_pipeline.py.
@@ -26,13 +26,13 @@ from amp_helpers.errors import run_cli
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 
-# The features and sizes of the small run, so that its checkpoint fits.
+# The sizes of the small run, so that its checkpoint fits.
 SMALL = ["--device", "cpu", "--num_envs", "2", "--rollouts", "16", "--max_iterations", "1", "--hidden", "32"]
 
 
 @pytest.fixture
 def refused(monkeypatch, capfd):
-    """Run a command in this process, expect its refusal, and give the sentence."""
+    """Run a command in this process, expect it to fail, and return the message."""
 
     def run(command, *arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
@@ -53,7 +53,7 @@ def walk(repo_root) -> MotionDataset:
 
 @pytest.fixture
 def run_copy(small_run, tmp_path) -> Path:
-    """A trained run to damage."""
+    """A copy of a trained run, to damage."""
     return Path(shutil.copytree(small_run.folder, tmp_path / "copy"))
 
 
@@ -98,7 +98,7 @@ def run_copy(small_run, tmp_path) -> Path:
         ("--dataset gone.npz", "gone.npz: no such file; make a dataset with 'python -m amp_helpers.convert'"),
     ],
 )
-def test_an_option_that_no_run_can_use(refused, tmp_path, options, sentence):
+def test_options_that_no_run_can_use(refused, tmp_path, options, sentence):
     assert sentence in refused(train, *SMALL, "--run_dir", tmp_path / "run", *options.split())
     assert not (tmp_path / "run").exists(), "nothing is written by a run that never was"
 
@@ -143,7 +143,7 @@ def test_a_folder_that_cannot_hold_a_run(refused, small_run, tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
         assert f"{tmp_path / 'file'}: is a file; choose a folder" in refused(train, *SMALL, "--run_dir", folder)
     assert (tmp_path / "file").read_text() == "mine"
-    # Root may write to a read-only folder, so a folder that nobody may write to stands for one.
+    # Root may write to a read-only folder, but not to /proc.
     error = refused(train, *SMALL, "--run_dir", "/proc/run")
     assert error.startswith("/proc/run: cannot be written (") and error.endswith("what was written before is kept")
     before = (small_run.folder / "health.jsonl").read_bytes()
@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_hold_a_run(refused, small_run, tmp_path):
     assert (small_run.folder / "health.jsonl").read_bytes() == before
 
 
-def test_a_checkpoint_to_go_on_from_that_does_not_fit(refused, small_run, tmp_path):
+def test_a_checkpoint_to_continue_from_that_does_not_fit(refused, small_run, tmp_path):
     run = ["--run_dir", tmp_path / "run"]
 
     def go_on(checkpoint: Path, *options: str) -> str:
@@ -182,7 +182,7 @@ def test_a_checkpoint_to_go_on_from_that_does_not_fit(refused, small_run, tmp_pa
         ("--dataset gone.npz", "gone.npz: the dataset that the policy imitates is not there; name it with --dataset"),
     ],
 )
-def test_an_option_that_no_evaluation_can_use(refused, small_run, tmp_path, options, sentence):
+def test_options_that_no_evaluation_can_use(refused, small_run, tmp_path, options, sentence):
     output = tmp_path / "out"
     error = refused(evaluate, "--checkpoint", small_run.folder, "--output", output, *options.split())
     assert sentence in error
@@ -213,7 +213,7 @@ def test_a_policy_that_cannot_be_played(refused, run_copy, tmp_path):
 
 
 class Payload:
-    """Would create a file when unpickled."""
+    """Creates a file when unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -247,7 +247,7 @@ def test_results_that_cannot_be_written_leave_the_old_ones(refused, small_run, t
     (tmp_path / "file").write_text("mine")
     assert f"{tmp_path / 'file'}: is a file" in refused(evaluate, *arguments, "--output", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
-    # Once without the limit, which would also hold for the kernels that a machine compiles the first time.
+    # First without the limit, which would also apply to the kernels that the first run compiles.
     evaluate.evaluate(small_run.folder, tmp_path / "before", num_envs=1, seconds=0.1)
     old = {"metrics.json": b"{}", "rollout.npz": b"old"}
     for name, content in old.items():
@@ -263,8 +263,8 @@ def test_results_that_cannot_be_written_leave_the_old_ones(refused, small_run, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["before", "file", "metrics.json", "rollout.npz"]
 
 
-def test_the_commands_themselves_say_one_line(walk, small_run, tmp_path):
-    """A whole process each, the simulator opened: no library adds a word, and the exit code is 2."""
+def test_the_commands_print_one_line(walk, small_run, tmp_path):
+    """In a process of their own, with the simulator open: no library prints anything, and the exit code is 2."""
     replace(walk, dt=0.01).save(tmp_path / "fast.npz")
     evaluation = ["--checkpoint", small_run.folder, "--dataset", tmp_path / "fast.npz", "--output", tmp_path / "out"]
     for name, arguments in (

@@ -1,4 +1,4 @@
-"""Transition pairs hold what a clip holds, never cross motions, and are refused when made for something else."""
+"""Datasets keep their clips, hold no pair across motions, and are refused for another robot or control step."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def make_dataset(**changes) -> MotionDataset:
     return MotionDataset.from_motions(motions, **({"joint_names": JOINTS, "control_dt": 0.02} | changes))
 
 
-def test_pairs_are_neighbouring_frames_of_the_resampled_clips():
+def test_pairs_are_neighboring_frames_of_the_resampled_clips():
     dataset = make_dataset()
     clips = [make_motion(40, 30.0, seed=1).resample(0.02), make_motion(25, 29.7, seed=2).resample(0.02)]
     start = 0
@@ -41,7 +41,7 @@ def test_pairs_are_neighbouring_frames_of_the_resampled_clips():
 @given(st.lists(st.integers(3, 30), min_size=1, max_size=6))
 @settings(max_examples=25, deadline=None)
 def test_no_pair_crosses_two_motions(lengths):
-    """Each motion sits at a height of its own, so a crossing pair would jump."""
+    """Every motion has another offset, so a pair across motions would jump."""
     motions = [
         make_motion(n, 50.0, joint_pos=np.full((n, 5), 10.0 * i) + np.arange(n)[:, None] * 0.01)
         for i, n in enumerate(lengths)
@@ -51,7 +51,7 @@ def test_no_pair_crosses_two_motions(lengths):
     np.testing.assert_allclose(dataset.next_states - dataset.states, 0.01, atol=1e-5)
 
 
-def test_clips_come_back_whole():
+def test_clips_are_restored():
     dataset = make_dataset()
     for clip, n, fps in zip(dataset.clips(), (40, 25), (30.0, 29.7), strict=True):
         assert clip.fps == pytest.approx(50)
@@ -62,7 +62,7 @@ def test_clips_come_back_whole():
     np.testing.assert_allclose(again.root_quat, dataset.root_quat, atol=1e-9)
 
 
-def test_a_plain_load_serves_someone_who_knows_nothing_else(tmp_path):
+def test_the_file_is_read_with_numpy_alone(tmp_path):
     dataset = make_dataset()
     dataset.save(tmp_path / "d.npz")
     with np.load(tmp_path / "d.npz", allow_pickle=False) as plain:
@@ -167,13 +167,13 @@ def test_the_data_modules_import_fast_and_without_simulators():
         "heavy = {'torch', 'isaaclab', 'mujoco', 'warp', 'newton', 'skrl', 'matplotlib'} & set(sys.modules)\n"
         "print(seconds); print(sorted(heavy))"
     )
-    # The best of three: the limit is on the work done, not on what else the machine is busy with.
+    # The fastest of three runs, because other processes slow the machine.
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
     assert min(float(run.stdout.split()[0]) for run in runs) < 1.0
     assert all(run.stdout.splitlines()[1] == "[]" for run in runs)
 
 
-def test_weights_are_kept_and_files_without_them_load(tmp_path):
+def test_weights_are_kept_and_default_to_one(tmp_path):
     clips = [replace(make_motion(name=name), weight=weight) for name, weight in (("a", 1.0), ("b", 2.5))]
     dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
     dataset.save(tmp_path / "d.npz")
@@ -191,7 +191,7 @@ def test_weights_are_kept_and_files_without_them_load(tmp_path):
             replace(clips[0], weight=weight)
 
 
-def test_windows_are_drawn_as_often_as_their_clip_weighs():
+def test_windows_are_drawn_in_proportion_to_the_weight_of_their_clip():
     torch = pytest.importorskip("torch")
     from amp_helpers.amp_state.state import AmpState, weighted_rows
 

@@ -1,4 +1,4 @@
-"""Joints are mapped by name, and a mistake in a name or pattern is a sentence, not a wrong column."""
+"""Joints are mapped by name; a mistake in a name or pattern is an error, not a wrong column."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""Each number against a rollout whose answer is known by construction."""
+"""Each metric on rollouts whose value is known by construction, and what a metric cannot see."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ DT = 0.02
 
 
 def stride(time_s: np.ndarray, frequency_hz: float) -> np.ndarray:
-    """(..., 6) rad: a walk whose knees bend twice a stride, as real ones do."""
+    """Joint positions (..., 6), rad, of a walk whose knees bend twice a stride."""
     left = 2 * np.pi * frequency_hz * time_s
     sides = []
     for phase in (left, left + np.pi):
@@ -75,7 +75,7 @@ def make_reference(frequency_hz: float = 0.8, frames: int = 300, fps: float = 30
     )
 
 
-def test_exactly_the_agreed_numbers_are_given(metric_names):
+def test_the_keys_are_those_of_metrics_json(metric_names):
     result = evaluate_rollout(make_rollout(), make_reference())
     assert set(result) == metric_names
     assert all(type(value) is float for value in result.values())
@@ -86,7 +86,7 @@ def test_exactly_the_agreed_numbers_are_given(metric_names):
 def test_the_gait_frequency_is_the_strides_not_the_knees(frequency_hz, seconds):
     time_s = np.arange(int(seconds / DT)) * DT
     found = gait_frequency(stride(time_s, frequency_hz)[None], JOINTS, DT)
-    # A spectrum resolves a fraction of one over the time it has seen.
+    # The resolution of a spectrum is a fraction of 1 / duration.
     assert found == pytest.approx(frequency_hz, abs=0.15 / seconds)
 
 
@@ -109,7 +109,7 @@ def test_no_movement_has_no_gait():
     assert np.isnan(gait_frequency(np.ones((2, 300, 6)), JOINTS, DT))
 
 
-def test_a_robot_with_other_joints_has_the_gait_of_all_of_them():
+def test_a_robot_with_other_joint_names_is_measured_at_all_joints():
     swing = np.sin(2 * np.pi * 1.7 * np.arange(300) * DT)
     assert gait_frequency(swing[None, :, None], ("FR_thigh_joint",), DT) == pytest.approx(1.7, abs=0.02)
 
@@ -136,7 +136,7 @@ def test_frames_after_a_start_or_a_fall_are_left_out():
     assert settled_frames(fell, 0.5, 0.0).tolist() == (~fell).tolist()
 
 
-def test_velocity_error_looks_at_settled_frames_only():
+def test_the_velocity_error_uses_settled_frames_only():
     speed = np.full((2, 400), 0.7)
     speed[:, :150] = 99.0
     velocity = np.stack([speed, 0 * speed + 5, 0 * speed], axis=-1)
@@ -144,7 +144,7 @@ def test_velocity_error_looks_at_settled_frames_only():
     assert result["velocity_error_mps"] == pytest.approx(0.1)
 
 
-def test_a_rollout_of_falls_says_nan_rather_than_something(metric_names):
+def test_metrics_of_a_rollout_of_falls_are_nan(metric_names):
     result = evaluate_rollout(make_rollout(fell=np.ones((3, 500), dtype=bool)), make_reference())
     assert result["falls_per_env_10s"] == pytest.approx(500)
     assert all(np.isnan(result[key]) for key in metric_names - {"falls_per_env_10s"})
@@ -192,7 +192,7 @@ def test_skate_is_the_horizontal_speed_of_standing_feet():
     contact = np.zeros((1, 5, 2), dtype=bool)
     assert np.isnan(foot_skate(foot_pos, contact, DT))
     contact[..., 0] = True
-    contact[0, 2, 1] = True  # for one frame only: no two neighbours stand
+    contact[0, 2, 1] = True  # for one frame only: no two neighbors stand
     assert foot_skate(foot_pos, contact, DT) == pytest.approx(0.5)
 
 
@@ -207,7 +207,7 @@ def test_action_rate_and_power():
     assert result["mechanical_power_w"] == pytest.approx(30.0)
 
 
-def test_the_step_over_a_reset_is_no_action_rate_and_no_skate():
+def test_steps_across_a_reset_are_left_out_of_action_rate_and_skate():
     actions = np.zeros((1, 800, 6))
     actions[0, 400:] = 100.0
     feet = np.zeros((1, 800, 2, 3))
@@ -221,7 +221,7 @@ def test_the_step_over_a_reset_is_no_action_rate_and_no_skate():
     assert result["foot_skate_mps"] == 0
 
 
-def test_foot_quality_of_a_clip_in_the_ground_and_one_in_the_air():
+def test_foot_quality_of_clips_below_and_above_the_ground():
     feet = np.zeros((11, 2, 3))
     feet[:, 1, 0] = np.arange(11) * 0.1
     soles = np.tile([-0.03, 0.05], (11, 1))
@@ -239,7 +239,21 @@ def test_foot_quality_of_a_clip_in_the_ground_and_one_in_the_air():
     assert np.isnan(quality["skate_mps"])
 
 
-def test_the_rollout_file_holds_the_agreed_arrays(tmp_path):
+def test_what_the_docstrings_say_that_metrics_cannot_see():
+    reference = make_reference()
+    frozen = np.broadcast_to(reference.joint_pos[50], (3, 500, 6))
+    speed = np.full((3, 500), 0.8) + 0.5 * (-1) ** np.arange(500)
+    result = evaluate_rollout(
+        make_rollout(joint_pos=frozen, root_lin_vel=np.stack([speed, 0 * speed + 2, 0 * speed], axis=-1)), reference
+    )
+    assert result["pose_rmse_rad"] == pytest.approx(0, abs=0.01), "a policy that freezes in a reference pose"
+    assert result["coverage_rmse_rad"] > 0.1, "shows in the coverage"
+    assert result["velocity_error_mps"] < 0.01, "fluctuation cancels, and sideways speed does not count"
+    hop = np.sin(2 * np.pi * 1.2 * np.arange(500) * DT)[None, :, None].repeat(6, axis=2)
+    assert gait_frequency(hop, JOINTS, DT) == pytest.approx(1.2, abs=0.02), "both legs at once"
+
+
+def test_the_arrays_of_rollout_npz(tmp_path):
     rollout = make_rollout()
     rollout.save(tmp_path / "rollout.npz")
     with np.load(tmp_path / "rollout.npz", allow_pickle=False) as saved:

@@ -1,6 +1,6 @@
-"""Files that run code when loaded carelessly: refused in one sentence, without running it.
+"""Files that run code when loaded without precautions: refused in one sentence, and not run.
 
-Every gadget is a live one: in a process of its own it is first loaded carelessly, and leaves its mark.
+To show that they do, every file is first loaded by an unsafe loader in a process of its own, and leaves a mark.
 """
 
 import functools
@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch", reason="torch comes with the sim extra")
 
 
 class Calls:
-    """Pickled as a call."""
+    """An object that pickles as a call."""
 
     def __init__(self, function: Callable, *arguments: object) -> None:
         self.call = function, arguments
@@ -57,7 +57,7 @@ def objects(gadget: object) -> np.ndarray:
 
 
 def stored(store: Callable[..., None], *content: object, **options: object) -> bytes:
-    """What ``store(stream, ...)`` writes."""
+    """Bytes that ``store(stream, ...)`` writes."""
     stream = io.BytesIO()
     store(stream, *content, **options)
     return stream.getvalue()
@@ -100,9 +100,9 @@ GADGETS: dict[str, tuple[str, Callable[[str], bytes]]] = {
     "torch.pkl": ("torch", lambda name: saved({"policy": system(name)}, zipped=True)),
     "torch_old.pkl": ("torch", lambda name: saved({"policy": system(name)}, zipped=False)),
 }
-"""File name, which is also the mark's -> what opens it carelessly, and its content."""
+"""File name, also that of its mark -> the unsafe loader that runs it, and its content."""
 
-CARELESS = """
+UNSAFE = """
 import json, os, pickle, sys
 import joblib, numpy, torch
 OPEN = {
@@ -118,7 +118,7 @@ try:
 except ChildProcessError:
     pass
 """
-CAREFUL = """
+SAFE = """
 import contextlib, io, json, sys
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.convert import convert
@@ -155,28 +155,28 @@ def run(script: str, files: list[tuple[str, str]], folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_gadgets_are_live(files, tmp_path):
-    run(CARELESS, files, tmp_path)
+def test_unsafe_loaders_run_every_file(files, tmp_path):
+    run(UNSAFE, files, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(GADGETS)
 
 
 @pytest.fixture(scope="module")
 def outcomes(files, tmp_path_factory) -> list[tuple[str, int, str]]:
     """Path, exit code and message of each file in each reader."""
-    folder = tmp_path_factory.mktemp("careful")
-    found = [json.loads(line) for line in run(CAREFUL, files, folder).splitlines()]
-    assert not list(folder.iterdir()), "no mark, no output, nothing half written"
+    folder = tmp_path_factory.mktemp("safe")
+    found = [json.loads(line) for line in run(SAFE, files, folder).splitlines()]
+    assert not list(folder.iterdir()), "neither marks nor outputs"
     return found
 
 
 @pytest.mark.slow
-def test_none_of_them_runs_and_each_is_refused_in_one_sentence(outcomes):
+def test_no_file_runs_and_each_is_refused_in_one_sentence(outcomes):
     assert len(outcomes) == 3 * len(GADGETS)
     for path, code, said in outcomes:
         assert code == 2 and said.startswith(f"error: {path}: ") and said.count("\n") == 1 and "; " in said, said
 
 
-def test_what_a_pickle_would_have_run_is_named(outcomes):
+def test_the_refused_call_is_named(outcomes):
     said = {Path(path).name: sentence for path, _, sentence in outcomes[::3]}
     for name in ("reduce0.pkl", "reduce4.pkl", "inst.pkl", "beside_a_motion.pkl"):
         assert "system'" in said[name] and "so it was not loaded" in said[name], said[name]

@@ -74,7 +74,7 @@ def test_lists_and_zero_dimensional_fps_are_tables_too(write):
 
 
 class Exploit:
-    """Unpickled carelessly, this writes a file."""
+    """Writes a file when Python unpickles it."""
 
     def __init__(self, path):
         self.path = path
@@ -90,7 +90,7 @@ def test_a_pickle_that_would_run_code_is_refused_by_name_and_does_not_run(write,
     with pytest.raises(InputError, match=r"motion\.pkl: holds '(posix|nt)\.system'.*not loaded"):
         read_motion(path)
     assert not trace.exists()
-    # The same file does run when loaded carelessly, or the test would show nothing.
+    # Python itself does run the file, otherwise the test would show nothing.
     pickle.loads(path.read_bytes())
     assert trace.exists()
 

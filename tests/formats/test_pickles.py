@@ -1,4 +1,4 @@
-"""MimicKit's plain lists and the joblib files of ASAP and PHC: read by layout, and without running anything."""
+"""Pickles: MimicKit's plain lists, the joblib files of ASAP and PHC, and streams that are malformed or too large."""
 
 import os
 import pickle
@@ -65,7 +65,7 @@ def dumped(tmp_path):
     return write
 
 
-def test_a_mimickit_clip_turns_by_its_exponential_map(plain):
+def test_a_mimickit_clip_is_rotated_by_its_exponential_map(plain):
     motion = read_motion(plain(mimickit()))
     assert motion.fps == 30 and motion.joint_names == NAMES_29
     np.testing.assert_allclose(motion.joint_pos, ANGLES, atol=1e-7)
@@ -96,7 +96,7 @@ def test_a_written_mimickit_clip_reads_back(tmp_path):
         (mimickit(fps=None), "does not say its frame rate"),
     ],
 )
-def test_what_is_wrong_with_a_mimickit_clip_is_one_sentence(plain, content, message):
+def test_faults_of_a_mimickit_clip_are_reported_in_one_sentence(plain, content, message):
     with pytest.raises(InputError, match=rf"motion\.pkl: {message}") as caught:
         read_motion(plain(content))
     assert "\n" not in str(caught.value)
@@ -119,20 +119,20 @@ def test_joblib_files_are_read_without_joblib(dumped, monkeypatch, how):
         assert "quaternion xyzw, pelvis up" in motion.source
 
 
-def test_where_root_rot_is_left_out_the_first_body_turns_the_root(dumped):
+def test_without_root_rot_the_first_body_gives_the_root_rotation(dumped):
     motion = read_motion(dumped({"only": asap(root_rot=None)}))
     assert (Rotation.from_quat(motion.root_quat) * ROTATION.inv()).magnitude().max() < 1e-6
     assert "root rotation from pose_aa" in motion.source
 
 
-def test_asap_s_23_joints_are_not_the_robot_s_23(dumped):
+def test_asaps_23_joints_are_not_those_of_the_g1_23dof(dumped):
     path = dumped({"only": asap(dof=ANGLES[:, :23])})
     with pytest.raises(InputError, match=r"fits two different sets .*--joint_order gmt_23 .*ASAP"):
         read_motion(path)
     assert "waist_pitch_joint" in read_motion(path, joint_names="gmt_23").joint_names
 
 
-def test_a_file_of_several_clips_is_one_dataset_and_no_one_motion(dumped, tmp_path):
+def test_a_file_of_several_clips_is_one_dataset_but_not_one_motion(dumped, tmp_path):
     path = dumped({"a": asap(), "b": asap(), "c": asap()})
     with pytest.raises(InputError, match=r"holds 3 clips \(a, b, c\), and one is wanted"):
         read_motion(path)
@@ -140,7 +140,7 @@ def test_a_file_of_several_clips_is_one_dataset_and_no_one_motion(dumped, tmp_pa
     assert list(dataset.name) == [f"motion.pkl/{name}" for name in "abc"]
 
 
-def test_a_dict_of_gmr_motions_is_several_clips_too(plain):
+def test_a_dict_of_gmr_motions_is_several_clips(plain):
     gmr = {"fps": 30, "root_pos": PLACES, "root_rot": ROTATION.as_quat(), "dof_pos": ANGLES}
     assert [motion.num_frames for motion in read_motions(plain({"a": gmr, "b": gmr}))] == [10, 10]
 
@@ -156,7 +156,7 @@ def test_a_dict_of_gmr_motions_is_several_clips_too(plain):
         ({"a": asap(dof=np.full((10, 29), np.nan))}, "dof is nan at frame 0"),
     ],
 )
-def test_what_is_wrong_with_a_joblib_file_is_one_sentence(dumped, content, message):
+def test_faults_of_a_joblib_file_are_reported_in_one_sentence(dumped, content, message):
     with pytest.raises(InputError, match=rf"motion\.pkl: {message}") as caught:
         read_motions(dumped(content))
     assert "\n" not in str(caught.value)
@@ -184,14 +184,14 @@ class Partial(Exploit):
 
 @pytest.mark.parametrize("gadget", [Exploit, Setstate, Partial])
 @pytest.mark.parametrize("how", [{}, {"compress": 3}])
-def test_a_joblib_file_that_would_run_code_does_not(dumped, tmp_path, gadget, how):
+def test_code_in_a_joblib_file_is_not_run(dumped, tmp_path, gadget, how):
     trace = tmp_path / "executed"
     path = dumped({"walk": asap(), "evil": gadget(trace)}, **how)
     with pytest.raises(InputError, match=r"holds '.*\.(system|eval|partial)', .* not loaded"):
         read_motions(path)
     assert not trace.exists()
     joblib.load(path)
-    assert trace.exists(), "the same file does run when loaded carelessly"
+    assert trace.exists(), "joblib itself runs the code"
 
 
 def test_arrays_of_objects_and_other_classes_are_refused(dumped, tmp_path):
@@ -205,12 +205,12 @@ def test_arrays_of_objects_and_other_classes_are_refused(dumped, tmp_path):
 
 
 @pytest.mark.parametrize(("compress", "name"), [("bz2", "bz2"), ("xz", "xz"), ("lzma", "lzma")])
-def test_other_packings_are_refused_by_name(dumped, compress, name):
+def test_other_compression_methods_are_refused_by_name(dumped, compress, name):
     with pytest.raises(InputError, match=f"holds data packed with {name}, .*not loaded"):
         read_motions(dumped({"a": asap()}, compress=(compress, 3)))
 
 
-def test_a_packed_bomb_is_refused_before_it_unfolds(tmp_path, monkeypatch):
+def test_a_compression_bomb_is_refused_before_it_unpacks(tmp_path, monkeypatch):
     path = tmp_path / "motion.pkl"
     path.write_bytes(zlib.compress(bytes(3_000_000)))
     monkeypatch.setattr(safe_pickle, "MIN_MEMORY", 1024**2)
@@ -221,7 +221,7 @@ def test_a_packed_bomb_is_refused_before_it_unfolds(tmp_path, monkeypatch):
         load_pickle(path)
 
 
-def test_opcodes_cannot_ask_for_more_memory_than_the_file_deserves(tmp_path, monkeypatch):
+def test_opcodes_cannot_take_much_more_memory_than_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "MIN_MEMORY", 1024**2)
     path = tmp_path / "motion.pkl"
     for bomb in (b"]" * 20_000, b"(" + b"}" * 20_000 + b"l", b")" * 200_000):
@@ -230,14 +230,14 @@ def test_opcodes_cannot_ask_for_more_memory_than_the_file_deserves(tmp_path, mon
             load_pickle(path)
     path.write_bytes(pickle.dumps(np.random.default_rng(0).normal(size=(3000, 35)).tolist()))
     with pytest.raises(InputError, match=r"as plain lists do; split the motion, or store its numbers as numpy arrays"):
-        load_pickle(path)  # Python keeps such a number in five times the bytes
+        load_pickle(path)  # a Python float takes five times the bytes of its opcode
     monkeypatch.undo()
     assert len(load_pickle(path)) == 3000
 
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
-def test_a_damaged_joblib_file_gives_motions_or_a_sentence(tmp_path_factory, data):
+def test_a_damaged_joblib_file_gives_motions_or_an_input_error(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "motion.pkl"
     joblib.dump({"a": asap(smpl_joints=None), "b": asap(smpl_joints=None)}, path)
     raw = bytearray(path.read_bytes())
@@ -267,21 +267,21 @@ PLAIN = st.recursive(
 
 @given(PLAIN, st.integers(0, 5))
 @settings(max_examples=300, deadline=None)
-def test_plain_data_read_as_by_python(content, protocol):
+def test_plain_data_are_read_as_by_python(content, protocol):
     read = machine.interpret(pickle.dumps([content, content], protocol))
     assert read == [content, content] and type(read[0]) is type(content)
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_an_array_named_twice_is_one_array(protocol):
+def test_an_array_mentioned_twice_is_one_array(protocol):
     rows = np.arange(6.0).reshape(2, 3)
     first, second, scalar, empty = machine.interpret(pickle.dumps([rows, rows, np.int32(7), rows[:0]], protocol))
     assert first is second and scalar == 7 and empty.shape == (0, 3)
     np.testing.assert_array_equal(first, rows)
 
 
-def test_a_content_of_the_memo_cannot_be_copied_without_end(monkeypatch):
-    """A few opcodes that encode the same long text again and again."""
+def test_copies_of_memo_entries_count_as_memory(monkeypatch):
+    """Each repetition is a few opcodes that encode the same long text."""
     monkeypatch.setattr(machine, "MIN_MEMORY", 1024**2)
     text = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
     copies = b"c_codecs\nencode\n" + text + b"q\x00X\x06\x00\x00\x00latin1\x86R"
@@ -304,23 +304,23 @@ def test_a_content_of_the_memo_cannot_be_copied_without_end(monkeypatch):
         b"cbuiltins\nset\n]](ee\x85R.",
     ],
 )
-def test_malformed_streams_raise_what_the_reader_reports(tmp_path, raw):
+def test_malformed_streams_are_reported_as_damaged(tmp_path, raw):
     path = tmp_path / "motion.pkl"
     path.write_bytes(raw)
     with pytest.raises(InputError, match=r"motion\.pkl: is not a motion pickle, it is damaged or of another format"):
         load_pickle(path)
 
 
-def test_files_of_older_joblib_have_no_padding(dumped, monkeypatch):
-    """Before joblib 1.2 the data of an array followed its opcodes at once."""
+def test_files_of_joblib_before_1_2_are_read(dumped, monkeypatch):
+    """They have no padding between the opcodes and the data of an array."""
     monkeypatch.setattr(joblib.numpy_pickle.NumpyArrayWrapper.__init__, "__defaults__", (False, None))
     motion = read_motion(dumped({"only": asap()}))
     np.testing.assert_allclose(motion.joint_pos, ANGLES, atol=1e-7)
     np.testing.assert_allclose(motion.root_quat, ROTATION.as_quat(), atol=1e-12)
 
 
-def test_arrays_kept_in_files_of_their_own_are_refused(tmp_path):
-    """As the oldest joblib wrote them: the pickle names another file beside it."""
+def test_joblib_arrays_in_separate_files_are_refused(tmp_path):
+    """Files of the oldest joblib name another file for each array."""
     path = tmp_path / "motion.pkl"
     path.write_bytes(b"\x80\x02}U\x03dofcjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}s.")
     with pytest.raises(InputError, match=r"holds 'joblib\.numpy_pickle\.NDArrayWrapper', .*not loaded"):

@@ -1,4 +1,4 @@
-"""A robot of one's own, out of an MJCF file: three legs of different make, nothing of a G1."""
+"""A user's robot from an MJCF file: three legs with different feet, unlike a G1 in everything."""
 
 import os
 import pickle
@@ -42,7 +42,7 @@ TRIPOD = f"""<mujoco model="tripod"><compiler angle="degree"/><worldbody>
 <body name="hub" pos="0 0 1"><freejoint/><geom type="box" size="0.25 0.25 0.04"/>{LEGS}
 <body name="mast"><joint name="mast" type="slide" axis="0 0 1" range="0 0.3"/><geom type="box" size="0.02 0.02 0.1"/>
 </body></body></worldbody></mujoco>"""
-# Bent by 10 degrees, the third leg is shorter, and its cylinder stands on its rim.
+# Bent by 10 degrees, the third leg is shorter, and its cylinder touches the ground with its rim.
 _BENT = np.radians(10)
 REACH = 0.2 + 0.2 * np.cos(_BENT) + 0.03 * np.cos(_BENT) + 0.05 * np.sin(_BENT)
 NAMES = ("hip_c", "knee_c", "hip_a", "knee_a", "hip_b", "knee_b", "mast")
@@ -85,7 +85,7 @@ def test_names_limits_pose_and_feet_are_found_in_the_file(tripod):
     assert tripod.default_root_height == pytest.approx(REACH, abs=1e-6)
 
 
-def test_what_is_given_is_taken(tripod_file):
+def test_given_facts_replace_those_of_the_file(tripod_file):
     robot = Robot.from_file(
         tripod_file,
         name="tripod",
@@ -101,7 +101,7 @@ def test_what_is_given_is_taken(tripod_file):
     assert robot.default_root_height == pytest.approx(legs + 0.03 * np.cos(0.3) + 0.05 * np.sin(0.3), abs=1e-6)
 
 
-def test_a_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
+def test_the_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
     home = '<keyframe><key name="home" qpos="0 0 1 1 0 0 0 .1 -.2 .1 -.2 .1 .4 .05"/></keyframe></mujoco>'
     (tmp_path / "home.xml").write_text(TRIPOD.replace("</mujoco>", home))
     pose = Robot.from_file(tmp_path / "home.xml").default_pose()
@@ -136,7 +136,7 @@ GEOMS = {
 
 
 @pytest.mark.parametrize("shape", GEOMS)
-def test_the_lowest_point_is_where_mujoco_would_touch_the_ground(shape):
+def test_the_lowest_point_agrees_with_mujocos_distance_to_the_ground(shape):
     model = mujoco.MjModel.from_xml_string(
         '<mujoco><asset><mesh name="wedge" vertex="0 0 0 .3 0 0 0 .2 0 0 0 .1"/></asset><worldbody>'
         f'<geom name="floor" type="plane" size="0 0 1"/><body><freejoint/><geom name="it" {GEOMS[shape]}/></body>'
@@ -160,7 +160,7 @@ def test_the_lowest_point_is_where_mujoco_would_touch_the_ground(shape):
 @pytest.mark.parametrize(
     "gl", [False, pytest.param(True, marks=pytest.mark.skipif(not gl_available(), reason="no GL"))]
 )
-def test_it_is_drawn_in_a_picture_of_its_size(tripod, gl):
+def test_the_camera_distance_fits_its_size(tripod, gl):
     with Renderer(tripod, 160, 120, gl=gl) as renderer:
         still = renderer.frame(standing(tripod), 0).astype(int)
         moved = renderer.frame(standing(tripod, hip_c=-1.0, hip_a=0.8), 0).astype(int)
@@ -172,8 +172,8 @@ def test_it_is_drawn_in_a_picture_of_its_size(tripod, gl):
     assert 15 < np.mean(rows) < 105 and 30 < np.mean(columns) < 130
 
 
-def test_a_nameless_file_of_ones_own_robot_is_converted_and_checked(tripod_file, tripod, tmp_path, capsys):
-    """From file to preflight by command; the columns are said to be in the model's order."""
+def test_a_file_without_joint_names_is_converted_and_checked_for_a_users_robot(tripod_file, tripod, tmp_path, capsys):
+    """From file to preflight by command; ``--joint_order robot`` gives the columns the model's order."""
     time = np.arange(60) / 30
     swing = 0.3 * np.sin(2 * np.pi * time)
     clip = standing(tripod, frames=60)
@@ -217,7 +217,7 @@ def test_a_default_pose_of_zero_leaves_no_offset_to_check(tripod_file):
         (("<geom ", '<geom contype="0" conaffinity="0" '), {}, "no feet found among its lowest links; name them"),
     ],
 )
-def test_what_is_no_robot_is_refused(tmp_path, change, options, sentence):
+def test_files_that_hold_no_robot_are_refused(tmp_path, change, options, sentence):
     path = tmp_path / "robot.xml"
     path.write_text(TRIPOD.replace(*change) if change[0] else TRIPOD)
     with pytest.raises(InputError) as refusal:
@@ -225,14 +225,14 @@ def test_what_is_no_robot_is_refused(tmp_path, change, options, sentence):
     assert sentence in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_a_robot_that_is_not_there():
+def test_an_unknown_robot_is_refused():
     with pytest.raises(InputError, match=r"gone.xml: no such file; give the robot's MJCF or URDF"):
         get_robot("gone.xml")
     with pytest.raises(InputError, match=r"'h1' not found; available: g1_23dof, g1_29dof, a path of an MJCF"):
         get_robot("h1")
 
 
-def test_a_robot_with_choices_of_ones_own_is_named_by_its_module(tripod_file, tmp_path, monkeypatch):
+def test_a_robot_defined_in_a_users_module_is_found_by_its_name(tripod_file, tmp_path, monkeypatch):
     (tmp_path / "my_tripod.py").write_text(
         f"from amp_helpers.robots import Robot\nMINE = Robot.from_file({str(tripod_file)!r}, foot_bodies=['toe_a'])\n"
     )
@@ -266,7 +266,7 @@ def test_the_cookbooks_commands_take_its_options(repo_root, command):
 
 @pytest.mark.slow
 def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
-    """From the stand-ins to the picture, as they stand on the page; training is shown in test_go1.py."""
+    """The page's own code, up to the video; test_go1.py covers training."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "datasets").symlink_to(repo_root / "datasets")
     robot, look = blocks(repo_root, "python")

@@ -1,4 +1,4 @@
-"""Forward kinematics against geometry that can be checked by hand."""
+"""Forward kinematics against geometry computed by hand, and mirror images."""
 
 import time
 
@@ -50,7 +50,7 @@ def test_sole_is_below_the_foot_link_by_the_capsules(kinematics):
     np.testing.assert_allclose(foot[..., 2] - kinematics.sole_heights(motion), 0.035, atol=2e-3)
 
 
-def test_a_pitched_foot_digs_its_toe_in(kinematics):
+def test_pitching_a_foot_lowers_its_toe(kinematics):
     motion = standing(height=0.8)
     toe_down = motion.joint_pos.copy()
     toe_down[:, motion.joint_names.index("left_ankle_pitch_joint")] += 0.3
@@ -89,7 +89,7 @@ def test_unknown_joints_are_refused_by_name(kinematics):
 
 
 def moving(robot, frames=20):
-    """Every joint swings within its limits while the root travels and tumbles."""
+    """Random joint positions within the limits, root positions and rotations."""
     random = np.random.default_rng(0)
     low, high = robot.joint_limits().T
     turns = random.normal(size=(frames, 4))
@@ -104,7 +104,7 @@ def moving(robot, frames=20):
 
 @pytest.mark.parametrize("robot", ["g1_29dof", "go1"])
 def test_a_mirrored_motion_puts_every_link_where_a_mirror_shows_its_counterpart(robot):
-    """Go1's joint names say nothing of roll, pitch or yaw: the axes decide the signs."""
+    """Go1's joint names contain neither roll, pitch nor yaw: only the axes give the signs."""
     kinematics = Kinematics(G1_29DOF if robot == "g1_29dof" else Robot.from_file(go1_mjcf()))
     motion, names = moving(kinematics.robot), kinematics.body_names
     expected = kinematics.body_positions(motion)[:, [names.index(other_side(name)) for name in names]] * (1, -1, 1)
@@ -127,7 +127,7 @@ def test_mirroring_twice_is_the_same_motion_and_once_exchanges_the_sides(kinemat
     np.testing.assert_allclose(again.root_quat, motion.root_quat, atol=1e-12)
 
 
-def test_what_has_no_mirror_image_is_refused(kinematics):
+def test_motions_without_a_mirror_image_are_refused(kinematics):
     motion = standing()
     with pytest.raises(InputError, match="left_hip_roll_joint have no counterpart"):
         kinematics.mirror(motion.select(("left_hip_roll_joint",)))

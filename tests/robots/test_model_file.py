@@ -1,4 +1,4 @@
-"""Robots' own files: a URDF on two legs, with and without its meshes, and Unitree's Go1 on four, with and without."""
+"""Robot files: a URDF with two legs and Unitree's Go1 with four, each with and without its meshes."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def still(robot: Robot, **joints: float) -> Motion:
     )
 
 
-def test_a_urdf_gives_its_robot_though_its_meshes_are_missing(cart_file):
+def test_a_urdf_without_its_meshes_gives_its_robot(cart_file):
     robot = get_robot(str(cart_file))
     assert robot.name == "my cart" and robot.joint_names == ("r_lift", "l_lift")
     np.testing.assert_allclose(robot.joint_limits(), [(-1, 1.5)] * 2)
@@ -76,7 +76,7 @@ def test_a_urdfs_meshes_are_found_in_its_package(cart_file):
     assert Robot.from_file(cart_file, foot_bodies=("l_wheel",)).mjcf_path == robot.mjcf_path, "written once"
 
 
-def test_an_mjcf_whose_meshes_are_missing_is_the_same_robot_without_them(tmp_path, monkeypatch):
+def test_an_mjcf_without_its_meshes_gives_the_same_robot(tmp_path, monkeypatch):
     whole = Robot.from_file(go1_mjcf())
     (tmp_path / "go1.xml").write_bytes(whole.mjcf_path.read_bytes())
     bare = Robot.from_file(tmp_path / "go1.xml")
@@ -96,14 +96,14 @@ def test_an_mjcf_whose_meshes_are_missing_is_the_same_robot_without_them(tmp_pat
         (('type="revolute"', 'type="fixed"'), "has no joints but the free one; give the file of a robot that moves"),
     ],
 )
-def test_a_urdf_that_is_no_robot_is_refused(cart_file, change, sentence):
+def test_urdfs_that_hold_no_robot_are_refused(cart_file, change, sentence):
     cart_file.write_text(CART.replace(*change))
     with pytest.raises(InputError) as refusal:
         get_robot(str(cart_file))
     assert sentence in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_a_robot_of_ones_own_is_converted_to_usd(cart_file):
+def test_a_users_robot_is_converted_to_usd(cart_file):
     Usd = pytest.importorskip("pxr.Usd", reason="USD comes with the sim extra")
     pytest.importorskip("mujoco_usd_converter", reason="the converter comes with the sim extra")
     from pxr import UsdPhysics

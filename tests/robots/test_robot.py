@@ -1,4 +1,4 @@
-"""The robots: names, poses, and a build that is pinned, whole, repeatable and safe beside another one."""
+"""Built-in robots: names, poses, and model files that are pinned, complete, reproducible and safe to build twice."""
 
 import dataclasses
 import os
@@ -52,7 +52,7 @@ def test_joint_order_is_depth_first_and_the_23_lack_six():
 
 
 @pytest.mark.parametrize("robot", [G1_23DOF, G1_29DOF])
-def test_default_pose_is_the_recipe(robot):
+def test_the_default_pose(robot):
     pose = dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
     for side, roll in (("left", 0.16), ("right", -0.16)):
         assert pose.pop(f"{side}_hip_pitch_joint") == pytest.approx(-0.20)
@@ -109,7 +109,7 @@ def test_ground_has_what_isaac_lab_looks_for():
 
 @pytest.mark.slow
 def test_another_robot_of_mjlab_takes_one_entry(fresh_cache, monkeypatch):
-    """As CONTRIBUTING says; joints that the entry does not name are rigid."""
+    """Joints that the entry leaves out are rigid; joints that the model lacks are refused."""
     legs = tuple(f"{leg}_{part}_joint" for leg in ("FR", "FL", "RR", "RL") for part in ("thigh", "calf"))
     go1 = Robot(
         name="go1",
@@ -135,7 +135,7 @@ def test_another_robot_of_mjlab_takes_one_entry(fresh_cache, monkeypatch):
 
 
 @pytest.mark.slow
-def test_building_again_touches_nothing_and_leaves_no_rubble(fresh_cache):
+def test_building_again_changes_nothing_and_leaves_no_temporary_files(fresh_cache):
     path = G1_23DOF.mjcf_path
     before = files(fresh_cache)
     assert path in {fresh_cache / name for name in before}
@@ -146,19 +146,19 @@ def test_building_again_touches_nothing_and_leaves_no_rubble(fresh_cache):
 
 
 @pytest.mark.slow
-def test_two_processes_building_at_once_agree(fresh_cache):
+def test_two_processes_build_at_once_with_one_download(fresh_cache):
     code = "from amp_helpers.robots.robot import G1_23DOF as r; r.build(); print(r.mjcf_path, r.usd_path)"
     env = os.environ | {"AMP_HELPERS_CACHE": str(fresh_cache)}
     both = [subprocess.Popen([sys.executable, "-c", code], env=env, stdout=-1, stderr=-1, text=True) for _ in "ab"]
     results = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], results
     assert results[0][0] == results[1][0] != ""
-    # One of them fetched; the other waited for it.
+    # One fetches, the other waits.
     assert sum(stderr.count("fetching mjlab") for _, stderr in results) == 1
     assert not list(fresh_cache.glob(".*building*"))
 
 
-def test_interrupted_build_is_not_taken_for_a_model(fresh_cache):
+def test_an_interrupted_build_is_repeated(fresh_cache):
     def half(folder):
         (folder / "half.xml").write_text("<mujoco>")
         raise KeyboardInterrupt
@@ -173,14 +173,14 @@ def test_interrupted_build_is_not_taken_for_a_model(fresh_cache):
     assert not killed.exists()
 
 
-def test_wrong_hash_is_refused_in_one_sentence(fresh_cache, monkeypatch):
+def test_a_wrong_hash_is_refused(fresh_cache, monkeypatch):
     monkeypatch.setattr(mjlab, "MJLAB", dataclasses.replace(mjlab.MJLAB, sha256="0" * 64))
     with pytest.raises(InputError, match=r"mjlab 1\.6\.0: .*SHA-256 is not the pinned one; do not use it"):
         _ = G1_23DOF.mjcf_path
     assert files(fresh_cache) == {}
 
 
-def test_no_network_is_a_sentence_with_the_remedy(fresh_cache):
+def test_without_network_the_message_has_a_remedy(fresh_cache):
     env = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
     env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
     done = subprocess.run(
@@ -192,6 +192,6 @@ def test_no_network_is_a_sentence_with_the_remedy(fresh_cache):
     assert "check the network" in error and "Traceback" not in done.stderr
 
 
-def test_missing_pip_is_named():
+def test_a_missing_pip_and_a_full_disk_are_named():
     assert "ensurepip" in cache._pip_complaint("/usr/bin/python: No module named pip\n")
     assert "AMP_HELPERS_CACHE" in cache._pip_complaint("OSError: [Errno 28] No space left on device")
