@@ -133,7 +133,12 @@ def style_experiment(
     reference, right, wrong = (windows(motion, state, default_pose) for motion in (clip, *gaits))
     discriminator = small_discriminator(reference, torch.cat((right, wrong)), input_noise=input_noise)
     rewards = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
-    return StyleResult(state.joint_names, *rewards, joint_influence(discriminator, reference, right, state.joint_names))
+    return StyleResult(
+        joint_names=state.joint_names,
+        right_gait=rewards[0],
+        wrong_gait=rewards[1],
+        influence=joint_influence(discriminator, reference, right, state.joint_names),
+    )
 
 
 @dataclass(frozen=True)

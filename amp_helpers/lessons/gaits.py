@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.signal import convolve
 
 from amp_helpers.joints import match_joints
 from amp_helpers.motion.findings import Findings
@@ -32,7 +33,7 @@ def add_tracking_error(motion: Motion, error_rad: float = 0.02, seed: int = 0) -
     noise = np.random.default_rng(seed).normal(size=motion.joint_pos.shape)
     width = max(3, round(0.2 * motion.fps))
     kernel = np.hanning(width + 2)[1:-1]
-    smooth = np.apply_along_axis(np.convolve, 0, noise, kernel / np.linalg.norm(kernel), mode="same")
+    smooth = convolve(noise, kernel[:, None] / np.linalg.norm(kernel), mode="same", method="direct")
     return replace(motion, joint_pos=motion.joint_pos + error_rad * smooth)
 
 

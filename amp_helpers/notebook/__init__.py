@@ -1,4 +1,4 @@
-"""Notebooks: what each starts with, executing them, and the pages they become."""
+"""Notebooks: their first cell, their execution, and the pages of their results."""
 
 import lazy_loader
 

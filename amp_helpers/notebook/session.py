@@ -1,4 +1,4 @@
-"""What every notebook starts with: an environment that was checked, libraries that are quiet, places for results."""
+"""The first cell of every notebook: check the environment, silence its libraries, and make folders for results."""
 
 import base64
 import html
@@ -24,30 +24,31 @@ PYTHON = (3, 12)
 NEEDS = ("isaaclab", "skrl", "torch", "mujoco", "matplotlib", "ipywidgets")
 FIGURE_DPI, SCREEN_DPI = 160, 88
 EMBED_BYTES = 3_000_000
-"""Videos up to this size are put into the page; larger ones are linked."""
+"""Largest video that is embedded in the page; larger ones are linked."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where a notebook puts what it makes, and how it shows it."""
+    """Folders of a notebook's results, and how it shows them."""
 
     output: Path
+    """Parent folder of all results."""
 
     @property
     def figures(self) -> Path:
-        """Folder of figures."""
+        """``figures/`` in the output folder."""
         return self.output / "figures"
 
     @property
     def videos(self) -> Path:
-        """Folder of videos."""
+        """``videos/`` in the output folder."""
         return self.output / "videos"
 
     def fresh_folder(self, name: str) -> Path:
-        """An empty folder of that name for a training run, in place of the run that was there.
+        """Make an empty folder of that name for a training run, and delete an earlier run there.
 
         Raises:
-            InputError: what is there is not a training run, so it is left alone.
+            InputError: the folder holds something other than a training run.
         """
         folder = self.output / name
         if (
@@ -64,7 +65,7 @@ class Workspace:
 
     @contextmanager
     def scratch_folder(self, name: str) -> Iterator[Path]:
-        """A folder for a training run that nobody wants to keep, gone when the block ends."""
+        """Yield a folder for a training run, and delete it at the end of the block."""
         folder = self.fresh_folder(name)
         try:
             yield folder
@@ -72,7 +73,7 @@ class Workspace:
             shutil.rmtree(folder, ignore_errors=True)
 
     def show(self, figure: "Figure", name: str, alt: str) -> None:
-        """Write ``figures/NAME.png`` and display it; ``alt`` says in words what there is to see."""
+        """Write ``figures/NAME.png`` and display it; ``alt`` describes the figure in words."""
         from IPython.display import Image, display
 
         picture = io.BytesIO()
@@ -82,7 +83,10 @@ class Workspace:
         display(Image(picture.getvalue(), width=round(figure.get_figwidth() * SCREEN_DPI), alt=alt))
 
     def play(self, videos: Mapping[str, Path], min_width: int = 320) -> None:
-        """Display videos, looping without sound, each under its title; side by side where ``min_width`` px allow."""
+        """Display videos with their titles, in a loop without sound.
+
+        They are side by side where each can be ``min_width`` pixels wide.
+        """
         from IPython.display import HTML, display
 
         tiles = "".join(
@@ -103,32 +107,32 @@ def _video_source(path: Path) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what native code prints off the page, such as a solver's notes; Python's own output is not affected.
+    """Discard output of native code, such as a solver's notes.
 
-    In a notebook Python's prints do not go through the file descriptors that are turned away here. In a script they do,
-    and are silenced as well.
+    The block redirects file descriptors 1 and 2. In a notebook, Python's own prints do not use them and still appear.
+    In a script they do, and are discarded as well.
     """
-    kept = [os.dup(stream) for stream in (1, 2)]
+    saved = [os.dup(stream) for stream in (1, 2)]
     try:
-        with open(os.devnull, "w") as nowhere:
+        with open(os.devnull, "w") as null:
             for stream in (1, 2):
-                os.dup2(nowhere.fileno(), stream)
+                os.dup2(null.fileno(), stream)
         yield
     finally:
-        for stream, copy in zip((1, 2), kept, strict=True):
+        for stream, copy in zip((1, 2), saved, strict=True):
             os.dup2(copy, stream)
             os.close(copy)
 
 
 def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
-    """Check that this kernel can run the notebook, quiet its libraries, and make the folders for results.
+    """Check that this kernel can run the notebook, silence its libraries, and make the folders for results.
 
     Args:
-        output_dir: everything the notebook writes goes below it; relative to the notebook's own folder.
-        needs: modules that have to be there.
+        output_dir: parent of all results; relative to the notebook's own folder.
+        needs: modules that have to be installed.
 
     Raises:
-        InputError: another Python, a module that is not installed, or a folder that cannot be written.
+        InputError: another version of Python, a missing module, or a folder that cannot be written.
     """
     here = f"this kernel runs Python {sys.version_info[0]}.{sys.version_info[1]} at {sys.executable}"
     remedy = "run 'make setup' once, and open the notebooks with 'make lab'"
@@ -136,14 +140,14 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
         raise InputError(f"{here}; Isaac Lab 3.0 needs {PYTHON[0]}.{PYTHON[1]}: {remedy}")
     missing = [name for name in needs if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"{here}, which has no {', '.join(missing)}; {remedy}")
+        raise InputError(f"{here}, where {', '.join(missing)} is not installed; {remedy}")
     if "isaaclab" in needs:
         import warp
 
         warp.config.quiet = True
-        with quiet():  # it tells every machine without a GPU that there is none
+        with quiet():  # it prints a warning on machines without a GPU
             warp.init()
-    # Isaac Lab's importers announce changes of their next release; a reader of a notebook cannot act on it.
+    # Isaac Lab announces a change of its next release, which does not concern a reader of the notebooks.
     warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
     workspace = Workspace(Path(output_dir).resolve())
     try:
@@ -151,6 +155,6 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"{workspace.output}: cannot be written ({error.strerror}); set output_dir to a folder of yours"
+            f"{workspace.output}: cannot be written ({error.strerror}); choose a writable output_dir"
         ) from None
     return workspace

@@ -1,4 +1,4 @@
-"""All five notebooks, executed once in order by the runner that `make run` uses; then what they left is looked at."""
+"""All five notebooks, executed once in order by the pipeline behind `make run`, and their results."""
 
 import json
 import math
@@ -19,7 +19,7 @@ PRODUCTS = {"outputs", "runs", "__pycache__", ".venv", ".git", ".pytest_cache", 
 
 
 def tree(root):
-    """Every file of the repository that no tool writes to, with its size and time of change."""
+    """Return size and modification time of every file of the repository that no tool writes."""
     found = {}
     for folder, folders, files in root.walk():
         folders[:] = [name for name in folders if name not in PRODUCTS and not name.endswith(".egg-info")]
@@ -47,7 +47,7 @@ def test_every_notebook_ran_to_its_end(executed):
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_nothing_went_wrong_unseen(executed, name):
+def test_no_error_is_hidden(executed, name):
     notebook = nbformat.read(executed[0] / f"{name}.ipynb", as_version=4)
     assert hidden_errors(notebook) == []
     ran = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
@@ -57,7 +57,7 @@ def test_nothing_went_wrong_unseen(executed, name):
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_no_warning_stands_between_the_figures(executed, name):
+def test_no_warning_is_on_a_page(executed, name):
     for cell in nbformat.read(executed[0] / f"{name}.ipynb", as_version=4).cells:
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and output.name == "stderr":
@@ -66,7 +66,7 @@ def test_no_warning_stands_between_the_figures(executed, name):
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_pages_stand_alone(executed, name):
+def test_pages_are_self_contained(executed, name):
     page = (executed[0] / f"{name}.html").read_text()
     assert re.findall(r"""<(?:script|img|video|source)[^>]+src=["']https?:""", page) == []
     assert "data:image/png;base64," in page, "a figure"
@@ -75,7 +75,7 @@ def test_pages_stand_alone(executed, name):
 
 @pytest.mark.notebook
 def test_formulas_are_readable_without_a_script(executed):
-    """Pages load no MathJax, so that a formula in dollar signs would stay as it was typed."""
+    """Pages load no MathJax, so formulas in dollar signs would appear as source."""
     for name in NOTEBOOKS:
         for cell in nbformat.read(executed[0] / f"{name}.ipynb", as_version=4).cells:
             if cell.cell_type == "markdown":
@@ -83,7 +83,7 @@ def test_formulas_are_readable_without_a_script(executed):
 
 
 @pytest.mark.notebook
-def test_every_notebook_leaves_a_figure_with_something_in_it(executed):
+def test_every_notebook_writes_a_figure_with_content(executed):
     figures = sorted((executed[0] / "figures").glob("*.png"))
     assert {path.name[:2] for path in figures} == {"01", "02", "03", "04", "05"}
     for path in figures:
@@ -107,19 +107,19 @@ def test_metrics_are_the_agreed_numbers(executed, metric_names):
     metrics = json.loads((executed[0] / "metrics.json").read_text())
     assert set(metrics) == metric_names
     assert all(isinstance(value, int | float) for value in metrics.values())
-    # A policy that falls all the time leaves nothing to measure a gait on, and then says so by a nan.
+    # Without a frame between falls, gait metrics are undefined (NaN).
     assert math.isfinite(metrics["falls_per_env_10s"]) and metrics["falls_per_env_10s"] >= 0
 
 
 @pytest.mark.notebook
-def test_training_left_a_run_to_go_on_from(executed):
+def test_training_wrote_a_run_to_resume(executed):
     run = executed[0] / "run"
     assert list(run.rglob("*.pt")), "a checkpoint"
     assert list(run.rglob("events.out.tfevents*")), "TensorBoard's curves"
 
 
 @pytest.mark.notebook
-def test_the_index_leads_to_all_of_it(executed):
+def test_the_index_links_to_every_result(executed):
     output = executed[0]
     links = set(re.findall(r'(?:href|src)="([^"]+)"', (output / "index.html").read_text()))
     wanted = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")} | {"metrics.json"}
@@ -154,16 +154,16 @@ def test_nothing_is_written_outside_the_output_folder(executed):
 )
 def test_notebooks_run_on_another_clip_robot_and_frame_rate(tmp_path, name, parameters):
     pipeline.run([name], tmp_path, parameters, report=lambda line: None)
-    told = (tmp_path / f"{name}.html").read_text()
-    assert "g1_run" in told
+    page = (tmp_path / f"{name}.html").read_text()
+    assert "g1_run" in page
     if name.startswith("04"):
         run = json.loads((tmp_path / "run" / "config.json").read_text())
         assert run["dataset"] == "datasets/g1_run.npz" and run["updates"] == 2 and run["drop_joints"] == ["feet"]
-        assert not (tmp_path / "run_exercise").exists(), "what nobody wants to keep is not kept"
+        assert not (tmp_path / "run_exercise").exists(), "a temporary run is deleted"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_an_unknown_parameter_of_a_real_notebook_is_refused(tmp_path, name):
+def test_an_unknown_parameter_of_a_notebook_is_an_error(tmp_path, name):
     with pytest.raises(InputError, match=r"unknown parameter 'no_such_thing'; available: .*output_dir"):
         pipeline.run([name], tmp_path / "outputs", {"no_such_thing": 1})
     assert not (tmp_path / "outputs").exists()

@@ -1,4 +1,4 @@
-"""The runner, on notebooks small enough to see through: what papermill would let pass has to be caught."""
+"""The pipeline on small notebooks: it finds the failures that papermill misses."""
 
 import errno
 import re
@@ -60,7 +60,7 @@ def test_a_parameters_cell_may_hold_literals_only(folder, source):
         notebook_parameters(notebook)
 
 
-def test_an_unknown_parameter_is_refused_with_the_valid_names():
+def test_an_error_for_an_unknown_parameter_lists_the_valid_names():
     with pytest.raises(InputError, match=r"'step'; available: rate, steps"):
         check_parameters("a", {"step": 1}, {"steps": 3, "rate": 0.5})
 
@@ -153,7 +153,7 @@ def test_pages_load_nothing_from_elsewhere(good_run):
         assert loaded == [], page.name
 
 
-def test_a_widget_is_shown_as_what_it_showed(good_run):
+def test_a_page_shows_the_last_state_of_a_widget(good_run):
     page = (good_run[0].parent / "a.html").read_text()
     assert "drawn frame 4" in page
     assert '<span class="amp-control">frame 4</span>' in page
@@ -161,7 +161,7 @@ def test_a_widget_is_shown_as_what_it_showed(good_run):
     assert "VBox(children" not in page
 
 
-def test_the_index_leads_to_everything_by_relative_links(good_run):
+def test_the_index_links_to_everything(good_run):
     index = good_run[0]
     text = index.read_text()
     links = re.findall(r'(?:href|src)="([^"]+)"', text)
@@ -197,7 +197,7 @@ def test_links_between_notebooks_become_links_between_pages(folder, tmp_path):
     assert 'class="next" href="b.html"' in text and 'href="index.html"' in text
 
 
-def test_pictures_of_the_text_are_put_into_the_page(tmp_path):
+def test_pictures_in_markdown_are_embedded(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "walk.gif").write_bytes(b"GIF89a")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("![a walk](../walk.gif)")])
@@ -205,7 +205,7 @@ def test_pictures_of_the_text_are_put_into_the_page(tmp_path):
     assert 'src="data:image/gif;base64,R0lGODlh"' in text and "walk.gif" not in text
 
 
-def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
+def test_the_site_holds_the_executed_notebooks(good_run, tmp_path, monkeypatch):
     output = good_run[0].parent
     monkeypatch.setattr(site, "NOTEBOOKS", ("a", "c"))
     (output / "run").mkdir(exist_ok=True)
@@ -219,7 +219,7 @@ def test_the_site_is_made_of_what_was_executed(good_run, tmp_path, monkeypatch):
     assert '<a href="../index.html">documentation</a>' in index.read_text()
 
 
-def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
+def test_only_an_earlier_site_is_replaced(good_run, tmp_path, monkeypatch):
     output = good_run[0].parent
     monkeypatch.setattr(site, "NOTEBOOKS", ("a",))
     (tmp_path / "thesis.tex").write_text("")
@@ -235,7 +235,7 @@ def test_a_site_replaces_nothing_but_a_site(good_run, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_failing_cell_keeps_what_ran_and_what_earlier_runs_wrote(folder, output):
+def test_a_failing_cell_keeps_its_results_and_those_of_earlier_runs(folder, output):
     write_notebook(folder, "a", "print('first run')")
     write_notebook(folder, "b", "print('fine')")
     pipeline.run(["a", "b"], output, folder=folder, report=lambda line: None)
@@ -264,23 +264,23 @@ def test_a_failing_cell_keeps_what_ran_and_what_earlier_runs_wrote(folder, outpu
         ("raise ValueError('ours')", NotebookError),
     ],
 )
-def test_whose_fault_it_was(folder, output, source, error):
+def test_an_input_error_differs_from_a_failure(folder, output, source, error):
     with pytest.raises(error, match=r"In \[3\]"):
         one_notebook.execute(write_notebook(folder, "a", source), output)
 
 
 CALLBACKS = {
-    "interactive_output": "out = w.interactive_output(lambda value: shout() if value else None, {'value': slider})\n",
-    "captured": "slider.observe(w.Output().capture()(lambda change: shout()), 'value')\n",
+    "interactive_output": "out = w.interactive_output(lambda value: fail() if value else None, {'value': slider})\n",
+    "captured": "slider.observe(w.Output().capture()(lambda change: fail()), 'value')\n",
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CALLBACKS)
-def test_an_exception_in_a_widget_callback_is_caught(folder, output, kind):
+def test_an_exception_in_a_widget_callback_is_found(folder, output, kind):
     source = (
         "import ipywidgets as w\nfrom IPython.display import display\n"
-        "def shout():\n    raise RuntimeError('hidden in the widget')\n"
+        "def fail():\n    raise RuntimeError('hidden in the widget')\n"
         f"slider = w.IntSlider(value=0)\n{CALLBACKS[kind]}display(slider)"
     )
     with pytest.raises(NotebookError, match="RuntimeError: hidden in the widget"):
@@ -288,7 +288,7 @@ def test_an_exception_in_a_widget_callback_is_caught(folder, output, kind):
     assert "goes on" in (output / "a.failed.html").read_text()
 
 
-def test_an_exception_wiped_by_the_next_drawing_is_caught(folder, output):
+def test_an_exception_that_a_widget_cleared_is_found(folder, output):
     source = (
         "import ipywidgets as w\nslider = w.IntSlider(value=0)\n"
         "out = w.interactive_output(lambda v: 1 / (v - 3), {'v': slider})\nout"
@@ -298,13 +298,13 @@ def test_an_exception_wiped_by_the_next_drawing_is_caught(folder, output):
         one_notebook.execute(path, output)
 
 
-def test_an_exception_in_a_thread_is_caught(folder, output):
+def test_an_exception_in_a_thread_is_found(folder, output):
     source = "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()"
     with pytest.raises(NotebookError, match="ZeroDivisionError"):
         one_notebook.execute(write_notebook(folder, "a", source), output)
 
 
-def test_hidden_errors_are_found_in_a_notebook_that_others_executed():
+def test_hidden_errors_are_found_in_any_executed_notebook():
     error = {"output_type": "error", "ename": "RuntimeError", "evalue": "inside\nlast line", "traceback": []}
     notebook = nbformat.v4.new_notebook()
     models = {"m": {"model_name": "OutputModel", "state": {"outputs": [error]}}}
@@ -314,7 +314,7 @@ def test_hidden_errors_are_found_in_a_notebook_that_others_executed():
 
 
 @pytest.mark.slow
-def test_leaving_early_is_a_failure(folder, output):
+def test_an_early_exit_is_a_failure(folder, output):
     path = write_notebook(folder, "a", "raise SystemExit(0)", "print('the rest')")
     with pytest.raises(NotebookError, match="exited early"):
         one_notebook.execute(path, output)
@@ -328,7 +328,7 @@ def test_a_kernel_that_dies_is_a_failure(folder, output):
     assert "alive" in (output / "a.failed.html").read_text()
 
 
-def test_a_full_disk_is_one_sentence_and_loses_nothing(folder, output, monkeypatch, capsys):
+def test_a_full_disk_is_one_sentence_and_keeps_earlier_results(folder, output, monkeypatch, capsys):
     write_notebook(folder, "a", "print('kept')")
     pipeline.run(["a"], output, folder=folder, report=lambda line: None)
     before = {p.name: p.read_bytes() for p in output.iterdir()}
@@ -346,7 +346,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(folder, output, monkeypat
     assert {p.name: p.read_bytes() for p in output.iterdir()} == before
 
 
-def test_a_folder_that_cannot_be_written_is_refused(folder, tmp_path):
+def test_an_unwritable_folder_is_an_error(folder, tmp_path):
     (tmp_path / "file").write_text("in the way")
     write_notebook(folder, "a")
     with pytest.raises(InputError, match="cannot be written"):
@@ -354,14 +354,14 @@ def test_a_folder_that_cannot_be_written_is_refused(folder, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["not json", '{"cells": 3}', "\x00\x01"])
-def test_a_file_that_is_no_notebook_is_refused(folder, output, content):
+def test_a_file_that_is_no_notebook_is_an_error(folder, output, content):
     (folder / "a.ipynb").write_text(content)
     with pytest.raises(InputError, match="not a Jupyter notebook"):
         pipeline.run(["a"], output, folder=folder)
 
 
 @pytest.mark.slow
-def test_the_command_line_answers_in_one_sentence():
+def test_the_command_line_prints_one_sentence():
     command = [sys.executable, "-m", "amp_helpers.pipeline", "--notebooks", "06_more"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
@@ -369,7 +369,7 @@ def test_the_command_line_answers_in_one_sentence():
     assert done.stderr.startswith("error: 06_more: no such notebook; available: 01_joint_order, ")
 
 
-def test_a_relative_output_folder_that_is_not_there_yet_is_made(folder, tmp_path, monkeypatch):
+def test_a_relative_output_folder_is_made(folder, tmp_path, monkeypatch):
     write_notebook(folder, "a", "open(output_dir + '/made_by_the_notebook', 'w').close()")
     monkeypatch.chdir(tmp_path)
     index = pipeline.run(["a"], "fresh/outputs", folder=folder)

@@ -14,7 +14,7 @@ from amp_helpers.plots.motion import pictures
 def test_start_makes_folders_and_refuses_a_wrong_environment(tmp_path, monkeypatch):
     space = start(tmp_path / "out", needs=("numpy",))
     assert space.figures.is_dir() and space.videos.is_dir()
-    with pytest.raises(InputError, match=r"no_such_module; run 'make setup'"):
+    with pytest.raises(InputError, match=r"no_such_module is not installed; run 'make setup'"):
         start(tmp_path, needs=("numpy", "no_such_module"))
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
