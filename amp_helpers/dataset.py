@@ -171,7 +171,17 @@ class MotionDataset:
                 f"{path}: was made for a control step of {self.dt:g} s but the environment steps {control_dt:g} s; "
                 f"convert the motion with --control_dt {control_dt:g}"
             )
-        return self if joint_names is None else self._for_joints(Path(path), JointOrder(tuple(joint_names)))
+        if joint_names is None:
+            return self
+        report = JointOrder(tuple(joint_names)).compare(self.joint_names)
+        if report.missing or report.extra:
+            lacks = f"lacks {', '.join(report.missing)}" if report.missing else ""
+            has = f"also has {', '.join(report.extra)}" if report.extra else ""
+            raise InputError(
+                f"{path}: was made for another robot, it {' and '.join(filter(None, (lacks, has)))}; "
+                "convert the motion with --robot set to yours"
+            )
+        return self.select(joint_names)
 
     @classmethod
     def from_bytes(cls, path: Path, raw: bytes) -> "MotionDataset":
@@ -238,35 +248,21 @@ class MotionDataset:
             )
         return clips
 
-    def without(self, joints: Iterable[str]) -> "MotionDataset":
-        """Drop the joints that the names or regular expressions match.
+    def select(self, joint_names: Sequence[str]) -> "MotionDataset":
+        """The dataset with exactly these joints in this order.
 
         Raises:
-            InputError: a pattern matches no joint, or no joint remains.
+            InputError: there is no joint, or one is not in the dataset; the message lists those that are.
         """
-        order = JointOrder(self.joint_names).without(joints)
+        order = JointOrder(tuple(joint_names))
         if not order.names:
-            raise InputError("dropping these joints leaves none; keep at least one")
-        return self._ordered(order)
-
-    def _ordered(self, order: JointOrder) -> "MotionDataset":
+            raise InputError("no joints selected; keep at least one")
         return replace(
             self,
             states=order.reorder(self.states, self.joint_names),
             next_states=order.reorder(self.next_states, self.joint_names),
             joint_names=order.names,
         )
-
-    def _for_joints(self, path: Path, order: JointOrder) -> "MotionDataset":
-        report = order.compare(self.joint_names)
-        if report.missing or report.extra:
-            lacks = f"lacks {', '.join(report.missing)}" if report.missing else ""
-            has = f"also has {', '.join(report.extra)}" if report.extra else ""
-            raise InputError(
-                f"{path}: was made for another robot, it {' and '.join(filter(None, (lacks, has)))}; "
-                "convert the motion with --robot set to yours"
-            )
-        return self._ordered(order)
 
     def _validate(self) -> None:
         pairs, motions = len(self.states), len(self.source)

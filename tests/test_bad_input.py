@@ -133,7 +133,7 @@ def test_a_dataset_that_does_not_fit_the_environment(refused, walk, tmp_path, ch
 
 def test_a_dataset_without_some_of_the_robots_joints_cannot_start_episodes(refused, walk, tmp_path):
     file = tmp_path / "armless.npz"
-    walk.without([".*elbow.*"]).save(file)
+    walk.select([name for name in walk.joint_names if "elbow" not in name]).save(file)
     error = refused(train, *SMALL, "--dataset", file, "--reference_share", 0.5, "--run_dir", tmp_path / "run")
     assert error.startswith(f"{file}: was made for another robot, it lacks left_elbow_joint, right_elbow_joint; ")
 

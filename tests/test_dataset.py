@@ -142,12 +142,17 @@ def test_a_file_with_arrays_missing_or_misshapen_is_refused(tmp_path):
         MotionDataset.load(tmp_path / "d.npz")
 
 
-def test_dropping_joints_keeps_the_rest():
-    dataset = make_dataset().without([".*_roll_joint"])
-    assert dataset.joint_names == (JOINTS[0], JOINTS[2], JOINTS[4])
-    np.testing.assert_array_equal(dataset.states, make_dataset().states[:, [0, 2, 4]])
-    with pytest.raises(InputError, match="leaves none"):
-        dataset.without([".*"])
+def test_selected_joints_keep_their_columns():
+    dataset = make_dataset().select((JOINTS[4], JOINTS[0]))
+    assert dataset.joint_names == (JOINTS[4], JOINTS[0])
+    np.testing.assert_array_equal(dataset.states, make_dataset().states[:, [4, 0]])
+    np.testing.assert_array_equal(dataset.next_states, make_dataset().next_states[:, [4, 0]])
+    for names, message in (
+        ((), "keep at least one"),
+        (("neck",), "neck not found; available: waist_yaw_joint, left_hip"),
+    ):
+        with pytest.raises(InputError, match=message):
+            dataset.select(names)
 
 
 def test_motions_that_cannot_make_a_pair_are_refused():

@@ -13,7 +13,7 @@ import torch
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
-from amp_helpers.joints import JointOrder, match_joints
+from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 
 if TYPE_CHECKING:
@@ -91,11 +91,10 @@ class AmpState:
         Raises:
             InputError: when a pattern matches no joint, or no joint is left.
         """
-        dropped = set(match_joints(patterns, self.joint_names))
-        kept = tuple(name for name in self.joint_names if name not in dropped)
-        if not kept:
+        kept = JointOrder(self.joint_names).without(patterns)
+        if not kept.names:
             raise InputError(f"dropping {', '.join(patterns)} leaves no joint; drop fewer joints")
-        return replace(self, joint_names=kept)
+        return replace(self, joint_names=kept.names)
 
     def frames(self, motion: Motion, default_pose: Mapping[str, float]) -> np.ndarray:
         """Frames of one clip at its own rate, (N, frame_dim) float32; derivatives by central differences."""
