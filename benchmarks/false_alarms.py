@@ -1,9 +1,9 @@
-"""How often preflight cries wolf, how often it sleeps, and how long it takes: ``python benchmarks/false_alarms.py``.
+"""False alarms, missed mistakes and speed of the preflight: ``python benchmarks/false_alarms.py``.
 
-Sound clips, the demo's and other people's ($AMP_GMR_SAMPLES, or a folder beside the repository), are checked as they
-are, mirrored, cut in halves, resampled and smoothed: every finding is a false alarm, but for the faults that a file is
-known for. The same clips are then broken in known ways, one at a time: what no check finds was slept through. Last, ten
-minutes at 50 fps are checked.
+Correct clips, the demo's and third-party ones ($AMP_GMR_SAMPLES, or a folder beside the repository), are checked
+unchanged, mirrored, in halves, resampled and smoothed: every finding is a false alarm, except a file's known faults.
+The same clips are then broken in known ways, one at a time: a mistake without a finding is missed. Last, checking ten
+minutes at 50 fps is timed.
 """
 
 import argparse
@@ -30,18 +30,18 @@ from amp_helpers.robots import G1_23DOF, G1_29DOF, Kinematics, Robot, breadth_fi
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(os.environ.get("AMP_GMR_SAMPLES", ROOT.parent / "shared" / "gmr_samples"))
 KNOWN = {"gmt_basic_walk_23dof.pkl": {"quaternion norm"}, "protomotions_walk_wxyz.csv": {"missing frames"}}
-"""Faults that a file really has: norms of 0.97, and a step twice as long as its neighbours."""
+"""Actual faults of a file: norms of 0.97, and a step twice as long as its neighbors."""
 
 
-def sound_clips() -> dict[str, Motion]:
-    """Clips without a fault but the known ones: first frames that jump are cut away."""
+def correct_clips() -> dict[str, Motion]:
+    """Read the clips; first frames that jump are trimmed, so that only known faults remain."""
     clips = {path.name: read_motion(path) for path in sorted((ROOT / "datasets").glob("*.pkl"))}
     if not SAMPLES.is_dir():
         return clips
     first_frames = {"0807_yanjie_walk_001.pkl": 1, "0807_yanjie_walk_004.pkl": 2}
     for path in sorted(SAMPLES.iterdir()):
         if path.suffix not in (".pkl", ".csv") or path.name == "sub1_clothesstand_004_wxyz_23dof.pkl":
-            continue  # the latter is another file's motion once more
+            continue  # the latter holds the same motion as another file
         fps = {"B_HandsUp.csv": 60.0, "protomotions_walk_wxyz.csv": 30.0}.get(path.name)
         order = "gmt_23" if path.name.startswith("gmt_") else None
         clip = read_motion(path, fps=fps, joint_names=order)
@@ -50,8 +50,8 @@ def sound_clips() -> dict[str, Motion]:
 
 
 def variants(clip: Motion, kinematics: Kinematics) -> Iterator[tuple[str, Motion]]:
-    """A clip and what may be done to it without making it unsound."""
-    yield "as it is", clip
+    """Yield a clip and changes that keep it correct."""
+    yield "unchanged", clip
     yield "mirrored", kinematics.mirror(clip)
     half = clip.duration_s / 2
     yield "first half", clip.trim(0, half)
@@ -62,7 +62,7 @@ def variants(clip: Motion, kinematics: Kinematics) -> Iterator[tuple[str, Motion
 
 
 def mistakes(robot: Robot) -> Iterator[tuple[str, str, Callable[[Motion], Motion]]]:
-    """The check that is meant for a mistake, the mistake, and how it is made."""
+    """Yield the check for a mistake, the mistake, and a function that makes it."""
     names = robot.joint_names
     other = counterparts(names)
     swap = [names.index(other.get(name, name)) for name in names]
@@ -105,8 +105,8 @@ def mistakes(robot: Robot) -> Iterator[tuple[str, str, Callable[[Motion], Motion
 
 
 def measure() -> dict:
-    """Everything, as it goes into the file."""
-    clips = {name: _on_a_robot(clip) for name, clip in sound_clips().items()}
+    """Measure everything and return the content of the results file."""
+    clips = {name: _on_a_robot(clip) for name, clip in correct_clips().items()}
     alarms, checked = [], 0
     for name, (clip, robot) in clips.items():
         for variant, motion in variants(clip, body_model(robot).kinematics):
@@ -146,7 +146,7 @@ def _on_a_robot(clip: Motion) -> tuple[Motion, Robot]:
 
 
 def ten_minutes() -> dict[str, float]:
-    """Seconds to check 30,000 frames, the first time in a process and again."""
+    """Time the check of 30,000 frames, in seconds: the first time in a process, and again."""
     walk = read_motion(ROOT / "datasets" / "g1_walk.pkl").resample(0.02)
     clip = walk.loop(30_000 // (walk.num_frames - 1) + 1).trim(0, 29_999 * 0.02)
     body_model.cache_clear()

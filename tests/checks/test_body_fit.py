@@ -64,7 +64,7 @@ def test_a_correct_walk_and_its_mirror_image_fit_equally_well(walk, body):
 
 def test_each_measure_responds_to_its_fault(walk, body):
     sample = ClipSample.of(walk, 450)
-    sound = body.fit(sample)
+    correct = body.fit(sample)
 
     def with_joint(name, add):
         values = sample.motion.joint_pos.copy()
@@ -73,18 +73,18 @@ def test_each_measure_responds_to_its_fault(walk, body):
 
     assert with_joint("left_wrist_roll_joint", 2.5).limit_excess_rad == pytest.approx(2.5 - 1.972, abs=0.01)
     tilted = [with_joint(f"{side}_ankle_pitch_joint", 0.3).tilt_rad for side in ("left", "right")]
-    assert min(tilted) > sound.tilt_rad + 0.05
+    assert min(tilted) > correct.tilt_rad + 0.05
     assert with_joint("left_shoulder_roll_joint", -0.6).overlap_m > 0.03
     # The tolerance is 0.15 rad.
     assert with_joint("left_shoulder_yaw_joint", 0.5).asymmetry_rad == pytest.approx(0.35, abs=0.02)
     still = np.tile(sample.motion.root_pos[:1], (sample.motion.num_frames, 1))
     assert body.fit(sample, replace(sample.motion, root_pos=still)).slip_mps > 0.5
     raised = body.fit(sample, replace(sample.motion, root_pos=sample.motion.root_pos + np.array([0, 0, 0.2])))
-    assert raised.height_m == pytest.approx(sound.height_m + 0.2, abs=1e-6)
-    assert raised.misfit == pytest.approx(sound.misfit, abs=1e-6)
+    assert raised.height_m == pytest.approx(correct.height_m + 0.2, abs=1e-6)
+    assert raised.misfit == pytest.approx(correct.misfit, abs=1e-6)
     both = sample.motion.joint_pos.copy()
     both[:, [walk.joint_names.index(f"{side}_hip_roll_joint") for side in ("left", "right")]] += 0.3
-    assert body.fit(sample, replace(sample.motion, joint_pos=both)).imbalance_m > sound.imbalance_m + 0.1, (
+    assert body.fit(sample, replace(sample.motion, joint_pos=both)).imbalance_m > correct.imbalance_m + 0.1, (
         "feet to one side"
     )
 
