@@ -256,10 +256,10 @@ PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: (
         st.lists(inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | st.integers(-(2**40), 2**40), inner)
         | st.tuples(inner, inner)
         | st.frozensets(st.text() | st.floats(allow_nan=False))
-        | st.sets(st.integers())
+        | st.sets(st.integers(-(2**40), 2**40))
     ),
     max_leaves=20,
 )
@@ -270,6 +270,13 @@ PLAIN = st.recursive(
 def test_plain_data_are_read_as_by_python(content, protocol):
     read = machine.interpret(pickle.dumps([content, content], protocol))
     assert read == [content, content] and type(read[0]) is type(content)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_an_array_of_ten_megabytes_is_within_the_budget(monkeypatch, protocol):
+    monkeypatch.setattr(machine, "MIN_MEMORY", 0)
+    rows = np.random.default_rng(0).normal(size=(10_000, 130))
+    np.testing.assert_array_equal(machine.interpret(pickle.dumps(rows, protocol)), rows)
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -298,6 +305,7 @@ def test_copies_of_memo_entries_count_as_memory(monkeypatch):
         b"cnumpy\nndarray\n)R.",  # an array without its state
         b"cnumpy\nndarray\n)Rq\x00]h\x00ah\x00K\x01b.",  # an array used before its state
         b"}))s.",  # a tuple as key
+        pickle.dumps({2**61: 0}),  # an integer of which many hash alike
         b"G\x00\x00.",  # half a number
         b"h\x07.",  # a memo that was never written
         b"N",  # no end

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.formats.pickles.stand_ins import ALLOWED, KEYS, Dtype, PendingArray, Refused, collect
+from amp_helpers.formats.pickles.stand_ins import ALLOWED, Dtype, PendingArray, Refused, check_keys, collect
 
 MAX_GROWTH = 4
 """Most memory that the objects of a pickle may take, as a multiple of the file's size."""
@@ -34,12 +34,12 @@ class TooLarge(ValueError):
 
 
 def interpret(raw: bytes) -> object:
-    """Content of a pickle: builtin containers, text, numbers and numpy arrays, which are read-only.
+    """Read the content of a pickle: builtin containers, text, numbers and numpy arrays, which may be read-only.
 
     Raises:
         Refused: it holds a name outside the allow-list, or an opcode that plain data do not need.
         TooLarge: its objects would take more than ``MAX_GROWTH`` times its size and more than ``MIN_MEMORY``.
-        Exception: those of malformed data, such as ValueError, KeyError and IndexError.
+        ValueError, KeyError, IndexError and others: the data are malformed; :mod:`.load` has the list.
     """
     stream, memory, budget = io.BytesIO(raw), 0, max(MIN_MEMORY, MAX_GROWTH * len(raw))
     stack: list = []
@@ -65,7 +65,7 @@ def interpret(raw: bytes) -> object:
         argument: Any = read(stream) if read else None
         memory += _COSTS.get(name, 40)
         match name:
-            case "BINFLOAT":  # plain lists of numbers consist of these: all that follow each other at once
+            case "BINFLOAT":  # a run of them at once, because plain lists consist of them
                 run = _FLOATS.match(raw, stream.tell() - 9)
                 numbers = np.frombuffer(run[0] if run else b"", dtype="S1, >f8")["f1"]
                 memory += _COSTS[name] * len(numbers)
@@ -116,13 +116,13 @@ def interpret(raw: bytes) -> object:
             case "GLOBAL" | "INST":
                 stack.append(_stand_in(*argument.split(" ", 1)))
                 if name == "INST":
-                    raise Refused("an object to be made")
+                    raise Refused("an instance of a class")
             case "STACK_GLOBAL":
                 stack.append(_stand_in(stack.pop(-2), stack.pop()))
             case "REDUCE" | "NEWOBJ":
                 function, arguments = stack.pop(-2), stack.pop()
                 if not callable(function):
-                    raise ValueError("call of something else than a name")
+                    raise ValueError("call of a value")
                 stack.append(function(*arguments))
                 memory += _size(stack[-1])
             case "BUILD":
@@ -130,11 +130,12 @@ def interpret(raw: bytes) -> object:
                 if isinstance(target, PendingArray):
                     stack[-1] = target.build(state, stream.read)
                     memo.update(dict.fromkeys(target.memo, stack[-1]))
+                    target.memo.clear()
                     memory += _size(stack[-1])
                 elif isinstance(target, Dtype):
                     target.build(state)
                 else:
-                    raise Refused("an attempt to alter a constructor" if callable(target) else "an object to be made")
+                    raise Refused("an attempt to alter a constructor" if callable(target) else "an instance of a class")
             case "PROTO" | "FRAME":
                 pass
             case "STOP":
@@ -152,7 +153,7 @@ def interpret(raw: bytes) -> object:
 
 def _stand_in(module: object, name: object) -> Callable[..., object]:
     if not isinstance(module, str) or not isinstance(name, str):
-        raise ValueError("a name that is no text")
+        raise ValueError("a name that is not text")
     if (module, name) not in ALLOWED:
         raise Refused(f"{f'{module}.{name}'!r:.80}")
     return ALLOWED[module, name]
@@ -160,20 +161,21 @@ def _stand_in(module: object, name: object) -> Callable[..., object]:
 
 def _pairs(items: list) -> dict:
     keys, values = items[::2], items[1::2]
-    if not all(isinstance(key, KEYS) for key in keys):
-        raise ValueError("a key that is neither text nor a number")
+    check_keys(keys)
     return dict(zip(keys, values, strict=True))
 
 
 def _size(value: object) -> int:
-    """Bytes of what a call made; its operands may be in the memo, and a few opcodes copy them often."""
+    """Bytes of a call's result. Its operands may come from the memo, so that few opcodes can copy them many times."""
     if isinstance(value, np.ndarray):
         return value.nbytes
-    return 64 * len(value) if isinstance(value, list | tuple | set | frozenset | bytes | bytearray | str) else 0
+    if isinstance(value, list | tuple | set | frozenset):
+        return 64 * len(value)
+    return len(value) if isinstance(value, bytes | str) else 0
 
 
 def _num_values(content: object, done: dict[int, int]) -> int:
-    """Number of values in containers, each mention counted: a container in the memo can be mentioned many times.
+    """Number of values in nested containers; a container that is mentioned many times counts each time.
 
     Containers nested in themselves, or deeper than Python's stack, raise RecursionError.
     """
@@ -183,17 +185,17 @@ def _num_values(content: object, done: dict[int, int]) -> int:
         return 1
     if id(content) not in done:
         items = content.values() if isinstance(content, dict) else content
-        numbers = set(map(type, items)) <= {float, int}  # the rows of plain lists, of which there may be many
+        numbers = set(map(type, items)) <= {float, int}  # rows of plain lists need no look at each number
         done[id(content)] = len(items) if numbers else sum(_num_values(item, done) for item in items)
     return done[id(content)]
 
 
-_FLOATS = re.compile(rb"(?:G.{8})+", re.DOTALL)
+_FLOATS = re.compile(rb"(?:G.{8})++", re.DOTALL)  # possessive: backtracking would take 100 bytes per number
 _KINDS = {"TUPLE": tuple, "LIST": list, "SET": set, "FROZENSET": frozenset}
 _OPCODES: dict[bytes, tuple[str, Callable[[io.BytesIO], object] | None]] = {
     code.code.encode("latin1"): (code.name, code.arg.reader if code.arg else None) for code in pickletools.opcodes
 }
-# pickletools reads text alone, and Python 2 stored bytes so.
+# Python 2 stores bytes as STRING, which pickletools reads as ASCII.
 _OPCODES[b"S"] = (
     "STRING",
     lambda stream: codecs.escape_decode(pickletools.read_stringnl(stream, False))[0].decode("latin1"),
@@ -201,12 +203,12 @@ _OPCODES[b"S"] = (
 _VALUES = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 _VALUES |= {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
 _VALUES |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
-# Bytes that an opcode's object takes beside its own data, with its place in a container; 40 for those not named.
+# Bytes of an opcode's object without its data, and of its place in a container; 40 for opcodes not listed.
 _COSTS = {
     **dict.fromkeys(("EMPTY_SET", "FROZENSET", "DICT"), 240),
     **dict.fromkeys(("REDUCE", "NEWOBJ", "BUILD"), 120),
     **dict.fromkeys(("EMPTY_LIST", "LIST", "EMPTY_DICT", "SETITEM"), 90),
-    "BINFLOAT": 50,  # with the table made of it; measured 5.8 times its nine bytes
+    "BINFLOAT": 50,  # with the array made of it; measured 5.8 times the nine bytes of the opcode
     **dict.fromkeys(("NONE", "NEWTRUE", "NEWFALSE", "BININT1", "EMPTY_TUPLE", "GET", "BINGET", "LONG_BINGET"), 8),
     **dict.fromkeys(("APPEND", "APPENDS", "SETITEMS", "FRAME"), 0),
 }

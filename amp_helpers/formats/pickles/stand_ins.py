@@ -15,16 +15,13 @@ import numpy as np
 
 from amp_helpers.utils.npz import check_text
 
-KEYS = (str, bytes, int, float, type(None))
-"""Types of dict keys and set elements. Tuples are none: hashing nested ones can take forever."""
-
 
 class Refused(pickle.UnpicklingError):
     """A name outside the allow-list, or content that no motion needs."""
 
 
 class Dtype:
-    """A ``numpy.dtype``: a code such as ``f4``, and a byte order that a state tuple brings."""
+    """Stand-in for ``numpy.dtype``: a code such as ``f4``, and a byte order from a state tuple."""
 
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str):
@@ -43,18 +40,18 @@ class Dtype:
 
 
 class PendingArray:
-    """An array whose content follows: in a state tuple, or as raw bytes between the opcodes, as joblib writes it."""
+    """Stand-in for an array before its content: a state tuple, or with joblib raw bytes after the opcode."""
 
     def __init__(self, *_: object) -> None:
         self.memo: list[int] = []
         """Memo indices of the array."""
 
     def build(self, state: tuple | dict, read: Callable[[int], bytes]) -> np.ndarray:
-        """Make the array from its state.
+        """Build the array from its state.
 
         Args:
             state: numpy's (version, shape, dtype, is_fortran, content), or the attributes of joblib's wrapper.
-            read: returns the next bytes of the file.
+            read: reads the next bytes of the file.
         """
         if isinstance(state, tuple):
             _, shape, dtype, fortran, content = state
@@ -66,11 +63,11 @@ class PendingArray:
 
 
 def array(content: object, dtype: object, shape: Any, order: object, *_: object) -> np.ndarray:
-    """Array of a dtype and shape whose content is ``content``; a view where that is bytes.
+    """Array with the dtype, shape and bytes of the stand-ins; a view on the bytes.
 
     Raises:
         Refused: the content is a list of Python objects.
-        ValueError: the content does not fill the shape, or is no text where it should be.
+        ValueError: the content does not fill the shape, or holds characters outside Unicode.
     """
     if isinstance(content, list):
         raise Refused("a numpy array of Python objects")
@@ -98,20 +95,31 @@ def _scalar(dtype: object, content: object = b"") -> object:
 
 
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
-    """Bytes as protocols below 3 store them."""
+    """Stand-in for ``_codecs.encode``, with which protocols below 3 store bytes."""
     if encoding not in ("latin1", "latin-1"):
         raise Refused("text encoded otherwise than in latin1")
     return text.encode("latin1")
 
 
 def collect[T](kind: Callable[[list | tuple], T], items: object = ()) -> T:
-    """A list, tuple, set, frozenset or bytes of a list's or tuple's items."""
-    # Never of a number, for which bytes would take that much memory.
-    if not isinstance(items, list | tuple):
-        raise ValueError("a container made of something else than a list")
-    if kind in (set, frozenset) and not all(isinstance(item, KEYS) for item in items):
-        raise ValueError("a set of something else than text and numbers")
+    """Stand-in for the constructors of list, tuple, set, frozenset and bytes, called with a list or tuple."""
+    if not isinstance(items, list | tuple):  # bytes of a number would take that much memory
+        raise ValueError("a container of a value that is not a list")
+    if kind in (set, frozenset):
+        check_keys(items)
     return kind(items)
+
+
+def check_keys(keys: list | tuple) -> None:
+    """Check dict keys and set elements: text and numbers, without those that hash slowly or alike.
+
+    Raises:
+        ValueError: one is a container, as hashing nested tuples can take hours, or an integer of 2**60 or more, as many
+            of those can have the same hash.
+    """
+    for key in keys:
+        if not isinstance(key, str | bytes | int | float | None) or (isinstance(key, int) and abs(key) >= 2**60):
+            raise ValueError("a key that is neither text nor an ordinary number")
 
 
 ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
