@@ -25,7 +25,7 @@ class InputError(ValueError):
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython prints for this error: the message, or the traceback when ``AMP_DEBUG`` is set."""
-        return traceback.format_exception(self) if debugging() else [f"error: {_one_line(self)}"]
+        return full_traceback(self) if debugging() else [f"error: {_one_line(self)}"]
 
 
 def debugging() -> bool:
@@ -34,6 +34,15 @@ def debugging() -> bool:
     Commands, notebooks and widgets otherwise reduce a user's mistake to one sentence.
     """
     return os.environ.get("AMP_DEBUG", "") not in ("", "0")
+
+
+def full_traceback(error: BaseException) -> list[str]:
+    """Lines of an error's traceback, with the causes that ``raise ... from None`` hides."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__suppress_context__ = False
+        cause = cause.__cause__ or cause.__context__
+    return traceback.format_exception(error)
 
 
 def run_cli(main: Callable[[], int | None]) -> int:
@@ -57,7 +66,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
         if isinstance(error, ModuleNotFoundError) and _extra(error) is None:
             raise
         if debugging():
-            traceback.print_exc()
+            print("".join(full_traceback(error)), file=sys.stderr)
         print(f"error: {_message(error)}", file=sys.stderr)
     return 2
 

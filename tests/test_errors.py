@@ -8,7 +8,10 @@ from amp_helpers.errors import InputError, debugging, run_cli
 
 
 def read_gone() -> None:
-    raise InputError("walk.pkl: no such file;\n check the path")
+    try:
+        {}["walk.pkl"]
+    except KeyError:
+        raise InputError("walk.pkl: no such file;\n check the path") from None
 
 
 def open_gone() -> None:
@@ -69,4 +72,5 @@ def test_a_notebook_shows_the_line_or_the_traceback(monkeypatch):
     monkeypatch.delenv("AMP_DEBUG", raising=False)
     assert caught.value._render_traceback_() == ["error: walk.pkl: no such file; check the path"]
     monkeypatch.setenv("AMP_DEBUG", "1")
-    assert "in read_gone" in "".join(caught.value._render_traceback_())
+    shown = "".join(caught.value._render_traceback_())
+    assert "in read_gone" in shown and "KeyError: 'walk.pkl'" in shown, "with the cause"

@@ -54,6 +54,7 @@ G1_DEFAULT_POSE: Mapping[str, float] = {
     "left_shoulder_roll_joint": 0.16,
     "right_shoulder_roll_joint": -0.16,
 }
+"""Pattern -> rad: knees bent, soles level to 0.01 rad (the pitch angles of a leg add up to -0.01)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +143,10 @@ class Robot:
 
     def joint_limits(self) -> np.ndarray:
         """Lower and upper limit of each joint, (J, 2) float32, rad, from the model; infinite without a limit."""
-        return _joint_limits(self.mjcf_path, self.joint_names)
+        from amp_helpers.robots.model import joint_limits
+        from amp_helpers.robots.model_file import bare_model
+
+        return joint_limits(bare_model(self.mjcf_path), self.joint_names)
 
     @property
     def mjcf_path(self) -> Path:
@@ -225,16 +229,6 @@ def get_robot(name: str) -> Robot:
         f"robot '{name}' not found; available: {', '.join(ROBOTS)}, a path of an MJCF (.xml) or URDF file, or "
         "package.module:NAME"
     )
-
-
-@functools.lru_cache
-def _joint_limits(path: Path, joint_names: tuple[str, ...]) -> np.ndarray:
-    from amp_helpers.robots.model import joint_limits
-    from amp_helpers.robots.model_file import bare_model
-
-    limits = joint_limits(bare_model(path), joint_names)
-    limits.flags.writeable = False  # the cached array is shared
-    return limits
 
 
 def robots_beside(robot: Robot | None) -> list[Robot]:
