@@ -55,7 +55,10 @@ def cached_folder(name: str, build: Callable[[Path], None]) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A wheel on the package index, pinned by its hash; its files are extracted without installing it."""
+    """A wheel on the package index, pinned by its hash; its files are extracted without installing it.
+
+    pip downloads it, because pip knows the machine's index, proxy and certificates.
+    """
 
     project: str
     version: str
@@ -134,9 +137,9 @@ def build_usd(source: Path, folder: Path) -> None:
     if done.returncode != 0:
         reason = (done.stderr.splitlines() or ["no message"])[-1]
         raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
-    license = source.parent / "LICENSE.mjlab"
-    if license.is_file():  # of a robot from mjlab
-        shutil.copyfile(license, folder / license.name)
+    license_file = source.parent / "LICENSE.mjlab"
+    if license_file.is_file():  # of a robot from mjlab
+        shutil.copyfile(license_file, folder / license_file.name)
 
 
 def build_ground(folder: Path) -> None:

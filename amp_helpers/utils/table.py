@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BETTER = {
+_METRICS = {
     "falls_per_env_10s": ("falls per environment in 10 s", "0"),
     "velocity_error_mps": ("error of the mean forward speed, m/s", "0"),
     "gait_frequency_hz": ("stride frequency, Hz", "the reference's"),
@@ -93,6 +93,6 @@ def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
     """
     rows = [
         (meaning, *(float("nan") if metrics[key] is None else metrics[key] for metrics in results.values()), goal)
-        for key, (meaning, goal) in _BETTER.items()
+        for key, (meaning, goal) in _METRICS.items()
     ]
     return Table(("", *results, "best"), rows)
