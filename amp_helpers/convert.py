@@ -1,4 +1,4 @@
-"""Motion files to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
+"""Convert motion files to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
 
-_KINDS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
+_FORMATS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
 
 
 def convert(
@@ -37,25 +37,28 @@ def convert(
     speeds: Sequence[float] = (1.0,),
     verbose: bool = True,
 ) -> MotionDataset:
-    """Read motions, resample them to the control step, keep the robot's joints, and write one dataset.
+    """Read motions, resample them to the control step, select the robot's joints, and write one dataset.
 
     Args:
-        motions: motion files, folders of them (with what lies below) and glob patterns; one named twice counts twice.
-        output: npz file, replaced only when everything has succeeded.
-        weights: one for each of ``motions``, 1 by default: how often a frame of it is drawn when training, against one
-            of weight 1. A folder or pattern gives its weight to each of its files, a file to each of its clips.
+        motions: motion files, folders (searched recursively) and glob patterns; a file named twice counts twice.
+        output: npz file, replaced only on success.
+        weights: one for each of ``motions``, by default 1: how often each frame is drawn when training, against those
+            of weight 1. The weight of a folder or pattern applies to each of its files, that of a file to each clip.
         robot: the robot, or its name, whose joints become the columns.
         control_dt: the environment's step, s.
         quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.registry.read_motions`.
         joint_order: for files that do not name their joints: a key of ``JOINT_ORDERS``, or ``robot`` or ``physx`` for
             the robot's own, depth-first or breadth-first.
-        fill_missing: hold robot joints that a motion lacks at the default pose instead of refusing the motion.
-        fps: frames per second of files that do not say, such as CSV.
-        repair: names of ``motion.repair.REPAIRS`` to make where a clip needs them, or True for all; what was done
-            is in the dataset's ``source``.
-        speeds: play each clip at each of these times its speed, so that slow and fast commands have a reference too. A
-            slow copy has more frames, and its frames are drawn as much more often.
-        verbose: print what was done to each motion, and what could be repaired.
+        fill_missing: hold robot joints that a motion lacks at the default pose; otherwise they are an error.
+        fps: frames per second of files that do not state them, such as CSV.
+        repair: names of ``motion.repair.REPAIRS`` to apply where a clip needs them, or True for all; the dataset's
+            ``findings`` record them.
+        speeds: playback speeds relative to the file's; each clip is included once per speed, so that slow and fast
+            commands have a reference too. A slower copy has proportionally more frames.
+        verbose: print what was done to each motion, and which repairs it needs.
+
+    Returns:
+        The dataset, as written.
 
     Raises:
         InputError: a motion or an argument cannot be used.
@@ -74,7 +77,7 @@ def convert(
     files, lines = _weighted_files(motions, weights, output)
 
     def clips() -> Iterator[Motion]:
-        # Shown on a terminal only: the default output goes to the same place as errors.
+        # Shown on a terminal only, because tqdm writes to stderr, where scripts read errors.
         from tqdm import tqdm
 
         for path, weight in tqdm(files, unit="file", disable=None if len(files) > 1 else True, leave=False):
@@ -103,7 +106,7 @@ def convert(
 def _weighted_files(
     motions: Sequence[str | os.PathLike], weights: Sequence[float] | None, output: str | os.PathLike
 ) -> tuple[list[tuple[Path, float]], list[str]]:
-    """The files that the arguments stand for, each with its argument's weight; and a line about each folder."""
+    """List the files that the arguments name, each with its argument's weight, and a line on each folder."""
     if weights is None:
         weights = [1.0] * len(motions)
     if len(weights) != len(motions):
@@ -113,7 +116,7 @@ def _weighted_files(
     wrong = [weight for weight in weights if not (np.isfinite(weight) and weight > 0)]
     if wrong:
         raise InputError(
-            f"--weights {wrong[0]:g}: not a weight; give a positive number, and leave out what is not wanted"
+            f"--weights {wrong[0]:g}: not a weight; give a positive number, and leave out unwanted motions"
         )
     files, lines = [], []
     for motion, weight in zip(motions, weights, strict=True):
@@ -152,11 +155,22 @@ def _summary(motion: Motion, control_dt: float, dropped: Sequence[str], filled: 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=__doc__)
-    parser.add_argument("motions", nargs="+", metavar="MOTION", help=f"file, folder or glob; {_KINDS}")
+    """Run the command line.
+
+    Raises:
+        InputError: a file or an argument cannot be used.
+    """
+    # argparse, not tyro: choices and help come from the registries of formats, orders and repairs at run time, and
+    # --repair without names means all of them.
+    description = "Convert motion files to a dataset at the control rate."
+    parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=description)
+    parser.add_argument("motions", nargs="+", metavar="MOTION", help=f"file, folder or glob; {_FORMATS}")
     parser.add_argument(
-        "--weights", type=float, nargs="+", metavar="W", help="how often frames of each MOTION are drawn (1 each)"
+        "--weights",
+        type=float,
+        nargs="+",
+        metavar="W",
+        help="how often frames of each MOTION are drawn (1 each)",
     )
     parser.add_argument("--output", required=True, metavar="D.npz", help="dataset to write")
     parser.add_argument(
@@ -169,23 +183,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--quaternion",
         choices=("auto", "xyzw", "wxyz"),
         default="auto",
-        help="how root rotations are stored (%(default)s)",
+        help="order of root quaternions in the files (%(default)s)",
     )
     parser.add_argument(
         "--joint_order",
         choices=(*OWN_ORDERS, *JOINT_ORDERS),
-        help="joint columns of files that do not name them; 'robot': as in the robot's model, 'physx': breadth-first",
+        help="columns of files without joint names; 'robot': as in the robot's model, 'physx': breadth-first",
     )
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"
     )
-    parser.add_argument("--fps", type=float, help="frames per second of files that do not say (CSV)")
+    parser.add_argument("--fps", type=float, help="frames per second of files that do not state them (CSV)")
     parser.add_argument(
         "--repair",
         nargs="*",
         choices=tuple(REPAIRS),
         metavar="NAME",
-        help=f"make these repairs where a clip needs them, or all: {', '.join(REPAIRS)}",
+        help=f"apply these repairs where a clip needs them; without names, all of them: {', '.join(REPAIRS)}",
     )
     parser.add_argument(
         "--speeds",
@@ -193,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs="+",
         default=(1.0,),
         metavar="S",
-        help="play each clip at each of these times its speed, for commands that it is too fast or too slow for (1)",
+        help="include each clip at each of these speeds, relative to its own, for slow and fast commands (1)",
     )
     arguments = vars(parser.parse_args(argv))
     if arguments["repair"] == []:

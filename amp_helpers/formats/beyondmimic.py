@@ -1,4 +1,4 @@
-"""npz files that motion trackers train on: BeyondMimic's, and holosoma's before and after its conversion.
+"""npz files that motion-tracking trainers use: BeyondMimic's, and holosoma's before and after its conversion.
 
 BeyondMimic (whole_body_tracking, ``csv_to_npz.py``): ``fps`` (1), ``joint_pos`` (N, J), ``joint_vel``, ``body_pos_w``
 (N, B, 3) and ``body_quat_w`` (N, B, 4) wxyz in the world, the root first, and no names. Isaac Lab on PhysX lists joints
@@ -16,7 +16,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.isaaclab_amp import root_body
-from amp_helpers.formats.link_poses import default_columns, link_poses, robot_of
+from amp_helpers.formats.link_poses import default_columns, link_poses, robot_for
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import read_table
 from amp_helpers.motion.motion import Motion
@@ -27,7 +27,7 @@ ROOT_COLUMNS = 7
 
 
 def clips_of_tracking(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
-    """The one clip of a BeyondMimic npz, or of a converted holosoma npz."""
+    """Extract the clip of a BeyondMimic npz or a converted holosoma npz."""
     joint_pos, positions, rotations = (content[key] for key in ("joint_pos", "body_pos_w", "body_quat_w"))
     frames = len(joint_pos) if joint_pos.ndim else 0
     for key, value, width in (("body_pos_w", positions, 3), ("body_quat_w", rotations, 4)):
@@ -65,7 +65,7 @@ def clips_of_tracking(path: Path, content: NpzFile, options: ReadOptions) -> Ite
 
 
 def clips_of_qpos(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
-    """The one clip of a holosoma npz with ``qpos``; a last object of seven numbers is left out where names say so."""
+    """Extract the clip of a holosoma npz with ``qpos``; trailing columns of an object are dropped."""
     qpos = read_table(path, "qpos", content["qpos"])
     if qpos.shape[1] <= ROOT_COLUMNS:
         raise InputError(
@@ -74,10 +74,10 @@ def clips_of_qpos(path: Path, content: NpzFile, options: ReadOptions) -> Iterato
     names = content.get("joint_names")
     if names is not None and qpos.shape[1] == np.size(names) + 2 * ROOT_COLUMNS:
         qpos = qpos[:, :-ROOT_COLUMNS]
-    # Whichever four columns are of unit length are the quaternion.
-    off = [np.abs(np.linalg.norm(qpos[:, part], axis=1) - 1).max() for part in (slice(3, 7), slice(0, 4))]
-    turned_first = off[1] < 0.2 < off[0]
-    rotation, position = (slice(0, 4), slice(4, 7)) if turned_first else (slice(3, 7), slice(0, 3))
+    # The four columns of unit length are the quaternion.
+    norm_error = [np.abs(np.linalg.norm(qpos[:, part], axis=1) - 1).max() for part in (slice(3, 7), slice(0, 4))]
+    quaternion_first = norm_error[1] < 0.2 < norm_error[0]
+    rotation, position = (slice(0, 4), slice(4, 7)) if quaternion_first else (slice(3, 7), slice(0, 3))
     yield StoredClip(
         joint_pos=qpos[:, ROOT_COLUMNS:],
         root_pos=qpos[:, position],
@@ -88,12 +88,12 @@ def clips_of_qpos(path: Path, content: NpzFile, options: ReadOptions) -> Iterato
         | {"root_rot": "qpos (rotation)"},
         quaternion_convention="wxyz",
         convention_of="MuJoCo's",
-        notes=("qpos with the quaternion first, by its norm",) if turned_first else (),
+        notes=("qpos with the quaternion first, by its norm",) if quaternion_first else (),
     )
 
 
 def _rate(value: np.ndarray) -> object:
-    """Frames per second; some of holosoma's files hold the seconds between two frames under that name."""
+    """Return frames per second; some of holosoma's files store the seconds between frames under that key."""
     if value.size != 1 or value.dtype.kind not in "fiu":
         return value
     number = float(value.reshape(()))
@@ -101,17 +101,17 @@ def _rate(value: np.ndarray) -> object:
 
 
 def write_beyondmimic(path: str | os.PathLike, motion: Motion, robot: Robot | None = None) -> None:
-    """Write a BeyondMimic npz: joints and links breadth-first, as Isaac Lab has them on PhysX, and not named.
+    """Write a BeyondMimic npz: joints and links breadth-first, as Isaac Lab orders them on PhysX, without names.
 
     Args:
         path: npz file, written atomically.
-        motion: at the rate that the tracker runs at; joints it lacks hold the default pose.
-        robot: by default the first of this project's that has the motion's joints.
+        motion: at the trainer's control rate; joints that it lacks hold the default pose.
+        robot: by default, the first of this project's that has the motion's joints.
 
     Raises:
         InputError: no robot has these joints, or the motion has a single frame.
     """
-    robot = robot_of(motion, robot)
+    robot = robot_for(motion, robot)
     kinematics, links = link_poses(motion, robot)
     from amp_helpers.robots.model import breadth_first  # MuJoCo is loaded only where a model is needed
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amp_helpers.formats.pickles.load import MAX_PICKLE_BYTES, parse_pickle
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
@@ -21,7 +22,7 @@ class Container:
     """Whether a file without a known suffix may be of this kind, by its first 512 bytes."""
     max_bytes: int
     """Largest file read."""
-    open: Callable[[Path, bytes], object]
+    open: Callable[[Path, bytes], Any]
     """Turns a file's bytes into its content; the path is for error messages."""
 
 
@@ -31,7 +32,7 @@ class Format:
 
     name: str
     container: Container
-    clips: Callable[[Path, object, ReadOptions], Iterable[StoredClip]]
+    clips: Callable[[Path, Any, ReadOptions], Iterable[StoredClip]]
     """Extracts the clips from a file's content; the path is for error messages."""
     keys: tuple[str, ...] = ()
     """Keys that tell it from other formats in the same container."""

@@ -4,7 +4,7 @@
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ KEYS = {"joint_pos": "dof_pos"}
 
 
 def clips_of_gmr(path: Path, content: object, options: ReadOptions) -> Iterator[StoredClip]:
-    """The one clip of a GMR file."""
+    """Extract the clip of a GMR file."""
     if not isinstance(content, Mapping):
         raise InputError(
             f"{path}: holds a {type(content).__name__}, not a GMR dict with fps, {', '.join(REQUIRED_KEYS)}; "
@@ -30,7 +30,7 @@ def clips_of_gmr(path: Path, content: object, options: ReadOptions) -> Iterator[
 
 
 def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> StoredClip:
-    """The clip in a dict of GMR's keys.
+    """Extract the clip from a dict with GMR's keys.
 
     Raises:
         InputError: some of them are missing.
@@ -54,25 +54,26 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
 
 
 def _bodies(content: Mapping[str, object]) -> Bodies | None:
-    """The links' places, where the file has them in the form that GMR gives them."""
+    """Extract the link positions; None where the file has none in GMR's layout."""
     positions, names = content.get("local_body_pos"), content.get("link_body_list")
     if not isinstance(positions, np.ndarray) or positions.ndim != 3 or not isinstance(names, list | tuple):
         return None
-    frames = len(content["dof_pos"]) if hasattr(content["dof_pos"], "__len__") else 0
+    joints = content["dof_pos"]
+    frames = len(joints) if isinstance(joints, Sized) else 0
     if positions.shape != (frames, len(names), 3) or positions.dtype.kind not in "fiu":
         return None
     return Bodies(positions, tuple(map(str, names)), in_root=True)
 
 
 def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:
-    """Write a GMR pickle (xyzw), with ``joint_names`` added so that nobody has to guess the columns.
+    """Write a GMR pickle (xyzw), with ``joint_names`` added.
 
     The same motion gives the same bytes. The write is atomic.
 
     Args:
         path: the file.
         motion: the clip.
-        history: lines on how the clip came about, kept as ``history`` where there are any.
+        history: lines on how the clip was made, stored as ``history`` unless empty.
     """
     content = {
         "fps": motion.fps,
@@ -90,7 +91,7 @@ def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = 
 
 
 def read_history(path: str | os.PathLike) -> tuple[str, ...]:
-    """The lines that :func:`write_gmr` kept on how the clip came about; none where a file has no such lines."""
+    """Read the lines on how a clip was made that :func:`write_gmr` stored; empty for files without them."""
     content = load_pickle(Path(path))
     lines = content.get("history") if isinstance(content, dict) else None
     return tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()

@@ -1,8 +1,8 @@
 """Isaac Lab's AMP files.
 
 Such an npz (``isaaclab_tasks``, humanoid_amp, motions/README.md) holds ``fps``, ``dof_names`` (D), ``body_names`` (B),
-``dof_positions`` (N, D), ``body_positions`` (N, B, 3) and ``body_rotations`` (N, B, 4) wxyz. It has no root of its
-own: one of the bodies is it.
+``dof_positions`` (N, D), ``body_positions`` (N, B, 3) and ``body_rotations`` (N, B, 4) wxyz. It stores
+no root: one of the bodies is the root.
 """
 
 import os
@@ -13,7 +13,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
-from amp_helpers.formats.link_poses import link_poses, robot_of
+from amp_helpers.formats.link_poses import link_poses, robot_for
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
@@ -22,11 +22,11 @@ from amp_helpers.utils.npz import NpzFile, write_npz
 KEYS = ("dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
 
 ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
-"""Body names taken for the root, the first that a file has; else its first body."""
+"""Names of the root body in order of preference; a file with none of them has its first body as root."""
 
 
 def clips_of_amp(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
-    """The one clip of an Isaac Lab AMP npz. The root is the first of ``ROOT_BODIES`` it has, else its first body."""
+    """Extract the clip of an Isaac Lab AMP npz."""
     dof_pos = content["dof_positions"]
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
     root = root_body(bodies)
@@ -50,7 +50,7 @@ def clips_of_amp(path: Path, content: NpzFile, options: ReadOptions) -> Iterator
 
 
 def root_body(bodies: Sequence[str]) -> str:
-    """The first of ``ROOT_BODIES`` among them, else the first."""
+    """Return the first of ``ROOT_BODIES`` among the bodies, else the first body."""
     return next((name for name in ROOT_BODIES if name in bodies), bodies[0] if bodies else "")
 
 
@@ -67,8 +67,8 @@ def _of_body(
 
 
 def write_amp(path: str | os.PathLike, motion: Motion, robot: Robot | None = None) -> None:
-    """Write an AMP npz of Isaac Lab, everything named; arguments as :func:`write_beyondmimic`."""
-    robot = robot_of(motion, robot)
+    """Write an Isaac Lab AMP npz with joint and body names; arguments as :func:`write_beyondmimic`."""
+    robot = robot_for(motion, robot)
     kinematics, links = link_poses(motion, robot)
     names = {"pos": "positions", "quat": "rotations", "lin_vel": "linear_velocities", "ang_vel": "angular_velocities"}
     write_npz(

@@ -16,24 +16,24 @@ from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_table
+from amp_helpers.motion.findings import QuaternionOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import JOINT_ORDERS
 
 MAX_CSV_BYTES = 256 * 1024**2
-"""Largest CSV read: over two hours of the G1 at 120 fps."""
+"""Largest CSV read: more than two hours of the G1 at 120 fps."""
 
 ROOT_COLUMNS = 7
 LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 
-# Names of first columns that tell of another layout: a frame counter, a time, Euler angles, velocities.
+# Words that indicate another layout in the first columns' names: frame counters, times, Euler angles, velocities.
 _FOREIGN = ("frame", "time", "stamp", "index", "rotate", "euler", "roll", "pitch", "yaw", "vel")
 
 
 def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[StoredClip]:
-    """The one clip of a LAFAN1 CSV.
+    """Extract the clip of a LAFAN1 CSV.
 
-    A header is optional. Where it names joints they are the columns' names, and where it names the
-    quaternion's order that is taken.
+    A header is optional; joint names and the quaternion order are taken from it where it states them.
     """
     header, table = _read(path, content)
     stored = _header_joints(path, header, options.joint_names) if header else None
@@ -61,7 +61,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
 def write_csv(path: str | os.PathLike, motion: Motion) -> None:
     """Write a LAFAN1 CSV, xyzw, under a header that names every column. The write is atomic.
 
-    The format has no place for the frame rate: whoever reads the file has to be told it.
+    The format does not store the frame rate; it has to be given when the file is read.
     """
     header = [*(f"root_pos_{axis}" for axis in "xyz"), *(f"root_quat_{axis}" for axis in "xyzw"), *motion.joint_names]
     table = np.hstack([motion.root_pos, motion.root_quat, motion.joint_pos])
@@ -105,7 +105,7 @@ def _is_number(cell: str) -> bool:
 def _numbers(path: Path, header: list[str], rows: Iterable[str]) -> np.ndarray:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # no data: said below
+            warnings.simplefilter("ignore", UserWarning)  # an empty table is reported below
             table = np.loadtxt(rows, delimiter=",", ndmin=2, comments=None)
     except UnicodeDecodeError:
         raise
@@ -122,10 +122,10 @@ def _numbers(path: Path, header: list[str], rows: Iterable[str]) -> np.ndarray:
 
 
 def _header_joints(path: Path, header: list[str], given: Sequence[str] | str | None) -> list[str] | None:
-    """Joint names from the header, or None for names that mean nothing here, such as ``dof_0``.
+    """Extract joint names from the header; None where no column has a known name.
 
     Raises:
-        InputError: the header tells of another layout, or names some joints and not others.
+        InputError: the header indicates another layout, or names only some joints.
     """
     known = set(JOINT_ORDERS["g1_29dof"]).union(() if given is None or isinstance(given, str) else given)
     known |= {name for name in header if name.endswith("_joint")}
@@ -152,14 +152,18 @@ def _header_joints(path: Path, header: list[str], given: Sequence[str] | str | N
     return joints[ROOT_COLUMNS:]
 
 
-def _header_order(header: list[str]) -> str | None:
-    """The order that the names of the quaternion's columns end in, such as ``root_qw, root_qx, ...``."""
+def _header_order(header: list[str]) -> QuaternionOrder | None:
+    """Read the quaternion order from the last letters of its columns' names, such as ``root_qw, root_qx, ...``."""
     letters = "".join(name[-1:].lower() for name in header[3:ROOT_COLUMNS])
-    return letters if letters in ("xyzw", "wxyz") else None
+    return letters if letters == "xyzw" or letters == "wxyz" else None
 
 
 def _width_fits(path: Path, width: int) -> None:
-    """Refuse a width that no nameless order has, naming those that fit."""
+    """Check that some known order has this many columns.
+
+    Raises:
+        InputError: none has; the message lists the widths that fit.
+    """
     known = {len(order) for order in JOINT_ORDERS.values()} | {43}  # 43: refused with its own reason
     if width - ROOT_COLUMNS in known:
         return

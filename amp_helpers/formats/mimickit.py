@@ -22,8 +22,8 @@ ROOT_COLUMNS = 6
 
 
 def clips_of_mimickit(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
-    """The one clip of a MimicKit pickle."""
-    # Taken out: as lists the numbers take four times the table.
+    """Extract the clip of a MimicKit pickle."""
+    # Removed from the content, because as lists the numbers take four times the table's memory.
     frames = read_table(path, "frames", content.pop("frames"))
     if frames.shape[1] <= ROOT_COLUMNS:
         raise InputError(
@@ -45,7 +45,7 @@ def clips_of_mimickit(path: Path, content: dict, options: ReadOptions) -> Iterat
 
 
 def write_mimickit(path: str | os.PathLike, motion: Motion) -> None:
-    """Write a MimicKit pickle of plain lists that does not loop; joints in the motion's order. The write is atomic."""
+    """Write a MimicKit pickle of plain lists, ``loop_mode`` clamp, joints in the motion's order; atomic."""
     frames = np.hstack([motion.root_pos, rotation_vector(motion.root_quat), motion.joint_pos])
     content = {"loop_mode": 0, "fps": motion.fps, "frames": frames.tolist()}
     with atomic_write(Path(path)) as temporary:

@@ -1,4 +1,4 @@
-"""From what a user names, files, folders and glob patterns, to the motion files meant, in an order that stays."""
+"""Resolve files, folders and glob patterns to motion files, in a reproducible order."""
 
 import glob
 import os
@@ -13,18 +13,18 @@ from amp_helpers.utils.resources import find_data
 def motion_files(
     named: Iterable[str | os.PathLike], *, output: str | os.PathLike | None = None
 ) -> tuple[list[Path], list[str]]:
-    """The files that the arguments stand for, and a line about each folder whose files were not all taken.
+    """List the motion files that the arguments name, and a line on each folder with files of other kinds.
 
-    Files stay in the order given; what a folder or a pattern stands for is sorted by path. A folder gives the files
-    below it whose suffix is a motion's; ``output`` and what is hidden do not count. ``datasets/NAME`` is a demo motion
-    where the current folder has no such file.
+    Files keep the order given; the files of a folder or a pattern are sorted by path. A folder contributes the files
+    below it with a motion's suffix, except ``output`` and hidden files. ``datasets/NAME`` is a demo motion where the
+    current folder has no such file.
 
     Raises:
-        InputError: a folder or a pattern stands for no motion file.
+        InputError: a folder or a pattern yields no motion file.
     """
     files: list[Path] = []
     notes: list[str] = []
-    # The file about to be written is no input, or a second run would give another result than the first.
+    # With the output among the inputs, a second run would give a different result.
     own = None if output is None else Path(output).resolve()
     for path in map(find_data, named):
         if path.is_dir():

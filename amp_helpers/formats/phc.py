@@ -1,7 +1,7 @@
 """ASAP's and PHC's pickles, written by joblib: a dict of clips, each a dict of ``root_trans_offset`` (N, 3), ``dof``
 (N, D), ``root_rot`` (N, 4) xyzw, ``pose_aa`` (N, B, 3) axis-angle of each body, and ``fps``.
 
-PHC's fits for the H1 leave ``root_rot`` out; the first body of ``pose_aa`` is it. A dict of GMR's dicts is read too.
+PHC's files for the H1 lack ``root_rot``; the first body of ``pose_aa`` gives it. A dict of GMR's dicts is read too.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ KEYS = {"joint_pos": "dof", "root_pos": "root_trans_offset"}
 
 
 def clips_of_phc(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
-    """The clips of an ASAP or PHC file, in the file's order."""
+    """Extract the clips of an ASAP or PHC file, in the file's order."""
     if not all(isinstance(clip, dict) for clip in content.values()):
         yield _clip(path, content, "")
         return
@@ -38,12 +38,12 @@ def _clip(path: Path, content: dict, name: str) -> StoredClip:
     dof = content["dof"]
     if isinstance(dof, np.ndarray) and dof.ndim == 3 and dof.shape[2] == 1:
         dof = dof[:, :, 0]
-    rotation, said, notes = content.get("root_rot"), None, ()
+    rotation, stated, notes = content.get("root_rot"), None, ()
     if rotation is None:
         pose = content.get("pose_aa")
         if not isinstance(pose, np.ndarray) or pose.ndim != 3 or pose.shape[2] != 3 or pose.dtype.kind != "f":
             raise InputError(f"{path}: {where}has neither root_rot nor pose_aa; export it with one of them")
-        rotation, said, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
+        rotation, stated, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
     return StoredClip(
         joint_pos=dof,
         root_pos=content["root_trans_offset"],
@@ -53,7 +53,7 @@ def _clip(path: Path, content: dict, name: str) -> StoredClip:
         name=name,
         keys=KEYS,
         convention_of="ASAP's",
-        quaternion=said,
+        quaternion=stated,
         notes=notes,
     )
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.model_evidence import Evidence, Order
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.motion.findings import ByOrder, QuaternionOrderFinding
+from amp_helpers.motion.findings import ByOrder, QuaternionOrder, QuaternionOrderFinding
 from amp_helpers.motion.rotations import rotate_inverse
 
-OTHER: dict[str, Literal["xyzw", "wxyz"]] = {"xyzw": "wxyz", "wxyz": "xyzw"}
+OTHER: dict[str, QuaternionOrder] = {"xyzw": "wxyz", "wxyz": "xyzw"}
 
 
 def decide_quaternion(
@@ -34,9 +33,7 @@ def decide_quaternion(
             the world's frame.
         order: the decision on the columns; None leaves feet and links out.
     """
-    given = None if options.quaternion == "auto" else options.quaternion
-    if given is not None and given not in OTHER:
-        raise InputError(f"quaternion order '{given}' not found; available: auto, xyzw, wxyz")
+    given = _given(options.quaternion)
     soles = links = None
     if order and options.robot:
         soles = _measure(lambda name: evidence.sole_error(order, name))
@@ -69,6 +66,14 @@ def decide_quaternion(
     )
 
 
+def _given(name: str) -> QuaternionOrder | None:
+    if name == "xyzw" or name == "wxyz":
+        return name
+    if name != "auto":
+        raise InputError(f"quaternion order '{name}' not found; available: auto, {', '.join(OTHER)}")
+    return None
+
+
 def _measure(quantity: Callable[[str], float]) -> ByOrder:
     return ByOrder(quantity("xyzw"), quantity("wxyz"))
 
@@ -78,21 +83,22 @@ def _rounded(values: ByOrder) -> ByOrder:
     return ByOrder(round(values.xyzw, 8), round(values.wxyz, 8))
 
 
-def _by_pelvis(up: ByOrder) -> str | None:
-    return next((name for name, other in OTHER.items() if up[name] > 0.5 and up[name] > up[other] + 0.3), None)
+def _by_pelvis(up: ByOrder) -> QuaternionOrder | None:
+    upright, other = ("xyzw", up.wxyz) if up.xyzw >= up.wxyz else ("wxyz", up.xyzw)
+    return upright if up[upright] > 0.5 and up[upright] > other + 0.3 else None
 
 
-def _by_feet(up: ByOrder, error: ByOrder | None) -> str | None:
+def _by_feet(up: ByOrder, error: ByOrder | None) -> QuaternionOrder | None:
     """Return the order with the feet clearly nearer to the ground; with one order upside down, the pelvis decides."""
     one, other = sorted((up.xyzw, up.wxyz))
     return None if one < -0.5 < 0.5 < other else _nearer(error)
 
 
-def _nearer(error: ByOrder | None) -> str | None:
+def _nearer(error: ByOrder | None) -> QuaternionOrder | None:
     """Return the order with the clearly smaller error, by half and a centimeter."""
     if error is None:
         return None
-    near = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
+    near: QuaternionOrder = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
     far = error[OTHER[near]]
     return near if error[near] < 0.5 * far and far - error[near] > 0.01 else None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from amp_helpers.motion.findings import Findings
+from amp_helpers.motion.findings import Findings, QuaternionOrder
 from amp_helpers.robots.robot import Robot
 
 
@@ -56,9 +56,9 @@ class StoredClip:
     """Name of the clip in a file of several."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """The file's own terms for ``joint_pos``, ``root_pos``, ``root_rot`` and ``joint_names``, for error messages."""
-    quaternion: str | None = None
+    quaternion: QuaternionOrder | None = None
     """Quaternion order that the file itself states."""
-    quaternion_convention: str = "xyzw"
+    quaternion_convention: QuaternionOrder = "xyzw"
     """The format's quaternion order, assumed where the evidence does not decide."""
     convention_of: str = "GMR's"
     """Format of that convention, as a possessive."""

@@ -1,4 +1,4 @@
-"""Clips that come round: find where a clip repeats itself, close the gap, and edit it without opening it again."""
+"""Cyclic clips: find where a clip repeats, close the cycle, and edit it without opening it again."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,15 +10,15 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import conjugate, from_rotation_vector, multiply, rotate, rotation_vector, yaw_part
 
 SHORTEST_S = 0.4
-"""Shortest round that is looked for."""
+"""Shortest cycle searched for, s."""
 _MOST_COMPARED = 1500
-"""Frames of a clip that are compared with each other; of a longer one every second, third, ..."""
+"""Largest number of frames compared with each other; longer clips are subsampled."""
 _CLOSED_RAD, _CLOSED_M = 0.02, 0.01
-"""How near the last pose of a clip is to its first where it counts as a cycle."""
+"""Largest difference between the first and the last pose of a cycle, rad and m."""
 
 
 def is_cycle(motion: Motion) -> bool:
-    """Whether the last frame shows the pose of the first: joints and tilt to 0.02 rad, height to 1 cm."""
+    """Test whether the last frame has the pose of the first: joints and tilt to 0.02 rad, height to 1 cm."""
     if motion.duration_s < SHORTEST_S:
         return False
     tilt = rotation_vector(_mismatch(motion))
@@ -28,9 +28,9 @@ def is_cycle(motion: Motion) -> bool:
 
 
 def as_cycle(edit: Callable[[Motion], Motion], motion: Motion) -> Motion:
-    """``edit`` applied to a clip; of one that comes round, so that it still does.
+    """Apply ``edit`` to a clip so that a cycle stays a cycle.
 
-    Three rounds of it are edited and the middle one is kept: what an edit does at the ends does not reach it.
+    Three repetitions of a cycle are edited, and the middle one is kept, which effects at the ends do not reach.
     """
     if not is_cycle(motion):
         return edit(motion)
@@ -50,12 +50,14 @@ def as_cycle(edit: Callable[[Motion], Motion], motion: Motion) -> Motion:
 
 
 def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, float]:
-    """The two moments, s, between which a clip repeats itself best; the longest such round when several are alike.
+    """Find the start and end, s, of the best cycle in a clip; of several that are nearly as good, the longest.
 
-    A clip that comes round already is one round as a whole.
+    A clip that is a cycle is returned as a whole. The distance between two frames is Euclidean over joint positions,
+    joint velocities times 0.1 s, the root's tilt and height, and its velocity in its own frame times 0.1 s (rad and m).
 
-    Compared are joint positions, their speed over the time of a tenth of a second, and the root's tilt, height and
-    velocity in its own frame, each as it stands (rad and m).
+    Args:
+        motion: the clip.
+        shortest_s: shortest cycle, s.
 
     Raises:
         InputError: the clip is not longer than ``shortest_s``.
@@ -63,7 +65,7 @@ def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, fl
     apart = int(np.ceil(shortest_s * motion.fps - 1e-9))
     if motion.num_frames < apart + 1 or motion.num_frames < 3:
         raise InputError(
-            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a round of {shortest_s} s"
+            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a cycle of {shortest_s} s"
         )
     if is_cycle(motion):
         return 0.0, motion.duration_s
@@ -83,21 +85,21 @@ def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, fl
     distance = np.maximum(square[:, None] + square - 2 * features @ features.T, 0)
     start, end = np.triu_indices(len(features), apart)
     gap = distance[start, end]
-    # Rounds of several cycles are as good as one: of those that are nearly the best, the longest wastes least.
+    # Several strides fit as well as one: of those that are nearly the best, the longest keeps most of the clip.
     good = np.flatnonzero(gap <= gap.min() * 1.5 + 1e-4)
     best = good[np.argmax((end - start)[good])]
     return float(start[best] * step / motion.fps), float(end[best] * step / motion.fps)
 
 
 def close_loop(motion: Motion, start_s: float | None = None, end_s: float | None = None) -> Motion:
-    """One round of a clip whose last frame shows the pose of its first; the gap is spread evenly over the round.
+    """Cut a cycle out of a clip and close it, with the mismatch spread evenly over its frames.
 
     Args:
         motion: the clip.
-        start_s, end_s: the seam; where :func:`find_seam` finds it when both are left out.
+        start_s, end_s: start and end of the cycle, s; by default those of :func:`find_seam`.
 
     Raises:
-        InputError: only one moment is given, or fewer than three frames lie between them.
+        InputError: only one of the two is given, or fewer than three frames lie between them.
     """
     if (start_s is None) != (end_s is None):
         raise InputError(f"{motion.label}: a loop needs both its start and its end; give both or neither")
@@ -106,7 +108,7 @@ def close_loop(motion: Motion, start_s: float | None = None, end_s: float | None
     part = motion.trim(start_s, end_s)
     if part.num_frames < 3:
         raise InputError(
-            f"{motion.label}: {part.num_frames} frames lie between {start_s:g} and {end_s:g} s; give a longer round"
+            f"{motion.label}: {part.num_frames} frames lie between {start_s:g} and {end_s:g} s; give a longer cycle"
         )
     share = np.linspace(0, 1, part.num_frames)[:, None]
     lift = np.array([0.0, 0.0, part.root_height[0] - part.root_height[-1]])
@@ -119,6 +121,6 @@ def close_loop(motion: Motion, start_s: float | None = None, end_s: float | None
 
 
 def _mismatch(motion: Motion) -> np.ndarray:
-    """The rotation (4,) that takes the last frame's tilt to the first's, the turn about the vertical left alone."""
+    """Compute the rotation (4,) from the last frame's tilt to the first's, without the yaw between them."""
     turn = yaw_part(multiply(motion.root_quat[-1], conjugate(motion.root_quat[0])))
     return multiply(multiply(turn, motion.root_quat[0]), conjugate(motion.root_quat[-1]))

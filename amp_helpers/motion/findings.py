@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+QuaternionOrder = Literal["xyzw", "wxyz"]
+"""Component order of a stored quaternion."""
+
 NORM_TOLERANCE = 1e-3
 """Deviation of a quaternion's norm from 1 that rounding explains."""
 
@@ -74,7 +77,7 @@ class ByOrder:
 class QuaternionOrderFinding:
     """Which component order the root quaternions were read in, and on what evidence."""
 
-    order: Literal["xyzw", "wxyz"]
+    order: QuaternionOrder
     basis: Literal["evidence", "file", "user", "convention"]
     """Decided by the evidence below, stated by the file, given by the user, or assumed from the format's convention."""
     pelvis_up: ByOrder

@@ -1,4 +1,4 @@
-"""Motion: one clip in memory, and what can be done to a clip. Quaternions are xyzw throughout."""
+"""Motion: one clip in memory, and operations on it. Quaternions are xyzw throughout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from amp_helpers.motion.rotations import (
 )
 
 MAX_STEPS = 10_000_000
-"""Most frames that resampling makes: 55 hours at 50 Hz."""
+"""Largest number of frames after resampling: 55 hours at 50 Hz."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Motion:
     """One clip of a floating-base robot; every method returns a new one. The arrays are read-only."""
 
     fps: float
-    """Frames per second, need not be an integer."""
+    """Frames per second; not necessarily an integer."""
     joint_names: tuple[str, ...]
     """(J), the columns of ``joint_pos``."""
     joint_pos: np.ndarray
@@ -39,11 +39,11 @@ class Motion:
     root_quat: np.ndarray
     """(N, 4) float64, xyzw, unit; rotates root-frame vectors to the world frame."""
     name: str = ""
-    """File name, with the clip's name after a slash in a file of several; what a computed clip is called."""
+    """File name, with the clip's name after a slash in a file of several; any name for a computed clip."""
     findings: Findings = field(default_factory=Findings)
     """What reading the file measured, decided or assumed, and the repairs made."""
     sha256: str = ""
-    """Of the file it was read from; empty when it was computed."""
+    """SHA-256 of the file it was read from; empty for a computed clip."""
     weight: float = 1.0
     """How often each of its frames is drawn when training, against those of a clip of weight 1."""
 
@@ -66,7 +66,7 @@ class Motion:
         if frames == 0:
             raise InputError(f"{label}: has no frames; give a clip of at least one frame")
         for key, (shape, dtype) in expected.items():
-            with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is reported below
+            with np.errstate(over="ignore"):  # values beyond float32 become infinite and are reported below
                 values = np.array(getattr(self, key), dtype=dtype)
             if values.shape != shape:
                 raise InputError(f"{label}: {key} has shape {values.shape}; expected {shape}")
@@ -84,7 +84,7 @@ class Motion:
 
     @property
     def label(self) -> str:
-        """What messages call the clip: its name, and its playback speed where that was changed."""
+        """Name for messages: the clip's name, with its playback speed where that differs from 1."""
         speed = self.findings.speed
         return (self.name or "motion") + ("" if speed == 1 else f" at {speed:g} times its speed")
 
@@ -95,13 +95,13 @@ class Motion:
 
     @property
     def source(self) -> str:
-        """The label and the findings in words, for a reader; programs use ``name`` and ``findings``."""
+        """The label and the findings as a sentence for people; programs use ``name`` and ``findings``."""
         found = self.findings.sentence()
         return f"{self.label} ({found})" if found else self.label
 
     @property
     def num_frames(self) -> int:
-        """N."""
+        """Number of frames, N."""
         return len(self.joint_pos)
 
     @property
@@ -116,28 +116,28 @@ class Motion:
 
     @property
     def forward_speed(self) -> float:
-        """Horizontal distance from the first to the last frame over the time between them, m/s."""
+        """Horizontal distance between the first and the last frame over the time between them, m/s."""
         self._needs_two_frames()
         return float(np.linalg.norm(self.root_pos[-1, :2] - self.root_pos[0, :2]) / self.duration_s)
 
     @property
     def times(self) -> np.ndarray:
-        """(N,) seconds, the first frame at 0."""
+        """Times of the frames, (N,) s, the first frame at 0."""
         return np.arange(self.num_frames) / self.fps
 
     @property
     def joint_vel(self) -> np.ndarray:
-        """(N, J) float32, rad/s: central differences, one-sided at both ends."""
+        """Joint velocities, (N, J) float32, rad/s: central differences, one-sided at both ends."""
         return self._derivative(self.joint_pos).astype(np.float32)
 
     @property
     def root_lin_vel(self) -> np.ndarray:
-        """(N, 3) m/s in the root frame: central differences of the position, one-sided at both ends."""
+        """Linear velocity of the root in its own frame, (N, 3) m/s: central differences, one-sided at both ends."""
         return rotate_inverse(self.root_quat, self._derivative(self.root_pos))
 
     @property
     def root_ang_vel(self) -> np.ndarray:
-        """(N, 3) rad/s in the root frame: rotation vector from the frame before to the one after, over time."""
+        """Angular velocity of the root in its own frame, (N, 3) rad/s: central differences of the rotation."""
         self._needs_two_frames()
         before = np.maximum(np.arange(self.num_frames) - 1, 0)
         after = np.minimum(np.arange(self.num_frames) + 1, self.num_frames - 1)
@@ -146,18 +146,21 @@ class Motion:
 
     @property
     def projected_gravity(self) -> np.ndarray:
-        """(N, 3) unit vector of gravity in the root frame; (0, 0, -1) when upright."""
+        """Direction of gravity in the root frame, (N, 3), unit; (0, 0, -1) when upright."""
         return rotate_inverse(self.root_quat, np.array([0.0, 0.0, -1.0]))
 
     @property
     def root_height(self) -> np.ndarray:
-        """(N,) m."""
+        """Height of the root, (N,) m."""
         return self.root_pos[:, 2]
 
     def resample(self, dt: float) -> "Motion":
-        """The clip at ``dt`` seconds a frame: joints and root position linearly, root rotation by slerp.
+        """Resample to ``dt`` seconds a frame: joints and root position linearly, root rotation by slerp.
 
-        The first frame stays; time beyond the last whole step is cut, so nothing is extrapolated.
+        The first frame is kept; time beyond the last whole step is cut, so nothing is extrapolated.
+
+        Raises:
+            InputError: ``dt`` is not a positive number, or gives more than ``MAX_STEPS`` frames.
         """
         if not (np.isfinite(dt) and dt > 0):
             raise InputError(f"control step {dt} s cannot be used; give a positive number of seconds")
@@ -181,10 +184,13 @@ class Motion:
         )
 
     def at_speed(self, factor: float) -> "Motion":
-        """The clip played ``factor`` times as fast: every pose and step as it was, ``factor`` times as often.
+        """Play the clip ``factor`` times as fast, poses and step lengths unchanged.
 
-        Feet that stay where they are still do. People walk faster with longer steps too, so this stands in for captured
-        walks near the clip's own speed, not far from it.
+        Standing feet stay in place. People walk faster also by longer steps, so this approximates a captured walk only
+        near the clip's own speed.
+
+        Raises:
+            InputError: the factor is not a positive number.
         """
         if not (np.isfinite(factor) and factor > 0):
             raise InputError(f"{self.label}: cannot be played {factor} times as fast; give a positive number")
@@ -194,14 +200,14 @@ class Motion:
         return replace(self, fps=self.fps * factor, findings=findings)
 
     def select(self, joint_names: Sequence[str], fill: np.ndarray | None = None) -> "Motion":
-        """The clip with exactly these joints in this order.
+        """Select exactly these joints, in this order.
 
         Args:
-            joint_names: the joints wanted, (K).
-            fill: (K,) rad, held by wanted joints that the clip lacks; without it those are an error.
+            joint_names: the joints, (K).
+            fill: (K,) rad, constant value of joints that the clip lacks; without it they are an error.
 
         Raises:
-            InputError: a joint is not in the clip and no ``fill`` is given; the message lists what there is.
+            InputError: a joint is not in the clip and no ``fill`` is given; the message lists the clip's joints.
         """
         order = JointOrder(tuple(joint_names))
         missing = order.compare(self.joint_names).missing
@@ -220,10 +226,10 @@ class Motion:
         return replace(self, joint_names=order.names, joint_pos=joint_pos)
 
     def trim(self, start_s: float = 0.0, end_s: float | None = None) -> "Motion":
-        """The frames from ``start_s`` to ``end_s`` seconds, both included (``None``: to the end).
+        """Keep the frames from ``start_s`` to ``end_s`` seconds, both included (``None``: to the end).
 
         Raises:
-            InputError: no frame lies in between.
+            InputError: no frame lies between them.
         """
         end_s = self.duration_s if end_s is None else end_s
         keep = (self.times >= start_s - 1e-9) & (self.times <= end_s + 1e-9)
@@ -235,9 +241,9 @@ class Motion:
         return self._frames(keep)
 
     def loop(self, n: int) -> "Motion":
-        """``n`` rounds of a clip whose last frame shows the pose of its first; n (N - 1) + 1 frames.
+        """Repeat a clip whose last frame has the pose of its first ``n`` times; n (N - 1) + 1 frames.
 
-        Each round starts where the one before ended: horizontal travel and yaw accumulate, height does not.
+        Each cycle starts where the previous one ended: horizontal travel and yaw accumulate, height does not.
         """
         if n < 1:
             raise InputError(f"{self.label}: cannot loop {n} times; give at least 1")
@@ -261,7 +267,7 @@ class Motion:
         )
 
     def smooth(self, cutoff_hz: float) -> "Motion":
-        """The clip without motion above ``cutoff_hz``: Butterworth, order 4, forward and backward (no delay).
+        """Filter out motion above ``cutoff_hz``: Butterworth, order 4, forward and backward (no delay).
 
         Raises:
             InputError: the cutoff is not between 0 and half the frame rate.

@@ -291,7 +291,7 @@ class TestLoops:
             find_seam(walk.trim(0, 0.2))
         with pytest.raises(InputError, match="both its start and its end"):
             close_loop(walk, 0.5)
-        with pytest.raises(InputError, match="give a longer round"):
+        with pytest.raises(InputError, match="give a longer cycle"):
             close_loop(walk, 0.5, 0.55)
 
 

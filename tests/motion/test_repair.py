@@ -49,7 +49,7 @@ def test_a_jump_later_on_is_not_hidden_by_the_repair(tmp_path):
     joint_pos = 0.3 * np.sin(np.arange(30)[:, None] / 10 + np.arange(29))
     write_gmr(tmp_path / "m.pkl", make_motion(30, 30.0, joint_names=names, joint_pos=joint_pos, root_pos=root_pos))
     convert([tmp_path / "m.pkl"], tmp_path / "d.npz", repair=True, verbose=False)
-    found = next(row for row in check_command.check(tmp_path / "d.npz") if row.name == "root jumps")
+    found = next(row for row in check_command.check_dataset_file(tmp_path / "d.npz") if row.name == "root jumps")
     assert found.verdict == "fail"
 
 
