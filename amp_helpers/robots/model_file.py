@@ -30,8 +30,8 @@ def read_robot(path: Path) -> RobotFile:
     """Read an MJCF or URDF file; a URDF's root link gets a free joint if it has none.
 
     Shapes whose mesh is missing are left out: names, limits and kinematics do not need them. Links of a URDF on fixed
-    joints stay links of their own, because feet often are. ``package://`` names are looked up in the folders above the
-    file.
+    joints are not merged into their parents, because feet often are such links. ``package://`` names are looked up in
+    the folders above the file.
 
     Raises:
         InputError: there is no such file, or MuJoCo cannot read it.

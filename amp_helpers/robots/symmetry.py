@@ -1,7 +1,8 @@
 """Left-right symmetry of a robot: counterparts by name, signs by the joint axes of its model.
 
-Names alone pair the joints, because two mirrored axes may belong to any two links. Axes alone give the signs, because
-a name does not say which way an axis points: Go1's ``FL_hip_joint`` rolls, G1's ``left_hip_roll_joint`` says so.
+Joints are paired by name, because any two links may have mirrored axes. The signs come from the axes, because a name need
+not contain them: Go1's ``FL_hip_joint`` is a roll joint. :meth:`amp_helpers.robots.kinematics.Kinematics.mirror` applies
+both to a motion.
 """
 
 import re
@@ -32,13 +33,14 @@ def counterparts(names: Sequence[str]) -> dict[str, str]:
 
 
 def mirror_signs(model: mujoco.MjModel) -> dict[str, float]:
-    """Sign with which a mirror in the x-z plane hands each joint its counterpart's angle, a middle joint its own.
+    """Signs that a mirror in the x-z plane gives to joint positions.
 
-    The axes are compared in the model's zero pose, which has to be symmetric. A mirror keeps the y component of a
-    hinge's axis, a pseudovector, and negates the others; of a slide's axis it negates the y component alone.
+    In the mirror image, a joint has its counterpart's position times its sign; a middle joint has its own. The axes are
+    compared in the model's zero pose, which must be symmetric. A mirror keeps the y component of a hinge's axis, a
+    pseudovector, and negates the others; of a slide's axis it negates the y component only.
 
     Returns:
-        Joint -> 1 or -1, for every joint but the free one.
+        Joint -> 1 or -1, for every joint except the free one.
     """
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
