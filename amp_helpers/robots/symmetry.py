@@ -1,8 +1,7 @@
 """Left-right symmetry of a robot: counterparts by name, signs by the joint axes of its model.
 
-Joints are paired by name, because any two links may have mirrored axes. The signs come from the axes, because a name need
-not contain them: Go1's ``FL_hip_joint`` is a roll joint. :meth:`amp_helpers.robots.kinematics.Kinematics.mirror` applies
-both to a motion.
+Joints are paired by name, because any two links may have mirrored axes. The signs come from the axes, because a name
+need not contain them: Go1's ``FL_hip_joint`` is a roll joint. ``Kinematics.mirror`` applies both to a motion.
 """
 
 import re
