@@ -1,8 +1,8 @@
-"""How long converting many motions takes, and how much memory: ``python benchmarks/convert.py [--output FILE]``.
+"""Time and memory for converting many motions: ``python benchmarks/convert.py [--output FILE]``.
 
-Writes synthetic 29-dof GMR pickles with body positions, as GMR does, and converts them in a fresh process through the
-command line, so that start-up and imports count. Parts of them show whether the cost is linear. Then a clip of ten
-minutes, the demo's walk over and over, is checked without the simulator.
+Writes synthetic 29-dof GMR pickles with link positions, and converts them by the command in a process of its own, so
+that start-up and imports count. Subsets show whether the cost is linear. Then a clip of ten minutes, the demo walk
+repeated, is checked without the simulator.
 """
 
 import argparse
@@ -29,7 +29,7 @@ DEMO = Path(__file__).parents[1] / "datasets" / "g1_walk.npz"
 
 
 def write_clip(path: Path, frames: int, seed: int, kinematics: Kinematics) -> None:
-    """One smooth random motion as GMR stores it: float64 tables and float32 body positions."""
+    """Write one smooth random motion as GMR stores it: float64 tables and float32 link positions."""
     random = np.random.default_rng(seed)
     time_s = np.arange(frames)[:, None] / 30
     phase, rate = random.uniform(0, 6, 29), random.uniform(0.3, 2, 29)
@@ -41,7 +41,7 @@ def write_clip(path: Path, frames: int, seed: int, kinematics: Kinematics) -> No
         "root_rot": np.stack([zero, zero, np.sin(yaw / 2), np.cos(yaw / 2)], axis=1),
         "dof_pos": 0.3 * np.sin(time_s * rate + phase),
     }
-    # The links where the joints put them, in the root's frame, or the file would be refused as another robot's.
+    # Link positions in the root's frame that fit the joints, or the file would be refused as another robot's.
     upright = np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1))
     posed = Motion(30.0, JOINT_ORDERS["g1_29dof"], content["dof_pos"], np.zeros((frames, 3)), upright)
     content["local_body_pos"] = kinematics.body_positions(posed).astype(np.float32)
@@ -51,12 +51,12 @@ def write_clip(path: Path, frames: int, seed: int, kinematics: Kinematics) -> No
 
 
 def convert(files: list[Path], output: Path) -> dict[str, float]:
-    """One conversion in a process of its own."""
+    """Measure one conversion in a process of its own."""
     return {"clips": len(files)} | measure("convert", *files, "--output", output)
 
 
 def preflight(folder: Path, minutes: float = 10.0) -> dict[str, float]:
-    """The checks of one long clip at 50 Hz: by command, and without starting Python and importing."""
+    """Measure the checks of one long clip at 50 Hz: as a command, and without start-up and imports."""
     walk = MotionDataset.load(DEMO).clips()[0]
     clip = walk.loop(int(np.ceil(60 * minutes / walk.duration_s))).trim(0, 60 * minutes)
     dataset = MotionDataset.from_motions([clip], joint_names=clip.joint_names, control_dt=0.02)
@@ -69,7 +69,7 @@ def preflight(folder: Path, minutes: float = 10.0) -> dict[str, float]:
 
 
 def measure(module: str, *arguments: object) -> dict[str, float]:
-    """Wall seconds and peak resident memory of a command in a process of its own."""
+    """Measure wall-clock seconds and peak resident memory of a command in a process of its own."""
     command = [sys.executable, "-m", f"amp_helpers.{module}", *map(str, arguments)]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

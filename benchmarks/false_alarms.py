@@ -159,7 +159,7 @@ def ten_minutes() -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, and write the file."""
+    """Measure, print, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "false_alarms.json")
     output = parser.parse_args().output

@@ -1,9 +1,8 @@
 """Damaged and odd motion files: ``python benchmarks/fuzz.py --inputs 10000 [--output FILE]``.
 
-Files of every registered format are mutated, byte by byte, inside their archives, and by Hypothesis in what they hold.
-Every file must convert to a dataset that loads and holds what the file did, or be refused in one sentence that starts
-with its name: no traceback, no hang, nothing left behind, and no memory beyond four times the file and a constant. The
-inputs follow from the seed.
+Files of every registered format are mutated in their bytes, in their archives, and by Hypothesis in their content.
+Every file must convert to a correct dataset or be refused in one sentence that starts with its name: no traceback, no
+hang, no leftover files, and no more memory than four times the file plus a constant. The seed determines the inputs.
 """
 
 import argparse
@@ -35,14 +34,14 @@ import motion_mutations
 import motion_samples
 
 MEMORY_FACTOR, MEMORY_CONSTANT = 4, 64 * 1024**2
-"""Bytes allowed: the factor times the file, and a constant that any small file may take."""
+"""Memory limit in bytes: the factor times the file size, plus the constant."""
 PATIENCE_S = 20.0
 SENTENCE = re.compile(r"[^\n]{10,1000}; [^\n]+")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file."""
+    """Result for one file."""
 
     kind: str
     how: str
@@ -50,19 +49,19 @@ class Outcome:
     sentence: str = ""
     seconds: float = 0.0
     memory: int = 0
-    """Peak of what Python and numpy allocated, bytes."""
+    """Peak of the memory allocated by Python and numpy, bytes."""
     size: int = 0
-    """Of the file, bytes."""
+    """Size of the file, bytes."""
 
 
 FAULTS = ("traceback", "hang", "memory", "no sentence", "wrong", "litter")
-"""``no sentence``: refused otherwise than in one sentence about the file; ``wrong``: converted to something else;
-``litter``: something was left behind."""
+"""``no sentence``: the error is not one sentence about the file; ``wrong``: the dataset differs from the file;
+``litter``: files were left over."""
 
 
 @dataclass
 class Summary:
-    """What became of all of them."""
+    """Results for all files."""
 
     counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     faults: list[dict[str, object]] = field(default_factory=list)
@@ -83,7 +82,7 @@ class Summary:
         self.hungriest = max(filter(None, (self.hungriest, outcome)), key=lambda one: one.memory)
 
     def as_json(self) -> dict[str, object]:
-        """Ready to be written."""
+        """Return the summary as JSON-compatible data."""
         total = sum(self.counts.values(), Counter())
         return {
             "inputs": total.total(),
@@ -106,7 +105,7 @@ class Summary:
 
 
 def judge(sample: motion_samples.Sample, folder: Path) -> Outcome:
-    """Convert one file in this process, which a fault ends."""
+    """Convert one file in this process, which a crash ends."""
     path, output = folder / f"input{sample.suffix}", folder / "output.npz"
     path.write_bytes(sample.data)
     said, printed = io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -134,18 +133,18 @@ def judge(sample: motion_samples.Sample, folder: Path) -> Outcome:
 
 
 def _work(pipe: Connection, folder: Path) -> None:
-    # So that a file that asks for everything does not take it.
+    # A file that requests too much memory must not exhaust the machine's.
     resource.setrlimit(resource.RLIMIT_AS, (12 * 1024**3, resource.RLIM_INFINITY))
     sys.stderr = open(folder.with_suffix(".err"), "w", buffering=1)  # noqa: SIM115 - until the process ends
     tracemalloc.start()
-    judge(motion_samples.samples(folder.parent)[0], folder)  # imports and caches count for no file
+    judge(motion_samples.samples(folder.parent)[0], folder)  # warm-up: imports and caches count for no file
     pipe.send(None)
     while True:
         pipe.send(judge(pipe.recv(), folder))
 
 
 class Judge:
-    """A process of its own that judges files; a fault or a hang ends it, and another takes over."""
+    """Judge files in a worker process; after a crash or a hang, a new one is started."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "judged"
@@ -182,7 +181,7 @@ class Judge:
 
 
 def fuzz(inputs: Iterable[motion_samples.Sample], folder: Path, keep: Path | None = None) -> Summary:
-    """Judge every input in a process of its own; ``keep`` is where files that cause faults go."""
+    """Judge every input in a worker process; files that cause faults are saved in the folder ``keep``."""
     summary, judge_one = Summary(), Judge(folder)
     try:
         for sample in inputs:
@@ -193,7 +192,7 @@ def fuzz(inputs: Iterable[motion_samples.Sample], folder: Path, keep: Path | Non
 
 
 def inputs(count: int, seed: int, folder: Path) -> Iterator[motion_samples.Sample]:
-    """``count`` files: sound samples, those made up by Hypothesis (up to a third), and damaged samples."""
+    """Yield ``count`` files: valid samples, up to a third drawn by Hypothesis, and damaged samples."""
     sound = motion_samples.samples(folder)
     yield from sound[:count]
     made_up = motion_mutations.made_up(count // 3, seed)

@@ -1,4 +1,4 @@
-"""Ways to damage a motion file, and to make up odd ones."""
+"""Mutations of motion files, and generators of unusual ones."""
 
 import io
 import pickle
@@ -22,7 +22,7 @@ Random = np.random.Generator
 
 
 def _place(data: bytearray, random: Random) -> int:
-    """Anywhere, but often near the ends, where headers and directories are."""
+    """Draw a position, often near the ends, where headers and directories are."""
     reach = int(random.choice([200, len(data)]))
     place = int(random.integers(0, max(1, min(reach, len(data)))))
     return place if random.random() < 0.7 else max(0, len(data) - 1 - place)
@@ -56,7 +56,7 @@ def _repeat(data: bytearray, random: Random) -> None:
 
 
 def _number(data: bytearray, random: Random) -> None:
-    """Write another number where one stands in text: in a header, a shape, or a cell."""
+    """Replace a number in text: in a header, a shape, or a cell."""
     found = list(re.finditer(rb"-?\d[\d.e+-]*", bytes(data)))
     if found:
         spot = found[int(random.integers(len(found)))]
@@ -79,7 +79,7 @@ def _bytes(content: bytes, random: Random) -> bytes:
 
 
 def _inside_zip(content: bytes, random: Random) -> bytes:
-    """Damage entries and pack them again, so that no checksum tells."""
+    """Damage entries and repack them with valid checksums."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = [(name, archive.read(name)) for name in archive.namelist()]
     target = int(random.integers(len(entries)))
@@ -108,7 +108,7 @@ def _inside_zlib(content: bytes, random: Random) -> bytes:
 def damaged(
     sample: motion_samples.Sample, others: list[motion_samples.Sample], random: Random
 ) -> motion_samples.Sample:
-    """The sample with a few things wrong with it, now and then under another format's suffix or joined to another."""
+    """Damage a sample in a few places; sometimes give it another format's suffix, or join it to another sample."""
     data = sample.data
     inside = {b"PK": _inside_zip, b"x\x5e": _inside_zlib, b"x\x9c": _inside_zlib}.get(data[:2])
     if inside is not None and random.random() < 0.6:
@@ -122,7 +122,7 @@ def damaged(
     return replace(sample, data=data, suffix=suffix if random.random() > 0.03 else ".bin", first_pose=None)
 
 
-# --- what files hold ------------------------------------------------------------------------------------------------
+# --- contents ------------------------------------------------------------------------------------------------
 
 _MOTION = motion_samples.walk(6)
 _CONTENTS: dict[str, dict[str, object]] = {
@@ -154,8 +154,8 @@ _odd_values = st.one_of(
 )
 
 
-def _spoilt(value: object, where: int, number: object) -> object:
-    """An array with one odd number in it."""
+def _spoil(value: object, where: int, number: object) -> object:
+    """Put an unusual number into an array."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
         return number
     value = value.copy()
@@ -176,7 +176,7 @@ def _contents(draw: st.DrawFn) -> motion_samples.Sample:
         elif action == "replace":
             content[key] = draw(_odd_values)
         elif key in content and action == "spoil":
-            content[key] = _spoilt(content[key], draw(st.integers(0, 500)), draw(_odd_numbers))
+            content[key] = _spoil(content[key], draw(st.integers(0, 500)), draw(_odd_numbers))
         elif isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim):
             content[key] = value[: draw(st.integers(0, 5))]
     table = content.get({"GMR pickle": "dof_pos", "ASAP/PHC pickle": "dof"}.get(kind))
@@ -192,7 +192,7 @@ def _stored(content: dict[object, object], way: str) -> tuple[str, bytes]:
     if way == "joblib":
         joblib.dump(content, stream)
     elif way == "npz" and all(isinstance(key, str) for key in content):
-        # Python objects go in as pickles, as careless writers have it.
+        # Python objects are stored as pickles, as some writers do.
         np.savez(stream, **{f"{key}": _as_array(value) for key, value in content.items() if "/" not in key})
         return ".npz", stream.getvalue()
     else:
@@ -239,10 +239,10 @@ def _tables(draw: st.DrawFn) -> motion_samples.Sample:
 
 
 def made_up(count: int, seed: int) -> list[motion_samples.Sample]:
-    """Files whose format is right and whose content is odd, as Hypothesis draws it."""
+    """Draw files of valid format and unusual content with Hypothesis."""
     found: list[motion_samples.Sample] = []
 
-    # The draws alone are wanted; what becomes of the files is judged elsewhere.
+    # Only the draws are used; the files are judged elsewhere.
     @hypothesis_seed(seed)
     @settings(
         max_examples=count,

@@ -1,6 +1,6 @@
-"""A small, sound file of every registered motion format, to damage or to multiply.
+"""A small valid file of every registered motion format, for tests and benchmarks.
 
-A format that writes is asked to write one; the others are built here. :func:`samples` refuses a format without any.
+Formats with a writer write their own; for the others, :data:`BUILT` has a function.
 """
 
 import io
@@ -21,18 +21,18 @@ from amp_helpers.utils.npz import write_npz
 
 @dataclass(frozen=True)
 class Sample:
-    """A file's content, and what to know to read it."""
+    """A file's content, its suffix, and the expected result."""
 
     kind: str
     """Name of the format."""
     suffix: str
     data: bytes
     first_pose: tuple[float, ...] | None = None
-    """Joint angles of the first frame (29), rad, where they are known."""
+    """Joint angles of the first frame, (29), rad; None where they are unknown."""
 
 
 def walk(frames: int = 40) -> Motion:
-    """A robot that goes ahead and swings its joints."""
+    """Make a motion that travels forward and swings every joint."""
     time = np.arange(frames) / 30
     swing = 0.2 * np.sin(2 * np.pi * time[:, None] + np.arange(29))
     return Motion(
@@ -45,10 +45,10 @@ def walk(frames: int = 40) -> Motion:
 
 
 def samples(folder: Path, frames: int = 40) -> list[Sample]:
-    """At least one sample of every registered format; ``folder`` is for files on the way.
+    """Make at least one sample of every registered format; ``folder`` is for temporary files.
 
     Raises:
-        KeyError: a format that neither writes nor is built here; add it.
+        KeyError: a format has neither a writer nor a function in ``BUILT``; add one.
     """
     motion = walk(frames)
     pose = tuple(motion.joint_pos[0].tolist())
@@ -64,7 +64,7 @@ def samples(folder: Path, frames: int = 40) -> list[Sample]:
 
 
 def gmr_content(motion: Motion) -> dict[str, object]:
-    """What a GMR pickle or npz holds, with names."""
+    """Content of a GMR pickle or npz with joint names."""
     return {
         "fps": motion.fps,
         "root_pos": motion.root_pos,
@@ -75,7 +75,7 @@ def gmr_content(motion: Motion) -> dict[str, object]:
 
 
 def phc_content(motion: Motion) -> dict[str, object]:
-    """A clip of an ASAP or PHC file."""
+    """Content of one clip of an ASAP or PHC file."""
     return {
         "root_trans_offset": motion.root_pos,
         "dof": motion.joint_pos,
@@ -86,7 +86,7 @@ def phc_content(motion: Motion) -> dict[str, object]:
 
 
 def _pickles(motion: Motion, path: Path) -> list[bytes]:
-    """As other writers do: other protocols, plain lists, no names, numpy's old module path."""
+    """Variants by other writers: other protocols, plain lists, no joint names, numpy's old module path."""
     content = gmr_content(motion)
     nameless = {key: value for key, value in content.items() if key != "joint_names"} | {"fps": np.float64(29.7)}
     lists = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in content.items()}
@@ -162,4 +162,4 @@ BUILT: Mapping[str, Callable[[Motion, Path], list[bytes]]] = {
     "GMR npz": _gmr_npz,
     "dataset npz": _dataset,
 }
-"""Files of formats, by the formats' names, as bytes; beside those that the formats write themselves."""
+"""Name of a format -> function that makes further files of it, as bytes; required for formats without a writer."""

@@ -2,8 +2,8 @@
 
     python datasets/build_demo.py [--output DIR]
 
-The clips are fetched once (a 103 MB wheel that is not installed, only read). The same input gives the same bytes.
-What is done to them, and what quality comes out, is in ``datasets/README.md``.
+The clips are downloaded once, in a 103 MB wheel that is read but not installed. The same input gives the same bytes.
+``datasets/README.md`` describes the processing and the quality of the result.
 """
 
 import argparse
@@ -35,20 +35,20 @@ PYBULLET = Wheel(
     ),
 )
 CLIPS = {"walk": 4, "run": 6}
-"""Clip -> number of cycles in the file."""
+"""Name of a clip -> number of cycles in its file."""
 FPS = 30.0
 
-# Ratio of the G1's leg to the human's, hip to ankle with legs straight. With the angles copied, a step is as long as
-# the leg that swings makes it: the root has to travel in that measure, or the stance foot slides.
+# Leg length of the G1 over the human's, hip to ankle with straight legs. With copied angles, step length scales with
+# leg length, and the root's travel has to scale alike, or the stance foot slides.
 TRAVEL_SCALE = 0.63661 / 0.83142
 # Fixed tilts inside the G1's chains, radians: the shoulder's pitch axis about x (left; right is the negative) and the
-# hip's roll axis about y. Taking them out first makes the decompositions below exact instead of nearly so.
+# hip's roll axis about y. Removing them first makes the decompositions below exact.
 SHOULDER_TILT = 2 * np.arcsin(0.139201)
 HIP_TILT = 2 * np.arcsin(0.0873386)
 
 
 def clips_folder() -> Path:
-    """The cached DeepMimic clips, ``humanoid3d_walk.txt`` and ``humanoid3d_run.txt``, beside their licence."""
+    """Return the cached folder with ``humanoid3d_walk.txt``, ``humanoid3d_run.txt`` and their license."""
 
     def members(name: str) -> str | None:
         path = Path(name)
@@ -59,13 +59,13 @@ def clips_folder() -> Path:
 
 
 def _rotation(wxyz: np.ndarray) -> Rotation:
-    """DeepMimic's y-up wxyz quaternions (x forward, z right) as z-up rotations (x forward, y left)."""
+    """Convert DeepMimic's y-up wxyz quaternions (x forward, z right) to z-up rotations (x forward, y left)."""
     w, x, y, z = wxyz.T
     return Rotation.from_quat(np.stack([x, -z, y, w], axis=1))
 
 
 def retarget(frames: np.ndarray) -> Motion:
-    """DeepMimic frames (N, 44) as a G1 motion: joint angles copied, root travel scaled, height not yet grounded.
+    """Retarget DeepMimic frames (N, 44) to the G1: copy joint angles and scale the root's travel; not grounded yet.
 
     Columns: dt, root position (y up), root quaternion wxyz, then chest, neck, right hip, knee, ankle, shoulder,
     elbow, left the same; quaternions wxyz in the parent's frame, knees and elbows one angle about z.
@@ -81,7 +81,7 @@ def retarget(frames: np.ndarray) -> Motion:
         limb = frames[:, start : start + 14]
         pitch, roll, yaw = (_rotation(limb[:, :4]) * Rotation.from_euler("y", -HIP_TILT)).as_euler("YXZ").T
         put(f"{side}_hip", pitch=pitch + HIP_TILT, roll=roll, yaw=yaw)
-        # z points right there and y left here, so the knee's sign turns; the G1's elbow is at 0 when bent by 90°.
+        # z points right there and y left here, so the knee changes sign; the G1's elbow is at 0 when bent by 90°.
         put(side, knee=-limb[:, 4], elbow=np.pi / 2 - limb[:, 13])
         pitch, roll, _ = _rotation(limb[:, 5:9]).as_euler("YXZ").T  # the G1's ankle has no yaw
         put(f"{side}_ankle", pitch=pitch, roll=roll)
@@ -101,7 +101,7 @@ def retarget(frames: np.ndarray) -> Motion:
 
 
 def _coordinates(motion: Motion) -> np.ndarray:
-    """(N, 6 + J): root position, root yaw, pitch, roll and joints: what can be blended, these rotations being small."""
+    """Return (N, 6 + J): root position, root yaw, pitch and roll, joints. Small rotations can be blended as such."""
     euler = Rotation.from_quat(motion.root_quat).as_euler("ZYX")
     return np.concatenate([motion.root_pos, euler, motion.joint_pos], axis=1)
 
@@ -112,17 +112,17 @@ def _from_coordinates(motion: Motion, rows: np.ndarray) -> Motion:
 
 
 def close_cycle(raw: Motion, kinematics: Kinematics) -> tuple[Motion, float]:
-    """One seamless cycle out of a DeepMimic clip, and the largest joint mismatch that had to be closed (rad).
+    """Make one seamless cycle of a DeepMimic clip; also return the largest joint mismatch closed, rad.
 
-    The clips are one captured step followed by its mirror image, and the capture's next frame is the last one,
-    mirrored. The step does not end in the mirror image of its beginning, so the clip jumps twice a cycle. Here
-    the mismatch is spread linearly over the step, which is then mirrored again.
+    A clip is one captured step followed by its mirror image, and the capture's next frame is the last one, mirrored.
+    The step does not end in the mirror image of its beginning, so the clip jumps twice a cycle. The mismatch is spread
+    linearly over the step, which is then mirrored again.
     """
     half = (raw.num_frames - 1) // 2
     rows, mirrored = _coordinates(raw), _coordinates(kinematics.mirror(raw))
     step = np.concatenate([rows[:half], mirrored[-1:]])
     target = mirrored[0].copy()
-    step[-1, 0] = target[0] = rows[-1, 0] / 2  # forward travel of a step is kept as it is
+    step[-1, 0] = target[0] = rows[-1, 0] / 2  # the forward travel of a step is kept
     mismatch = step[-1] - target
     step -= np.linspace(0, 1, half + 1)[:, None] * mismatch
 
@@ -133,23 +133,22 @@ def close_cycle(raw: Motion, kinematics: Kinematics) -> tuple[Motion, float]:
 
 
 def ground(motion: Motion, kinematics: Kinematics) -> Motion:
-    """The motion lifted as a whole so that its lowest sole is at height 0 in the middle of stance.
+    """Shift the motion vertically so that the median height of the lowest sole is 0.
 
-    One offset for all frames keeps the root's own rise and fall, and leaves what penetration retargeting causes.
+    One offset for all frames keeps the root's rise and fall, and the penetration that retargeting causes.
     """
     lowest = kinematics.sole_heights(motion).min(axis=1)
     return replace(motion, root_pos=motion.root_pos - [0, 0, np.median(lowest)])
 
 
 def limit(motion: Motion) -> tuple[Motion, float]:
-    """The motion within the robot's joint limits, and the largest angle that was cut off (rad)."""
+    """Clip the motion to the robot's joint limits; also return the largest change, rad."""
     inside = np.clip(motion.joint_pos, *G1_29DOF.joint_limits().T)
     return replace(motion, joint_pos=inside), float(np.abs(inside - motion.joint_pos).max())
 
 
 def to_gmr(motion: Motion, kinematics: Kinematics) -> bytes:
-    """The motion as the bytes of a GMR pickle: six keys, no joint names, rounded to 1e-6 so that the last digits
-    of one machine's libm do not show."""
+    """Return the bytes of a GMR pickle: six keys, no joint names, rounded to 1e-6 to hide differences between libms."""
     at_origin = replace(
         motion,
         root_pos=np.zeros((motion.num_frames, 3)),
@@ -171,7 +170,7 @@ def to_gmr(motion: Motion, kinematics: Kinematics) -> bytes:
 
 
 def build(clip: str, kinematics: Kinematics) -> tuple[bytes, Motion, dict[str, float]]:
-    """One demo motion: its file's bytes, the motion, and what had to be changed (rad)."""
+    """Build one demo motion: the bytes of its file, the motion, and the largest changes made, rad."""
     text = (clips_folder() / f"humanoid3d_{clip}.txt").read_text()
     cycle, seam = close_cycle(retarget(np.array(json.loads(text)["Frames"])), kinematics)
     cycle, cut = limit(cycle)
@@ -180,13 +179,13 @@ def build(clip: str, kinematics: Kinematics) -> tuple[bytes, Motion, dict[str, f
 
 
 def quality(motion: Motion, kinematics: Kinematics) -> dict[str, float]:
-    """Forward speed (m/s), and how far the feet are from physics, as :func:`amp_helpers.metrics.foot_quality`."""
+    """Measure the forward speed, m/s, and the feet as :func:`amp_helpers.metrics.foot_quality` does."""
     feet = foot_quality(kinematics.foot_positions(motion), kinematics.sole_heights(motion), motion.dt)
     return {"forward_speed_mps": motion.forward_speed, **feet}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the demo motions and print what they are like."""
+    """Write the demo motions and print their quality."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     folder = (checkout() or Path.cwd()) / "datasets"
     parser.add_argument("--output", type=Path, default=folder, help="folder to write to (%(default)s)")
