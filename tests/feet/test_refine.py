@@ -287,7 +287,7 @@ class TestLoops:
         assert jolt_at_the_seam(smooth) < 0.5 * jolt_at_the_seam(walk.smooth(4.0))
 
     def test_invalid_cycles_are_rejected(self, walk):
-        with pytest.raises(InputError, match="too short to find a round"):
+        with pytest.raises(InputError, match="too short to find a cycle"):
             find_seam(walk.trim(0, 0.2))
         with pytest.raises(InputError, match="both its start and its end"):
             close_loop(walk, 0.5)
