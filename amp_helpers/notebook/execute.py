@@ -265,7 +265,8 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         return nbformat.reads(text, as_version=4)
     except FileNotFoundError:
         available = ", ".join(sorted(p.stem for p in path.parent.glob("*.ipynb"))) or "none"
-        raise InputError(f"{path}: no such notebook; available: {available}") from None
+        hint = "" if checkout() else "; the notebooks are in the repository, so run this in its folder"
+        raise InputError(f"{path}: no such notebook; available: {available}{hint}") from None
     except (ValueError, nbformat.ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a Jupyter notebook of format 4 ({reason}); restore the file") from None
