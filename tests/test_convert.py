@@ -88,7 +88,7 @@ def test_the_real_walk_agrees_with_an_independent_interpolation(gmr_samples, tmp
         assert (theirs.inv() * Rotation.from_quat(ours)).magnitude().max() < 1e-5
 
 
-def test_the_real_gmt_file_converts_once_told_how(gmr_samples, tmp_path):
+def test_the_real_gmt_file_converts_with_its_remedies(gmr_samples, tmp_path):
     path = gmr_samples / "gmt_basic_walk_23dof.pkl"
     with pytest.raises(InputError, match=r"norms 0\.974 to 0\.984, .*--repair quaternion_norm"):
         convert([path], tmp_path / "d.npz")
@@ -100,7 +100,7 @@ def test_the_real_gmt_file_converts_once_told_how(gmr_samples, tmp_path):
     assert np.ptp(dataset.states[:, dataset.joint_names.index("left_knee_joint")]) > 0.5
 
 
-def test_arguments_that_cannot_be_used(clip, tmp_path):
+def test_unusable_arguments_are_refused(clip, tmp_path):
     with pytest.raises(InputError, match="g1_23dof"):
         convert([clip], tmp_path / "d.npz", robot="h1")
     with pytest.raises(InputError, match=r"--control_dt 0"):
@@ -115,7 +115,7 @@ def test_arguments_that_cannot_be_used(clip, tmp_path):
     assert not list(tmp_path.glob("d.*"))
 
 
-def test_a_bad_motion_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
+def test_a_bad_motion_gives_one_line_and_keeps_the_old_dataset(clip, tmp_path):
     out = tmp_path / "d.npz"
     convert([clip], out, verbose=False)
     before = out.read_bytes()
@@ -130,7 +130,7 @@ def test_a_bad_motion_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.pkl", "clip.pkl", "d.npz"]
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
+def test_a_full_disk_gives_one_line_and_keeps_the_old_dataset(clip, tmp_path):
     out = tmp_path / "d.npz"
     out.write_bytes(b"what stood there")
 
@@ -154,14 +154,14 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(clip, tmp_path):
         ("g1_walk_speeds", "g1_walk_refined", (1, 0.6, 0.8, 1.2, 1.4)),
     ],
 )
-def test_the_demo_datasets_are_what_converting_the_demo_motions_gives(repo_root, tmp_path, name, motion, speeds):
+def test_converting_reproduces_the_demo_datasets_byte_for_byte(repo_root, tmp_path, name, motion, speeds):
     convert([repo_root / "datasets" / f"{motion}.pkl"], tmp_path / "d.npz", speeds=speeds, verbose=False)
     shipped = repo_root / "datasets" / f"{name}.npz"
     assert shipped.read_bytes() == (tmp_path / "d.npz").read_bytes()
     assert shipped.stat().st_size < 100_000 * len(speeds)
 
 
-def test_a_file_keeps_its_name_whatever_is_in_it(clip, tmp_path, capsys):
+def test_a_file_name_may_hold_brackets(clip, tmp_path, capsys):
     """A browser saves a second copy as ``walk (1).pkl``."""
     path = shutil.copy(clip, tmp_path / "walk (1).pkl")
     assert read_motion(path).label == "walk (1).pkl"

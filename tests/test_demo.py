@@ -1,4 +1,4 @@
-"""The demo motions: reproducible to the byte, seamless, and a person walking rather than a tangle."""
+"""The demo motions are reproducible to the byte, seamless, and have the coordination of a person."""
 
 import importlib.util
 import pickle
@@ -34,7 +34,7 @@ def kinematics():
 
 
 def load(clip):
-    """Our own committed file, so that plain pickle is safe; and as a Motion."""
+    """Load the pickle, which is trusted because it is committed here, and make it a motion."""
     content = pickle.loads((DATASETS / f"g1_{clip}.pkl").read_bytes())
     motion = Motion(content["fps"], G1_29DOF.joint_names, content["dof_pos"], content["root_pos"], content["root_rot"])
     return content, motion
@@ -53,7 +53,7 @@ def test_build_reproduces_the_committed_files(build_demo, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("clip", PERIOD)
-def test_the_refined_clips_are_what_refining_gives(clip, tmp_path):
+def test_refining_reproduces_the_refined_clips(clip, tmp_path):
     refine_file(DATASETS / f"g1_{clip}.pkl", tmp_path / "again.pkl", [Edit("lock_feet")])
     again, shipped = (read_motion(path) for path in (tmp_path / "again.pkl", DATASETS / f"g1_{clip}_refined.pkl"))
     np.testing.assert_allclose(again.joint_pos, shipped.joint_pos, atol=1e-4)
@@ -63,7 +63,7 @@ def test_the_refined_clips_are_what_refining_gives(clip, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["g1_walk", "g1_run", "g1_walk_refined", "g1_run_refined"])
-def test_the_datasets_are_what_converting_gives(name, tmp_path):
+def test_converting_reproduces_the_datasets(name, tmp_path):
     convert([DATASETS / f"{name}.pkl"], tmp_path / "again.npz")
     again, shipped = (MotionDataset.load(path) for path in (tmp_path / "again.npz", DATASETS / f"{name}.npz"))
     np.testing.assert_allclose(again.states, shipped.states, atol=1e-6)
@@ -102,7 +102,7 @@ def test_loop_has_no_seam(clip):
     assert (motion.joint_pos <= G1_29DOF.joint_limits()[:, 1] + 1e-5).all()
 
 
-def test_walk_is_the_walk_that_was_captured():
+def test_the_walk_matches_the_captured_one():
     _, walk = load("walk")
     assert walk.root_pos[-1, 0] / walk.duration_s == pytest.approx(0.75, abs=0.01)
     for side in ("left", "right"):
@@ -113,7 +113,7 @@ def test_walk_is_the_walk_that_was_captured():
 
 
 @pytest.mark.parametrize("clip", PERIOD)
-def test_limbs_work_together_as_a_persons_do(clip):
+def test_limbs_coordinate_as_in_a_person(clip):
     _, motion = load(clip)
 
     def together(a, b):

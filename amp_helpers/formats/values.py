@@ -67,7 +67,7 @@ def read_fps(path: Path, value: object, given: float | None = None) -> FrameRate
 def _positive(path: Path, value: object) -> float:
     try:
         fps = float(np.asarray(value, dtype=np.float64).reshape(()))
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise InputError(f"{path}: fps is {value!r:.60}, not a number; store the frames per second") from None
     if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
         low, high = FPS_RANGE
@@ -88,7 +88,7 @@ def read_table(path: Path, key: str, value: object, width: int | None = None) ->
         # Single precision is kept: a double-precision copy would take twice the file's size.
         single = isinstance(value, np.ndarray) and value.dtype == np.float32
         table = np.asarray(value, dtype=np.float32 if single else np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise InputError(f"{path}: {key} is not a table of numbers; export the motion again") from None
     if table.size == 0:
         raise InputError(f"{path}: {key} has no frames (shape {table.shape}); give a motion with frames")

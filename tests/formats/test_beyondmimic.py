@@ -1,4 +1,4 @@
-"""npz files of motion trackers: nameless joints are told apart by where the links are, in either order."""
+"""npz files of motion-tracking trainers: link positions decide the order of joints without names."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ PHYSX_29 = tuple(
     left_shoulder_roll right_shoulder_roll left_ankle_roll right_ankle_roll left_shoulder_yaw right_shoulder_yaw
     left_elbow right_elbow left_wrist_roll right_wrist_roll left_wrist_pitch right_wrist_pitch left_wrist_yaw
     right_wrist_yaw
-    """.split()  # noqa: SIM905 - as a list of strings nobody could check it
+    """.split()  # noqa: SIM905 - legible only as text
 )
 
 
@@ -40,7 +40,7 @@ def walk(repo_root):
 
 @pytest.fixture(scope="module")
 def links(walk):
-    """Places and wxyz rotations of every link, by MuJoCo itself, depth-first; and their names."""
+    """Compute positions and wxyz rotations of every link with MuJoCo, depth-first; and their names."""
     kinematics = Kinematics(G1_29DOF)
     data, places, turns = mujoco.MjData(kinematics.model), [], []
     for qpos in kinematics.qpos(walk):
@@ -53,7 +53,7 @@ def links(walk):
 
 @pytest.fixture
 def beyondmimic(tmp_path, walk, links):
-    """Writes the walk as BeyondMimic has it, in an order of joints; the links are shuffled but for the root."""
+    """Return a function that writes the walk as BeyondMimic does; links are shuffled except the root."""
 
     def write(order=PHYSX_29, xyzw: bool = False, **changes):
         places, turns, _ = links
@@ -74,7 +74,7 @@ def beyondmimic(tmp_path, walk, links):
 
 @pytest.mark.parametrize(("order", "said"), [(PHYSX_29, "g1_29dof breadth-first"), (NAMES_29, "g1_29dof")])
 @pytest.mark.parametrize("xyzw", [False, True])
-def test_nameless_joints_are_told_apart_by_the_links(beyondmimic, walk, order, said, xyzw):
+def test_link_positions_decide_the_joint_order(beyondmimic, walk, order, said, xyzw):
     motion = read_motion(beyondmimic(order, xyzw))
     assert motion.joint_names == order and motion.fps == 30
     assert f"joints of {said} by its links, 0.0 cm off as {said}" in motion.source
@@ -85,12 +85,12 @@ def test_nameless_joints_are_told_apart_by_the_links(beyondmimic, walk, order, s
     assert (Rotation.from_quat(motion.root_quat) * Rotation.from_quat(walk.root_quat).inv()).magnitude().max() < 1e-6
 
 
-def test_either_order_becomes_the_same_dataset(beyondmimic, tmp_path):
+def test_both_orders_give_the_same_dataset(beyondmimic, tmp_path):
     states = [convert([beyondmimic(order)], tmp_path / "d.npz", verbose=False).states for order in (PHYSX_29, NAMES_29)]
     np.testing.assert_array_equal(*states)
 
 
-def test_a_clip_too_still_to_tell_is_asked_about(beyondmimic):
+def test_a_clip_with_too_little_movement_needs_a_joint_order(beyondmimic):
     kinematics = Kinematics(G1_29DOF)
     data = mujoco.MjData(kinematics.model)
     mujoco.mj_kinematics(kinematics.model, data)  # every joint at 0
@@ -105,7 +105,7 @@ def test_a_clip_too_still_to_tell_is_asked_about(beyondmimic):
     assert read_motion(path, joint_names="robot").joint_names == NAMES_29
 
 
-def test_told_wrongly_is_refused_by_the_links(beyondmimic):
+def test_a_wrong_joint_order_contradicts_the_links(beyondmimic):
     with pytest.raises(InputError, match=r"the joint order given puts the links \d+ cm from where the file has them"):
         read_motion(beyondmimic(PHYSX_29), joint_names="robot")
     assert read_motion(beyondmimic(PHYSX_29), joint_names="physx").joint_names == PHYSX_29
@@ -117,7 +117,7 @@ def test_another_robot_with_as_many_joints_is_refused(beyondmimic, links):
         read_motion(beyondmimic(body_pos_w=longer))
 
 
-def test_holosoma_s_names_serve_and_its_world_is_no_root(beyondmimic, walk, links):
+def test_holosoma_names_are_used_and_world_is_not_the_root(beyondmimic, walk, links):
     places, turns, names = links
     named = {"body_pos_w": places, "body_quat_w": turns, "body_names": np.array(names)}
     whole = np.hstack([walk.root_pos, walk.root_quat[:, [3, 0, 1, 2]], walk.joint_pos])
@@ -129,7 +129,7 @@ def test_holosoma_s_names_serve_and_its_world_is_no_root(beyondmimic, walk, link
 
 
 def nowhere(number: float) -> np.ndarray:
-    """Places of links, the last of which has none."""
+    """Make link positions of which the last is invalid."""
     places = np.ones((153, 30, 3))
     places[:, 29] = number
     return places
@@ -152,7 +152,7 @@ def nowhere(number: float) -> np.ndarray:
         ({"body_quat_w": np.zeros((153, 30, 4))}, "body_quat_w of the root has norm 0.000"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(beyondmimic, changes, message):
+def test_errors_are_one_sentence(beyondmimic, changes, message):
     with pytest.raises(InputError, match=rf"motion\.npz: {message}") as caught:
         read_motion(beyondmimic(**changes))
     assert "\n" not in str(caught.value)
@@ -160,7 +160,7 @@ def test_what_is_wrong_is_said_in_one_sentence(beyondmimic, changes, message):
 
 @pytest.mark.parametrize("turned_first", [False, True])
 @pytest.mark.parametrize("fps", [30, 1 / 30])
-def test_holosoma_s_qpos_is_position_and_quaternion_in_either_order(tmp_path, walk, turned_first, fps):
+def test_holosoma_qpos_may_start_with_position_or_quaternion(tmp_path, walk, turned_first, fps):
     parts = [walk.root_pos, walk.root_quat[:, [3, 0, 1, 2]]]
     qpos = np.hstack([*(parts[::-1] if turned_first else parts), walk.joint_pos])
     np.savez(tmp_path / "m.npz", qpos=qpos, human_joints=np.zeros((153, 22, 3)), fps=fps, cost=0.0)
@@ -172,7 +172,7 @@ def test_holosoma_s_qpos_is_position_and_quaternion_in_either_order(tmp_path, wa
     assert "the one known order of 29, and within g1_29dof's limits" in motion.source
 
 
-def test_gmr_s_arrays_in_an_npz(tmp_path, walk):
+def test_gmr_arrays_in_an_npz(tmp_path, walk):
     np.savez(tmp_path / "m.npz", fps=30, root_pos=walk.root_pos, root_rot=walk.root_quat, dof_pos=walk.joint_pos)
     np.testing.assert_array_equal(read_motion(tmp_path / "m.npz").joint_pos, walk.joint_pos)
 
@@ -196,13 +196,13 @@ def test_a_motion_too_large_is_refused_before_it_is_read(beyondmimic, monkeypatc
         read_motion(beyondmimic())
 
 
-def test_an_npz_that_unpacks_into_far_more_is_refused(tmp_path):
+def test_an_npz_with_an_extreme_compression_ratio_is_refused(tmp_path):
     np.savez_compressed(tmp_path / "m.npz", qpos=np.zeros((400_000, 36)), fps=30)
     with pytest.raises(InputError, match="over 32 times its size"):
         read_motion(tmp_path / "m.npz")
 
 
-def test_an_npz_of_no_known_kind_is_told_what_is_known(tmp_path):
+def test_an_unknown_npz_is_refused_with_the_known_formats(tmp_path):
     np.savez(tmp_path / "m.npz", poses=np.zeros((3, 156)), trans=np.zeros((3, 3)))
     with pytest.raises(InputError, match=r"holds poses, trans, which is no motion known here; .*BeyondMimic npz: "):
         read_motion(tmp_path / "m.npz")
@@ -210,7 +210,7 @@ def test_an_npz_of_no_known_kind_is_told_what_is_known(tmp_path):
 
 @pytest.fixture
 def turning():
-    """A robot that turns about the vertical at 1.5 rad/s and travels at 0.6 m/s, joints at rest."""
+    """Make a motion that turns about the vertical at 1.5 rad/s and travels at 0.6 m/s, joints at rest."""
     time = np.arange(40) / 50
     turn = Rotation.from_rotvec(np.outer(1.5 * time, (0, 0, 1))).as_quat()
     place = np.stack([0.6 * time, 0 * time, 0 * time + 0.8], axis=1)
@@ -218,7 +218,7 @@ def turning():
     return Motion(fps=50, joint_names=G1_23DOF.joint_names, joint_pos=rest, root_pos=place, root_quat=turn)
 
 
-def test_written_links_are_where_and_as_fast_as_they_move(turning, tmp_path):
+def test_written_links_have_the_right_positions_and_velocities(turning, tmp_path):
     write_beyondmimic(tmp_path / "b.npz", turning)
     write_amp(tmp_path / "a.npz", turning)
     tracked, named = np.load(tmp_path / "b.npz"), np.load(tmp_path / "a.npz")

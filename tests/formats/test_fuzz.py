@@ -1,4 +1,4 @@
-"""A sample of what ``benchmarks/fuzz.py`` does at length: damaged and odd files of every registered format."""
+"""A short run of ``benchmarks/fuzz.py``: damaged and unusual files of every registered format."""
 
 import sys
 from collections import Counter
@@ -27,8 +27,8 @@ def test_every_file_converts_or_is_refused_in_one_sentence(summary):
     assert summary.faults == []
 
 
-def test_every_format_is_read_and_refused(summary):
-    """Also one that is registered tomorrow: it writes a sample, or needs one built for it."""
+def test_every_format_has_converted_and_refused_files(summary):
+    """This includes formats added later: they write their own sample, or need a function in ``BUILT``."""
     assert set(summary.counts) == {kind.name for kind in FORMATS}
     for kind, counts in summary.counts.items():
         assert counts["converted"] > 0 and counts["refused"] > 5, kind
@@ -38,13 +38,13 @@ def test_it_is_quick_and_small(summary):
     assert summary.slowest.seconds < 5 and summary.hungriest.memory < 64 * 2**20
 
 
-def test_different_mistakes_are_told_apart(summary):
-    """Not one sentence for everything."""
+def test_different_mistakes_have_different_messages(summary):
+    """There is not one sentence for everything."""
     kinds = sum((counts for counts in summary.sentences.values()), Counter())
     assert len(kinds) > 50 and kinds.most_common(1)[0][1] < sum(kinds.values()) / 3
 
 
-def test_faults_would_be_seen(tmp_path, monkeypatch):
+def test_faults_are_detected(tmp_path, monkeypatch):
     folder = tmp_path / "judged"
     folder.mkdir()
     sound = motion_samples.samples(tmp_path)[0]

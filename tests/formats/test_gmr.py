@@ -1,4 +1,4 @@
-"""GMR pickles as other people wrote them are read rightly, and what is wrong with a file is said in one sentence."""
+"""GMR pickles of any writer are read correctly, and errors are one sentence."""
 
 import os
 import pickle
@@ -66,7 +66,7 @@ def test_both_numpy_module_paths_are_read(write):
     np.testing.assert_allclose(read_motion(path).root_pos, gmr()["root_pos"])
 
 
-def test_lists_and_zero_dimensional_fps_are_tables_too(write):
+def test_lists_and_zero_dimensional_fps_are_read(write):
     content = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in gmr().items()}
     motion = read_motion(write(content | {"fps": np.array([25.0])}))
     assert motion.fps == 25
@@ -74,7 +74,7 @@ def test_lists_and_zero_dimensional_fps_are_tables_too(write):
 
 
 class Exploit:
-    """Writes a file when Python unpickles it."""
+    """Write a file when Python unpickles the object."""
 
     def __init__(self, path):
         self.path = path
@@ -137,7 +137,7 @@ def test_numpy_arrays_of_objects_are_refused(write):
         b"cbuiltins\ntuple\n(I1000000000\ntR.",
     ],
 )
-def test_files_that_are_no_whole_pickle_are_refused(tmp_path, raw):
+def test_incomplete_pickles_are_refused(tmp_path, raw):
     path = tmp_path / "motion.pkl"
     path.write_bytes(raw)
     with pytest.raises(InputError, match=r"motion\.pkl: is not a motion pickle"):
@@ -146,7 +146,7 @@ def test_files_that_are_no_whole_pickle_are_refused(tmp_path, raw):
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_damaged_pickle_gives_a_motion_or_a_sentence(tmp_path_factory, data):
+def test_a_damaged_pickle_gives_a_motion_or_one_sentence(tmp_path_factory, data):
     raw = bytearray(pickle.dumps(gmr(frames=3), protocol=data.draw(st.sampled_from([2, 4, 5]))))
     for position in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=4)):
         raw[position] = data.draw(st.integers(0, 255))
@@ -160,7 +160,7 @@ def test_a_damaged_pickle_gives_a_motion_or_a_sentence(tmp_path_factory, data):
         assert np.isfinite(motion.joint_pos).all()
 
 
-def test_a_small_file_cannot_unfold_into_a_large_one(write):
+def test_a_small_file_cannot_expand_into_a_large_one(write):
     row = [0.0] * 10_000
     nested = [0.0]
     for _ in range(60):
@@ -215,14 +215,14 @@ def with_nan(key: str, frame: int, value: float) -> dict:
         (gmr(joint_names=[1] * 29), "joint_names is not a list of names"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(write, content, message):
+def test_errors_are_one_sentence(write, content, message):
     with pytest.raises(InputError, match=message) as caught:
         read_motion(write(content))
     assert "motion.pkl" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_no_such_file():
+def test_a_missing_file_is_reported():
     with pytest.raises(InputError, match=r"absent\.pkl: no such file"):
         read_motion("absent.pkl")
 
@@ -250,7 +250,7 @@ def test_the_two_23_wide_orders_hold_different_joints():
     assert len(JOINT_ORDERS["gmt_23"]) == len(JOINT_ORDERS["g1_23dof"]) == 23
 
 
-def test_a_quaternion_stored_wxyz_is_noticed_and_recorded(write):
+def test_a_wxyz_quaternion_is_detected_and_recorded(write):
     quat = gmr()["root_rot"]
     motion = read_motion(write(gmr(root_rot=quat[:, [3, 0, 1, 2]])))
     np.testing.assert_allclose(motion.root_quat, quat, atol=1e-12)
@@ -262,14 +262,14 @@ def test_a_quaternion_stored_wxyz_is_noticed_and_recorded(write):
         read_motion(write(gmr()), quaternion="zyxw")
 
 
-def test_an_undecided_quaternion_follows_gmr_and_says_so(write):
-    """Facing along x without tilt, both readings stand upright."""
+def test_an_undecided_quaternion_follows_the_convention_and_is_recorded(write):
+    """Facing along x without tilt, the robot is upright in both orders."""
     motion = read_motion(write(gmr(root_rot=np.tile([0.0, 0, 0, 1], (10, 1)))))
     np.testing.assert_array_equal(motion.root_quat[0], [0, 0, 0, 1])
     assert "undecided" in motion.source
 
 
-def test_walking_forward_decides_between_two_upright_readings(write):
+def test_walking_forward_decides_between_two_upright_orders(write):
     ahead = np.linspace((0, 0, 0.8), (1, 0, 0.8), 10)
     facing_x = np.tile([0.0, 0, 0, 1], (10, 1))
     assert "undecided" not in read_motion(write(gmr(root_rot=facing_x, root_pos=ahead))).source
@@ -324,7 +324,7 @@ def test_the_same_real_motion_in_both_layouts_is_the_same_motion(gmr_samples):
     np.testing.assert_allclose(full.select(other.joint_names).joint_pos, other.joint_pos, atol=1e-6)
 
 
-def test_the_links_in_the_real_gmt_file_tell_which_23_joints_it_has(gmr_samples):
+def test_the_links_in_the_real_gmt_file_decide_its_23_joints(gmr_samples):
     path = gmr_samples / "gmt_basic_walk_23dof.pkl"
     motion = read_motion(path)
     assert motion.joint_names == JOINT_ORDERS["gmt_23"]
@@ -350,17 +350,23 @@ def test_npz_files_are_read_without_unpickling(tmp_path):
 
 
 @pytest.mark.parametrize("raw", [b"", b"no archive", b"PK\x03\x04 cut"])
-def test_what_is_no_npz_is_refused(tmp_path, raw):
+def test_other_content_in_an_npz_is_refused(tmp_path, raw):
     path = tmp_path / "d.npz"
     path.write_bytes(raw)
     with pytest.raises(InputError, match=r"d\.npz: is not a readable npz"):
         read_npz(path, ["a"])
 
 
-def test_a_huge_npz_is_refused_before_it_is_unfolded(tmp_path, monkeypatch):
+def test_a_huge_npz_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     path = tmp_path / "d.npz"
     np.savez_compressed(path, a=np.zeros(100_000))
     assert path.stat().st_size < 5_000
     monkeypatch.setattr(npz, "MAX_NPZ_BYTES", 500_000)
     with pytest.raises(InputError, match="read at most"):
         read_npz(path, ["a"])
+
+
+@pytest.mark.parametrize("changes", [{"fps": 10**400}, {"dof_pos": [[10**400] * 29] * 40}])
+def test_integers_beyond_floating_point_are_refused(write, changes):
+    with pytest.raises(InputError, match="not a number|not a table of numbers"):
+        read_motion(write(gmr(**changes)))

@@ -1,4 +1,4 @@
-"""Isaac Lab's AMP files: joints and root by name, quaternions wxyz unless the evidence says otherwise."""
+"""Isaac Lab's AMP files: joints and root by name, quaternions wxyz unless the evidence contradicts."""
 
 import io
 import zipfile
@@ -56,27 +56,27 @@ def test_joints_and_root_come_by_name(write):
 @pytest.mark.parametrize(
     ("bodies", "index", "root"), [(["head", "hand", "torso"], 2, "torso"), (["left", "middle", "right"], 0, "left")]
 )
-def test_without_a_pelvis_the_root_is_the_torso_or_the_first_body_and_said(write, bodies, index, root):
+def test_without_a_pelvis_the_root_is_the_torso_or_the_first_body(write, bodies, index, root):
     motion = read_motion(write(amp(body_names=np.array(bodies))))
     np.testing.assert_array_equal(motion.root_pos, amp()["body_positions"][:, index])
     assert f"root is body '{root}'" in motion.source
 
 
-def test_an_xyzw_file_is_noticed(write):
+def test_an_xyzw_file_is_detected(write):
     rotations = np.repeat(QUAT[:, None], 3, axis=1)
     motion = read_motion(write(amp(body_rotations=rotations)))
     np.testing.assert_allclose(motion.root_quat, QUAT, atol=1e-6)
     assert "quaternion xyzw, pelvis up" in motion.source
 
 
-def test_undecided_the_order_is_isaac_labs(write):
+def test_an_undecided_quaternion_follows_isaac_labs_convention(write):
     rotations = np.tile([0.0, 0, 0, 1], (10, 3, 1))  # half a turn of yaw as wxyz, none as xyzw
     motion = read_motion(write(amp(body_rotations=rotations, body_positions=np.zeros((10, 3, 3)))))
     np.testing.assert_array_equal(motion.root_quat[0], [0, 0, 1, 0])
     assert "quaternion wxyz by Isaac Lab's AMP convention, undecided" in motion.source
 
 
-def test_a_frame_rate_in_the_file_goes_before_the_one_told(write):
+def test_a_frame_rate_in_the_file_wins_over_the_given_one(write):
     motion = read_motion(write(amp()), fps=30)
     assert motion.fps == 60
     assert "60 fps as the file says, not 30 as given" in motion.source
@@ -99,7 +99,7 @@ def test_a_frame_rate_in_the_file_goes_before_the_one_told(write):
         (amp(fps=np.array("fast")), "not a number"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(write, content, message):
+def test_errors_are_one_sentence(write, content, message):
     with pytest.raises(InputError, match=message) as caught:
         read_motion(write(content))
     assert "motion.npz" in str(caught.value) and "\n" not in str(caught.value)
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said_in_one_sentence(write, content, message):
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_damaged_npz_gives_a_motion_or_a_sentence(tmp_path_factory, data):
+def test_a_damaged_npz_gives_a_motion_or_one_sentence(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "motion.npz"
     np.savez(path, **amp())
     raw = bytearray(path.read_bytes())
@@ -125,8 +125,8 @@ def test_a_damaged_npz_gives_a_motion_or_a_sentence(tmp_path_factory, data):
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_damaged_array_in_a_whole_archive_gives_a_motion_or_a_sentence(tmp_path_factory, data):
-    """The checksums of the archive agree, so that numpy gets to see the damage."""
+def test_a_damaged_array_in_a_valid_archive_gives_a_motion_or_one_sentence(tmp_path_factory, data):
+    """The archive's checksums match, so that the damage reaches numpy."""
     victim = data.draw(st.sampled_from(sorted(amp())))
     path = tmp_path_factory.mktemp("damaged") / "motion.npz"
     with zipfile.ZipFile(path, "w") as archive:

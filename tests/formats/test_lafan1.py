@@ -1,4 +1,4 @@
-"""CSV motions: what the file says is read by name, what it does not say is asked for, other layouts are refused."""
+"""CSV motions: names in the header are used, missing facts are required, other layouts are refused."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ ROOT = ["root_x", "root_y", "root_z", "root_qx", "root_qy", "root_qz", "root_qw"
 
 
 def columns(frames: int = 10, width: int = 29) -> np.ndarray:
-    """Root position, upright xyzw quaternion turned by a radian or two, angles."""
+    """Make root position, an upright xyzw quaternion with a yaw of a radian or two, and angles."""
     random = np.random.default_rng(0)
     quat = Rotation.from_euler("zx", np.linspace((1, 0), (2, 0.1), frames)).as_quat()
     return np.hstack([random.normal(size=(frames, 3)), quat, random.normal(size=(frames, width))])
@@ -53,7 +53,7 @@ def test_thirty_six_columns_are_the_29_dof_g1(write, header, ending):
     assert motion.sha256 == sha256(path)
 
 
-def test_the_frame_rate_is_asked_for(write):
+def test_a_frame_rate_is_required(write):
     with pytest.raises(InputError, match=r"motion\.csv: does not say its frame rate, .*--fps") as caught:
         read_motion(write(columns()))
     assert "\n" not in str(caught.value)
@@ -62,7 +62,7 @@ def test_the_frame_rate_is_asked_for(write):
             read_motion(write(columns()), fps=wrong)
 
 
-def test_a_quaternion_stored_wxyz_is_noticed_and_recorded(write):
+def test_a_wxyz_quaternion_is_detected_and_recorded(write):
     motion = read_motion(write(wxyz(columns())), fps=30)
     np.testing.assert_allclose(motion.root_quat, columns()[:, 3:7], atol=1e-12)
     assert "quaternion wxyz, pelvis up" in motion.source
@@ -82,7 +82,7 @@ def test_undecided_evidence_is_recorded_and_the_header_can_decide(write):
 
 
 @pytest.mark.parametrize("shorten", [False, True])
-def test_a_header_that_names_joints_beats_the_count(write, shorten):
+def test_joint_names_in_the_header_win_over_the_column_count(write, shorten):
     names = JOINT_ORDERS["g1_23dof"][::-1]
     header = ROOT + [name.removesuffix("_joint") if shorten else name for name in names]
     motion = read_motion(write(columns(width=23), header), fps=30)
@@ -91,7 +91,7 @@ def test_a_header_that_names_joints_beats_the_count(write, shorten):
         read_motion(write(columns(width=23), header), fps=30, joint_names="g1_23dof")
 
 
-def test_a_header_names_the_joints_of_any_robot(write):
+def test_a_header_may_name_the_joints_of_any_robot(write):
     dog = ["FR_hip_joint", "FR_thigh_joint"]
     assert read_motion(write(columns(width=2), ROOT + dog), fps=30).joint_names == tuple(dog)
     plain = ["hip", "thigh"]
@@ -151,7 +151,7 @@ def test_other_layouts_are_refused_in_one_sentence(write, table, header, message
         (b"PK\x03\x04\xff\xff", "is not text"),
     ],
 )
-def test_what_is_no_table_is_refused_in_one_sentence(tmp_path, raw, message):
+def test_other_content_in_a_csv_is_refused_in_one_sentence(tmp_path, raw, message):
     path = tmp_path / "motion.csv"
     path.write_bytes(raw)
     with pytest.raises(InputError, match=message) as caught:
@@ -167,7 +167,7 @@ def test_a_file_too_large_is_refused_before_it_is_read(write):
         read_motion(path, fps=30)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_table(write):
+def test_a_byte_order_mark_is_ignored(write):
     path = write(columns(), [*ROOT, *NAMES_29])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert read_motion(path, fps=30).joint_names == NAMES_29
@@ -175,7 +175,7 @@ def test_a_byte_order_mark_is_no_part_of_the_table(write):
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_damaged_csv_gives_a_motion_or_a_sentence(tmp_path_factory, data):
+def test_a_damaged_csv_gives_a_motion_or_one_sentence(tmp_path_factory, data):
     header = data.draw(st.sampled_from([None, [*ROOT, *NAMES_29]]))
     lines = [",".join(f"{value:.4f}" for value in row) for row in columns(frames=3)]
     raw = bytearray("\n".join([",".join(header), *lines] if header else lines).encode())

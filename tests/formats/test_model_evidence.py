@@ -1,4 +1,4 @@
-"""What is of another robot, or in another order, is refused by the model's limits, links and feet."""
+"""Limits, links and feet of the model reveal files of another robot or in another order."""
 
 import pickle
 from dataclasses import replace
@@ -31,7 +31,7 @@ def walk(repo_root):
 
 @pytest.fixture
 def write(tmp_path, walk):
-    """Writes the demo walk as a nameless GMR pickle, with or without its links."""
+    """Return a function that writes the demo walk as a GMR pickle without joint names, with or without links."""
 
     def write(**changes):
         content = {
@@ -68,14 +68,14 @@ def test_twenty_nine_numbers_of_another_humanoid_are_refused(write, tmp_path):
         convert([write(dof_pos=np.array(T1_STANCE) + sway, **still, **named)], tmp_path / "d.npz")
 
 
-def test_forty_three_with_hands_are_refused_and_not_cut(write, walk, tmp_path):
+def test_forty_three_columns_with_hands_are_refused_not_truncated(write, walk, tmp_path):
     hands = np.insert(walk.joint_pos, [22] * 7, 0.0, axis=1)
     hands = np.hstack([hands, np.zeros((walk.num_frames, 7))])
     with pytest.raises(InputError, match=r"43 joint columns .* left hand sits at columns 22 to 28"):
         convert([write(dof_pos=hands)], tmp_path / "d.npz")
 
 
-def test_another_order_without_links_is_refused_by_the_limits(write, walk, tmp_path):
+def test_a_breadth_first_file_without_links_contradicts_the_limits(write, walk, tmp_path):
     arms_first = write(dof_pos=np.roll(walk.joint_pos, 14, axis=1))
     with pytest.raises(InputError, match=r"29 columns are not those of g1_29dof: \w+ would be at .*--joint_order"):
         convert([arms_first], tmp_path / "d.npz")
@@ -87,7 +87,7 @@ def test_another_order_without_links_is_refused_by_the_limits(write, walk, tmp_p
     np.testing.assert_allclose(dataset.states[0], walk.joint_pos[0, order], atol=1e-6)
 
 
-def test_the_other_23_joints_are_told_apart_by_the_links_or_asked_about(write, walk, tmp_path):
+def test_the_two_23_joint_sets_are_decided_by_links_or_need_an_order(write, walk, tmp_path):
     for name in ("g1_23dof", "gmt_23"):
         held = replace(walk, joint_pos=walk.joint_pos * [joint in JOINT_ORDERS[name] for joint in NAMES_29])
         part = held.select(JOINT_ORDERS[name]).joint_pos
@@ -99,7 +99,7 @@ def test_the_other_23_joints_are_told_apart_by_the_links_or_asked_about(write, w
         convert([write(dof_pos=part)], tmp_path / "d.npz", joint_order="gmt_23")
 
 
-def test_the_wrong_23_told_is_refused_where_the_limits_show_it(write, repo_root, tmp_path):
+def test_a_wrong_23_joint_order_contradicts_the_limits(write, repo_root, tmp_path):
     run = read_motion(repo_root / "datasets" / "g1_run.pkl")
     root = {"root_pos": run.root_pos, "root_rot": run.root_quat}
     path = write(dof_pos=run.select(JOINT_ORDERS["g1_23dof"]).joint_pos, **root)
@@ -108,7 +108,7 @@ def test_the_wrong_23_told_is_refused_where_the_limits_show_it(write, repo_root,
     assert convert([path], tmp_path / "d.npz", joint_order="g1_23dof", verbose=False).num_motions == 1
 
 
-def test_links_of_a_wrong_order_are_seen_although_each_angle_is_possible(write, walk):
+def test_links_reveal_a_wrong_order_although_every_angle_is_within_limits(write, walk):
     swapped = walk.joint_pos.copy()
     swapped[:, [0, 6]] = swapped[:, [6, 0]]
     with pytest.raises(InputError, match="no known order of 29 puts the links where the file has them"):
@@ -116,7 +116,7 @@ def test_links_of_a_wrong_order_are_seen_although_each_angle_is_possible(write, 
 
 
 @pytest.mark.parametrize("stored", ["xyzw", "wxyz"])
-def test_feet_decide_between_two_upright_readings(write, walk, stored, tmp_path):
+def test_feet_decide_between_two_upright_orders(write, walk, stored, tmp_path):
     """Leaning forward and facing along x, half a turn makes it lean backward, and lifts the soles."""
     standing = np.tile([0, 0, walk.root_pos[:, 2].mean() - 0.06], (60, 1))
     lean = np.tile([0.0, np.sin(0.2), 0, np.cos(0.2)], (60, 1))
@@ -131,7 +131,7 @@ def test_feet_decide_between_two_upright_readings(write, walk, stored, tmp_path)
     assert f"quaternion {stored}, " in dataset.source[0] and "cm off the ground" in dataset.source[0]
 
 
-def test_sound_clips_of_every_sample_lie_within_the_limits(repo_root, gmr_samples):
+def test_the_samples_are_within_joint_limits(repo_root, gmr_samples):
     def trial(clip):
         evidence = Evidence(clip.joint_pos, clip.root_pos, {"xyzw": clip.root_quat})
         order = order_of(clip.joint_names)
@@ -154,7 +154,7 @@ LEG = """<body name="{s}_thigh" pos="0 {y} 0"><joint name="{s}_hip" axis="0 1 0"
 
 @pytest.fixture
 def walker(tmp_path):
-    """A biped of one's own with four joints, whose two orders are both 4 wide."""
+    """Make a custom biped with four joints, whose two orders differ."""
     legs = "".join(LEG.format(s=side, y=y) for side, y in (("left", 0.1), ("right", -0.1)))
     path = tmp_path / "walker.xml"
     path.write_text(
@@ -164,7 +164,7 @@ def walker(tmp_path):
     return Robot.from_file(path)
 
 
-def test_a_robot_of_ones_own_tells_its_orders_apart_too(walker, tmp_path):
+def test_orders_of_a_custom_robot_are_decided_by_links(walker, tmp_path):
     assert walker.joint_names == ("left_hip", "left_knee", "right_hip", "right_knee")
     swing = 0.4 * np.sin(np.arange(50)[:, None] / 6 + [0, 1, 3, 4]) - [0, 0.5, 0, 0.5]
     place, turn = np.tile([0, 0, 0.84], (50, 1)), np.tile([0.0, 0, 0, 1], (50, 1))
@@ -185,7 +185,7 @@ def test_a_robot_of_ones_own_tells_its_orders_apart_too(walker, tmp_path):
     np.testing.assert_allclose(dataset.states, motion.joint_pos[:-1], atol=1e-6)
 
 
-def test_a_robot_of_ones_own_with_as_many_joints_is_not_taken_for_a_g1(write, walk, tmp_path):
+def test_a_custom_robot_with_29_joints_is_not_taken_for_a_g1(write, walk, tmp_path):
     link = '<body name="b{0}" pos="0 0 -.02"><joint name="j{0}" axis="0 1 0"/><geom size=".01"/>'
     chain = "".join(link.format(index) for index in range(29)) + "</body>" * 29
     path = tmp_path / "snake.xml"

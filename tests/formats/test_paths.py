@@ -1,4 +1,4 @@
-"""Which files a command's arguments stand for, and how a file's format is recognised."""
+"""Resolving a command's arguments to files, and recognizing a file's format."""
 
 import shutil
 import time
@@ -35,7 +35,7 @@ def as_csv(path, source):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two pickles and a CSV in a folder with a subfolder, and what else lies about."""
+    """Make a folder with two pickles, a CSV, a subfolder and unrelated files."""
     top = tmp_path / "my clips é"
     clip(top / "b.pkl", 1)
     clip(top / "sub" / "a.PKL", 2)
@@ -45,7 +45,7 @@ def folder(tmp_path):
     return top
 
 
-def test_a_folder_stands_for_the_motions_below_it(folder):
+def test_a_folder_yields_the_motions_below_it(folder):
     files, notes = motion_files([folder])
     assert [path.relative_to(folder).as_posix() for path in files] == ["b.pkl", "c.csv", "sub/a.PKL"]
     assert notes == [f"{folder}: 3 motion files taken, 1 of other kinds left out (notes.txt)"]
@@ -58,20 +58,20 @@ def test_patterns_are_sorted_and_files_stay_in_the_order_given(folder):
     assert motion_files([folder / "b.pkl"] * 2)[0] == [folder / "b.pkl"] * 2, "named twice counts twice"
 
 
-def test_a_name_with_brackets_that_exists_is_itself(folder):
+def test_an_existing_name_with_brackets_is_not_a_pattern(folder):
     odd = clip(folder / "walk [1].pkl")
     assert motion_files([odd])[0] == [odd]
 
 
-def test_nothing_found_is_said(tmp_path, folder):
+def test_finding_no_motion_is_an_error(tmp_path, folder):
     with pytest.raises(InputError, match=r"none\*\.pkl: no file matches"):
         motion_files([folder / "none*.pkl"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"empty: holds no motion file \(\.pkl, .*\.csv, \.npz\)"):
+    with pytest.raises(InputError, match=r"empty: holds no motion file \(\.pkl, .*\.csv, \.npz"):
         motion_files([tmp_path / "empty"])
 
 
-def test_a_folder_becomes_one_dataset_whatever_lies_in_it_from_before(folder, capsys):
+def test_converting_a_folder_twice_gives_the_same_dataset(folder, capsys):
     out = folder / "d.npz"
     convert([folder], out, fps=30)
     first = out.read_bytes()
@@ -84,7 +84,7 @@ def test_a_folder_becomes_one_dataset_whatever_lies_in_it_from_before(folder, ca
     assert out.read_bytes() == first
 
 
-def test_the_file_at_fault_is_named(folder):
+def test_errors_name_the_file(folder):
     with pytest.raises(InputError, match=r"c\.csv: does not say its frame rate"):
         convert([folder], folder / "d.npz")
     shutil.copy(folder / "notes.txt", folder / "sub" / "bad.csv")
@@ -93,7 +93,7 @@ def test_the_file_at_fault_is_named(folder):
     assert not (folder / "d.npz").exists()
 
 
-def test_a_file_of_no_known_suffix_is_recognised_by_its_content(folder):
+def test_a_file_without_a_known_suffix_is_recognized_by_its_content(folder):
     for source in ("b.pkl", "c.csv"):
         copy = shutil.copy(folder / source, folder / source.replace(".", "_"))
         np.testing.assert_allclose(read_motion(copy, fps=30).joint_pos, read_motion(folder / "b.pkl").joint_pos)
@@ -103,7 +103,7 @@ def test_a_file_of_no_known_suffix_is_recognised_by_its_content(folder):
         read_motion(folder)
 
 
-def test_each_argument_gives_its_weight_to_what_it_stands_for(folder, tmp_path, capsys):
+def test_files_inherit_the_factor_of_their_argument(folder, tmp_path, capsys):
     out = tmp_path / "d.npz"
     main([str(folder), str(folder / "b.pkl"), "--weights", "2", "0.5", "--fps", "30", "--output", str(out)])
     dataset = MotionDataset.load(out)
@@ -125,14 +125,14 @@ def test_each_argument_gives_its_weight_to_what_it_stands_for(folder, tmp_path, 
         ([1, np.nan], "--weights nan: not a weight"),
     ],
 )
-def test_weights_that_cannot_be_used(folder, tmp_path, weights, message):
+def test_unusable_weights_are_refused(folder, tmp_path, weights, message):
     with pytest.raises(InputError, match=message):
         convert([folder / "b.pkl", folder / "c.csv"], tmp_path / "d.npz", weights=weights, fps=30)
     assert not (tmp_path / "d.npz").exists()
 
 
-def test_formats_of_one_suffix_share_an_opener():
-    """Formats of one suffix are opened in one way, or the first would hide the others."""
+def test_formats_of_one_suffix_share_a_container():
+    """Otherwise the first format of a suffix would hide the others."""
     for kind in FORMATS:
         alike = [other for other in FORMATS if set(other.suffixes) & set(kind.suffixes)]
         assert {other.container for other in alike} == {kind.container}, kind.name

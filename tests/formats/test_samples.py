@@ -1,4 +1,4 @@
-"""Every file among the samples, as other people wrote it: its trap is caught, and said."""
+"""Real files of other people: the known trap of each is detected and reported."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import JOINT_ORDERS
 
-# File -> what converting it without a word of help says: a refusal with the remedy, or what the dataset tells of it.
+# File -> result of converting it without options: an error with its remedy, or a fact in the dataset.
 TRAPS = {
     "0807_yanjie_walk_001.pkl": ({}, "fps_source", 29.876),
     "0807_yanjie_walk_004.pkl": ({}, "offered", "--repair first_jump (first 2 frames dropped, from which the root"),
@@ -18,7 +18,7 @@ TRAPS = {
     "protomotions_walk_wxyz.csv": ({"fps": 30}, "source", "quaternion wxyz, pelvis up -0.99 as xyzw, 0.99 as wxyz"),
 }
 
-# Once helped as the refusal says, the same files convert; what was decided is in the dataset.
+# With the remedy of the error, the same files convert; the decision is recorded in the dataset.
 HELPED = {
     "0807_yanjie_walk_004.pkl": ({"repair": ["first_jump"]}, "repaired: first 2 frames dropped"),
     "gmt_basic_walk_23dof.pkl": (
@@ -40,7 +40,7 @@ def sample(folder, name):
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_the_trap_of_a_sample_is_caught(gmr_samples, tmp_path, capsys, name):
+def test_the_known_trap_of_a_sample_is_caught(gmr_samples, tmp_path, capsys, name):
     how, kind, said = TRAPS[name]
     path = sample(gmr_samples, name)
     if kind == "refused":
@@ -58,7 +58,7 @@ def test_the_trap_of_a_sample_is_caught(gmr_samples, tmp_path, capsys, name):
 
 
 @pytest.mark.parametrize("name", HELPED)
-def test_a_sample_converts_once_helped_as_it_was_told(gmr_samples, tmp_path, name):
+def test_a_sample_converts_with_the_remedy_of_its_error(gmr_samples, tmp_path, name):
     how, said = HELPED[name]
     dataset = convert([sample(gmr_samples, name)], tmp_path / "d.npz", verbose=False, **how)
     assert said in dataset.source[0]
@@ -67,7 +67,7 @@ def test_a_sample_converts_once_helped_as_it_was_told(gmr_samples, tmp_path, nam
 
 
 def test_the_whole_folder_is_one_dataset(gmr_samples, tmp_path):
-    """A frame rate told serves those files alone that do not say theirs."""
+    """A given frame rate applies only to files that do not state theirs."""
     names = [name for name in TRAPS if (gmr_samples / name).is_file()]
     how = {"fps": 60, "repair": True, "fill_missing": True, "weights": [2], "verbose": False}
     dataset = convert([gmr_samples], tmp_path / "d.npz", **how)

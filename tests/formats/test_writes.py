@@ -1,4 +1,4 @@
-"""Writing is whole or not at all: killed at any moment, on a full disk, in a folder that nobody may write to.
+"""Writing is atomic: when killed at any moment, on a full disk, in a read-only folder.
 
 One process imports everything and forks a writer for every trial, because importing takes seconds and writing does not.
 """
@@ -165,7 +165,7 @@ def command(*arguments: object, folder: Path, **options: object) -> subprocess.C
 @pytest.mark.parametrize(
     "name", ["mein Gang ü.pkl", "歩く.pkl", "[1]*?.pkl", "a;b'c\".pkl", "new\nline.pkl", "\udcff.pkl", ".hidden.pkl"]
 )
-def test_any_name_that_a_file_may_have(sources, tmp_path, name):
+def test_files_may_have_any_name(sources, tmp_path, name):
     folder = tmp_path / name.removesuffix(".pkl")
     folder.mkdir()
     (folder / name).write_bytes(sources[0].read_bytes())
@@ -181,7 +181,7 @@ def test_any_name_that_a_file_may_have(sources, tmp_path, name):
 
 @pytest.mark.parametrize("suffix", [".pkl", ".csv", ".npz", ".bin"])
 def test_a_file_of_two_gigabytes_is_refused_at_once(tmp_path, suffix):
-    """Sparse, so that it takes no room here; the process may not take a quarter of its size."""
+    """The file is sparse and takes no disk space; the process is limited to a quarter of its size."""
     path = tmp_path / f"long{suffix}"
     with path.open("wb") as file:
         file.write(b"\x80\x04" if suffix != ".csv" else b"0,0,0,0,0,0,1\n")

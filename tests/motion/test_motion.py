@@ -1,4 +1,4 @@
-"""A clip keeps its physics through resampling, looping, mirroring and smoothing."""
+"""Resampling, looping and smoothing preserve a clip's physics."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_resampling_to_its_own_rate_changes_nothing():
 
 @given(st.floats(0.2, 5))
 @settings(max_examples=30, deadline=None)
-def test_a_clip_at_another_speed_goes_the_same_way_in_other_time(factor):
+def test_a_clip_at_another_speed_has_the_same_path_and_another_duration(factor):
     clip = make_motion(name="walk.pkl")
     played = clip.at_speed(factor)
     assert np.array_equal(played.joint_pos, clip.joint_pos) and np.array_equal(played.root_pos, clip.root_pos)
@@ -52,7 +52,7 @@ def test_a_clip_at_another_speed_goes_the_same_way_in_other_time(factor):
     assert played.forward_speed == pytest.approx(factor * clip.forward_speed)
 
 
-def test_a_clip_at_another_speed_says_so():
+def test_the_label_shows_the_playback_speed():
     clip = make_motion(name="walk.pkl", findings=Findings(notes=("recorded outdoors",)))
     assert clip.at_speed(0.6).source == "walk.pkl at 0.6 times its speed (recorded outdoors)"
     assert clip.at_speed(0.6).at_speed(2).label == "walk.pkl at 1.2 times its speed"
@@ -79,7 +79,7 @@ def test_velocities_of_a_known_motion():
     np.testing.assert_allclose(motion.root_height, -0.25 * t)
 
 
-def test_select_goes_by_name_and_lists_what_is_missing():
+def test_select_maps_by_name_and_lists_missing_joints():
     motion = make_motion()
     picked = motion.select(JOINTS[::-2])
     assert picked.joint_names == JOINTS[::-2]
@@ -100,8 +100,8 @@ def test_trim_keeps_both_ends():
         motion.trim(5.0)
 
 
-def test_a_loop_walks_on_and_keeps_turning():
-    """Rounds of an eighth of a circle close to the full circle after eight."""
+def test_a_loop_accumulates_travel_and_yaw():
+    """Eight repetitions of an eighth of a circle close the circle."""
     angle = np.linspace(0, np.pi / 4, 20)
     arc = Motion(
         fps=30,
@@ -118,7 +118,7 @@ def test_a_loop_walks_on_and_keeps_turning():
     assert arc.loop(1).num_frames == 20
 
 
-def test_smoothing_removes_what_is_fast_and_keeps_what_is_slow():
+def test_smoothing_is_a_low_pass_filter():
     t = np.arange(300)[:, None] / 60
     slow, fast = np.sin(2 * np.pi * t), 0.2 * np.sin(2 * np.pi * 20 * t)
     motion = make_motion(300, 60.0, joint_names=("a",), joint_pos=slow + fast)
@@ -129,7 +129,7 @@ def test_smoothing_removes_what_is_fast_and_keeps_what_is_slow():
         motion.smooth(30.0)
 
 
-def test_a_motion_cannot_be_changed_behind_its_back():
+def test_a_motion_is_read_only():
     values = np.zeros((3, 1))
     motion = make_motion(3, joint_names=("a",), joint_pos=values)
     values[:] = 7
@@ -151,7 +151,7 @@ def test_a_motion_cannot_be_changed_behind_its_back():
         ({"joint_names": ("a", "b", "c", "d", "a")}, "repeat: a"),
     ],
 )
-def test_what_is_no_motion_is_refused_with_a_reason(change, message):
+def test_invalid_arrays_are_refused_with_a_reason(change, message):
     motion = make_motion()
     with pytest.raises(InputError, match=message):
         replace(motion, **change)

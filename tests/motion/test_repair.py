@@ -1,4 +1,4 @@
-"""What is wrong with a clip is offered to be repaired, repaired when asked for, and the repair is recorded."""
+"""Defects of a clip are reported, repaired on request, and the repair is recorded."""
 
 import pickle
 from dataclasses import replace
@@ -19,7 +19,7 @@ from amp_helpers.robots.robot import JOINT_ORDERS
 
 
 def jumping(*frames: int):
-    """Frames before the first sound one lie 3 m away, each at another place."""
+    """Make a motion whose given frames lie meters away, each at another place."""
     motion = make_motion(30, 30.0, name="walk.pkl")
     root_pos = motion.root_pos.copy()
     for frame in frames:
@@ -38,12 +38,12 @@ def test_first_frames_that_jump_are_dropped_and_recorded(spoilt, what):
 
 
 @pytest.mark.parametrize("spoilt", [(), (12,), (29,), tuple(range(30))])
-def test_what_is_no_first_jump_stays(spoilt):
+def test_other_jumps_are_kept(spoilt):
     motion = jumping(*spoilt)
     assert apply_repairs(motion, ["first_jump"]) is motion and "first_jump" not in find_defects(motion)
 
 
-def test_a_jump_later_on_is_not_hidden_by_the_repair(tmp_path):
+def test_a_later_jump_is_not_hidden_by_the_repair(tmp_path):
     names = JOINT_ORDERS["g1_29dof"]
     root_pos = jumping(0, 20).root_pos
     joint_pos = 0.3 * np.sin(np.arange(30)[:, None] / 10 + np.arange(29))
@@ -74,7 +74,7 @@ def test_the_real_clip_that_starts_with_a_jump(gmr_samples, tmp_path, monkeypatc
 
 
 def swinging(frames: int = 60):
-    """Two joints and a root that turn and travel smoothly at 30 fps."""
+    """Make a motion with smooth joints and a smooth root at 30 fps."""
     time = np.arange(frames)[:, None] / 30
     return make_motion(frames, 30.0, joint_pos=np.sin(time * [2.0, 3.0, 2.5, 4.0, 1.5] + [0, 1, 2, 3, 4]))
 
@@ -85,13 +85,13 @@ def rows(motion, picked):
 
 
 def off(a, b) -> float:
-    """Largest difference of joint angles, rad, of clips of one length."""
+    """Compute the largest difference of joint angles, rad, between clips of equal length."""
     assert a.num_frames == b.num_frames
     return float(np.abs(a.joint_pos - b.joint_pos).max())
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])
-def test_frames_put_in_twice_are_dropped(times):
+def test_inserted_repeated_frames_are_dropped(times):
     sound = swinging()
     stuttering = rows(sound, np.insert(np.arange(60), [20] * times, 19))
     assert set(find_defects(stuttering)) == {"duplicate_frames"}
@@ -102,7 +102,7 @@ def test_frames_put_in_twice_are_dropped(times):
 
 
 @pytest.mark.parametrize("lost", [[20], [20, 21], [20, 40]])
-def test_frames_held_in_place_of_lost_ones_are_filled_in_and_keep_the_time(lost):
+def test_frames_held_in_place_of_lost_ones_are_filled_in(lost):
     sound = swinging()
     held = rows(
         sound, [19 if frame in (20, 21) and frame in lost else 39 if frame in lost else frame for frame in range(60)]
@@ -121,7 +121,7 @@ def test_a_clip_that_holds_every_other_frame_keeps_its_duration():
 
 
 @pytest.mark.parametrize("gap", [[20], [20, 21], [20, 40], [30, 31, 32]])
-def test_missing_frames_are_filled_in_where_they_were(gap):
+def test_missing_frames_are_filled_in(gap):
     sound = swinging()
     jerky = rows(sound, np.setdiff1d(np.arange(60), gap))
     assert set(find_defects(jerky)) == {"missing_frames"}
@@ -131,7 +131,7 @@ def test_missing_frames_are_filled_in_where_they_were(gap):
     np.testing.assert_allclose(clean.root_pos, sound.root_pos, atol=0.01)
 
 
-def test_sound_movement_and_rest_have_no_faults(repo_root, gmr_samples):
+def test_correct_movement_and_rest_have_no_defects(repo_root, gmr_samples):
     still = rows(swinging(), [0] * 30 + list(range(60)) + [59] * 30)
     assert find_defects(swinging()) == {} == find_defects(still), "a clip may begin and end with a rest"
     assert find_defects(rows(swinging(), list(range(30)) + [29] * 10 + list(range(30, 60)))) == {}, (
@@ -148,7 +148,7 @@ def test_sound_movement_and_rest_have_no_faults(repo_root, gmr_samples):
     }
 
 
-def test_repairs_are_made_when_asked_for_recorded_and_otherwise_offered(tmp_path, capsys):
+def test_repairs_are_applied_on_request_recorded_and_otherwise_offered(tmp_path, capsys):
     names = JOINT_ORDERS["g1_29dof"]
     base = 0.2 * np.sin(np.arange(60)[:, None] / 5 + np.arange(29))
     jerky = rows(make_motion(60, 30.0, joint_names=names, joint_pos=base), np.delete(np.arange(60), 20))
@@ -165,7 +165,7 @@ def test_repairs_are_made_when_asked_for_recorded_and_otherwise_offered(tmp_path
         main([str(tmp_path / "m.pkl"), "--output", str(tmp_path / "f.npz"), "--repair", "gaps"])
 
 
-def test_norms_and_signs_of_quaternions_are_repaired_only_when_asked_for(tmp_path):
+def test_norms_and_signs_of_quaternions_are_repaired_only_on_request(tmp_path):
     content = load_pickle(write(tmp_path, norm=0.97, flip=[10, 30]))
     assert np.linalg.norm(content["root_rot"], axis=1).max() < 0.98
     path = tmp_path / "m.pkl"
@@ -181,7 +181,7 @@ def test_norms_and_signs_of_quaternions_are_repaired_only_when_asked_for(tmp_pat
 
 
 def write(folder, norm: float = 1.0, flip: tuple[int, ...] = ()):
-    """A GMR pickle whose quaternions are ``norm`` long and change sign after the frames in ``flip``."""
+    """Write a GMR pickle with quaternions of length ``norm`` that change sign after the frames in ``flip``."""
     names = JOINT_ORDERS["g1_29dof"]
     motion = make_motion(
         60, 30.0, joint_names=names, joint_pos=0.2 * np.sin(np.arange(60)[:, None] / 5 + np.arange(29))
