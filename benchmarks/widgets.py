@@ -1,7 +1,7 @@
-"""How long a widget takes from a control to the new picture: ``python benchmarks/widgets.py [--output FILE]``.
+"""Latency of the widgets from a control to the new image: ``python benchmarks/widgets.py [--output FILE]``.
 
-Every value is one that was not shown before, so that nothing comes from memory, but for the row that says so. Measured
-in this process, from setting the value to the picture being there; the browser adds its own share.
+Values are new, so no image comes from the cache, except in the row "shown before". The time is that of this process,
+from setting a value to the encoded image; the browser's part is not included.
 """
 
 import argparse
@@ -28,7 +28,7 @@ DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 
 
 def measure(label: str, change: Callable[[object], None], values: Iterable[object]) -> dict[str, object]:
-    """Milliseconds from a change to its picture, over the values."""
+    """Measure the milliseconds from a change to its image for each value."""
     taken = []
     for value in values:
         start = time.perf_counter()
@@ -39,7 +39,7 @@ def measure(label: str, change: Callable[[object], None], values: Iterable[objec
 
 
 def measure_widgets(gl: bool) -> list[dict[str, object]]:
-    """The controls that are dragged, on the demo walk, with GL or with the drawing in its place."""
+    """Measure the controls that are dragged, on the demo walk, with OpenGL or with the matplotlib drawing."""
     clip = MotionDataset.load(DATASETS / "g1_walk.npz").clips()[0]
     joints = list(clip.joint_names)
     simulator = sorted(joints)
@@ -48,7 +48,7 @@ def measure_widgets(gl: bool) -> list[dict[str, object]]:
     without = clip.select([name for name in joints if name not in G1_23DOF.feet_joints])
     feet = FeetComparison({"original": clip, "without the ankles": without}, G1_23DOF, gl=gl)
     refiner = MotionRefiner(DATASETS / "g1_walk.pkl", output=os.devnull, gl=gl)
-    refiner.do("mirror")
+    refiner.apply("mirror")
 
     def setter(control: object) -> Callable[[object], None]:
         return lambda value: setattr(control, "value", value)
@@ -58,13 +58,13 @@ def measure_widgets(gl: bool) -> list[dict[str, object]]:
         measure("joint inspector: frame, shown before", setter(inspector.frame), range(1, 60)),
         measure("joint inspector: joint", setter(inspector.joint), joints[1:]),
         measure("joint inspector: order", setter(inspector.order), inspector.order.options[:0:-1]),
-        measure("offset inspector: frame (five pictures)", setter(offsets.frame), range(1, 41)),
-        measure("offset inspector: offset (five pictures)", setter(offsets.offset), np.linspace(-0.6, 0.6, 41)),
+        measure("offset inspector: frame (five images)", setter(offsets.frame), range(1, 41)),
+        measure("offset inspector: offset (five images)", setter(offsets.offset), np.linspace(-0.6, 0.6, 41)),
     ]
     rows.append(measure("feet comparison: frame (two robots, curves)", setter(feet.player.frame), range(1, 41)))
     rows.append(measure("motion refiner: frame (two robots, curves)", setter(refiner.player.frame), range(1, 41)))
     renderer = shared_renderer(G1_23DOF, *SIZE, "quarter", gl)
-    rows.append(measure("one picture alone", lambda frame: renderer.frame(clip, frame), range(100, 160)))
+    rows.append(measure("one image alone", lambda frame: renderer.frame(clip, frame), range(100, 160)))
     return rows
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     result = provenance() | {
         "python": platform.python_version(),
         "mujoco": mujoco.__version__,
-        "picture": f"{SIZE[0]} x {SIZE[1]}; where there are several, each is smaller, as the widget shows it",
+        "image": f"{SIZE[0]} x {SIZE[1]}; smaller where a widget shows several",
         "budget_ms": BUDGET_MS,
         "load_average_before": [round(load, 2) for load in os.getloadavg()],
         "runs": {name: measure_widgets(gl) for name, gl in {**measured, "without GL": False}.items()},

@@ -1,4 +1,4 @@
-"""Foot height, foot skate and stance over time."""
+"""Sole height, sole slip and stance over time."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,9 +15,9 @@ _MAX_HEIGHT_CM = 8.0
 
 
 def foot_curves(clips: Mapping[str, Feet], names: Sequence[str], size: tuple[float, float] = (9.0, 4.4)) -> Figure:
-    """Draw the height of each sole, cm, and its foot skate in stance, m/s; one column of panels per foot.
+    """Draw the height of each sole, cm, and its slip in stance, m/s; one column of panels per foot.
 
-    The stance of the first clip is shaded. Foot skate is the speed of the sole's lowest point over the ground, see
+    The stance of the first clip is shaded. Slip is the speed of the sole's lowest point over the ground, see
     :func:`amp_helpers.robots.soles.slip`. The height axis ends at 8 cm to resolve heights near the ground.
 
     Args:
@@ -29,14 +29,14 @@ def foot_curves(clips: Mapping[str, Feet], names: Sequence[str], size: tuple[flo
     panels = figure.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
     shaded = next(iter(clips.values()))
     for foot, name in enumerate(names):
-        height, skate = panels[0, foot], panels[1, foot]
+        height, slip = panels[0, foot], panels[1, foot]
         style_axes(height, f"{name} foot", ylabel="" if foot else "sole height, cm")
-        style_axes(skate, xlabel="time, s", ylabel="" if foot else "foot skate, m/s")
+        style_axes(slip, xlabel="time, s", ylabel="" if foot else "sole slip, m/s")
         for (label, feet), color, width in zip(clips.items(), COLORS, (2.2, 1.6, 1.6, 1.6), strict=False):
             height.plot(feet.times, feet.sole_height[:, foot] * 100, color=color, linewidth=width, label=label)
-            skate.plot(feet.times, feet.sliding[:, foot], color=color, linewidth=width, label=label)
+            slip.plot(feet.times, feet.sliding[:, foot], color=color, linewidth=width, label=label)
         height.axhline(0, color=INK, linewidth=0.9)
-        for axes in (height, skate):
+        for axes in (height, slip):
             _shade_stance(axes, shaded.times, shaded.stance[:, foot])
     lowest = min(feet.sole_height.min() for feet in clips.values()) * 100
     panels[0, 0].set_ylim(min(lowest * 1.15, -1.0), _MAX_HEIGHT_CM)

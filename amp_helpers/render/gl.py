@@ -30,7 +30,7 @@ def gl_available() -> bool:
     """Whether an off-screen context can be created: EGL, or OSMesa if ``MUJOCO_GL`` is ``osmesa``."""
     if not _osmesa() and ctypes.util.find_library("EGL") is None:
         return False
-    # PyOpenGL chooses its platform at its first import, which the except clause below makes.
+    # PyOpenGL chooses its platform when it is first imported, which may be on the next line.
     os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa" if _osmesa() else "egl")
     from OpenGL.error import Error as GlError
 

@@ -1,4 +1,7 @@
-"""Things to move and watch in a notebook: pure functions make what is shown, a thin layer of ipywidgets shows it."""
+"""Jupyter widgets to inspect joint orders and offsets, compare and edit clips, and monitor training.
+
+Pure functions compute what is shown; a thin layer of ipywidgets shows it.
+"""
 
 import lazy_loader
 

@@ -7,7 +7,7 @@ from .joint_rows import SIMULATOR_AS_DATASET as SIMULATOR_AS_DATASET
 from .joint_rows import read_in_order as read_in_order
 from .motion_refiner import MotionRefiner as MotionRefiner
 from .offset_inspector import OffsetInspector as OffsetInspector
-from .picture import FramePlayer as FramePlayer
-from .picture import Panel as Panel
-from .picture import png as png
+from .panel import FramePlayer as FramePlayer
+from .panel import Panel as Panel
+from .panel import encode_png as encode_png
 from .training_panel import TrainingPanel as TrainingPanel

@@ -1,4 +1,4 @@
-"""A curve over time as SVG: written in a millisecond, where a plotting library would take fifty."""
+"""Curves over time as SVG, written in a millisecond; matplotlib would take fifty."""
 
 import html
 import itertools
@@ -9,13 +9,13 @@ import numpy as np
 
 from amp_helpers.plots.motion import INK
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 104, 22, 22  # px around the curve, the levels' names on the right
-_MOST_POINTS = 600
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 104, 22, 22  # margins, px; the levels are labeled on the right
+_MAX_POINTS = 600
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve."""
+    """A curve."""
 
     label: str
     values: np.ndarray
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line, named with its value."""
+    """A horizontal line, labeled with its name and value."""
 
     label: str
     value: float
@@ -39,19 +39,19 @@ def curve_svg(
     times: np.ndarray,
     lines: Sequence[Line],
     levels: Sequence[Level] = (),
-    now: int = 0,
+    frame: int = 0,
     title: str = "",
     width: int = 480,
     height: int = 180,
 ) -> str:
-    """Curves over time with named levels and a mark at one frame, as an SVG element that shrinks with its page.
+    """Draw curves over time, labeled levels and a mark at one frame as an SVG element that shrinks with its page.
 
     Args:
         times: (N,) s.
-        lines: the last one carries the mark.
+        lines: curves; the mark is on the last one.
         levels: horizontal lines.
-        now: the marked frame.
-        title: says what the vertical axis is, with its unit.
+        frame: the marked frame.
+        title: quantity and unit of the vertical axis.
         width, height: px.
     """
     shown = [
@@ -63,10 +63,10 @@ def curve_svg(
     low, high = low - margin, high + margin
     end = float(times[-1]) or 1.0
 
-    def x(time: float | np.ndarray) -> float | np.ndarray:
+    def x[T: (float, np.ndarray)](time: T) -> T:
         return _LEFT + (width - _LEFT - _RIGHT) * time / end
 
-    def y(value: float | np.ndarray) -> float | np.ndarray:
+    def y[T: (float, np.ndarray)](value: T) -> T:
         return _TOP + (height - _TOP - _BOTTOM) * (high - value) / (high - low)
 
     right, bottom = width - _RIGHT, height - _BOTTOM
@@ -76,24 +76,24 @@ def curve_svg(
         parts.append(_text(_LEFT - 5, y(tick) + 3.5, f"{tick:g}", "end"))
     for tick in _ticks(0, end, 6):
         parts.append(_text(x(tick), bottom + 14, f"{tick:g} s", "middle"))
-    places = _apart([float(y(level.value)) for level in levels], 11.0)
-    for level, place in zip(levels, places, strict=True):
+    label_heights = _separate([y(level.value) for level in levels], 11.0)
+    for level, label_height in zip(levels, label_heights, strict=True):
         dashes = f' stroke-dasharray="{level.dashes}"' if level.dashes else ""
         parts.append(
             f'<path d="M{_LEFT} {y(level.value):.1f}H{right}" stroke="{level.color}" stroke-width="1.2"{dashes}/>'
         )
-        parts.append(_text(right + 5, place + 3.5, f"{level.label} {level.value:+.2f}", "start", level.color))
-    step = max(1, len(times) // _MOST_POINTS)
+        parts.append(_text(right + 5, label_height + 3.5, f"{level.label} {level.value:+.2f}", "start", level.color))
+    step = max(1, len(times) // _MAX_POINTS)
     for line in lines:
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x(times[::step]), y(line.values[::step]), strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{line.color}" stroke-width="{line.width}"/>')
-    mark, value = x(times[now]), lines[-1].values[now]
+    mark, value = x(times[frame]), lines[-1].values[frame]
     parts.append(f'<path d="M{mark:.1f} {_TOP}V{bottom}" stroke="{INK}" stroke-width="1"/>')
     parts.append(f'<circle cx="{mark:.1f}" cy="{y(value):.1f}" r="4.5" fill="{lines[-1].color}" stroke="white"/>')
-    names = "".join(
+    legend = "".join(
         f'<tspan fill="{line.color}" font-weight="bold" dx="10">{html.escape(line.label)}</tspan>' for line in lines
     )
-    parts.append(f'<text x="6" y="14" fill="{INK}">{html.escape(title)}{names}</text>')
+    parts.append(f'<text x="6" y="14" fill="{INK}">{html.escape(title)}{legend}</text>')
     return (
         f'<svg viewBox="0 0 {width} {height}" style="width:100%;max-width:{width}px;display:block" role="img" '
         f'aria-label="{html.escape(title)}" font-family="system-ui,sans-serif" font-size="11">{"".join(parts)}</svg>'
@@ -104,17 +104,17 @@ def _text(x: float, y: float, text: str, anchor: str, color: str = INK) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{html.escape(text)}</text>'
 
 
-def _ticks(low: float, high: float, most: int) -> np.ndarray:
-    """At most ``most`` + 1 round numbers from ``low`` to ``high``."""
-    rough = (high - low) / most
+def _ticks(low: float, high: float, count: int) -> np.ndarray:
+    """Return at most ``count`` + 1 round numbers from ``low`` to ``high``."""
+    rough = (high - low) / count
     unit = 10.0 ** np.floor(np.log10(rough))
     step = unit * next(factor for factor in (1, 2, 5, 10) if unit * factor >= rough * (1 - 1e-9))
     return np.round(np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) * step, 10) + 0.0  # no -0
 
 
-def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """The places moved down as far as keeps ``gap`` between neighbors."""
-    moved = np.array(places, dtype=float)
+def _separate(heights: Sequence[float], gap: float) -> list[float]:
+    """Move label heights down until neighbors are at least ``gap`` px apart."""
+    moved = np.array(heights, dtype=float)
     order = np.argsort(moved, kind="stable")
     for above, below in itertools.pairwise(order):
         moved[below] = max(moved[below], moved[above] + gap)

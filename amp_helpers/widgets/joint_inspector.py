@@ -1,4 +1,4 @@
-"""A clip on its robot: choose a joint, a frame and a joint order; see it, and read it as numbers.
+"""Inspector of a clip's joint order: select a joint, a frame and a mapping of the columns, and see the robot.
 
 On your own robot and motion::
 
@@ -9,6 +9,7 @@ On your own robot and motion::
     JointInspector(read_motion("mine.pkl"), Robot.from_file("mine.xml"))
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,22 +25,13 @@ from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.model import breadth_first
 from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.curve import Level, Line, curve_svg
-from amp_helpers.widgets.joint_rows import BY_NAME, ORDERS, JointRow, joint_rows, read_in_order
-from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slider, picture, remembered, text_block
-
-# A list box is chosen from by mouse and by keyboard; in a font of equal widths it is a table as well.
-_STYLE = """<style>
-.{own}.{own} {{ flex-direction: column; align-items: stretch; height: auto; }}
-.{own}.{own} > * {{ font: 10.5px/17px 'DejaVu Sans Mono', monospace; width: 100%; text-align: left; padding: 0 4px; }}
-.{own}.{own} > label {{ font-weight: bold; height: 18px; text-overflow: clip; }}
-.{own}.{own} > select {{ flex: 0 0 {height}px; overflow-x: hidden; }}
-{wrong} {{ color: {color}; }}</style>"""
-_MOST_ROWS = 24
+from amp_helpers.widgets.joint_rows import BY_NAME, ORDERS, JointRow, joint_rows, joint_table, read_in_order
+from amp_helpers.widgets.panel import FramePlayer, Panel, as_html, cached_png, image_box, joint_slider, text_block
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a :class:`JointInspector` shows."""
+    """Joint, frame and column mapping that a :class:`JointInspector` shows."""
 
     joint: str
     frame: int
@@ -48,34 +40,34 @@ class Selection:
 
 @dataclass(frozen=True)
 class Reading:
-    """One joint in one frame, as numbers."""
+    """One joint in one frame."""
 
     row: JointRow
     frame: int
     time_s: float
     angle: float
-    """rad, absolute, as it reaches the robot in the chosen order."""
-    right_angle: float
-    """rad, what the clip says about this joint."""
+    """Absolute position that the robot receives in the selected order, rad."""
+    clip_angle: float
+    """Absolute position of this joint in the clip, rad."""
 
     def __str__(self) -> str:
         row = self.row
         lines = [
             f"{row.joint}: column {row.dataset_column} of the dataset, {row.simulator_column} of the simulator",
             f"frame {self.frame}, {self.time_s:.2f} s: angle {self.angle:+.3f} rad ({np.degrees(self.angle):+.1f}°)",
-            f"offset (default pose) {row.default:+.3f} rad",
-            f"angle - offset = {self.angle - row.default:+.3f} rad, which the discriminator sees",
+            f"default position (offset) {row.default:+.3f} rad",
+            f"angle - offset = {self.angle - row.default:+.3f} rad, an input of the discriminator",
         ]
-        if abs(self.angle - self.right_angle) > 1e-6:
-            lines.append(f"wrong: the clip says {self.right_angle:+.3f} rad")
+        if abs(self.angle - self.clip_angle) > 1e-6:
+            lines.append(f"wrong: the clip has {self.clip_angle:+.3f} rad")
         return "\n".join(lines)
 
 
 def read_joint(motion: Motion, shown: Motion, rows: Sequence[JointRow], selection: Selection) -> Reading:
-    """The numbers behind a selection, of a clip and of what arrived of it in the chosen order.
+    """Read the selected joint and frame from a clip and from ``shown``, the clip in the selected order.
 
     Raises:
-        InputError: no such joint.
+        InputError: the joint is unknown.
     """
     column = JointOrder(motion.joint_names).index(selection.joint)
     frame = selection.frame
@@ -84,13 +76,16 @@ def read_joint(motion: Motion, shown: Motion, rows: Sequence[JointRow], selectio
 
 
 def joint_curve(motion: Motion, shown: Motion, row: JointRow, frame: int) -> str:
-    """One joint over the clip as SVG: limits, default, mean, and the frame; what was meant in gray if it differs."""
+    """Draw a joint over a clip as SVG, with limits, default, mean and frame.
+
+    Angles of another joint are red, over those of the clip in gray.
+    """
     column = motion.joint_names.index(row.joint)
     if row.source == row.joint:
-        lines = [Line("its own angles", shown.joint_pos[:, column], BLUE)]
+        lines = [Line("clip", shown.joint_pos[:, column], BLUE)]
     else:
-        meant = Line("its own angles", motion.joint_pos[:, column], GRAY)
-        lines = [meant, Line(f"what it gets: {short(row.source)}'s", shown.joint_pos[:, column], RED)]
+        expected = Line("clip", motion.joint_pos[:, column], GRAY)
+        lines = [expected, Line(f"received: {short(row.source)}", shown.joint_pos[:, column], RED)]
     levels = [
         *(Level("limit", limit, RED, "5 4") for limit in (row.low, row.high)),
         Level("default", row.default, GREEN),
@@ -101,19 +96,19 @@ def joint_curve(motion: Motion, shown: Motion, row: JointRow, frame: int) -> str
 
 
 class JointInspector(Panel):
-    """A clip on its robot beside a table of its joints: choose a joint, a frame, and what is done with the columns.
+    """Show a clip on its robot beside a table of its joints; select a joint, a frame, and a mapping of the columns.
 
     Args:
-        motion: the clip; joints that the robot lacks are set aside.
-        robot: whose model is drawn.
-        simulator_names: the simulator's joint order, ``env.scene["robot"].joint_names``; breadth-first, as PhysX has
-            it, when ``None``.
-        default_pose: rad by joint name, the robot's own when ``None``.
-        width, height: of the picture, pixels.
+        motion: the clip; joints that the robot lacks are ignored.
+        robot: robot whose model is drawn.
+        simulator_names: the simulator's joint order, ``env.scene["robot"].joint_names``; breadth-first, like that of
+            PhysX, when ``None``.
+        default_pose: default positions by joint name, rad; the robot's when ``None``.
+        width, height: size of the image, pixels.
         gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
-        InputError: the default pose lacks a joint, or the simulator does.
+        InputError: the default pose or the simulator lacks a joint.
     """
 
     def __init__(
@@ -127,6 +122,7 @@ class JointInspector(Panel):
         height: int = 360,
         gl: bool | None = None,
     ) -> None:
+        super().__init__()
         self._motion = motion.select([name for name in robot.joint_names if name in motion.joint_names])
         names = self._motion.joint_names
         if simulator_names is None:
@@ -134,7 +130,7 @@ class JointInspector(Panel):
         self._simulator_names = tuple(name for name in simulator_names if name in names)
         default = default_pose or dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
         if missing := [name for name in names if name not in default]:
-            raise InputError(f"the default pose names no {missing[0]}; it has: {', '.join(sorted(default))}")
+            raise InputError(f"the default pose lacks {missing[0]}; it has: {', '.join(sorted(default))}")
         self._clips = {order: read_in_order(self._motion, self._simulator_names, order) for order in ORDERS}
         self._rows = {order: joint_rows(self._motion, robot, self._simulator_names, default, order) for order in ORDERS}
 
@@ -142,81 +138,68 @@ class JointInspector(Panel):
             renderer = shared_renderer(robot, width, height, "quarter", gl)
             return renderer.frame(self._clips[order], frame, highlight=(joint,))
 
-        self._picture_of = remembered(draw)
+        self._image = cached_png(draw)
+        self._table = functools.cache(lambda order, joint: joint_table(self._rows[order], joint))
         self.order = ipywidgets.ToggleButtons(
             options=ORDERS,
             description="Columns",
             tooltips=[
-                "every column to the joint of its name",
-                "the file's first column to the simulator's first joint, and so on",
-                "the simulator's first value to the file's first joint, and so on",
+                "assign each column to the joint of its name",
+                "assign the dataset's columns to the simulator's joints by index",
+                "assign the simulator's columns to the dataset's joints by index",
             ],
             style={"button_width": "auto"},
         )
-        self.joint = ipywidgets.Select(
-            rows=min(len(names), _MOST_ROWS),
-            tooltip="joint to color, draw and read; click to choose one",
-            layout=ipywidgets.Layout(width="calc(100% - 8px)"),
+        self.joint = ipywidgets.Dropdown(
+            options=[(short(name), name) for name in names],
+            description="Joint",
+            tooltip="joint to highlight, plot and read",
+            style={"description_width": "auto"},
+            layout=ipywidgets.Layout(width="240px"),
         )
-        self._table_class = f"amp-joints-{self.joint.model_id}"  # another inspector on the page has other wrong rows
-        self.joint.add_class(self._table_class)
-        # JupyterLab takes the keys that move through a list box, and leaves those of a slider alone.
-        self.step = joint_slider(names)
-        self.step.observe(lambda change: setattr(self.joint, "value", change["new"]), names="value")
+        # JupyterLab catches the arrow keys of a list, but not those of a slider.
+        self.slider = joint_slider(names)
+        self.slider.description, self.slider.readout = "", False
+        self._link = ipywidgets.link((self.slider, "value"), (self.joint, "value"))
         self.player = FramePlayer(motion.num_frames, motion.fps)
         self.frame = self.player.frame
-        self.picture = picture(width, height, f"{robot.name} in the pose of the chosen frame")
+        self.image = image_box(width, height, f"{robot.name} in the pose of the selected frame")
         self.curve = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", height="186px"))
         self.summary = text_block(30)
         self.text = text_block(130)
-        self._style = ipywidgets.HTML(layout=ipywidgets.Layout(height="0px", margin="0"))
-        self._tabled = ""
-        self._fill_table()
+        self.table = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", overflow="auto"))
         column = {"flex_flow": "column", "margin": "0 12px 0 0"}
-        seen = ipywidgets.VBox(
-            [self.picture, self.player, self.curve], layout=ipywidgets.Layout(width=f"{width}px", **column)
+        left = ipywidgets.VBox(
+            [self.image, self.player, self.curve], layout=ipywidgets.Layout(width=f"{width}px", **column)
         )
-        read = ipywidgets.VBox(
-            [self.step, self.joint, self.text], layout=ipywidgets.Layout(flex="1 1 600px", min_width="600px", **column)
+        joint_row = ipywidgets.HBox([self.joint, self.slider])
+        right = ipywidgets.VBox(
+            [joint_row, self.table, self.text], layout=ipywidgets.Layout(flex="1 1 600px", min_width="600px", **column)
         )
-        side_by_side = ipywidgets.HBox([seen, read], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        super().__init__((self.order, self.joint, self.frame), [self._style, self.order, self.summary, side_by_side])
+        columns = ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        self.start((self.order, self.joint, self.frame), [self.order, self.summary, columns])
 
     @property
     def selection(self) -> Selection:
-        """What is chosen now."""
-        return Selection(self.joint.value, self.frame.value, self.order.value)
+        """The current selection."""
+        return Selection(str(self.joint.value), self.frame.value, str(self.order.value))
 
     @property
     def rows(self) -> tuple[JointRow, ...]:
-        """The table as it stands now."""
-        return self._rows[self.order.value]
+        """The rows of the table."""
+        return self._rows[self.selection.order]
 
     def refresh(self) -> None:
-        """Draw and write what is chosen now."""
-        if self._tabled != self.order.value:
-            self._fill_table()
-        chosen, shown = self.selection, self._clips[self.order.value]
-        self.step.value = chosen.joint
-        reading = read_joint(self._motion, shown, self.rows, chosen)
-        self.picture.value = self._picture_of(chosen.order, chosen.frame, chosen.joint)
-        self.curve.value = joint_curve(self._motion, shown, reading.row, chosen.frame)
+        """Draw the current selection."""
+        selection, rows = self.selection, self.rows
+        shown = self._clips[selection.order]
+        reading = read_joint(self._motion, shown, rows, selection)
+        self.image.value = self._image(selection.order, selection.frame, selection.joint)
+        self.curve.value = joint_curve(self._motion, shown, reading.row, selection.frame)
         self.text.value = as_html(str(reading))
-
-    def _fill_table(self) -> None:
-        rows, joint = self.rows, self.joint.value
-        self._tabled = self.order.value
-        with self.quietly(), self.joint.hold_sync():
-            self.joint.description = JointRow.header(rows).replace(" ", "\u00a0")
-            self.joint.options = [(row.line(rows).replace(" ", "\u00a0"), row.joint) for row in rows]
-            self.joint.value = joint or rows[0].joint
-        own = self._table_class
-        wrong = [f".{own} option:nth-child({place})" for place, row in enumerate(rows, 1) if not row.ok]
-        self._style.value = _STYLE.format(
-            own=own, height=14 * self.joint.rows + 6, wrong=", ".join(wrong) or ".nothing", color=RED
-        )
+        self.table.value = self._table(selection.order, selection.joint)
         right = sum(row.source == row.joint for row in rows)
-        beyond = sum(row.beyond > 0 for row in rows)
+        outside = sum(row.outside > 0 for row in rows)
         self.summary.value = as_html(
-            f"{self.order.value}: {right} of {len(rows)} joints get their own angles, {beyond} beyond their limits"
+            f"{selection.order}: {right} of {len(rows)} joints get their own angles, {outside} leave their limits"
         )

@@ -1,34 +1,41 @@
-"""Joint orders and what comes of them: which joint gets whose angles, and a table of all joints."""
+"""Mismatched joint orders: which joint receives which joint's angles, and a table of all joints."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import short
+from amp_helpers.plots.motion import RED, short
 from amp_helpers.robots.robot import Robot
 
 BY_NAME = "by name"
 DATASET_AS_SIMULATOR = "dataset read as simulator"
 SIMULATOR_AS_DATASET = "simulator read as dataset"
 ORDERS = (BY_NAME, DATASET_AS_SIMULATOR, SIMULATOR_AS_DATASET)
-"""What can be done with columns on their way from one order to another; only the first is right."""
-_TOLERANCE = 0.02  # rad beyond a limit that rounding and retargeting may leave
+"""Ways to map columns from one joint order to another; only the first is correct."""
+_TABLE_STYLE = f"""<style>
+.amp-joints {{ font-size: 11px; line-height: 15px; width: 100%; border-spacing: 0; white-space: nowrap; }}
+.amp-joints th, .amp-joints td {{ padding: 0 6px; text-align: right; font-variant-numeric: tabular-nums; }}
+.amp-joints :is(th, td):is(:first-child, :last-child) {{ text-align: left; }}
+.amp-joints .wrong {{ color: {RED}; }}
+.amp-joints .selected {{ background: rgba(0, 114, 178, .16); font-weight: 600; }}
+</style>"""
+_TOLERANCE = 0.02  # rad beyond a limit, left by rounding and retargeting
 
 
-def arriving(dataset_names: Sequence[str], simulator_names: Sequence[str], order: str) -> dict[str, str]:
-    """Whose angles each joint gets: joint -> joint, in the dataset's order.
+def joint_sources(dataset_names: Sequence[str], simulator_names: Sequence[str], order: str) -> dict[str, str]:
+    """Map each joint, in the dataset's order, to the joint whose angles it receives.
 
     Args:
         dataset_names: joints in the dataset's order.
         simulator_names: the same joints in the simulator's order.
-        order: ``by name`` gives every joint its own. ``dataset read as simulator`` gives the first column to the
-            simulator's first joint, and so on. ``simulator read as dataset`` is the way back: the simulator's first
-            value is taken for the dataset's first joint.
+        order: with ``by name``, every joint receives its own angles. ``dataset read as simulator`` assigns the
+            dataset's columns to the simulator's joints by index; ``simulator read as dataset`` is the reverse.
 
     Raises:
-        InputError: no such order, or the joints are not the same.
+        InputError: ``order`` is unknown, or the two orders differ in their joints.
     """
     if order not in ORDERS:
         raise InputError(f"order '{order}' not found; available: {', '.join(ORDERS)}")
@@ -44,61 +51,67 @@ def arriving(dataset_names: Sequence[str], simulator_names: Sequence[str], order
 
 
 def read_in_order(motion: Motion, simulator_names: Sequence[str], order: str) -> Motion:
-    """A clip after its columns went from one joint order to another, as :func:`arriving` says and raises."""
-    source = arriving(motion.joint_names, simulator_names, order)
+    """Return a clip whose columns were mapped between joint orders; arguments and errors as :func:`joint_sources`."""
+    source = joint_sources(motion.joint_names, simulator_names, order)
     moved = motion.select([source[name] for name in motion.joint_names])
     return replace(moved, joint_names=motion.joint_names)
 
 
 @dataclass(frozen=True)
 class JointRow:
-    """One joint in a table of joints. Angles in rad, over the whole clip, as they arrive."""
+    """One joint of a clip whose columns were mapped between joint orders. Angles in rad, over the whole clip."""
 
     joint: str
     source: str
-    """The joint whose angles it gets."""
+    """Joint whose angles it receives."""
     dataset_column: int
     simulator_column: int
     low: float
     high: float
-    """Its limits."""
+    """Joint limits."""
     default: float
+    """Default position."""
     mean: float
-    least: float
-    most: float
-    beyond: float
+    minimum: float
+    maximum: float
+    outside: float
     """Share of frames outside the limits."""
 
     @property
     def ok(self) -> bool:
-        """Whether the joint gets its own angles, within its limits."""
-        return self.source == self.joint and self.beyond == 0
+        """Whether the joint receives its own angles and they stay within its limits."""
+        return self.source == self.joint and self.outside == 0
 
     @property
-    def verdict(self) -> str:
-        """A word or two on it."""
+    def status(self) -> str:
+        """``ok``, or what is wrong in a few words."""
         if self.source != self.joint:
             return f"gets {short(self.source)}"
-        return f"{self.beyond:.0%} beyond limits" if self.beyond else "ok"
+        return f"{self.outside:.0%} outside limits" if self.outside else "ok"
 
-    @staticmethod
-    def header(rows: Sequence["JointRow"]) -> str:
-        """The line above those of :meth:`line`."""
-        name = "Joint".ljust(_name_width(rows))
-        return f"{name} data sim{'limits':>12} default  mean{'range':>12}  verdict"
 
-    def line(self, rows: Sequence["JointRow"]) -> str:
-        """The row as text whose columns stand below each other in a font of equal widths."""
-        numbers = self.low, self.high, self.default, self.mean, self.least, self.most
-        low, high, default, mean, least, most = (round(number, 2) + 0.0 for number in numbers)  # no -0.00
-        return (
-            f"{short(self.joint).ljust(_name_width(rows))} {self.dataset_column:4d} {self.simulator_column:3d}"
-            f"{low:6.2f}{high:6.2f}{default:8.2f}{mean:6.2f}{least:6.2f}{most:6.2f}  {self.verdict}"
+def joint_table(rows: Sequence[JointRow], selected: str) -> str:
+    """Write rows as an HTML table; rows that are not ok are red, and that of the joint ``selected`` is shaded."""
+    header = ("joint", "dataset", "simulator", "limits, rad", "default", "mean", "range", "status")
+    lines = [f"<tr>{''.join(f'<th>{name}</th>' for name in header)}</tr>"]
+    for row in rows:
+        cells = (
+            short(row.joint),
+            str(row.dataset_column),
+            str(row.simulator_column),
+            f"{_angle(row.low)} to {_angle(row.high)}",
+            _angle(row.default),
+            _angle(row.mean),
+            f"{_angle(row.minimum)} to {_angle(row.maximum)}",
+            row.status,
         )
+        classes = " ".join(["wrong"] * (not row.ok) + ["selected"] * (row.joint == selected))
+        lines.append(f'<tr class="{classes}">{"".join(f"<td>{html.escape(cell)}</td>" for cell in cells)}</tr>')
+    return f'{_TABLE_STYLE}<table class="amp-joints">{"".join(lines)}</table>'
 
 
-def _name_width(rows: Sequence[JointRow]) -> int:
-    return max(len(short(row.joint)) for row in rows)
+def _angle(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # no -0.00
 
 
 def joint_rows(
@@ -108,33 +121,33 @@ def joint_rows(
     default_pose: Mapping[str, float],
     order: str = BY_NAME,
 ) -> tuple[JointRow, ...]:
-    """A row for each joint of a clip, in the clip's order, as its angles arrive in a joint order.
+    """Make a row for each joint of a clip, in the clip's order, after its columns were mapped between joint orders.
 
     Args:
-        motion: the clip, its joints a selection of the robot's.
-        robot: whose limits are meant.
+        motion: the clip; its joints are joints of the robot.
+        robot: gives the joint limits.
         simulator_names: the same joints in the simulator's order.
-        default_pose: rad by joint name.
-        order: as in :func:`arriving`.
+        default_pose: default positions by joint name, rad.
+        order: as in :func:`joint_sources`.
 
     Raises:
-        InputError: as :func:`arriving`.
+        InputError: as :func:`joint_sources`.
     """
-    source = arriving(motion.joint_names, simulator_names, order)
+    source = joint_sources(motion.joint_names, simulator_names, order)
     simulator = JointOrder(tuple(simulator_names))
     angles = read_in_order(motion, simulator_names, order).joint_pos
     limits = robot.joint_limits()[JointOrder(motion.joint_names).indices_from(robot.joint_names)]
-    outside = (angles < limits[:, 0] - _TOLERANCE) | (angles > limits[:, 1] + _TOLERANCE)
-    columns = zip(*limits.T, angles.mean(0), angles.min(0), angles.max(0), outside.mean(0), strict=True)
+    beyond = (angles < limits[:, 0] - _TOLERANCE) | (angles > limits[:, 1] + _TOLERANCE)
+    columns = zip(*limits.T, angles.mean(0), angles.min(0), angles.max(0), beyond.mean(0), strict=True)
     return tuple(
         JointRow(
             name,
             source[name],
             column,
             simulator.index(name),
-            *(float(value) for value in (low, high, default_pose[name], mean, least, most, beyond)),
+            *(float(value) for value in (low, high, default_pose[name], mean, minimum, maximum, outside)),
         )
-        for (column, name), (low, high, mean, least, most, beyond) in zip(
+        for (column, name), (low, high, mean, minimum, maximum, outside) in zip(
             enumerate(motion.joint_names), columns, strict=True
         )
     )

@@ -1,4 +1,4 @@
-"""A bench for mending a clip: edits are clicked together, seen and measured against the source, undone, and saved.
+"""Editor for a motion clip: apply edits, compare the result with the source, undo, and save.
 
 On your own file::
 
@@ -9,13 +9,14 @@ On your own file::
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, debugging
 from amp_helpers.feet.edits import EDITS, Edit, compare_clips, default_robot, save_refined
 from amp_helpers.feet.lock import find_stance
 from amp_helpers.formats.registry import read_motion
@@ -26,27 +27,27 @@ from amp_helpers.render.renderer import CAMERAS, shared_renderer
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.table import Table
+from amp_helpers.widgets.cursor_figure import CursorFigure
 from amp_helpers.widgets.feet_comparison import foot_names
-from amp_helpers.widgets.marked_figure import MarkedFigure
-from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, picture, remembered, text_block
-from amp_helpers.widgets.refinement import Bench, Refinement, overlay
+from amp_helpers.widgets.panel import FramePlayer, Panel, as_html, cached_png, image_box, text_block
+from amp_helpers.widgets.refinement import EditCache, Refinement, overlay
 
 SIDE_BY_SIDE, OVERLAY = "side by side", "overlay"
 
 
 class MotionRefiner(Panel):
-    """Edits a clip click by click: pictures and an overlay, curves of the feet and numbers beside the source's; saves.
+    """Edit a clip by buttons, with images, an overlay, foot curves and numbers before and after.
 
     Args:
-        source: a motion file, which is never written over.
-        robot: whose joints and feet; by default the smallest G1 that has the clip's joints.
-        output: where saving goes by default; ``outputs/NAME_refined.pkl`` when ``None``.
-        motion: the clip, if it is not read from ``source`` as it is.
-        width, height: of a robot's picture, pixels.
+        source: a motion file, which is never overwritten.
+        robot: robot of the clip; by default the smallest G1 that has its joints.
+        output: file that saving writes by default; ``outputs/NAME_refined.pkl`` when ``None``.
+        motion: the clip, if not to be read from ``source``.
+        width, height: size of a robot's image, pixels.
         gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
-        InputError: the file cannot be read, or the robot lacks a joint of it.
+        InputError: the file cannot be read, or the robot lacks a joint of the clip.
     """
 
     def __init__(
@@ -60,73 +61,69 @@ class MotionRefiner(Panel):
         height: int = 240,
         gl: bool | None = None,
     ) -> None:
+        super().__init__()
         self._path = Path(source)
         motion = read_motion(self._path) if motion is None else motion
         self._robot = robot or default_robot(motion)
-        self.bench = Bench(motion, Kinematics(self._robot))
+        self.cache = EditCache(motion, Kinematics(self._robot))
         self.refinement = Refinement()
         self._size, self._gl = (width, height), gl
-        self._rendered = functools.lru_cache(8)(self._render)  # one frame serves both pictures
-        self._draw = remembered(self._robot_picture)
-        self._marked = remembered(self._marked_curves)
-        self._said, self._clips, self._curves = "", (motion, motion), self._curve_figure((motion, motion))
+        self._rendered = functools.lru_cache(8)(self._render)  # both images may show the same frame
+        self._image = cached_png(self._robot_image)
+        self._curve_image = cached_png(self._curves_at)
+        self._clips, self._curves = (motion, motion), self._curve_figure((motion, motion))
         self._make_controls(output or Path("outputs") / f"{self._path.stem}_refined.pkl")
-        super().__init__([self.player.frame, self.camera, self.look], self._layout())
+        self.start([self.player.frame, self.camera, self.view], self._layout())
 
-    def do(self, name: str, *values: float) -> None:
-        """Add an edit, as its button does; one that does not fit the clip is refused in words and leaves it alone."""
-        try:
-            self._show(self.refinement.then(Edit(name, values)))
-        except InputError as error:
-            self._say(f"not done: {error}")
+    def apply(self, name: str, *values: float) -> None:
+        """Apply an edit, a key of :data:`amp_helpers.feet.edits.EDITS`, with its values, as its button does.
+
+        An edit that does not fit the clip is reported below the buttons and changes nothing.
+        """
+        with self._reported("not applied"):
+            self._show(self.refinement.with_edit(Edit(name, values)))
 
     def undo(self) -> None:
-        """Take the last edit back."""
+        """Remove the last edit."""
         self._show(self.refinement.undone())
 
-    def start_over(self) -> None:
-        """Take all edits back."""
+    def reset(self) -> None:
+        """Remove all edits."""
         self._show(Refinement())
 
     def save(self) -> None:
-        """Write the clip as it is now to the file named in ``self.output``, with its history."""
-        try:
-            if not self.refinement.edits:
-                raise InputError(f"{self._path}: nothing was done to it; make an edit first")
-            save_refined(self.output.value, self.bench.motion(self.refinement.edits), self._path, self.refinement.edits)
-        except InputError as error:
-            self._say(f"not saved: {error}")
-        else:
-            self._say(f"saved as {self.output.value}, with its history: {self.refinement}")
+        """Write the edited clip, with its history, to the file named in :attr:`output`."""
+        with self._reported("not saved"):
+            edits = self.refinement.edits
+            if not edits:
+                raise InputError(f"{self._path}: has no edits to save; apply one first")
+            save_refined(self.output.value, self.cache.motion(edits), self._path, edits)
+            self._write(f"saved as {self.output.value}, with its history: {self.refinement}")
 
     def refresh(self) -> None:
-        """Draw and write what is chosen now."""
-        cuts, edits, frame, camera = (
-            self.refinement.cuts,
-            self.refinement.edits,
-            self.player.frame.value,
-            self.camera.value,
-        )
-        under = cuts if self.look.value == OVERLAY else edits
-        for image, layers in zip(self.pictures, ((cuts, cuts), (under, edits)), strict=True):
-            image.value = self._draw(*layers, frame, camera)
-        self.curves.value = self._marked(self.refinement, frame)
+        """Draw the current selection."""
+        cuts, edits = self.refinement.cuts, self.refinement.edits
+        frame, camera = self.player.frame.value, self.camera.value
+        below = cuts if self.view.value == OVERLAY else edits
+        for image, layers in zip(self.images, ((cuts, cuts), (below, edits)), strict=True):
+            image.value = self._image(*layers, frame, camera)
+        self.curves.value = self._curve_image(self.refinement, frame)
 
     def _make_controls(self, output: str | os.PathLike) -> None:
-        source = self.bench.source
+        source = self.cache.source
         width, height = self._size
-        self.span = ipywidgets.FloatRangeSlider(
+        self.range = ipywidgets.FloatRangeSlider(
             value=(0.0, source.duration_s),
             max=source.duration_s,
             step=source.dt,
-            description="From, to",
+            description="Range, s",
             readout_format=".2f",
-            tooltip="moments of the clip as it is now, s; arrow keys move them",
+            tooltip="part of the edited clip for Trim and Close loop; arrow keys move its ends",
             layout=ipywidgets.Layout(flex="1 1 240px", min_width="220px"),
         )
         self.cutoff = ipywidgets.BoundedFloatText(
             value=8.0, min=0.5, max=round(source.fps / 2 - 0.5, 1), step=0.5, description="Cutoff, Hz",
-            tooltip="faster movement is smoothed away", layout=ipywidgets.Layout(width="180px"),
+            tooltip="cutoff of the low-pass filter", layout=ipywidgets.Layout(width="180px"),
         )  # fmt: skip
         self.buttons = {
             name: ipywidgets.Button(description=label, tooltip=EDITS[name].help, layout=ipywidgets.Layout(width="auto"))
@@ -135,45 +132,45 @@ class MotionRefiner(Panel):
                 "loop": "Close loop",
                 "smooth": "Smooth",
                 "mirror": "Mirror",
-                "ground": "To the ground",
-                "lock_feet": "Hold feet",
+                "ground": "Ground",
+                "lock_feet": "Lock feet",
             }.items()
         }
-        self.find = _button("Find loop", "move From, to onto the round that repeats itself best")
-        self.undo_button = _button("Undo", "take the last edit back")
-        self.restart = _button("Start over", "take all edits back")
-        self.save_button = _button("Save", "write a new GMR pickle with its history; never the source")
+        self.find_button = _button("Find loop", "set the range to the cycle that closes best")
+        self.undo_button = _button("Undo", "remove the last edit")
+        self.reset_button = _button("Reset", "remove all edits")
+        self.save_button = _button("Save", "write a new GMR pickle with its history; the source is never overwritten")
         self.output = ipywidgets.Text(
             value=str(output),
-            description="New file",
+            description="Output",
             tooltip="GMR pickle to write",
             layout=ipywidgets.Layout(flex="1 1 240px", min_width="220px"),
         )
         self.camera = ipywidgets.Dropdown(
-            options=tuple(CAMERAS), value="side", description="Camera", tooltip="from where the robot is seen",
+            options=tuple(CAMERAS), value="side", description="Camera", tooltip="view of the robot",
             layout=ipywidgets.Layout(width="200px"),
         )  # fmt: skip
-        self.look = ipywidgets.Dropdown(
-            options=(SIDE_BY_SIDE, OVERLAY), description="View", tooltip="two robots, or both in the right picture",
+        self.view = ipywidgets.Dropdown(
+            options=(SIDE_BY_SIDE, OVERLAY), description="View", tooltip="two robots, or both in the right image",
             layout=ipywidgets.Layout(width="220px"),
         )  # fmt: skip
         self.player = FramePlayer(source.num_frames, source.fps)
-        self.pictures = tuple(picture(width, height, f"The robot {when} the edits") for when in ("before", "after"))
-        self.curves = picture(*self._curves.size, "Height and sliding of the feet before and after")
+        self.images = tuple(image_box(width, height, f"The robot {when} the edits") for when in ("before", "after"))
+        self.curves = image_box(*self._curves.size, "Sole height and slip before and after")
         self.curves.layout.max_width = "100%"
         self.text = text_block(250)
         clicks = {
-            self.buttons["trim"]: lambda: self.do("trim", *self.span.value),
-            self.buttons["loop"]: lambda: self.do("loop", *self.span.value),
-            self.buttons["smooth"]: lambda: self.do("smooth", self.cutoff.value),
-            self.find: self._find_loop,
+            self.buttons["trim"]: lambda: self.apply("trim", *self.range.value),
+            self.buttons["loop"]: lambda: self.apply("loop", *self.range.value),
+            self.buttons["smooth"]: lambda: self.apply("smooth", self.cutoff.value),
+            self.find_button: self._find_loop,
             self.undo_button: self.undo,
-            self.restart: self.start_over,
+            self.reset_button: self.reset,
             self.save_button: self.save,
         }
-        clicks |= {self.buttons[name]: lambda name=name: self.do(name) for name in ("mirror", "ground", "lock_feet")}
+        clicks |= {self.buttons[name]: lambda name=name: self.apply(name) for name in ("mirror", "ground", "lock_feet")}
         for button, action in clicks.items():
-            button.on_click(lambda _, action=action: self._clicked(action))
+            button.on_click(self.guarded(action))
 
     def _layout(self) -> list[ipywidgets.Widget]:
         self._write()
@@ -181,65 +178,66 @@ class MotionRefiner(Panel):
         tiles = [
             ipywidgets.VBox([ipywidgets.Label(label), image])
             for label, image in zip(
-                ("before", "after (in the overlay, blue where it was before)"), self.pictures, strict=True
+                ("before", "after (in the overlay, blue where before differs)"), self.images, strict=True
             )
         ]
         return [
-            _row(self.span, buttons["trim"], buttons["loop"], self.find),
+            _row(self.range, buttons["trim"], buttons["loop"], self.find_button),
             _row(buttons["ground"], buttons["lock_feet"], buttons["mirror"], self.cutoff, buttons["smooth"]),
-            _row(self.undo_button, self.restart, self.output, self.save_button),
+            _row(self.undo_button, self.reset_button, self.output, self.save_button),
             self.text,
-            _row(self.camera, self.look),
+            _row(self.camera, self.view),
             self.player,
             _row(*tiles),
             self.curves,
         ]
 
-    def _clicked(self, action: Callable[[], None]) -> None:
-        with self.messages:
-            action()
+    @contextmanager
+    def _reported(self, outcome: str) -> Iterator[None]:
+        """Write an :class:`InputError` within the block below the buttons; with ``AMP_DEBUG=1``, also raise it."""
+        try:
+            yield
+        except InputError as error:
+            self._write(f"{outcome}: {error}")
+            if debugging():
+                raise
 
     def _find_loop(self) -> None:
-        try:
-            self.span.value = find_seam(self._clips[1])
-        except InputError as error:
-            self._say(f"not found: {error}")
+        with self._reported("not found"):
+            self.range.value = find_seam(self._clips[1])
 
     def _show(self, refinement: Refinement) -> None:
-        clips = self.bench.pair(refinement)  # refuses before anything is changed
-        self.refinement, self._clips, self._curves, self._said = refinement, clips, self._curve_figure(clips), ""
+        clips = self.cache.pair(refinement)  # may raise, before anything changes
+        self.refinement, self._clips, self._curves = refinement, clips, self._curve_figure(clips)
         frames, end = clips[1].num_frames, clips[1].duration_s
-        with self.together():
+        with self.batched():
             self.player.play.max = self.player.frame.max = frames - 1
-            self.span.max, self.span.value = end, (0.0, end)
+            self.range.max, self.range.value = end, (0.0, end)
             self._write()
 
-    def _say(self, sentence: str) -> None:
-        self._said = sentence
-        self._write()
+    def _write(self, message: str = "") -> None:
+        """Write the edits, a message, and the numbers before and after."""
+        numbers = Table(("", "before", "after"), compare_clips(*self._clips, self.cache.kinematics))
+        edits = f"{self._path.name}: {self.refinement}" + (f"\n{message}" if message else "")
+        self.text.value = f'{as_html(edits)}<div style="line-height:1.3">{numbers._repr_html_()}</div>'
 
-    def _write(self) -> None:
-        numbers = Table(("", "before", "after"), compare_clips(*self._clips, self.bench.kinematics))
-        done = f"{self._path.name}: {self.refinement}" + (f"\n{self._said}" if self._said else "")
-        self.text.value = f'{as_html(done)}<div style="line-height:1.3">{numbers._repr_html_()}</div>'
-
-    def _robot_picture(self, before: tuple[Edit, ...], after: tuple[Edit, ...], frame: int, camera: str) -> np.ndarray:
-        """The robot after the edits ``after``; after both lists where they differ, one laid over the other."""
+    def _robot_image(self, before: tuple[Edit, ...], after: tuple[Edit, ...], frame: int, camera: str) -> np.ndarray:
+        """Render the robot after the edits ``after``, with an overlay of ``before`` if the lists differ."""
         image = self._rendered(after, frame, camera)
         return image if before == after else overlay(self._rendered(before, frame, camera), image)
 
     def _render(self, edits: tuple[Edit, ...], frame: int, camera: str) -> np.ndarray:
-        clip = self.bench.motion(edits)
+        clip = self.cache.motion(edits)
         renderer = shared_renderer(self._robot, *self._size, camera, self._gl)
         return renderer.frame(clip, min(frame, clip.num_frames - 1))
 
-    def _curve_figure(self, clips: tuple[Motion, Motion]) -> MarkedFigure:
-        labelled = zip(("before", "after"), clips, strict=True)
-        feet = {label: find_stance(clip, self.bench.kinematics) for label, clip in labelled}
+    def _curve_figure(self, clips: tuple[Motion, Motion]) -> CursorFigure:
+        labeled = zip(("before", "after"), clips, strict=True)
+        feet = {label: find_stance(clip, self.cache.kinematics) for label, clip in labeled}
         figure = foot_curves(feet, foot_names(self._robot))
-        return MarkedFigure(figure, foot_panels(figure))
+        return CursorFigure(figure, foot_panels(figure))
 
-    def _marked_curves(self, refinement: Refinement, frame: int) -> np.ndarray:
+    def _curves_at(self, refinement: Refinement, frame: int) -> np.ndarray:
         return self._curves.at(frame * self._clips[1].dt)
 
 

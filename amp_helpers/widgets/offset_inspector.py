@@ -1,4 +1,4 @@
-"""The default-pose offset on the robot: edit it, and see what a policy is asked for when it is treated wrongly.
+"""Inspector of the default-pose offset: edit it, and see the joint targets of each incorrect treatment.
 
 On your own robot and motion::
 
@@ -20,15 +20,15 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.motion import short
 from amp_helpers.render.renderer import shared_renderer
 from amp_helpers.robots.robot import Robot
-from amp_helpers.widgets.offsets import ADDED, DEFAULT, ONCE, POSES, SIGN, TWICE, Offsets, asked_poses, compare_pose
-from amp_helpers.widgets.picture import FramePlayer, Panel, as_html, joint_slider, picture, remembered, text_block
+from amp_helpers.widgets.offsets import ADDED, DEFAULT, ONCE, POSES, SIGN, TWICE, Offsets, compare_pose, target_poses
+from amp_helpers.widgets.panel import FramePlayer, Panel, as_html, cached_png, image_box, joint_slider, text_block
 
 _STEP = 0.01  # rad
 
 
 @dataclass(frozen=True)
 class OffsetState:
-    """What an :class:`OffsetInspector` shows."""
+    """Joint, frame and offsets that an :class:`OffsetInspector` shows."""
 
     joint: str
     frame: int
@@ -36,24 +36,24 @@ class OffsetState:
 
 
 def offset_text(state: OffsetState, poses: Mapping[str, np.ndarray], clip: np.ndarray, default: float) -> str:
-    """The chosen joint's numbers, one line each."""
+    """Describe the selected joint: its position in the clip, its offsets, and its target for each treatment, rad."""
     column = state.offsets.joint_names.index(state.joint)
     lines = [
         f"{state.joint}: clip {clip[column]:+.3f} rad, your offset {state.offsets[state.joint]:+.3f}, "
         f"the environment's {default:+.3f}",
-        "asked for when " + ", ".join(f"{name} {poses[name][column]:+.3f}" for name in (ONCE, ADDED, TWICE, SIGN)),
+        "joint target if " + ", ".join(f"{name} {poses[name][column]:+.3f}" for name in (ONCE, ADDED, TWICE, SIGN)),
     ]
     return "\n".join(lines)
 
 
 class OffsetInspector(Panel):
-    """Six poses side by side: the default pose, a frame, and what is asked for by four ways to treat the offset.
+    """Show six poses: the default pose, a frame of the clip, and the joint targets of four treatments of the offset.
 
     Args:
-        motion: the clip; joints that the robot lacks are set aside.
-        robot: whose model is drawn, and whose limits bound the editing.
-        default_pose: the environment's, rad by joint name; the robot's own when ``None``.
-        width, height: of each picture, pixels.
+        motion: the clip; joints that the robot lacks are ignored.
+        robot: robot whose model is drawn; its joint limits bound the offsets.
+        default_pose: the environment's default positions by joint name, rad; the robot's when ``None``.
+        width, height: size of each image, pixels.
         gl: as in :class:`amp_helpers.render.renderer.Renderer`.
 
     Raises:
@@ -70,11 +70,12 @@ class OffsetInspector(Panel):
         height: int = 250,
         gl: bool | None = None,
     ) -> None:
+        super().__init__()
         self._motion = motion.select([name for name in robot.joint_names if name in motion.joint_names])
         names = self._motion.joint_names
         default = default_pose or dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
         if missing := [name for name in names if name not in default]:
-            raise InputError(f"the default pose names no {missing[0]}; it has: {', '.join(sorted(default))}")
+            raise InputError(f"the default pose lacks {missing[0]}; it has: {', '.join(sorted(default))}")
         self._environment = Offsets(names, tuple(round(float(default[name]), 6) for name in names))
         self._offsets = self._environment
         self._short = [short(name) for name in names]
@@ -91,51 +92,48 @@ class OffsetInspector(Panel):
             renderer = shared_renderer(robot, width, height, "quarter", gl)
             return renderer.frame(pose, 0, highlight=(joint,))
 
-        self._picture_of = remembered(draw)
+        self._image = cached_png(draw)
         half = ipywidgets.Layout(flex="1 1 340px", width="auto", min_width="340px")
         self.joint = joint_slider(names)
         self.joint.layout = half
         self.offset = ipywidgets.FloatSlider(
             step=_STEP,
             description="Offset, rad",
-            tooltip="default position of the joint, within its limits; arrow keys move it, the number can be typed",
+            tooltip="default position of the joint, within its limits; use the arrow keys or type a number",
             layout=half,
         )
-        self.turn = ipywidgets.Button(description="Turn the sign", tooltip="as -0.35 written for 0.35")
-        self.reset_joint = ipywidgets.Button(description="Reset the joint", tooltip="the environment's value again")
-        self.reset = ipywidgets.Button(description="Reset all", tooltip="the environment's default pose again")
-        self.player = FramePlayer(motion.num_frames, motion.fps, pictures_per_s=5.0)
+        self.flip = ipywidgets.Button(description="Flip sign", tooltip="for example -0.35 in place of 0.35")
+        self.reset_joint = ipywidgets.Button(description="Reset joint", tooltip="restore the environment's value")
+        self.reset = ipywidgets.Button(description="Reset all", tooltip="restore the environment's default pose")
+        self.player = FramePlayer(motion.num_frames, motion.fps, images_per_s=5.0)
         self.frame = self.player.frame
-        self.pictures = {name: picture(width, height, f"{robot.name}: {name}") for name in POSES}
+        self.images = {name: image_box(width, height, f"{robot.name}: {name}") for name in POSES}
         self.captions = {name: text_block(66) for name in POSES}
         tiles = [
             ipywidgets.VBox(
-                [ipywidgets.HTML(f"<b>{name}</b>"), self.pictures[name], self.captions[name]],
+                [ipywidgets.HTML(f"<b>{name}</b>"), self.images[name], self.captions[name]],
                 layout=ipywidgets.Layout(width=f"{width + 8}px"),
             )
             for name in POSES
         ]
         self.text = text_block(80)
         self.literal = ipywidgets.Textarea(
-            description="To paste",
-            tooltip="the edited offsets as InitialStateCfg takes them",
+            description="Code",
+            tooltip="the offsets as the argument of InitialStateCfg, to copy",
             layout=ipywidgets.Layout(width="calc(100% - 8px)", height="190px"),
         )
-        for button, press in (
-            (self.turn, lambda: self._offsets.turned(self.joint.value)),
-            (self.reset_joint, lambda: self._offsets.with_value(self.joint.value, self._environment[self.joint.value])),
-            (self.reset, lambda: self._environment),
-        ):
-            button.on_click(lambda _, press=press: self._edit(press()))
-        self._place_slider()
-        self.joint.observe(self._place_slider, names="value")
-        self.offset.observe(self._take_slider, names="value")
+        self.flip.on_click(self.guarded(lambda: self._edit(self._offsets.with_flipped_sign(self._joint))))
+        self.reset_joint.on_click(self.guarded(lambda: self._edit_joint(self._environment[self._joint])))
+        self.reset.on_click(self.guarded(lambda: self._edit(self._environment)))
+        self._set_slider()
+        self.joint.observe(self.guarded(self._set_slider), names="value")
+        self.offset.observe(self.guarded(self._read_slider), names="value")
         row = ipywidgets.Layout(flex_flow="row wrap")
-        super().__init__(
+        self.start(
             (self.joint, self.offset, self.frame),
             [
                 ipywidgets.HBox([self.joint, self.offset], layout=row),
-                ipywidgets.HBox([self.turn, self.reset_joint, self.reset], layout=row),
+                ipywidgets.HBox([self.flip, self.reset_joint, self.reset], layout=row),
                 self.player,
                 ipywidgets.HBox(tiles, layout=row),
                 self.text,
@@ -145,39 +143,46 @@ class OffsetInspector(Panel):
 
     @property
     def state(self) -> OffsetState:
-        """What is shown now."""
-        return OffsetState(self.joint.value, self.frame.value, self._offsets)
+        """The current selection and offsets."""
+        return OffsetState(self._joint, self.frame.value, self._offsets)
 
     def refresh(self) -> None:
-        """Draw and write what is chosen now."""
+        """Draw the current selection."""
         state = self.state
         clip = self._motion.joint_pos[state.frame].astype(np.float64)
-        poses = asked_poses(clip, state.offsets, self._environment.values, state.joint)
+        poses = target_poses(clip, state.offsets, self._environment.values, state.joint)
         for name, pose in poses.items():
             standing = name == DEFAULT
             frame = 0 if standing else state.frame
-            self.pictures[name].value = self._picture_of(standing, frame, tuple(pose.tolist()), state.joint)
+            self.images[name].value = self._image(standing, frame, tuple(pose.tolist()), state.joint)
             if not standing:
                 self.captions[name].value = as_html(compare_pose(pose, clip, self._limits, self._short))
         self.text.value = as_html(offset_text(state, poses, clip, self._environment[state.joint]))
         self.literal.value = state.offsets.literal()
 
-    def _edit(self, offsets: Offsets) -> None:
-        with self.together():
-            self._offsets = offsets
-            self._place_slider()
+    @property
+    def _joint(self) -> str:
+        return str(self.joint.value)
 
-    def _place_slider(self, change: object = None) -> None:
-        """Let the slider stand at the chosen joint's offset, between its limits."""
-        low, high = self._limits[self._motion.joint_names.index(self.joint.value)]
-        value = self._offsets[self.joint.value]
-        with self.quietly(), self.offset.hold_sync():
-            self.offset.min, self.offset.max = -1e3, 1e3  # first wide, since the one must not cross the other
+    def _edit(self, offsets: Offsets) -> None:
+        with self.batched():
+            self._offsets = offsets
+            self._set_slider()
+
+    def _edit_joint(self, value: float) -> None:
+        self._edit(self._offsets.with_value(self._joint, value))
+
+    def _set_slider(self) -> None:
+        """Set the slider's value and range to the selected joint's offset and limits."""
+        low, high = self._limits[self._motion.joint_names.index(self._joint)]
+        value = self._offsets[self._joint]
+        with self.paused(), self.offset.hold_sync():
+            self.offset.min, self.offset.max = -1e3, 1e3  # wide first, since min must never exceed max
             self.offset.value = value
-            # On whole steps, so that the arrow keys give round numbers.
+            # Multiples of the step, so that the arrow keys give round numbers.
             self.offset.min = min(np.ceil(low / _STEP) * _STEP, value)
             self.offset.max = max(np.floor(high / _STEP) * _STEP, value)
 
-    def _take_slider(self, change: object) -> None:
-        if not self._quiet:
-            self._offsets = self._offsets.with_value(self.joint.value, self.offset.value)
+    def _read_slider(self) -> None:
+        if not self._paused:
+            self._offsets = self._offsets.with_value(self._joint, self.offset.value)

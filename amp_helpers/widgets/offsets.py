@@ -1,4 +1,4 @@
-"""The default-pose offset: what a policy is asked for when it is treated wrongly."""
+"""The default-pose offset, and the joint targets that result from treating it incorrectly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,75 +8,75 @@ import numpy as np
 from amp_helpers.joints import JointOrder
 
 DEFAULT, CLIP, ONCE, ADDED, TWICE, SIGN = (
-    "default pose", "the clip", "subtracted once", "added", "subtracted twice", "one sign wrong",
+    "default pose", "clip", "subtracted once", "added", "subtracted twice", "one sign flipped",
 )  # fmt: skip
 POSES = (DEFAULT, CLIP, ONCE, ADDED, TWICE, SIGN)
-"""The poses that :func:`asked_poses` makes; :data:`ONCE` is right."""
+"""The poses that :func:`target_poses` returns; of the four treatments, :data:`ONCE` is correct."""
 
 
 @dataclass(frozen=True)
 class Offsets:
-    """A default pose that can be edited, one joint at a time; every method returns a new one."""
+    """An editable default pose; methods return a new one."""
 
     joint_names: tuple[str, ...]
     values: tuple[float, ...]
-    """rad, (J)."""
+    """Default positions, (J) rad."""
 
     def __getitem__(self, joint: str) -> float:
         return self.values[JointOrder(self.joint_names).index(joint)]
 
     def with_value(self, joint: str, value: float) -> "Offsets":
-        """The same with another value for one joint, rad.
+        """Replace one joint's value, rad.
 
         Raises:
-            InputError: no such joint.
+            InputError: the joint is unknown.
         """
         column = JointOrder(self.joint_names).index(joint)
         return replace(self, values=(*self.values[:column], float(value), *self.values[column + 1 :]))
 
-    def turned(self, joint: str) -> "Offsets":
-        """The same with the sign of one joint's value turned round."""
+    def with_flipped_sign(self, joint: str) -> "Offsets":
+        """Negate one joint's value."""
         return self.with_value(joint, -self[joint])
 
     def literal(self) -> str:
-        """The offsets as the argument of Isaac Lab's ``ArticulationCfg.InitialStateCfg``; joints at 0 are left out."""
+        """Format the nonzero offsets as the argument of Isaac Lab's ``ArticulationCfg.InitialStateCfg``."""
         pairs = (f'    "{name}": {value:.4g},\n' for name, value in zip(self.joint_names, self.values, strict=True))
         return f"joint_pos={{\n{''.join(pair for pair in pairs if not pair.endswith(': 0,\n'))}}}"
 
 
-def asked_poses(
+def target_poses(
     clip: np.ndarray, offsets: Offsets, default_pose: Sequence[float] | np.ndarray, joint: str
 ) -> Mapping[str, np.ndarray]:
-    """The joint angles that a policy is asked for, (J) rad each, by what was done with the offset on loading.
+    """Compute the joint targets, (J) rad, that result from each treatment of the offset at loading.
 
-    A discriminator compares angles relative to the default pose; what it asks for becomes an angle again when the
-    environment adds its own default pose. Subtracting the same pose once is right.
+    The discriminator compares positions relative to the default pose, and the environment adds its own default pose to
+    the policy's actions. Subtracting that same pose once from the clip is therefore correct.
 
     Args:
-        clip: absolute angles of one frame, (J) rad.
-        offsets: the pose that is taken for the default when loading.
+        clip: absolute joint positions of one frame, (J) rad.
+        offsets: the pose that loading takes for the default pose.
         default_pose: the environment's default pose, (J) rad.
-        joint: whose sign is wrong in the last one, as in ``-0.35`` written for ``0.35``.
+        joint: joint whose sign is flipped in the last pose, such as ``-0.35`` for ``0.35``.
 
     Returns:
-        Pose by name, in the order of :data:`POSES`; the first two are no mistakes but for comparison.
+        Pose by name, in the order of :data:`POSES`; the first two are for comparison.
     """
     environment = np.asarray(default_pose, dtype=np.float64)
-    offset, wrong = (np.asarray(each.values) for each in (offsets, offsets.turned(joint)))
+    offset, flipped = (np.asarray(each.values) for each in (offsets, offsets.with_flipped_sign(joint)))
     return {
         DEFAULT: offset,
         CLIP: np.asarray(clip, dtype=np.float64),
         ONCE: clip - offset + environment,
         ADDED: clip + offset + environment,
         TWICE: clip - 2 * offset + environment,
-        SIGN: clip - wrong + environment,
+        SIGN: clip - flipped + environment,
     }
 
 
 def compare_pose(pose: np.ndarray, clip: np.ndarray, limits: np.ndarray, joint_names: Sequence[str]) -> str:
-    """A pose against the clip's and the limits (J, 2), in two lines."""
-    off = np.abs(pose - clip)
-    worst = int(off.argmax())
-    beyond = int(((pose < limits[:, 0] - 1e-6) | (pose > limits[:, 1] + 1e-6)).sum())
-    first = "as the clip" if off[worst] < 1e-6 else f"{off[worst]:.2f} rad off: {joint_names[worst]}"
-    return f"{first}\n{beyond} beyond {'its limit' if beyond == 1 else 'their limits'}" if beyond else f"{first}\n"
+    """Describe in two lines a pose's largest error against the clip, and the joints outside their limits (J, 2)."""
+    error = np.abs(pose - clip)
+    worst = int(error.argmax())
+    outside = int(((pose < limits[:, 0] - 1e-6) | (pose > limits[:, 1] + 1e-6)).sum())
+    first = "equals the clip" if error[worst] < 1e-6 else f"{error[worst]:.2f} rad off: {joint_names[worst]}"
+    return f"{first}\n{outside} outside {'its limits' if outside == 1 else 'their limits'}" if outside else f"{first}\n"

@@ -1,4 +1,4 @@
-"""What is done to a clip, click by click: a list of edits, and the clips that come of it."""
+"""The edit list of a clip, a cache of the clips that it results in, and an overlay of two images."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,47 +11,47 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 
 _CUTS = ("trim", "loop", "mirror")
-_KEPT = 24
+_CACHE_SIZE = 24
 
 
 @dataclass(frozen=True)
 class Refinement:
-    """What has been done to a clip: a list of edits, so that undoing is leaving the last one out."""
+    """A list of edits; undoing removes the last one."""
 
     edits: tuple[Edit, ...] = ()
 
-    def then(self, edit: Edit) -> "Refinement":
-        """With one more edit."""
+    def with_edit(self, edit: Edit) -> "Refinement":
+        """Append an edit."""
         return replace(self, edits=(*self.edits, edit))
 
     def undone(self) -> "Refinement":
-        """Without the last edit; the same when there is none."""
+        """Remove the last edit, if there is one."""
         return replace(self, edits=self.edits[:-1])
 
     @property
     def cuts(self) -> tuple[Edit, ...]:
-        """The edits that say which frames are shown, and of which side; a loop counts as its cut alone."""
+        """The edits that select frames or exchange sides; of a loop, only its cut."""
         chosen = (edit for edit in self.edits if edit.name in _CUTS)
         return tuple(Edit("trim", edit.values) if edit.name == "loop" else edit for edit in chosen)
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self.edits)) or "nothing yet"
+        return ", ".join(map(str, self.edits)) or "no edits"
 
 
-class Bench:
-    """A source clip and its refinements; what was made once is kept.
+class EditCache:
+    """A source clip and the results of recent edit lists.
 
     Args:
         source: the clip.
-        kinematics: of its robot.
+        kinematics: kinematics of its robot.
     """
 
     def __init__(self, source: Motion, kinematics: Kinematics) -> None:
         self.source, self.kinematics = source, kinematics
-        self._made: OrderedDict[tuple[Edit, ...], Motion] = OrderedDict()
+        self._results: OrderedDict[tuple[Edit, ...], Motion] = OrderedDict()
 
     def motion(self, edits: Sequence[Edit]) -> Motion:
-        """The source after ``edits``; the same object when asked again.
+        """Return the source after ``edits``; repeated calls return the same object.
 
         Raises:
             InputError: an edit does not fit the clip.
@@ -59,19 +59,19 @@ class Bench:
         edits = tuple(edits)
         if not edits:
             return self.source
-        if edits not in self._made:
-            self._made[edits] = apply_edits(self.motion(edits[:-1]), edits[-1:], self.kinematics)
-            while len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        return self._made[edits]
+        if edits not in self._results:
+            self._results[edits] = apply_edits(self.motion(edits[:-1]), edits[-1:], self.kinematics)
+            while len(self._results) > _CACHE_SIZE:
+                self._results.popitem(last=False)
+        return self._results[edits]
 
     def pair(self, refinement: Refinement) -> tuple[Motion, Motion]:
-        """The clip before and after: the same frames, so that they can be laid over each other."""
+        """Return the clip before and after the edits, both with the frames that the cuts select."""
         return self.motion(refinement.cuts), self.motion(refinement.edits)
 
 
 def overlay(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Two pictures (H, W, 3) uint8 in one: the second as it is, blue where the first one differs."""
-    apart = np.abs(before.astype(int) - after).max(axis=2, keepdims=True) / 255
-    tint = np.minimum(3 * apart, 0.6)
+    """Return the image ``after`` (H, W, 3) uint8, tinted blue where ``before`` differs."""
+    difference = np.abs(before.astype(int) - after).max(axis=2, keepdims=True) / 255
+    tint = np.minimum(3 * difference, 0.6)
     return (after * (1 - tint) + np.array([0, 114, 178]) * tint).astype(np.uint8)

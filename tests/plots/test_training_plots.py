@@ -185,7 +185,7 @@ def test_results_round_trip_and_damaged_files_are_refused(tmp_path, results):
     content = json.loads(path.read_text())
     content["runs"][1]["name"] = "ours-0"
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="named twice: ours-0"):
+    with pytest.raises(InputError, match="two runs are named ours-0"):
         read_results(path)
     for damage in ('{"runs": []}', "[", '{"comparisons": [], "runs": [{"name": 1}]}'):
         path.write_text(damage)

@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: notebooks open, run, and their widgets answer to mouse and keyboard."""
+"""JupyterLab in a real browser: notebooks open and run, and their widgets respond to mouse and keyboard."""
 
 import base64
 import io
@@ -34,7 +34,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# A cell that is out of sight is not drawn at all by default, and then there is nothing to look at.
+# By default, JupyterLab does not render cells outside the viewport.
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
@@ -56,13 +56,12 @@ slider.observe(lambda change: setattr(image, "value", picture(change.new)), "val
 widgets.VBox([slider, image])
 """
 
-# How much of a widget, or of a box in it, lies beyond its edge, pixels; 4 are the margin of what is as wide as its box.
+# Overflow of a widget or of a box in it, pixels; 4 is the margin of a child as wide as its box.
 HIDDEN_WIDTH = """node => Math.max(
     ...[node, ...node.querySelectorAll('.widget-box')].map(box => box.scrollWidth - box.clientWidth)
 )"""
-SLIDERS = "Frame", "Joint"
 
-# A cell has run when its prompt shows a number; an empty one never gets it.
+# A cell that has run shows a number in its prompt; an empty cell never does.
 CELL_STATE = """() => {
     const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
     const prompts = cells.filter(cell => cell.querySelector('.cm-content').textContent.trim())
@@ -81,9 +80,9 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory, repo_root) -> Path:
-    """A copy of the notebooks beside the repository's data, with a small notebook of our own among them."""
+    """A copy of the notebooks beside the repository's data, with a small test notebook."""
     root = tmp_path_factory.mktemp("lab")
-    for name in ("notebooks", "docs"):  # copies, because the server hands out nothing that lies outside its root
+    for name in ("notebooks", "docs"):  # copies, because the server does not serve files outside its root
         shutil.copytree(repo_root / name, root / name)
     for name in ("datasets", "policies"):
         (root / name).symlink_to(repo_root / name)
@@ -99,7 +98,7 @@ def workspace(tmp_path_factory, repo_root) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(workspace, repo_root) -> str:
-    """The address of a JupyterLab on loopback, with its token; stopped at the end."""
+    """URL of a JupyterLab on loopback, with its token; the server is stopped at the end."""
     port, token = free_port(), secrets.token_hex(16)
     state = {
         "JUPYTERLAB_SETTINGS_DIR": workspace / "settings",
@@ -109,10 +108,10 @@ def lab(workspace, repo_root) -> str:
         "IPYTHONDIR": workspace / "ipython",
         "JUPYTER_TOKEN": token,
     }
-    # The command is the one of `make lab`, moved to the copy.
+    # The command of `make lab`, on the copy.
     arguments = f"--no-browser --ServerApp.port={port} --ServerApp.port_retries=0"
     variables = [f"PYTHON={sys.executable}", f"LAB_ROOT={workspace}", f"LAB_ARGS={arguments}"]
-    # Without a word of make's own, also where this is called by `make test`.
+    # Without make's own messages, also when `make test` calls this.
     planned = ["make", "--no-print-directory", "-n", "lab", *variables]
     done = subprocess.run(planned, cwd=repo_root, capture_output=True, text=True, check=True)
     command = shlex.split(done.stdout[done.stdout.index(sys.executable) :])
@@ -173,10 +172,10 @@ def connected(page: Page) -> bool:
 
 
 def run_all(page: Page, address: str, timeout_s: float) -> None:
-    """Open a notebook, run all its cells, and wait until the last one has run."""
+    """Open a notebook, run all its cells, and wait for the last one."""
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    # Until the page is connected to its kernel, a click on Run would ask which kernel is meant.
+    # Before the page is connected to its kernel, Run opens a dialog for the kernel.
     deadline = time.monotonic() + 60
     while not connected(page):
         assert time.monotonic() < deadline, "no kernel"
@@ -193,16 +192,16 @@ def run_all(page: Page, address: str, timeout_s: float) -> None:
 
 
 def move(page: Page, slider) -> None:
-    """Three steps by the keyboard, away from the end that it may stand at."""
+    """Move a slider three steps by keyboard, away from its end."""
     slider.scroll_into_view_if_needed()
     slider.focus()
-    value, most = (float(slider.get_attribute(name)) for name in ("aria-valuenow", "aria-valuemax"))
+    value, maximum = (float(slider.get_attribute(name)) for name in ("aria-valuenow", "aria-valuemax"))
     for _ in range(3):
-        page.keyboard.press("ArrowLeft" if value >= most else "ArrowRight")
+        page.keyboard.press("ArrowLeft" if value >= maximum else "ArrowRight")
 
 
 def pixels(picture) -> np.ndarray:
-    """What an image on the page shows, (H, W, 3)."""
+    """Read the pixels of an image on the page, (H, W, 3)."""
     encoded = picture.evaluate(
         """async image => {
             const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
@@ -213,21 +212,21 @@ def pixels(picture) -> np.ndarray:
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> float:
-    """Share of pixels that differ visibly."""
+    """Return the share of pixels that differ visibly."""
     return float((np.abs(before - after).max(axis=2) > 20).mean())
 
 
 def wait_for_change(page: Page, picture, before: np.ndarray, share: float = 0.002) -> np.ndarray:
-    """The picture once at least that share of it differs from before."""
+    """Wait until at least ``share`` of an image's pixels differ from ``before``, and return it."""
     deadline = time.monotonic() + 20
     while changed(before, after := pixels(picture)) < share:
-        assert time.monotonic() < deadline, "the picture stayed as it was"
+        assert time.monotonic() < deadline, "the image did not change"
         page.wait_for_timeout(50)
     return after
 
 
-def complaints(page: Page) -> list[str]:
-    """What the page will have complained about."""
+def console_errors(page: Page) -> list[str]:
+    """Return a list that collects the errors of the page from now on."""
     found = []
     page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: found.append(str(error)))
@@ -242,8 +241,8 @@ def fits_in_narrow_pages(page: Page, *outputs) -> None:
             assert output.evaluate(HIDDEN_WIDTH) <= 4, f"cut off at {width} pixels"
 
 
-def test_a_widget_that_knows_nothing_of_us_answers(lab, page):
-    """When this fails, look at JupyterLab and the browser first."""
+def test_a_plain_ipywidget_responds(lab, page):
+    """If this fails, check JupyterLab and the browser first."""
     run_all(page, lab.format(name="00_slider"), 60)
     widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)")
     before = pixels(widget.locator("img"))
@@ -251,12 +250,13 @@ def test_a_widget_that_knows_nothing_of_us_answers(lab, page):
     assert changed(before, wait_for_change(page, widget.locator("img"), before)) >= 0.002
 
 
-def test_notebook_1_is_moved_by_mouse_and_keyboard(lab, page):
-    heard = complaints(page)
+def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
+    errors = console_errors(page)
     run_all(page, lab.format(name="01_joint_order"), 300)
-    widget = page.locator(".jp-OutputArea-output:has(select[size])")
-    robot, table = widget.locator("img"), widget.locator("select")
-    handle, joint = (widget.locator(".widget-slider", has_text=name).locator(".noUi-handle") for name in SLIDERS)
+    widget = page.locator(".jp-OutputArea-output:has(.amp-joints)")
+    robot, joints, table = (widget.locator(name) for name in ("img", "select", ".amp-joints"))
+    handle = widget.locator(".widget-slider", has_text="Frame").locator(".noUi-handle")
+    joint = widget.locator(".widget-hbox:has(select) .noUi-handle")
     expect(robot).to_be_visible(timeout=20_000)
     start = pixels(robot)
 
@@ -264,7 +264,7 @@ def test_notebook_1_is_moved_by_mouse_and_keyboard(lab, page):
     wait_for_change(page, robot, start)
     expect(widget).to_contain_text("left_knee_joint: column 3 of the dataset")
 
-    handle.focus()  # thirty steps as fast as keys can be pressed: the last is drawn soon, and then nothing more
+    handle.focus()  # thirty quick steps: the last is drawn soon, and nothing after it
     for _ in range(30):
         page.keyboard.press("ArrowRight")
     last = round(float(handle.get_attribute("aria-valuenow")))
@@ -274,72 +274,75 @@ def test_notebook_1_is_moved_by_mouse_and_keyboard(lab, page):
     page.wait_for_timeout(700)
     assert changed(moved, pixels(robot)) == 0
 
-    joint.focus()  # another joint, by keyboard: another link lights up, another curve is drawn
+    joint.focus()  # another joint, by keyboard: another link is highlighted, another curve is drawn
     page.keyboard.press("ArrowRight")
     expect(widget).to_contain_text("left_ankle_pitch_joint: column 4 of the dataset")
     expect(widget.locator("svg[role=img]")).to_contain_text("left_ankle_pitch, rad")
     other = wait_for_change(page, robot, moved, 0.0005)
-    table.select_option(index=3)  # and back, by mouse
+    expect(table.locator(".selected")).to_contain_text("left_ankle_pitch")
+    joints.select_option(index=3)  # and back, by mouse
     expect(widget).to_contain_text("left_knee_joint: column 3")
-    healthy = wait_for_change(page, robot, other, 0.0005)
-    assert changed(moved, healthy) < 0.001
+    correct = wait_for_change(page, robot, other, 0.0005)
+    assert changed(moved, correct) < 0.001
 
     widget.get_by_role("button", name="dataset read as simulator").click()
-    broken = wait_for_change(page, robot, healthy, 0.01)
+    wrong = wait_for_change(page, robot, correct, 0.01)
     expect(widget).to_contain_text("2 of 23 joints get their own angles")
-    expect(widget).to_contain_text("wrong: the clip says")
+    expect(widget).to_contain_text("wrong: the clip has")
     widget.get_by_role("button", name="by name").click()
-    assert changed(wait_for_change(page, robot, broken, 0.01), healthy) < 0.001
+    assert changed(wait_for_change(page, robot, wrong, 0.01), correct) < 0.001
     expect(widget).to_contain_text("23 of 23 joints get their own angles")
 
     frame = float(handle.get_attribute("aria-valuenow"))
     widget.locator(".widget-play button").first.click()
-    shown = [healthy]
+    shown = [correct]
     for _ in range(4):
         shown.append(wait_for_change(page, robot, shown[-1]))
     widget.locator(".widget-play button").first.click()
     page.wait_for_timeout(500)
     still = pixels(robot)
     page.wait_for_timeout(700)
-    assert changed(still, pixels(robot)) == 0, "it went on after it was stopped"
+    assert changed(still, pixels(robot)) == 0, "playback went on after Stop"
     assert float(handle.get_attribute("aria-valuenow")) != frame
 
     offsets = page.locator(".jp-OutputArea-output:has(textarea)")
     poses = offsets.locator("img")
     assert poses.count() == 6
     once = pixels(poses.nth(2))
-    offsets.get_by_role("button", name="Turn the sign").click()
+    offsets.get_by_role("button", name="Flip sign").click()
     wait_for_change(page, poses.nth(2), once)
     expect(offsets.locator("textarea")).to_have_value(re.compile(r'"right_shoulder_pitch_joint": -0\.35'))
     expect(offsets).to_contain_text("0.70 rad off: right_shoulder_pitch")
 
     fits_in_narrow_pages(page, widget, offsets)
-    assert heard == []
+    assert errors == []
 
 
-def test_notebook_3_plays_its_clips_in_step_and_mends_one(lab, page):
-    heard = complaints(page)
+def test_notebook_3_plays_clips_synchronously_and_edits_one(lab, page):
+    errors = console_errors(page)
     run_all(page, lab.format(name="03_feet_removal"), 300)
     players = page.locator(".jp-OutputArea-output:has(.widget-play)")
     expect(players).to_have_count(2)
-    feet, bench = players.first, players.last
+    feet, refiner = players.first, players.last
     robots, heights = feet.locator("img"), feet.locator("div[aria-live]")
-    start, said = [pixels(robots.nth(i)) for i in range(2)], heights.inner_text()
+    start, readings = [pixels(robots.nth(i)) for i in range(2)], heights.inner_text()
     feet.locator(".widget-play button").first.click()
     for i in range(2):
         wait_for_change(page, robots.nth(i), start[i])
     feet.locator(".widget-play button").first.click()
-    expect(heights).not_to_have_text(said)
+    expect(heights).not_to_have_text(readings)
 
-    pair = [bench.locator("img").nth(i) for i in range(2)]  # before and after; what is mirrored is compared mirrored
-    held = [pixels(picture) for picture in pair]
-    bench.get_by_role("button", name="Mirror").click()
-    mirrored = [wait_for_change(page, *both) for both in zip(pair, held, strict=True)]
-    expect(bench.locator("div[aria-live]")).to_contain_text("mirror")
-    bench.get_by_role("button", name="Undo").click()
+    pair = [
+        refiner.locator("img").nth(i) for i in range(2)
+    ]  # before and after; a mirrored clip is compared with the mirrored source
+    original = [pixels(picture) for picture in pair]
+    refiner.get_by_role("button", name="Mirror").click()
+    mirrored = [wait_for_change(page, *both) for both in zip(pair, original, strict=True)]
+    expect(refiner.locator("div[aria-live]")).to_contain_text("mirror")
+    refiner.get_by_role("button", name="Undo").click()
     again = [wait_for_change(page, *both) for both in zip(pair, mirrored, strict=True)]
-    expect(bench.locator("div[aria-live]")).not_to_contain_text("mirror")
-    assert all(changed(*both) < 0.001 for both in zip(held, again, strict=True))
+    expect(refiner.locator("div[aria-live]")).not_to_contain_text("mirror")
+    assert all(changed(*both) < 0.001 for both in zip(original, again, strict=True))
 
-    fits_in_narrow_pages(page, feet, bench)
-    assert heard == []
+    fits_in_narrow_pages(page, feet, refiner)
+    assert errors == []

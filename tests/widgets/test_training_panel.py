@@ -1,4 +1,4 @@
-"""The training panel driven by its values and buttons, on runs that have ended, that grow, and that are damaged."""
+"""The training panel, driven by values and buttons, on finished, growing and damaged runs."""
 
 import asyncio
 import io
@@ -23,7 +23,7 @@ from amp_helpers.widgets import TrainingPanel
 
 @pytest.fixture
 def growing(tmp_path, repo_root):
-    """A run folder as it looks while training, and what is still to be written to it."""
+    """A run folder during training, its health file, and all lines of that file."""
     lines = (repo_root / "policies" / "g1_walk" / "health.jsonl").read_text().splitlines(keepends=True)[:20]
     gait = {"falls_per_env_10s": 3.5, "gait_frequency_ratio": None, "pose_rmse_rad": 0.31, "coverage_rmse_rad": 0.2}
     lines[4] = json.dumps(json.loads(lines[4]) | {"gait": gait}) + "\n"
@@ -40,7 +40,7 @@ def end(folder) -> None:
 # --- reading a run --------------------------------------------------------------------------------------------------
 
 
-def test_a_half_written_line_is_left_for_the_next_time(growing):
+def test_an_incomplete_line_is_read_later(growing):
     folder, file, lines = growing
     with file.open("a") as log:
         log.write(lines[5][:40])
@@ -60,7 +60,7 @@ def test_a_damaged_line_is_named(growing):
         read_run(folder / "none")
 
 
-def test_a_run_says_how_it_stands(growing, monkeypatch):
+def test_the_state_of_a_run(growing, monkeypatch):
     folder = growing[0]
     assert read_run(folder).state == "running"
     request_stop(folder)
@@ -76,51 +76,51 @@ def test_a_run_says_how_it_stands(growing, monkeypatch):
 
 
 def image(panel) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
+    return np.asarray(Image.open(io.BytesIO(panel.curves.value)))
 
 
-def test_a_finished_run_is_shown_in_pictures_and_words(repo_root):
+def test_a_finished_run_is_shown(repo_root):
     panel = TrainingPanel(repo_root / "policies" / "g1_walk")
     assert np.ptp(image(panel)[..., :3]) > 100
-    assert re.search(r"ended: \d+ updates in \d+ s", panel.state.value)
-    assert "of the reward" in panel.sentence.value
-    assert panel.stop.disabled, "there is nothing to stop"
-    assert panel.chosen.value == panel.chosen.max == len(read_run(panel.folder).updates)
+    assert re.search(r"ended: \d+ updates in \d+ s", panel.status.value)
+    assert "of the reward" in panel.diagnosis.value
+    assert panel.stop_button.disabled, "the run has ended"
+    assert panel.update_slider.value == panel.update_slider.max == len(read_run(panel.folder).updates)
 
 
 def test_the_slider_reads_any_update(growing):
     panel = TrainingPanel(growing[0])
     record = json.loads(growing[2][2])
-    panel.chosen.value = 3
-    assert "update 3<" in panel.values.value and f"{record['weighted_task']:.3g}" in panel.values.value
-    assert "not measured yet" in panel.values.value
-    panel.chosen.value = 5
-    assert "at update 5" in panel.values.value and "3.5" in panel.values.value
-    assert "undefined" in panel.values.value, "a gait that a falling robot does not have"
+    panel.update_slider.value = 3
+    assert "update 3<" in panel.table.value and f"{record['weighted_task']:.3g}" in panel.table.value
+    assert "not yet measured" in panel.table.value
+    panel.update_slider.value = 5
+    assert "at update 5" in panel.table.value and "3.5" in panel.table.value
+    assert "undefined" in panel.table.value, "the gait of a falling robot"
 
 
 @pytest.mark.slow
-def test_refresh_shows_what_was_written_since(growing):
+def test_refresh_reads_new_updates(growing):
     folder, file, lines = growing
     panel = TrainingPanel(folder)
-    assert "update 5 of 20" in panel.state.value
-    before = panel.picture.value
+    assert "update 5 of 20" in panel.status.value
+    before = panel.curves.value
     file.write_text("".join(lines[:9]))
-    panel.reload.click()
-    assert "update 9 of 20" in panel.state.value and panel.picture.value != before
-    assert panel.chosen.value == 9, "at the end it stays at the end"
-    panel.chosen.value = 4
+    panel.refresh_button.click()
+    assert "update 9 of 20" in panel.status.value and panel.curves.value != before
+    assert panel.update_slider.value == 9, "at the newest update it follows the run"
+    panel.update_slider.value = 4
     file.write_text("".join(lines[:12]))
-    panel.reload.click()
-    assert (panel.chosen.value, panel.chosen.max) == (4, 12), "and otherwise where the reader put it"
+    panel.refresh_button.click()
+    assert (panel.update_slider.value, panel.update_slider.max) == (4, 12), "elsewhere it stays"
 
 
-def test_the_stop_button_asks_the_run_to_end(growing):
+def test_the_stop_button_requests_a_stop(growing):
     panel = TrainingPanel(growing[0])
-    assert not stop_requested(growing[0]) and not panel.stop.disabled
-    panel.stop.click()
+    assert not stop_requested(growing[0]) and not panel.stop_button.disabled
+    panel.stop_button.click()
     assert stop_requested(growing[0])
-    assert "keeps what was learned" in panel.state.value
+    assert "saves its policy" in panel.status.value
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_follow_refreshes_until_the_run_has_ended(growing):
     folder, file, lines = growing
 
     async def watch_it_grow():
-        panel = TrainingPanel(folder, every_s=0.0)
+        panel = TrainingPanel(folder, interval_s=0.0)
         panel.follow.value = True
         await asyncio.sleep(0)
         file.write_text("".join(lines))
@@ -138,33 +138,37 @@ def test_follow_refreshes_until_the_run_has_ended(growing):
         return panel
 
     panel = asyncio.run(asyncio.wait_for(watch_it_grow(), 30))
-    assert "ended: 20 updates" in panel.state.value and panel.chosen.value == 20
-    assert panel.stop.disabled
+    assert "ended: 20 updates" in panel.status.value and panel.update_slider.value == 20
+    assert panel.stop_button.disabled
 
 
-def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path):
+def test_the_folder_may_be_missing_at_first(tmp_path):
     panel = TrainingPanel(tmp_path / "run")
-    assert "no update yet" in panel.state.value and "Waiting" in panel.sentence.value
-    assert panel.chosen.disabled
+    assert "no update yet" in panel.status.value and "Waiting" in panel.diagnosis.value
+    assert panel.update_slider.disabled
     assert image(panel).shape == image(TrainingPanel(tmp_path / "other")).shape
 
 
 @pytest.mark.slow
-def test_pictures_keep_their_size_and_controls_their_labels(growing, repo_root):
+def test_sizes_are_fixed_and_controls_are_labeled(growing, repo_root):
     panel = TrainingPanel(growing[0])
     assert image(panel).shape == image(TrainingPanel(repo_root / "policies" / "g1_walk")).shape
-    labels = [control.description for control in (panel.stop, panel.reload, panel.follow, panel.chosen)]
-    assert labels == ["Stop and keep", "Refresh", "Follow", "Update"]
-    assert all(control.tooltip for control in (panel.stop, panel.reload, panel.follow, panel.chosen))
-    assert panel.sentence.layout.height and panel.values.layout.height, "nothing below them jumps"
+    labels = [
+        control.description for control in (panel.stop_button, panel.refresh_button, panel.follow, panel.update_slider)
+    ]
+    assert labels == ["Stop and save", "Refresh", "Follow", "Update"]
+    assert all(
+        control.tooltip for control in (panel.stop_button, panel.refresh_button, panel.follow, panel.update_slider)
+    )
+    assert panel.diagnosis.layout.height and panel.table.layout.height, "heights are fixed"
 
 
-def test_a_run_that_cannot_be_read_is_not_shown_as_something_else(growing):
+def test_an_unreadable_run_raises(growing):
     panel = TrainingPanel(growing[0])
     growing[1].write_text("nonsense\n")
     with pytest.raises(InputError, match="line 1"):
         panel.refresh()
-    assert panel.messages in panel.children, "where a callback's exception ends, and the runner finds it"
+    assert panel.messages in panel.children, "the exceptions of callbacks are shown"
 
 
 # --- training in the background -------------------------------------------------------------------------------------
@@ -182,29 +186,29 @@ def test_settings_survive_the_command_line(cfg):
     assert parse(command_line(cfg)) == cfg
 
 
-def test_a_background_run_needs_a_folder():
+def test_a_background_run_needs_a_run_dir():
     with pytest.raises(InputError, match="run_dir is not set"):
         start_training(TrainCfg())
 
 
 @pytest.mark.slow
-def test_what_a_background_run_refuses_is_said_in_the_notebook(tmp_path):
+def test_errors_of_a_background_run_are_raised_in_the_notebook(tmp_path):
     training = start_training(TrainCfg(run_dir=tmp_path / "run", dataset=tmp_path / "none.npz", device="cpu"))
     with pytest.raises(InputError, match=r"none\.npz"):
         asyncio.run(asyncio.wait_for(TrainingPanel(tmp_path / "run").watch(training), 60))
 
 
 @pytest.mark.sim
-def test_a_real_run_is_watched_and_stopped_and_keeps_what_was_learned(tmp_path, small_run):
+def test_a_real_run_is_watched_and_stopped_and_saves_its_policy(tmp_path, small_run):
     cfg = replace(small_run.cfg, run_dir=tmp_path / "run", max_iterations=10_000)
 
     async def watch_and_stop():
-        panel = TrainingPanel(cfg.run_dir, every_s=0.2)
+        panel = TrainingPanel(cfg.run_dir, interval_s=0.2)
         task = asyncio.create_task(panel.watch(training))
-        while not panel.chosen.value >= 2:
+        while not panel.update_slider.value >= 2:
             assert training.running, (cfg.run_dir / LOG_FILE).read_text()
             await asyncio.sleep(0.1)
-        panel.stop.click()
+        panel.stop_button.click()
         await task
         return panel
 
@@ -215,14 +219,14 @@ def test_a_real_run_is_watched_and_stopped_and_keeps_what_was_learned(tmp_path, 
         training.process.kill()
     run = read_run(cfg.run_dir)
     assert run.state == "ended" and 2 <= len(run.updates) < 10_000
-    assert f"ended: {len(run.updates)} updates" in panel.state.value
+    assert f"ended: {len(run.updates)} updates" in panel.status.value
     assert (cfg.run_dir / "policy.pt").is_file() and (cfg.run_dir / "checkpoints" / "agent_last.pt").is_file()
 
 
 # --- the gait while training ----------------------------------------------------------------------------------------
 
 
-def test_the_probe_finds_the_clip_in_itself_and_counts_falls(repo_root):
+def test_the_probe_measures_the_clip_itself_and_counts_falls(repo_root):
     torch = pytest.importorskip("torch")
     clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0].loop(8)
     names = tuple(reversed(clip.joint_names))
@@ -238,10 +242,10 @@ def test_the_probe_finds_the_clip_in_itself_and_counts_falls(repo_root):
     assert numbers["gait_frequency_ratio"] == pytest.approx(1.0, abs=0.02)
     assert numbers["pose_rmse_rad"] < 1e-3
     assert numbers["falls_per_env_10s"] == pytest.approx(1 / 3 / 4 * 10, rel=1e-3), "one of three, in 4 s"
-    assert probe.measure() is None, "it begins anew"
+    assert probe.measure() is None, "the buffer is empty again"
 
 
-def test_the_probe_says_what_it_cannot_say(repo_root):
+def test_the_probe_reports_undefined_metrics(repo_root):
     torch = pytest.importorskip("torch")
     clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
     probe = GaitProbe(clip.joint_names, clip, clip.dt, num_envs=1)

@@ -1,4 +1,4 @@
-"""A figure that is drawn once and then marked at a moment: a cursor that costs no new drawing."""
+"""A figure that is drawn once and then shown with a time cursor, which needs no new drawing."""
 
 from collections.abc import Iterable
 
@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 CURSOR = (39, 49, 59)
 
 
-class MarkedFigure:
-    """A figure as an image, with a vertical line at a place on the x axis.
+class CursorFigure:
+    """Image of a figure with a vertical line at a position on the x axis.
 
     Args:
-        figure: drawn once, now.
-        axes: those of its axes that get the line.
-        dpi: pixels an inch.
+        figure: is drawn now, once.
+        axes: the axes of the figure that get the line; their x axis is linear.
+        dpi: pixels per inch.
     """
 
     def __init__(self, figure: Figure, axes: Iterable[Axes], dpi: float = 88.0) -> None:
@@ -24,7 +24,7 @@ class MarkedFigure:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         self._image = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-        self._marked = [(panel.transData.frozen(), panel.get_window_extent()) for panel in axes]
+        self._panels = [(panel.get_xlim(), panel.get_window_extent()) for panel in axes]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -32,11 +32,11 @@ class MarkedFigure:
         return self._image.shape[1], self._image.shape[0]
 
     def at(self, x: float) -> np.ndarray:
-        """The image (H, W, 3) uint8 with the line at ``x``; in panels that do not reach there, without."""
+        """Return the image (H, W, 3) uint8 with the line at ``x``, in those panels whose x axis contains it."""
         image = self._image.copy()
         height = len(image)
-        for transform, box in self._marked:
-            column = round(float(transform.transform((x, 0.0))[0]))
+        for (low, high), box in self._panels:
+            column = round(box.x0 + (x - low) / (high - low) * box.width)
             if box.x0 - 1 <= column <= box.x1 + 1:
                 image[round(height - box.y1) : round(height - box.y0), column - 1 : column + 1] = CURSOR
         return image
