@@ -368,5 +368,5 @@ def test_a_huge_npz_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("changes", [{"fps": 10**400}, {"dof_pos": [[10**400] * 29] * 40}])
 def test_integers_beyond_floating_point_are_refused(write, changes):
-    with pytest.raises(InputError, match="not a number|not a table of numbers"):
+    with pytest.raises(InputError, match=r"not a number|not a table of numbers"):
         read_motion(write(gmr(**changes)))
