@@ -53,8 +53,12 @@ def read_npz(
         raise InputError(
             f"{path}: arrays {', '.join(missing)} are missing (found: {', '.join(sorted(names))}); {remedy}"
         )
+    return _read_arrays(path, raw, (*keys, *(key for key in also if key in names)), remedy)
+
+
+def _read_arrays(path: Path, raw: bytes | None, keys: Sequence[str], remedy: str) -> dict[str, np.ndarray]:
     with _readable(path, remedy), np.load(path if raw is None else io.BytesIO(raw), allow_pickle=False) as archive:
-        content = {key: archive[key] for key in (*keys, *(key for key in also if key in names))}
+        content = {key: archive[key] for key in keys}
         # numpy returns entries without an array header as raw bytes.
         if strange := [key for key, value in content.items() if not isinstance(value, np.ndarray)]:
             raise ValueError(f"no array in {', '.join(strange)}")
@@ -150,7 +154,7 @@ class NpzFile(Mapping):
     def __getitem__(self, key: str) -> np.ndarray:
         if key not in self._names:
             raise KeyError(key)
-        return read_npz(self.path, [key], raw=self.raw, remedy=_AGAIN)[key]
+        return _read_arrays(self.path, self.raw, [key], _AGAIN)[key]
 
 
 def check_text(array: np.ndarray) -> np.ndarray:
