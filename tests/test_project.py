@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_import_graph import ROOMS
 
+from amp_helpers.checks import CHECKS
 from amp_helpers.notebook.execute import NOTEBOOKS, notebook_parameters, read_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -263,6 +264,11 @@ def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
     assert len(text.splitlines()) <= 100 and len(text.split()) <= 900
     commands = text[text.index("source .venv/bin/activate") :]
     assert "source .venv/bin/activate" in text and commands.partition("```")[0].count("python -m amp_helpers.") == 5
+
+
+def test_the_readme_counts_the_checks():
+    count = re.search(r"`check`\s+runs\s+(\d+)\s+named\s+checks", (ROOT / "README.md").read_text())
+    assert count and int(count[1]) == len(CHECKS)
 
 
 def test_the_results_keep_a_place_for_what_is_measured():
