@@ -255,9 +255,9 @@ def test_a_wxyz_quaternion_is_detected_and_recorded(write):
     motion = read_motion(write(gmr(root_rot=quat[:, [3, 0, 1, 2]])))
     np.testing.assert_allclose(motion.root_quat, quat, atol=1e-12)
     assert "quaternion wxyz" in motion.source
-    told = read_motion(write(gmr(root_rot=quat[:, [3, 0, 1, 2]])), quaternion="xyzw")
-    assert "as given" in told.source
-    assert not np.allclose(told.root_quat, quat, atol=0.1)
+    given = read_motion(write(gmr(root_rot=quat[:, [3, 0, 1, 2]])), quaternion="xyzw")
+    assert "as given" in given.source
+    assert not np.allclose(given.root_quat, quat, atol=0.1)
     with pytest.raises(InputError, match="'zyxw' not found; available: auto, xyzw, wxyz"):
         read_motion(write(gmr()), quaternion="zyxw")
 

@@ -77,8 +77,8 @@ def test_undecided_evidence_is_recorded_and_the_header_can_decide(write):
     turned = read_motion(write(upright, header), fps=30)
     np.testing.assert_array_equal(turned.root_quat[0], [0, 0, 1, 0])
     assert "quaternion order named by the header; quaternion wxyz" in turned.source
-    told = read_motion(write(upright, header), fps=30, quaternion="xyzw")
-    np.testing.assert_array_equal(told.root_quat[0], [0, 0, 0, 1])
+    given = read_motion(write(upright, header), fps=30, quaternion="xyzw")
+    np.testing.assert_array_equal(given.root_quat[0], [0, 0, 0, 1])
 
 
 @pytest.mark.parametrize("shorten", [False, True])
