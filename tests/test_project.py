@@ -1,5 +1,6 @@
 """What the repository promises about itself: one environment, stripped notebooks, commands that exist."""
 
+import ast
 import os
 import re
 import shutil
@@ -71,10 +72,26 @@ def test_conda_and_pyproject_ask_for_the_same_versions(project, conda):
             assert wanted.specifier == ours[canonicalize_name(wanted.name)].specifier, line
 
 
-def test_the_lock_file_pins_a_tested_version_of_every_requirement(project):
+def pinned_versions():
     lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
-    pinned = dict(re.fullmatch(r"([\w.-]+)==([\w.!+-]+)", line).groups() for line in lines)
-    pinned = {canonicalize_name(name): version for name, version in pinned.items()}
+    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+
+
+def test_what_the_package_imports_is_installed_with_it():
+    modules = set()
+    for path in (ROOT / "amp_helpers").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules.add(node.module.partition(".")[0])
+    distributions, pinned = metadata.packages_distributions(), pinned_versions()
+    for module in modules - sys.stdlib_module_names - {"amp_helpers"}:
+        assert any(canonicalize_name(name) in pinned for name in distributions.get(module, ())), module
+
+
+def test_the_lock_file_pins_a_tested_version_of_every_requirement(project):
+    pinned = pinned_versions()
     for name, wanted in requirements(project).items():
         assert pinned[name] in wanted.specifier, f"{wanted} but requirements.lock has {pinned[name]}; run 'make lock'"
 
