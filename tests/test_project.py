@@ -164,14 +164,6 @@ def test_make_knows_the_target(target):
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
 
-def test_locked_setup_installs_from_the_lock_file():
-    planned = subprocess.run(
-        ["make", "-n", "--print-data-base", "setup", "LOCKED=1"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout
-    assert re.search(r"^LOCKED = 1$", planned, re.MULTILINE)
-    assert "constraint=(-c requirements.lock)" in (ROOT / "tools" / "setup.sh").read_text()
-
-
 def test_the_workflow_runs_lint_unit_tests_and_the_simulator_by_make():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
@@ -206,16 +198,18 @@ def bare_machine(tmp_path):
     """A copy of what setup needs, and a path on which there is no Python."""
     (tmp_path / "tools").mkdir()
     shutil.copy(ROOT / "tools" / "setup.sh", tmp_path / "tools")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
-    for tool in ("bash", "env", "dirname", "cat", "sha256sum", "df", "awk", "tee", "flock", "id", "rm"):
+    for tool in ("bash", "env", "dirname", "cat", "sha256sum", "df", "awk", "tee", "flock", "id", "rm", "mkdir", "cp"):
         if found := shutil.which(tool):
             (bin_folder / tool).symlink_to(found)
 
-    def setup():
+    def setup(**environment):
+        environment |= {"PATH": str(bin_folder)}
         return subprocess.run(
-            ["tools/setup.sh"], cwd=tmp_path, env={"PATH": str(bin_folder)}, capture_output=True, text=True, check=False
+            ["tools/setup.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
 
     return bin_folder, setup
@@ -292,6 +286,35 @@ def test_the_results_keep_a_place_for_what_is_measured():
     text = (ROOT / "docs" / "results.md").read_text()
     for place in ("measured", "coverage"):
         assert text.index(f"<!-- {place}: begin -->") < text.index(f"<!-- {place}: end -->")
+
+
+FAKE_PYTHON = """#!/usr/bin/env bash
+case "$*" in
+    "-m venv --clear .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m pip install "*) echo "$*" >>installed ;;
+esac
+"""
+
+
+def test_locked_setup_installs_what_the_lock_file_says_once(bare_machine, tmp_path):
+    bin_folder, setup = bare_machine
+    (bin_folder / "python3.12").write_text(FAKE_PYTHON)
+    (bin_folder / "python3.12").chmod(0o755)
+    assert setup().returncode == 0 and setup().returncode == 0
+    assert setup(LOCKED="1").returncode == 0
+    assert setup(LOCKED="1").returncode == 0 and setup().returncode == 0
+    plain, locked = (tmp_path / "installed").read_text().splitlines()
+    assert "-c requirements.lock" not in plain and "-c requirements.lock" in locked
+    (tmp_path / "requirements.lock").write_text("numpy==2.5.5\n")
+    assert setup().returncode == 0 and len((tmp_path / "installed").read_text().splitlines()) == 2
+    assert setup(LOCKED="1").returncode == 0 and len((tmp_path / "installed").read_text().splitlines()) == 3
+
+
+def test_make_hands_locked_to_setup():
+    planned = subprocess.run(
+        ["make", "-n", "--print-data-base", "setup", "LOCKED=1"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    assert re.search(r"^LOCKED = 1$", planned, re.MULTILINE)
 
 
 # --- nothing of one machine -----------------------------------------------------------------------------------------
