@@ -1,5 +1,6 @@
 """Preflight of files: motion files, and a converted dataset with or without its task."""
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -78,4 +79,5 @@ def _default_robot(joint_names: Sequence[str]) -> Robot:
 
 
 def _unused(label: str, taken: dict[str, CheckTable]) -> str:
-    return label if label not in taken else f"{label} #{sum(name.startswith(label) for name in taken) + 1}"
+    numbered = (f"{label} #{number}" for number in itertools.count(2))
+    return label if label not in taken else next(name for name in numbered if name not in taken)
