@@ -241,7 +241,7 @@ def test_setup_refuses_a_full_disk_before_it_starts(bare_machine):
 
 # --- documentation --------------------------------------------------------------------------------------------------
 
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "datasets/README.md", "policies/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "datasets/README.md"]
 PAGES += [str(path.relative_to(ROOT)) for folder in ("docs", "policies") for path in (ROOT / folder).glob("**/*.md")]
 
 
