@@ -270,6 +270,21 @@ def test_the_contributors_guide_names_every_room_in_order_and_files_that_exist()
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert 'id="amp_helpers.agent.losses.style_reward"' in (tmp_path / "api" / "amp_helpers.agent.html").read_text()
+    assert 'href="notebooks/04_amp_training.html"' in (tmp_path / "index.html").read_text()
+    for page in tmp_path.rglob("*.html"):
+        loaded = re.findall(
+            r'<(?:script|img|iframe)[^>]* src="(\w+:[^"]*)|<link[^>]* href="(\w+:[^"]*)', page.read_text()
+        )
+        assert not loaded, page
+
+
 def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 100 and len(text.split()) <= 900

@@ -21,7 +21,7 @@ _NOTEBOOK_LINK = re.compile(r"\[([^]]+)\]\(((?:[\w./-]*/)?notebooks/\w+)\.ipynb(
 
 def on_config(config: MkDocsConfig) -> None:
     """Add the API pages to the navigation."""
-    config.nav.append({"API": [f"api/{name}.md" for name in _packages()]})
+    config.nav = [*(config.nav or []), {"API": [f"api/{name}.md" for name in _packages()]}]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -59,7 +59,7 @@ def _packages() -> dict[str, list[str]]:
         name = ".".join(module.parts)
         if not module.name.startswith("_"):
             found.setdefault(".".join(module.parent.parts), []).append(name)
-    return found
+    return dict(sorted(found.items()))
 
 
 def _api_page(package: str, modules: list[str]) -> str:
