@@ -201,5 +201,5 @@ class JointInspector(Panel):
         right = sum(row.source == row.joint for row in rows)
         outside = sum(row.outside > 0 for row in rows)
         self.summary.value = as_html(
-            f"{selection.order}: {right} of {len(rows)} joints get their own angles, {outside} leave their limits"
+            f"{selection.order}: {right} of {len(rows)} joints get their own angles; outside their limits: {outside}"
         )

@@ -20,7 +20,7 @@ _TABLE_STYLE = f"""<style>
 .amp-joints th, .amp-joints td {{ padding: 0 6px; text-align: right; font-variant-numeric: tabular-nums; }}
 .amp-joints :is(th, td):is(:first-child, :last-child) {{ text-align: left; }}
 .amp-joints .wrong {{ color: {RED}; }}
-.amp-joints .selected {{ background: rgba(0, 114, 178, .16); font-weight: 600; }}
+.amp-joints .selected {{ background: rgba(0, 114, 178, .16); }}
 </style>"""
 _TOLERANCE = 0.02  # rad beyond a limit, left by rounding and retargeting
 

@@ -119,7 +119,7 @@ class TrainingPanel(Panel):
         self.update_slider = ipywidgets.IntSlider(
             1, 1, 1, description="Update", tooltip="update whose numbers the table shows", layout={"width": "360px"}
         )
-        self.table = ipywidgets.HTML(layout=ipywidgets.Layout(height="380px", overflow="auto", **_WIDE))
+        self.table = ipywidgets.HTML(layout=ipywidgets.Layout(height="300px", overflow="auto", **_WIDE))
         buttons = ipywidgets.HBox(
             [self.stop_button, self.refresh_button, self.follow, self.update_slider], layout={"flex_flow": "row wrap"}
         )
@@ -179,7 +179,8 @@ class TrainingPanel(Panel):
 
     def _show_update(self) -> None:
         if self.run and self.run.updates:
-            self.table.value = update_table(self.run, self.update_slider.value)._repr_html_()
+            table = update_table(self.run, self.update_slider.value)
+            self.table.value = f'<div style="line-height:1.3">{table._repr_html_()}</div>'
 
     def _stop(self) -> None:
         request_stop(self.folder)

@@ -66,7 +66,8 @@ CELL_STATE = """() => {
     const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
     const prompts = cells.filter(cell => cell.querySelector('.cm-content').textContent.trim())
         .map(cell => cell.querySelector('.jp-InputPrompt').textContent.trim());
-    const errors = [...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]')];
+    const errors = [...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]')]
+        .filter(node => /^error: |Traceback \\(most recent call last\\)/.test(node.textContent));
     return {prompts, done: prompts.length > 0 && prompts.every(text => /^\\[\\d+\\]:$/.test(text)),
             errors: errors.map(node => node.textContent.slice(-500))};
 }"""

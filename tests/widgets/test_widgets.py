@@ -109,7 +109,7 @@ def test_a_wrong_order_is_marked_and_by_name_restores_the_display(inspector):
     assert "by name" not in inspector.summary.value and "23 of 23" not in inspector.summary.value
     inspector.order.value = BY_NAME
     assert (inspector.image.value, inspector.text.value, inspector.table.value) == correct
-    assert "by name: 23 of 23 joints get their own angles, 0 leave" in inspector.summary.value
+    assert "by name: 23 of 23 joints get their own angles; outside their limits: 0" in inspector.summary.value
 
 
 def test_the_curve_labels_limits_default_and_mean_and_marks_the_frame(inspector):
