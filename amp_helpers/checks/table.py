@@ -97,7 +97,7 @@ _COLOR = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
 
 def _html_table(results: CheckTable) -> str:
     columns = ["check", "verdict", "evidence", *(["remedy"] if results.findings else [])]
-    head = "".join(f"<th>{name}</th>" for name in columns)
+    head = "".join(f'<th style="text-align:left">{name}</th>' for name in columns)
     return f"<table><tr>{head}</tr>{''.join(_html_row(result, columns) for result in results)}</table>"
 
 

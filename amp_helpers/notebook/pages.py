@@ -118,8 +118,6 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         return f"<div>{state.get('value', '')}</div>"
     if kind == "PlayModel":  # the slider that it moves stands beside it
         return ""
-    if kind == "SelectModel":
-        return _list_html(state)
     label, value = state.get("description", ""), state.get("value", "")
     if kind == "TextareaModel":
         return f'<span class="amp-control">{html.escape(label)}</span><pre>{html.escape(value)}</pre>'
@@ -127,15 +125,6 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         value = state["_options_labels"][state["index"]]
     text = f"{label} {value}" if value not in ("", None) else label
     return f'<span class="amp-control">{html.escape(text)}</span>' if text and "bar_style" not in state else ""
-
-
-def _list_html(state: Mapping) -> str:
-    """Return a list box with all its rows, the selected one marked."""
-    rows = [html.escape(row) for row in state.get("_options_labels", ())]
-    if isinstance(state.get("index"), int):
-        rows[state["index"]] = f"<mark>{rows[state['index']]}</mark>"
-    title = f'<strong class="amp-control">{html.escape(state.get("description", ""))}</strong>'
-    return "<pre>" + "\n".join([title, *rows]) + "</pre>"
 
 
 def _output_html(output: Mapping) -> str:
