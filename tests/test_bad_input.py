@@ -84,7 +84,15 @@ def run_copy(small_run, tmp_path) -> Path:
         ("--task Isaac-AMP-Velocity-Flat-G2", "not found; close to it: Isaac-AMP-Velocity-Flat-G1, "),
         ("--task Isaac-Cartpole-Direct-v0", "close to it: "),
         ("--physics bullet", "Available presets (grouped by affected paths): newton_mjwarp"),
-        ("--logger spreadsheet", "logger 'spreadsheet' not found; available: tensorboard, wandb"),
+        (
+            "--logger spreadsheet",
+            "'spreadsheet' for argument '--logger'. Expected one of ('tensorboard', 'wandb')",
+        ),
+        (
+            "--num_envs many",
+            "Error parsing --num_envs: no type matching {None}|INT could be",
+        ),
+        ("--num_env 4", "Unrecognized options: --num_env"),
         ("--features joint_position", "choose from: joint_pos, joint_vel, root_height, projected_gravity"),
         ("--window 1", "give a window of at least 2 frames"),
         ("--stride 0", "a stride of at least 1 step"),
@@ -92,7 +100,10 @@ def run_copy(small_run, tmp_path) -> Path:
         ("--drop_joints feet tail", "joint pattern 'tail' matches no joint; available: left_hip_pitch_joint, "),
         ("--drop_joints ankle(", "is not a regular expression"),
         ("--drop_joints .*", "leaves no joint; drop fewer joints"),
-        ("--discriminator_loss hinge", "discriminator_loss 'hinge' not found; available: lsgan, bce"),
+        (
+            "--discriminator_loss hinge",
+            "'hinge' for argument '--discriminator_loss'. Expected one of ('lsgan'",
+        ),
         ("--amp_group amp", "observation group 'amp' not found; available: policy, critic"),
         ("--amp_group policy", "observation group 'policy' has no root_height; add a term with mdp.base_pos_z"),
         ("--dataset gone.npz", "gone.npz: no such file; make a dataset with 'python -m amp_helpers.convert'"),

@@ -1,11 +1,14 @@
 """Configuration of a training run, its recipes and its command line."""
 
 import importlib.util
+import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -253,14 +256,34 @@ class _CommandLine(_Recipe):
 
 
 def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
-    """Read the command line; options have the names of the fields of :class:`TrainCfg` and :class:`AmpAgentCfg`."""
+    """Read the command line; options have the names of the fields of :class:`TrainCfg` and :class:`AmpAgentCfg`.
+
+    Raises:
+        InputError: an option is unknown, or its value is not of its type.
+    """
     known = {
         "prog": "python -m amp_helpers.train",
         "description": "Train a policy with AMP on an Isaac Lab task.",
         "use_underscores": True,
         "config": (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     }
-    # The recipe first, because the defaults of everything else depend on it.
-    chosen, _ = tyro.cli(_Recipe, args=arguments, return_unknown_args=True, add_help=False, **known)
-    default = _CommandLine(recipe=chosen.recipe, run=RECIPES[chosen.recipe])
-    return tyro.cli(_CommandLine, args=arguments, default=default, **known).run
+    with _errors_in_one_line():
+        # The recipe first, because the defaults of everything else depend on it.
+        chosen, _ = tyro.cli(_Recipe, args=arguments, return_unknown_args=True, add_help=False, **known)
+        default = _CommandLine(recipe=chosen.recipe, run=RECIPES[chosen.recipe])
+        return tyro.cli(_CommandLine, args=arguments, default=default, **known).run
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Raise :class:`InputError` with the first sentence of the box that tyro prints about a wrong option."""
+    printed = io.StringIO()
+    try:
+        with redirect_stderr(printed):
+            yield
+    except SystemExit as stopped:
+        if not stopped.code:  # --help
+            raise
+        lines = (line.strip("│ ") for line in printed.getvalue().splitlines() if not line.startswith("╭"))
+        sentence = " ".join(takewhile(lambda line: line.strip("─╰╯"), lines)).rstrip(".")
+        raise InputError(f"{sentence}; --help lists the options") from None
