@@ -11,9 +11,8 @@ from pathlib import Path
 
 from provenance import provenance
 
-from amp_helpers.env import make_env
+from amp_helpers.env import WARMUP_S, make_env, record_rollout, reference_motion
 from amp_helpers.errors import run_cli
-from amp_helpers.evaluate import WARMUP_S, play, reference_motion
 from amp_helpers.metrics import evaluate_rollout, settled_frames
 from amp_helpers.training import find_policy, load_policy, write_json
 
@@ -40,7 +39,7 @@ def main() -> int:
         for speed in args.speeds:
             command.cfg.ranges.lin_vel_x = (speed, speed)
             reference = reference_motion(config, args.dataset, env, speed)
-            rollout = play(env, policy, speed, WARMUP_S + args.seconds)
+            rollout = record_rollout(env, policy, speed, WARMUP_S + args.seconds)
             keep = settled_frames(rollout.fell, rollout.dt, WARMUP_S)
             row = {"command": speed, "forward_speed_mps": float(rollout.root_lin_vel[..., 0][keep].mean())}
             rows.append(row | evaluate_rollout(rollout, reference, WARMUP_S))

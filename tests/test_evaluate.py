@@ -12,8 +12,9 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
+from amp_helpers.env.rollout import record_rollout, reference_motion, rollout_motion
 from amp_helpers.errors import InputError
-from amp_helpers.evaluate import evaluate, play, reference_motion, rollout_motion
+from amp_helpers.evaluate import evaluate
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
 
@@ -72,9 +73,9 @@ def test_falls_are_counted_and_time_outs_are_not(small_run):
     with make_env(num_envs=2, play=True, velocity=0.8) as env:
         policy = load_policy(small_run.folder, env)
         env.cfg.episode_length_s = 0.5
-        rollout = play(env, policy, 0.8, 1.0)
+        rollout = record_rollout(env, policy, 0.8, 1.0)
         assert env.max_episode_length * env.step_dt > 1.0 and not rollout.fell[:, :25].any()
-        limp = play(env, lambda observations: torch.full((2, 23), 3.0), 0.8, 2.0)
+        limp = record_rollout(env, lambda observations: torch.full((2, 23), 3.0), 0.8, 2.0)
     assert limp.fell.any(axis=1).all()
     upright = limp.root_pos[..., 2] > 0.7
     assert upright[limp.fell].all(), "the frame of a fall is already the next start"
@@ -132,7 +133,7 @@ def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path
     replace(dataset, joint_names=names).save(tmp_path / "bird.npz")
     replace(dataset, dt=0.01).save(tmp_path / "fast.npz")
     with pytest.raises(
-        InputError, match=r"g1_walk_refined.npz: holds other motions than .* name theirs with --dataset"
+        InputError, match=r"g1_walk_refined.npz: holds other motions than .* name the training data with --dataset"
     ):
         reference_motion(config | {"dataset_sha256": ["0" * 64]})
     with make_env(num_envs=1, play=True) as env:

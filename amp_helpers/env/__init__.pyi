@@ -4,6 +4,10 @@ from .make import EnvFacts as EnvFacts
 from .make import default_pose as default_pose
 from .make import facts as facts
 from .make import make_env as make_env
+from .rollout import WARMUP_S as WARMUP_S
+from .rollout import record_rollout as record_rollout
+from .rollout import reference_motion as reference_motion
+from .rollout import rollout_motion as rollout_motion
 from .task import TASK as TASK
 from .task import G1AmpEnvCfg as G1AmpEnvCfg
 from .wrapper import AmpEnv as AmpEnv

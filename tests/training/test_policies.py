@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+from amp_helpers.env.rollout import reference_motion
 from amp_helpers.errors import InputError
-from amp_helpers.evaluate import evaluate, reference_motion
+from amp_helpers.evaluate import evaluate
 from amp_helpers.training.policy import find_policy
 
 pytestmark = pytest.mark.sim
