@@ -196,27 +196,6 @@ def test_weights_are_kept_and_default_to_one(tmp_path):
             replace(clips[0], weight=weight)
 
 
-def test_windows_are_drawn_in_proportion_to_the_weight_of_their_clip():
-    torch = pytest.importorskip("torch")
-    from amp_helpers.amp_state.state import AmpState, weighted_rows
-
-    clips = [make_motion(frames, weight=weight) for frames, weight in ((40, 1.0), (3, 9.0), (30, 3.0))]
-    dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=1 / 30)
-    state = AmpState(joint_names=JOINTS, window=3, stride=2)
-    pose = dict.fromkeys(JOINTS, 0.0)
-    windows, weights = state.from_dataset(dataset, pose), state.window_weights(dataset)
-    assert len(weights) == len(windows) == 36 + 26, "a clip shorter than a window gives none"
-    assert weights.tolist() == [1.0] * 36 + [3.0] * 26
-    torch.manual_seed(0)
-    drawn = torch.bincount(weighted_rows(weights)(200_000), minlength=62) / 200_000
-    expected = weights / weights.sum()
-    assert (drawn / expected - 1).abs().max() < 0.1
-    torch.manual_seed(1)
-    alike = weighted_rows(torch.full((62,), 2.0))(100)
-    torch.manual_seed(1)
-    assert torch.equal(alike, torch.randint(62, (100,))), "equal weights draw as before there were any"
-
-
 def test_findings_survive_a_dataset_and_files_without_them_load(tmp_path):
     found = Findings(
         frame_rate=FrameRate(30.0, "user"),

@@ -1,4 +1,4 @@
-"""What the discriminator sees, from a dataset and from an environment."""
+"""The discriminator's input, computed from a dataset and from an environment."""
 
 import lazy_loader
 

@@ -1,7 +1,8 @@
-"""What the discriminator sees: one definition, computed from a dataset and from an environment.
+"""The discriminator's input: one definition, computed from a dataset and from an environment.
 
-A *frame* is the chosen features of one instant; a *window* is ``window`` frames, ``stride`` control steps apart,
-oldest first. Two frames one step apart are the recipe's concatenated ``states`` and ``next_states``.
+A *frame* holds the selected features at one time; a *window* holds ``window`` frames, ``stride`` control steps apart,
+oldest first. Two frames one step apart are the state transition of Peng et al. 2021 (AMP), the concatenated ``states``
+and ``next_states`` of a dataset.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,27 +23,28 @@ if TYPE_CHECKING:
     from amp_helpers.amp_state.sources import AmpSource
 
 FEATURE_DIMS = {
-    "joint_pos": None,  # one column a joint: position minus the robot's default pose, rad
-    "joint_vel": None,  # one column a joint, rad/s
+    "joint_pos": None,  # position relative to the robot's default pose, rad
+    "joint_vel": None,  # rad/s
     "root_height": 1,  # m above the environment's origin
     "projected_gravity": 3,  # unit gravity vector in the root frame
     "root_lin_vel": 3,  # velocity of the root link in the root frame, m/s
-    "root_ang_vel": 3,  # rad/s in the root frame
+    "root_ang_vel": 3,  # angular velocity of the root link in the root frame, rad/s
 }
+"""Features and their number of columns; None stands for one column per joint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AmpState:
-    """The discriminator's input: which features of which joints, over how many frames.
+    """The discriminator's input: features, joints, window and stride.
 
     Raises:
-        InputError: for an unknown feature, a window below two frames or a stride below one step.
+        InputError: a feature is unknown, the window has less than two frames, or the stride is less than one step.
     """
 
     joint_names: tuple[str, ...]
-    """Joints seen, in the dataset's order. Leave joints out with :meth:`without`."""
+    """Joints, in the dataset's order. :meth:`without` drops some."""
     features: tuple[str, ...] = ("joint_pos",)
-    """Any of :data:`FEATURE_DIMS`, in the order of the columns."""
+    """Keys of :data:`FEATURE_DIMS`, in the order of the columns."""
     window: int = 2
     """Frames in a window."""
     stride: int = 1
@@ -60,22 +62,22 @@ class AmpState:
 
     @property
     def frame_dim(self) -> int:
-        """Columns of one frame."""
+        """Number of columns of a frame."""
         return sum(FEATURE_DIMS[name] or len(self.joint_names) for name in self.features)
 
     @property
     def dim(self) -> int:
-        """Columns of one window: the width of the discriminator's input."""
+        """Number of columns of a window: the width of the discriminator's input."""
         return self.window * self.frame_dim
 
     @property
     def span(self) -> int:
-        """Control steps from the oldest to the newest frame of a window."""
+        """Number of control steps from the oldest to the newest frame of a window."""
         return (self.window - 1) * self.stride
 
     @property
     def columns(self) -> list[str]:
-        """A name for every column, such as ``t-2 joint_pos left_knee_joint``; oldest frame first."""
+        """Name of every column, such as ``t-2 joint_pos left_knee_joint``; oldest frame first."""
         axes = {1: ("z",), 3: ("x", "y", "z")}
         frame = [
             f"{feature} {part}"
@@ -86,10 +88,10 @@ class AmpState:
         return [f"t-{age} {name}" if age else f"t {name}" for age in ages for name in frame]
 
     def without(self, patterns: tuple[str, ...]) -> "AmpState":
-        """The same state without the joints that ``patterns`` (regular expressions) match.
+        """Return the state without the joints that match ``patterns`` (regular expressions).
 
         Raises:
-            InputError: when a pattern matches no joint, or no joint is left.
+            InputError: a pattern matches no joint, or no joint is left.
         """
         kept = JointOrder(self.joint_names).without(patterns)
         if not kept.names:
@@ -97,7 +99,15 @@ class AmpState:
         return replace(self, joint_names=kept.names)
 
     def frames(self, motion: Motion, default_pose: Mapping[str, float]) -> np.ndarray:
-        """Frames of one clip at its own rate, (N, frame_dim) float32; derivatives by central differences."""
+        """Compute the frames of a clip at its own rate, (N, frame_dim) float32; velocities by central differences.
+
+        Args:
+            motion: the clip.
+            default_pose: rad by joint name.
+
+        Raises:
+            InputError: the clip or the default pose lacks a joint.
+        """
         order = JointOrder(self.joint_names)
         missing = [name for name in self.joint_names if name not in default_pose]
         if missing:
@@ -116,15 +126,15 @@ class AmpState:
         return np.concatenate([parts[name]() for name in self.features], axis=-1).astype(np.float32)
 
     def from_dataset(self, dataset: MotionDataset, default_pose: Mapping[str, float]) -> torch.Tensor:
-        """Every window of every clip, (K, dim) float32 on the CPU; no window crosses two clips.
+        """Compute every window of every clip, (K, dim) float32 on the CPU; no window spans two clips.
 
         Args:
             dataset: absolute joint positions at the control rate.
-            default_pose: rad by joint name, read from the environment (``env.default_pose(env)``), because the offset
-                belongs to the robot's configuration and would go stale in a file.
+            default_pose: rad by joint name, from :func:`amp_helpers.env.default_pose`. It is not stored in datasets,
+                because it belongs to the robot's configuration.
 
         Raises:
-            InputError: when a joint is missing from the dataset or the pose, or every clip is shorter than a window.
+            InputError: the dataset or the default pose lacks a joint, or every clip is shorter than a window.
         """
         windows = []
         for clip in dataset.clips():
@@ -141,21 +151,21 @@ class AmpState:
         return torch.from_numpy(np.concatenate(windows))
 
     def window_weights(self, dataset: MotionDataset) -> torch.Tensor:
-        """How often each row of :meth:`from_dataset` is to be drawn, (K,) float64: the weight of its clip."""
+        """Return the sampling weight of each row of :meth:`from_dataset`, (K,) float64: the weight of its clip."""
         windows = np.maximum(np.bincount(dataset.motion_id) + 1 - self.span, 0)
         return torch.from_numpy(np.repeat(dataset.weight, windows))
 
     def from_env(self, env: "ManagerBasedRLEnv", group: str | None = None) -> "AmpSource":
-        """The same columns from a running environment.
+        """Return a source of the same columns in a running environment.
 
         Args:
             env: an Isaac Lab manager-based environment with an articulation called ``robot``.
-            group: ``None`` reads the simulator's own state, free of noise. A name such as ``"policy"`` reads that
-                observation group instead, for an environment that must stay as it is: slices are found by term
-                name in the observation manager, and the group's noise and history are reported.
+            group: ``None`` reads the simulator's state, without noise. A name such as ``"policy"`` reads that
+                observation group, for an environment that cannot be changed; the source's ``caveats`` report its noise
+                and history.
 
         Raises:
-            InputError: when the environment lacks a joint, or the group a term, that this state needs.
+            InputError: the environment lacks a joint, or the group a term, of this state.
         """
         from amp_helpers.amp_state.sources import ObservationSource, SimulatorSource
 
@@ -163,7 +173,7 @@ class AmpState:
 
 
 def weighted_rows(weights: torch.Tensor) -> Callable[[int], torch.Tensor]:
-    """A function that draws n rows, (n,) int64 on the device of ``weights`` (K,), each as often as its weight says."""
+    """Return a function that draws n of K rows, (n,) int64, with probabilities proportional to ``weights`` (K,)."""
     if bool((weights == weights[0]).all()):
         return lambda n: torch.randint(len(weights), (n,), device=weights.device)
     edges = weights.double().cumsum(0)

@@ -1,4 +1,4 @@
-"""The layout of an observation group as a table, with the terms that an AMP state is read from."""
+"""The layout of an observation group as a table."""
 
 from collections.abc import Iterable
 
@@ -8,9 +8,9 @@ from amp_helpers.utils.table import Table
 
 
 def observation_table(terms: Iterable[ObservationTerm], state: AmpState) -> Table:
-    """The layout of an observation group, the terms that ``state`` can be read from marked.
+    """Tabulate an observation group and highlight the terms that provide features of ``state``.
 
-    Terms are recognised by the function that computes them, not by their name, which is the author's choice.
+    Terms are recognized by the function that computes them, because their names are free.
     """
     rows, marked = [], set()
     for index, term in enumerate(terms):

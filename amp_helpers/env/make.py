@@ -1,4 +1,4 @@
-"""Isaac Lab environments: opening one, what it says about itself, and the skrl wrapper that adds AMP states."""
+"""Open an Isaac Lab environment, and read from it what a dataset has to match."""
 
 import contextlib
 import difflib
@@ -8,14 +8,9 @@ import warnings
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
-
-from amp_helpers.env import quiet_warp  # noqa: F401 - before Isaac Lab, which would start Warp aloud
-from amp_helpers.utils.devices import check_device
-
-# isort: split
 from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.sim import SimulationContext
@@ -24,9 +19,8 @@ from isaaclab_tasks.utils import parse_env_cfg
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
+from amp_helpers.utils.devices import check_device
 from amp_helpers.utils.plugins import import_user_module
-
-warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
 
 
 @contextlib.contextmanager
@@ -43,49 +37,54 @@ def make_env(
     velocity: float | tuple[float, float] | None = None,
     quiet: bool = True,
 ) -> Iterator[ManagerBasedRLEnv]:
-    """Open a registered manager-based task, and close it again.
+    """Open a registered manager-based task, and close it on exit.
 
-    Several may be opened one after the other in a process, also in a notebook.
+    A process can open several environments one after the other, also in a notebook.
 
     Args:
-        task: an id registered with Gymnasium, this project's, Isaac Lab's or your own; ``package.module:ID`` imports
-            the module that registers it first.
+        task: id registered with Gymnasium, by this project, Isaac Lab or you; ``package.module:ID`` first imports the
+            module that registers it.
         num_envs: environments simulated side by side.
-        device: ``cpu`` or ``cuda:0``; ``None`` is the GPU if there is one.
-        seed: for everything random in the environment.
-        physics: the task's physics preset, such as ``newton_mjwarp`` or ``physx``; ``None`` for its own default.
-        dataset: reference states for resets, for a task whose ``reference`` event can take them.
-        reference_share: share of episodes that start in one.
-        play: for measuring, see the task's ``play_mode``: no noise, no pushes.
-        velocity: command this forward speed, or one drawn from a range (low, high), m/s, straight ahead.
-        quiet: keep Isaac Lab's tables out of the output.
+        device: ``cpu`` or ``cuda:0``; ``None`` selects the first GPU, or the CPU where there is none.
+        seed: random seed of the environment.
+        physics: physics preset of the task, such as ``newton_mjwarp`` or ``physx``; ``None`` for the task's default.
+        dataset: reference states for resets, for a task with a ``reference`` event.
+        reference_share: share of episodes that start in a reference state.
+        play: configure for evaluation by the task's ``play_mode``: without noise and pushes.
+        velocity: commanded forward speed, m/s, or the range (low, high) to draw it from; straight ahead.
+        quiet: suppress Isaac Lab's output while the environment opens.
+
+    Yields:
+        The environment.
 
     Raises:
-        InputError: for an unknown task, a device that is not there, an option that the task cannot take, or while
-            another environment is open.
+        InputError: the task is unknown, the device is missing, the task lacks an option, or another environment is
+            open.
     """
     device = check_device(device)
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
-    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
-        cfg = _task_cfg(task, num_envs, device, physics)
-        cfg.seed = seed
-        if play and hasattr(cfg, "play_mode"):
-            cfg.play_mode()
-        _configure_reference(cfg, task, dataset, reference_share)
-        if velocity is not None:
-            _command_velocity(cfg, task, velocity)
-        launcher = launch_simulation(cfg, Namespace(device=device, headless=True))
-        launcher.__enter__()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        with _quiet() if quiet else contextlib.nullcontext():
+            cfg = _task_cfg(task, num_envs, device, physics)
+            cfg.seed = seed
+            if play and hasattr(cfg, "play_mode"):
+                cfg.play_mode()
+            _configure_reference(cfg, task, dataset, reference_share)
+            if velocity is not None:
+                _command_velocity(cfg, task, velocity)
+            stack.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
             env = _open(task, cfg)
-        try:
-            yield env
-        finally:
-            env.close()
-    finally:
-        launcher.__exit__(None, None, None)
+            stack.callback(env.close)
+        yield env
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress Isaac Lab's tables, and its warning that it recolors shapes."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
+        yield
 
 
 def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any:
@@ -107,7 +106,7 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any
 
 
 def _register(task: str) -> None:
-    """See to it that Gymnasium knows the task: import the module named before its colon, or Isaac Lab's own tasks."""
+    """Register the task with Gymnasium by importing the module before its colon, or Isaac Lab's tasks."""
     module, colon, name = task.rpartition(":")
     if colon:
         import_user_module(module, f"task '{task}'", "ID")
@@ -122,17 +121,17 @@ def _register(task: str) -> None:
 
 def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
     try:
-        return gymnasium.make(task, cfg=cfg).unwrapped
+        return cast(ManagerBasedRLEnv, gymnasium.make(task, cfg=cfg).unwrapped)
     except FileNotFoundError as error:
         raise InputError(
-            f"task '{task}': {error}; fetch what the task is made of, and set ISAACSIM_ASSET_ROOT to the folder that "
-            "holds it if it is one of Isaac's"
+            f"task '{task}': {error}; download the task's assets, and set ISAACSIM_ASSET_ROOT to the folder that holds "
+            "them if they are Isaac's"
         ) from error
-    except InputError:  # from a term of this project's own, which says it better
+    except InputError:  # a ValueError too, with a remedy already
         raise
     except ValueError as error:  # names in the configuration that the robot does not have
         reason = " ".join(str(error).split())[:300]
-        raise InputError(f"task '{task}' does not fit its robot: {reason}; mend its configuration") from error
+        raise InputError(f"task '{task}' does not fit its robot: {reason}; correct its configuration") from error
 
 
 def _configure_reference(
@@ -168,22 +167,22 @@ def _command_velocity(cfg: Any, task: str, velocity: float | tuple[float, float]
 
 @dataclass(frozen=True)
 class EnvFacts:
-    """What a dataset has to agree with."""
+    """Properties of an environment that a dataset has to match."""
 
     joint_names: tuple[str, ...]
-    """In the simulator's order."""
+    """Joints in the simulator's order."""
     default_pose: dict[str, float]
     """rad by joint name."""
     step_dt: float
-    """Seconds of a control step."""
+    """Duration of a control step, s."""
 
 
 def facts(env: ManagerBasedRLEnv) -> EnvFacts:
-    """The facts of an open environment."""
+    """Read the properties of an open environment that a dataset has to match."""
     return EnvFacts(tuple(env.scene["robot"].joint_names), default_pose(env), float(env.step_dt))
 
 
 def default_pose(env: ManagerBasedRLEnv) -> dict[str, float]:
-    """The robot's default joint positions, rad by joint name: the offset between dataset and AMP state."""
+    """Return the robot's default joint positions, rad by joint name: the offset between dataset and AMP state."""
     robot = env.scene["robot"]
     return dict(zip(robot.joint_names, robot.data.default_joint_pos.torch[0].tolist(), strict=True))

@@ -1,21 +1,22 @@
-"""Importing this starts Warp quietly: to be imported before Isaac Lab and skrl, which start it aloud."""
+"""Start Warp without output, before Isaac Lab and skrl start it."""
 
 import os
 
 import warp
 
 
-def _start() -> None:
-    # Its compile log would bury a notebook, and it reports a missing GPU driver from C, past Python's streams.
+def start_warp_quietly() -> None:
+    """Start Warp without its startup message, compile log and report of a missing GPU driver.
+
+    ``import isaaclab`` and ``import skrl`` start Warp; only a call before them has an effect.
+    """
     warp.config.log_level = warp.LOG_WARNING
-    with open(os.devnull, "w") as nowhere:
+    # The driver report comes from C, past Python's streams.
+    with open(os.devnull, "w") as devnull:
         stderr = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
+        os.dup2(devnull.fileno(), 2)
         try:
             warp.init()
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-_start()

@@ -1,15 +1,17 @@
-"""The task ``Isaac-AMP-Velocity-Flat-G1``: the 23-dof G1 walks at a commanded speed; how it walks is left to AMP.
+"""The task ``Isaac-AMP-Velocity-Flat-G1``: the 23-dof G1 walks at a commanded speed, in the style that AMP rewards.
 
-The recipe's choices are kept where a reader will look for them: actions and observations in the dataset's joint order
-with ``preserve_order``, scale 0.5, default offset, noise and history on the policy's group. The simulator itself keeps
-its joints breadth-first, as PhysX does, so that every mapping in the workspace is a real one.
+Actions and observations are in the dataset's joint order (``preserve_order``); actions have scale 0.5 and the default
+pose as offset; the policy's observations have noise and history. The simulator orders joints breadth-first, as PhysX
+does, so that the mapping between the two orders is never the identity.
 """
+
+from typing import cast
 
 import gymnasium
 import isaaclab.envs.mdp as lab
 import isaaclab.sim as sim_utils
 import isaaclab_tasks.core.velocity.mdp as velocity
-from isaaclab.actuators import IdealPDActuatorCfg, ImplicitActuatorCfg
+from isaaclab.actuators import ActuatorBaseCfg, IdealPDActuatorCfg, ImplicitActuatorCfg
 from isaaclab.assets import ArticulationCfg, AssetBaseCfg
 from isaaclab.envs import ManagerBasedRLEnvCfg
 from isaaclab.managers import EventTermCfg, ObservationGroupCfg, RewardTermCfg, SceneEntityCfg, TerminationTermCfg
@@ -36,11 +38,11 @@ def _actuator(
     effort: float,
     motors: int = 1,
     kind: type[ImplicitActuatorCfg] | type[IdealPDActuatorCfg] = ImplicitActuatorCfg,
-) -> ImplicitActuatorCfg | IdealPDActuatorCfg:
-    """A joint driven as a 10 Hz oscillator, damped twice critically, of the motor's own reflected inertia.
+) -> ActuatorBaseCfg:
+    """Configure PD-driven joints: gains for a natural frequency of 10 Hz and a damping ratio of 2.
 
-    Armatures (kg m^2) and effort limits (N m) are those of the G1's motors as mjlab 1.6.0 lists them
-    (``unitree_g1/g1_constants.py``), with its rule for the gains.
+    The inertia in these gains is the motor's reflected inertia alone. Armatures (kg m^2), effort limits (N m) and the
+    rule for the gains are those of mjlab 1.6.0 (``unitree_g1/g1_constants.py``). ``motors`` drive each joint together.
     """
     frequency = 2 * 3.1415926535 * 10
     return kind(
@@ -52,19 +54,19 @@ def _actuator(
     )
 
 
-G1_ACTUATORS = {
+G1_ACTUATORS: dict[str, ActuatorBaseCfg] = {
     "hip_pitch_yaw_waist": _actuator([".*_hip_pitch_joint", ".*_hip_yaw_joint", "waist_yaw_joint"], 0.010178, 88.0),
     "hip_roll_knee": _actuator([".*_hip_roll_joint", ".*_knee_joint"], 0.025102, 139.0),
     "ankle": _actuator([".*_ankle_pitch_joint", ".*_ankle_roll_joint"], 0.003610, 25.0, motors=2),
     "arm": _actuator([".*_shoulder_.*_joint", ".*_elbow_joint"], 0.003610, 25.0),
-    # With one explicit group, Isaac Lab 3.0.0 runs all physics of a control step in one CUDA graph; with implicit ones
-    # alone it steps four times from Python, which costs a third of a control step's time there.
+    # With an explicit actuator group, Isaac Lab 3.0.0 runs all physics of a control step in one CUDA graph; with
+    # implicit ones alone it launches each of the four substeps from Python, and a control step takes 1.5 times as long.
     "wrist": _actuator([".*_wrist_roll_joint"], 0.003610, 25.0, kind=IdealPDActuatorCfg),
 }
 
 
 def _in_dataset_order() -> SceneEntityCfg:
-    # A new one a term: the managers resolve names into it, and must not share it.
+    # A separate instance for each term, because the managers resolve names in place.
     return SceneEntityCfg("robot", joint_names=list(G1_23DOF.joint_names), preserve_order=True)
 
 
@@ -74,7 +76,7 @@ def _feet_sensor() -> SceneEntityCfg:
 
 @configclass
 class SceneCfg(InteractiveSceneCfg):
-    """A robot on a plane; nothing in it is fetched from a server."""
+    """A robot on a plane, from local files alone."""
 
     ground = AssetBaseCfg(
         prim_path="/World/ground",
@@ -101,13 +103,14 @@ class SceneCfg(InteractiveSceneCfg):
     contact_forces = ContactSensorCfg(prim_path="{ENV_REGEX_NS}/Robot/.*_ankle_roll_link", update_period=0.0)
 
     def __post_init__(self) -> None:
-        self.robot.spawn.usd_path = str(G1_23DOF.usd_path)
-        self.ground.spawn.usd_path = str(G1_23DOF.ground_usd_path)
+        # Not above, because these paths build the files, which takes seconds and needs the simulator.
+        cast(sim_utils.UsdFileCfg, self.robot.spawn).usd_path = str(G1_23DOF.usd_path)
+        cast(sim_utils.GroundPlaneCfg, self.ground.spawn).usd_path = str(G1_23DOF.ground_usd_path)
 
 
 @configclass
 class CommandsCfg:
-    """Walk forward; the heading is held, not commanded, because the demo clips go straight."""
+    """Forward speed; the heading is kept at 0, because the demo clips walk straight ahead."""
 
     base_velocity = lab.UniformVelocityCommandCfg(
         asset_name="robot",
@@ -123,7 +126,7 @@ class CommandsCfg:
 
 @configclass
 class ActionsCfg:
-    """Joint position targets around the default pose, in the dataset's order."""
+    """Joint position targets relative to the default pose, in the dataset's order."""
 
     joint_pos = lab.JointPositionActionCfg(
         asset_name="robot",
@@ -136,7 +139,7 @@ class ActionsCfg:
 
 @configclass
 class PolicyObservationsCfg(ObservationGroupCfg):
-    """What the robot can know: noisy, with five frames of history."""
+    """The policy's observations: with noise and five frames of history."""
 
     base_lin_vel = ObsTerm(func=lab.base_lin_vel, noise=UniformNoiseCfg(n_min=-0.1, n_max=0.1))
     base_ang_vel = ObsTerm(func=lab.base_ang_vel, noise=UniformNoiseCfg(n_min=-0.2, n_max=0.2))
@@ -162,7 +165,7 @@ class PolicyObservationsCfg(ObservationGroupCfg):
 
 @configclass
 class CriticObservationsCfg(ObservationGroupCfg):
-    """What the value function may know: the same without noise, and without a history that a time-out would falsify."""
+    """The value function's observations: without noise, and without history, which a truncation would interrupt."""
 
     base_lin_vel = ObsTerm(func=lab.base_lin_vel)
     base_ang_vel = ObsTerm(func=lab.base_ang_vel)
@@ -180,7 +183,7 @@ class CriticObservationsCfg(ObservationGroupCfg):
 
 @configclass
 class ObservationsCfg:
-    """Groups: ``policy`` and ``critic``. AMP needs none of its own, it reads the simulator's state."""
+    """Groups ``policy`` and ``critic``; AMP states are read from the simulator and need no group."""
 
     policy: PolicyObservationsCfg = PolicyObservationsCfg()
     critic: CriticObservationsCfg = CriticObservationsCfg()
@@ -188,7 +191,7 @@ class ObservationsCfg:
 
 @configclass
 class RewardsCfg:
-    """Go where commanded, stay up, spare the motors. No term says how to move the legs or arms: AMP does."""
+    """Task rewards: track the command, stay upright, limit effort. The style reward of AMP is added by the agent."""
 
     track_lin_vel_xy = RewardTermCfg(
         func=velocity.track_lin_vel_xy_yaw_frame_exp,
@@ -217,7 +220,7 @@ class RewardsCfg:
 
 @configclass
 class TerminationsCfg:
-    """The episode's end, or the robot's."""
+    """Truncation at the time limit; termination when the robot falls."""
 
     time_out = TerminationTermCfg(func=lab.time_out, time_out=True)
     tilted = TerminationTermCfg(func=lab.bad_orientation, params={"limit_angle": 1.0})
@@ -226,10 +229,10 @@ class TerminationsCfg:
 
 @configclass
 class EventsCfg:
-    """Resets and pushes."""
+    """Resets and random pushes."""
 
     reference = EventTermCfg(
-        func=reset_robot,
+        func=reset_robot,  # pyright: ignore[reportArgumentType]  (annotated for functions, classes are taken too)
         mode="reset",
         params={
             "dataset": None,
@@ -240,7 +243,7 @@ class EventsCfg:
             "joint_noise": 0.05,
         },
     )
-    push = EventTermCfg(
+    push: EventTermCfg | None = EventTermCfg(
         func=lab.push_by_setting_velocity,
         mode="interval",
         interval_range_s=(5.0, 10.0),
@@ -250,7 +253,7 @@ class EventsCfg:
 
 @configclass
 class PhysicsCfg(PresetCfg):
-    """``newton_mjwarp`` runs anywhere; ``physx`` needs Isaac Sim and is untested here."""
+    """Physics presets: ``newton_mjwarp`` runs on any machine; ``physx`` needs Isaac Sim and is untested."""
 
     newton_mjwarp = NewtonCfg(
         solver_cfg=MJWarpSolverCfg(
@@ -271,9 +274,13 @@ class PhysicsCfg(PresetCfg):
 
 @configclass
 class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
-    """The task; 50 Hz control over 200 Hz physics, episodes of 20 s."""
+    """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
 
-    sim: SimulationCfg = SimulationCfg(dt=0.005, render_interval=4, physics=PhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=0.005,
+        render_interval=4,
+        physics=PhysicsCfg(),  # pyright: ignore[reportArgumentType]  (a preset, resolved by parse_env_cfg)
+    )
     scene: SceneCfg = SceneCfg(num_envs=4096, env_spacing=2.5)
     observations: ObservationsCfg = ObservationsCfg()
     actions: ActionsCfg = ActionsCfg()
@@ -285,10 +292,9 @@ class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
     episode_length_s: float = 20.0
 
     def play_mode(self) -> None:
-        """For measuring: no noise, no pushes, no reference states.
+        """Configure for evaluation: no noise, no pushes, no reference states.
 
-        The starts keep their few degrees of difference in the joints: otherwise every environment would do the same,
-        and a thousand of them would say no more than one.
+        Initial joint positions stay randomized by a few degrees; without that, all environments would behave alike.
         """
         self.observations.policy.enable_corruption = False
         self.events.push = None

@@ -1,24 +1,25 @@
-"""The skrl wrapper of an Isaac Lab environment that adds AMP windows and terminal observations."""
+"""The skrl wrapper of an Isaac Lab environment, with AMP windows and terminal observations."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from skrl.envs.wrappers.torch.isaaclab_envs import IsaacLabWrapper
 
-from amp_helpers.amp_state.hooks import StepHooks
+from amp_helpers.amp_state.hooks import EnvIds, StepHooks
 from amp_helpers.amp_state.sources import AmpSource
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.utils.deferred import DeferredQueue
 
 
 class AmpEnv(IsaacLabWrapper):
-    """skrl's Isaac Lab wrapper, with what :class:`amp_helpers.agent.AmpAgent` reads from ``infos`` added.
+    """skrl's Isaac Lab wrapper, which adds to ``infos`` what :class:`amp_helpers.agent.AmpAgent` needs.
 
-    ``amp_obs`` (E, dim) and ``amp_whole`` (E,) come from :meth:`AmpSource.step`. In a step that truncated episodes,
-    ``terminal_states`` (``terminal_observations`` for a task without a ``critic`` group) hold what the value function
-    would have seen next: computed before the reset, valid in the rows of the truncated episodes, else ``None``.
+    ``amp_obs`` (E, dim) and ``amp_whole`` (E,), the windows and the mask of complete ones, come from
+    :meth:`AmpSource.step`. In a step that truncated episodes, ``terminal_states`` (``terminal_observations`` for a task
+    without a ``critic`` group) is the value function's input just before the reset, valid in the rows of the truncated
+    episodes; in other steps it is ``None``.
     """
 
     def __init__(
@@ -28,9 +29,9 @@ class AmpEnv(IsaacLabWrapper):
 
         Args:
             env: an open manager-based environment.
-            state: what the discriminator sees.
+            state: the discriminator's input.
             group: see :meth:`AmpState.from_env`.
-            stagger: draw the length of the first episodes at random, so that time limits do not all fall on one step.
+            stagger: draw the remaining time of the first episodes at random, so that they do not all end in one step.
         """
         super().__init__(env)
         self._stagger = stagger
@@ -39,18 +40,18 @@ class AmpEnv(IsaacLabWrapper):
         self._value_group = "critic" if "critic" in env.observation_manager.active_terms else "policy"
         self._terminal: torch.Tensor | None = None
         self.deferred = DeferredQueue()
-        """Work done in the next step, once the physics has been launched and before the host waits for it. Until then,
-        the tensors that a step returned keep their values."""
-        self._hooks = StepHooks.of(env)
-        self._hooks.before_reset.append(self._capture)
-        self._hooks.after_physics.append(self.deferred.run)
+        """Work for the next step, run after the physics has been launched and before the host waits for it. Until then,
+        the tensors returned by a step keep their values."""
+        hooks = StepHooks.of(env)
+        hooks.before_reset.append(self._capture)
+        hooks.after_physics.append(self.deferred.run)
         self.on_step: list[Callable[[torch.Tensor, torch.Tensor], None]] = []
-        """Called after every step with the episodes (E,) that ended in a fall and those (E,) that were truncated."""
+        """Called after every step with the masks (E,) of terminated and of truncated episodes."""
 
-    def _capture(self, env_ids: torch.Tensor) -> None:
+    def _capture(self, env_ids: EnvIds) -> None:
         # reset_time_outs does not exist before the first step.
         if getattr(self.lab, "reset_time_outs", None) is not None and self.lab.reset_time_outs.any():
-            self._terminal = self.lab.observation_manager.compute_group(self._value_group)
+            self._terminal = cast(torch.Tensor, self.lab.observation_manager.compute_group(self._value_group))
 
     def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Any]:
         self._terminal = None
@@ -75,7 +76,8 @@ class AmpEnv(IsaacLabWrapper):
         return observations, infos
 
     def close(self) -> None:
-        """Remove the listeners. :func:`amp_helpers.env.make_env` closes the environment itself."""
+        """Remove the listeners; the environment stays open, see :func:`amp_helpers.env.make_env`."""
         self.source.detach()
-        self._hooks.before_reset.remove(self._capture)
-        self._hooks.after_physics.remove(self.deferred.run)
+        hooks = StepHooks.of(self.lab)
+        hooks.before_reset.remove(self._capture)
+        hooks.after_physics.remove(self.deferred.run)
