@@ -1,6 +1,6 @@
-"""What a policy does over a range of commands: ``python benchmarks/command_range.py --checkpoint policies/g1_walk``.
+"""Measure a policy over a range of commands: ``python benchmarks/command_range.py --checkpoint policies/g1_walk``.
 
-One environment, one rollout of ``evaluate`` at each speed. Writes JSON::
+One rollout at each commanded speed, all in one environment. Writes JSON::
 
     command, commit, hardware, policy, num_envs, seconds, seed
     speeds: [{command, forward_speed_mps, falls_per_env_10s, ...metrics}]
@@ -18,15 +18,17 @@ from amp_helpers.training import find_policy, load_policy, write_json
 
 
 def main() -> int:
-    """Measure and print a line a speed."""
+    """Measure, and print a line for each speed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path)
     parser.add_argument("--speeds", nargs="+", type=float, default=[0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2], help="m/s")
     parser.add_argument("--num_envs", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=10.0, help="measured time a speed, after 3 s of warm-up")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="measured time per speed, s, after 3 s"
+    )
     parser.add_argument("--device", default=None)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--dataset", type=Path, help="clip to compare with (default: the one it was trained on)")
+    parser.add_argument("--dataset", type=Path, help="reference (default: the dataset that the policy was trained on)")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     _, config = find_policy(args.checkpoint)

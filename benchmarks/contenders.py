@@ -1,4 +1,4 @@
-"""What ``benchmarks/throughput.py`` compares, and describes: each contender takes one turn in an open environment."""
+"""The contenders of ``benchmarks/throughput.py``: functions that measure one turn in an open environment."""
 
 import argparse
 import contextlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # rsl_rl imports GitPython, which wants a git program
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # rsl_rl imports GitPython, which fails without a git program
 
 import torch
 from rivals import build_skrl_amp
@@ -26,44 +26,45 @@ from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper, create_rsl_rl_runner, handle_
 from isaaclab_tasks.core.velocity.config.g1.agents.rsl_rl_ppo_cfg import G1RoughPPORunnerCfg
 
 
-def count(text: str) -> int:
-    """A number of turns, steps or rollouts from the command line."""
+def positive_int(text: str) -> int:
+    """Read a number of turns, steps or rollouts from the command line."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number that can be measured; give 1 or more")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive integer; give 1 or more")
     return int(text)
 
 
 @dataclass
 class Turn:
-    """What one turn of a contender took."""
+    """Duration of one turn of a contender."""
 
     steps: int = 0
-    """Control steps measured."""
+    """Number of measured control steps."""
     seconds: float = 0.0
-    """For them, with the updates among them."""
+    """Duration of these steps, including the updates between them, s."""
     updates: list[float] = field(default_factory=list)
-    """Seconds of each update among them."""
+    """Duration of each update, s."""
 
     @property
     def rate(self) -> float:
-        """Control steps a second."""
+        """Control steps per second."""
         return self.steps / self.seconds
 
     @property
     def update(self) -> float:
-        """Seconds of an update: the median."""
+        """Median duration of an update, s."""
         return statistics.median(self.updates)
 
 
 WARM_UP = 2
-"""Rollouts before a turn's first measured one: in the update after the first, graphs are recorded and memory is given
-back; in the second it is taken again."""
+"""Unmeasured rollouts at the start of a turn: the update after the first records CUDA graphs and releases memory, and
+the second rollout allocates it again."""
 
 
 class Stopwatch:
-    """Times the updates of an agent, and what lies between the ends of two of them.
+    """Measures an agent's updates, and the time between the ends of two updates.
 
-    On a GPU, the times are those at which it gets there: to wait for it would keep the host from running ahead.
+    On a GPU these are times of the GPU's stream, recorded by events: synchronizing would stop the host from running
+    ahead.
     """
 
     def __init__(self, device: str) -> None:
@@ -71,7 +72,7 @@ class Stopwatch:
         self._spans: list[tuple[Any, Any]] = []
 
     def mark(self) -> Any:
-        """Now, as something for :meth:`between`."""
+        """Record the current time for :meth:`between`."""
         if not self._device.startswith("cuda"):
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
@@ -79,14 +80,14 @@ class Stopwatch:
         return event
 
     def between(self, start: Any, end: Any) -> float:
-        """Seconds from one mark to another, waiting for the device to get there."""
+        """Return the time between two marks, s, after synchronizing with the second."""
         if not self._device.startswith("cuda"):
             return end - start
         end.synchronize()
         return start.elapsed_time(end) / 1000
 
     def watch(self, agent: Any, method: str = "update") -> None:
-        """Time every call of that method from now on."""
+        """Measure every later call of a method of ``agent``."""
         update = getattr(agent, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -98,7 +99,7 @@ class Stopwatch:
         setattr(agent, method, timed)
 
     def turn(self, rollout: int) -> Turn:
-        """The rollouts after the warm-up."""
+        """Return the measurement of the rollouts after the warm-up."""
         measured = self._spans[WARM_UP:]
         updates = [self.between(*span) for span in measured]
         return Turn(rollout * len(updates), self.between(self._spans[WARM_UP - 1][1], measured[-1][1]), updates)
@@ -106,30 +107,31 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Bench:
-    """What the contenders share."""
+    """The environment and configurations that all contenders share."""
 
     lab: Any
     cfg: TrainCfg
-    """Ours, resolved; its ``run_dir`` is a temporary folder."""
+    """Configuration of this project's training, resolved; its ``run_dir`` is a temporary folder."""
     rivals: dict[str, TrainCfg]
+    """Configurations of skrl's AMP by the name of its settings."""
     rollouts: int
-    """Measured rollouts of ``cfg.agent.rollouts`` steps in a turn."""
+    """Number of measured rollouts in a turn, of ``cfg.agent.rollouts`` steps each."""
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, cfg: TrainCfg, rivals: dict[str, TrainCfg], rollouts: int) -> Iterator["Bench"]:
-        """A bench in the environment of our training, in which kernels are loaded and memory is taken already."""
+        """Open the environment of ``cfg``, load its kernels and allocate its memory."""
         with open_env(cfg, MotionDataset.load(cfg.dataset)) as lab:
             bench = cls(lab, cfg, rivals, rollouts)
-            environment(bench)  # not counted
+            environment(bench)
             yield bench
 
     def setup(self, cfg: TrainCfg) -> contextlib.AbstractContextManager[TrainingSetup]:
-        """The environment wrapped for AMP, and the reference windows of a run."""
+        """Wrap the environment for AMP, with the reference windows of a run."""
         return TrainingSetup.wrap(cfg, MotionDataset.load(cfg.dataset), self.lab)
 
     def loop(self, step: Callable[[], Any]) -> Turn:
-        """Warm up and measure something that has no updates."""
+        """Warm up, and measure repeated calls of ``step``, without updates."""
         watch = Stopwatch(self.cfg.device)
         for _ in range(WARM_UP * self.cfg.agent.rollouts):
             step()
@@ -140,10 +142,10 @@ class Bench:
 
 
 def physics(bench: Bench) -> Turn:
-    """The simulator alone."""
+    """Measure the simulator alone."""
     lab = bench.lab
     lab.reset()
-    substeps = 1 if lab._physics_handles_decimation else lab.cfg.decimation
+    substeps = 1 if lab.sim.physics_manager.handles_decimation() else lab.cfg.decimation
 
     def step() -> None:
         for _ in range(substeps):
@@ -153,7 +155,7 @@ def physics(bench: Bench) -> Turn:
 
 
 def environment(bench: Bench) -> Turn:
-    """``env.step`` with actions drawn from -1 to 1."""
+    """Measure ``env.step`` with actions drawn uniformly from -1 to 1."""
     lab = bench.lab
     lab.reset()
     with torch.no_grad():
@@ -161,7 +163,7 @@ def environment(bench: Bench) -> Turn:
 
 
 def environment_idle(bench: Bench) -> Turn:
-    """``env.step`` with zero actions."""
+    """Measure ``env.step`` with zero actions."""
     bench.lab.reset()
     actions = torch.zeros(bench.lab.action_space.shape, device=bench.lab.device)
     with torch.no_grad():
@@ -169,20 +171,21 @@ def environment_idle(bench: Bench) -> Turn:
 
 
 def random_policy(bench: Bench) -> Turn:
-    """Our untrained policy in the environment wrapped for AMP."""
+    """Measure an untrained policy in the environment wrapped for AMP."""
     with bench.setup(bench.cfg) as setup, torch.no_grad():
         env, agent = setup.env, build_agent(setup)
-        now = [env.reset()[0]]
+        observations = env.reset()[0]
 
         def step() -> None:
-            actions, _ = agent.act(now[0], env.state())
-            now[0] = env.step(actions)[0]
+            nonlocal observations
+            actions, _ = agent.act(observations, env.state())
+            observations = env.step(actions)[0]
 
         return bench.loop(step)
 
 
 def training(bench: Bench) -> Turn:
-    """Our training."""
+    """Measure this project's training."""
     watch = Stopwatch(bench.cfg.device)
     with bench.setup(bench.cfg) as setup:
         agent = build_agent(setup)
@@ -209,7 +212,7 @@ def _skrl(settings: str) -> Callable[[Bench], Turn]:
                     "headless": True,
                     "disable_progressbar": True,
                     "close_environment_at_exit": False,
-                    "environment_info": "log",  # as in Isaac Lab's file for it
+                    "environment_info": "log",  # as in Isaac Lab's configuration
                 },
             )
             watch.watch(agent)
@@ -221,7 +224,7 @@ def _skrl(settings: str) -> Callable[[Bench], Turn]:
 
 
 def rsl_rl_ppo(bench: Bench) -> Turn:
-    """Isaac Lab's rsl_rl runner."""
+    """Measure Isaac Lab's rsl_rl runner."""
     watch = Stopwatch(bench.cfg.device)
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         runner = create_rsl_rl_runner(RslRlVecEnvWrapper(bench.lab), rsl_rl_cfg(bench.cfg), log_dir=folder)
@@ -231,10 +234,10 @@ def rsl_rl_ppo(bench: Bench) -> Turn:
 
 
 def rsl_rl_cfg(cfg: TrainCfg) -> Any:
-    """Isaac Lab's settings for the G1, on this device, with our two observation groups."""
+    """Return Isaac Lab's settings for the G1, with this project's device, seed and observation groups."""
     runner = G1RoughPPORunnerCfg(device=cfg.device, seed=cfg.seed)
     runner.obs_groups = {"actor": ["policy"], "critic": ["critic"]}
-    runner.save_interval = 1_000_000  # so that no measured rollout holds a checkpoint, as ours do not
+    runner.save_interval = 1_000_000  # no checkpoints while measuring, as for the others
     return handle_deprecated_rsl_rl_cfg(runner, version("rsl-rl-lib"))
 
 
@@ -242,7 +245,7 @@ CONTENDERS: dict[str, Callable[[Bench], Turn]] = {
     "physics": physics,
     "environment_idle": environment_idle,
     "random_policy": random_policy,
-    "environment": environment,  # next to what it is compared with
+    "environment": environment,  # next to training, with which it is compared
     "training": training,
     "rsl_rl_ppo": rsl_rl_ppo,
     "skrl_matched": _skrl("matched"),

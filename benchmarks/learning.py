@@ -1,15 +1,15 @@
 """Train, measure and record the comparisons: ``python benchmarks/learning.py --gpus 2 --parallel 5 --seconds 504``.
 
 Each run is one command of :mod:`amp_helpers.train` (or of ``benchmarks/rivals.py``), followed by one of
-:mod:`amp_helpers.evaluate` at the clip's own speed. Runs go side by side, ``--parallel`` of them on each GPU, all with
-the recipe's number of updates if ``--seconds`` of wall clock have room for them. What a run came to is recorded as soon
-as it has ended, in the layout of :mod:`amp_helpers.training.comparisons`; a recorded run is not repeated.
+:mod:`amp_helpers.evaluate` at the clip's speed. ``--parallel`` runs share each GPU. A run makes the recipe's number of
+updates, or as many as ``--seconds`` of wall-clock time allow. Its result is recorded as soon as it ends, in the layout
+of :mod:`amp_helpers.training.comparisons`; a recorded run is not repeated.
 
-Runs that share a GPU take turns on it, unless NVIDIA's MPS lets their kernels run together
-(``nvidia-cuda-mps-control -d`` before, ``echo quit | nvidia-cuda-mps-control`` after): five runs on an H100 then make
-480,000 environment steps a second between them, where one alone makes 206,500.
+The kernels of runs that share a GPU execute one after the other, unless NVIDIA's MPS is running
+(``nvidia-cuda-mps-control -d`` before, ``echo quit | nvidia-cuda-mps-control`` after). With it, five runs on an H100
+reach 480,000 environment steps per second in total, against 206,500 of a single run.
 
-On a CPU, to try the script: ``--device cpu --num_envs 8 --seconds 60 --groups ours``.
+To try the script on a CPU: ``--device cpu --num_envs 8 --seconds 60 --groups ours``.
 """
 
 import argparse
@@ -47,13 +47,13 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ by their seed alone."""
+    """Runs that differ only in their seed."""
 
     arguments: tuple[str, ...] = ()
     program: tuple[str, ...] = TRAIN
     seeds: tuple[int, ...] = SEEDS
     updates: int | None = None
-    """``None`` is the recipe's own number, by which its schedule goes."""
+    """Number of updates; ``None`` for the recipe's, on which its schedules depend."""
     note: str = ""
 
 
@@ -61,7 +61,7 @@ AS_RETARGETED = ("--dataset", recorded_path(DEMO_DATASET))
 REFINED = ("--dataset", recorded_path(REFINED_DATASET))
 PUBLISHED = ("--recipe", "published")
 MANY = 100_000
-"""Updates, more than the wall clock has room for."""
+"""Number of updates that ``--seconds`` never allows."""
 GROUPS = {
     "ours": Group(),
     "published": Group(PUBLISHED),
@@ -69,7 +69,7 @@ GROUPS = {
     "ours-no-feet": Group((*AS_RETARGETED, "--drop_joints", "still", "feet")),
     "published-no-feet": Group((*PUBLISHED, "--drop_joints", "feet")),
     "published-refined": Group((*PUBLISHED, *REFINED)),
-    "skrl": Group(program=RIVALS, updates=MANY, note="skrl's AMP class, settings as Isaac Lab ships them"),
+    "skrl": Group(program=RIVALS, updates=MANY, note="skrl's AMP class with the settings that Isaac Lab ships"),
     "no-style": Group(("--style_weight", "0", "--reference_share", "0")),
     "speeds": Group(("--dataset", "datasets/g1_walk_speeds.npz")),
 }
@@ -92,7 +92,7 @@ COMPARISONS = (
 
 
 def commands(group: str, seed: int, folder: Path, args: argparse.Namespace) -> tuple[list, list]:
-    """The command that trains a run, and the one that measures it; a GPU is chosen by ``CUDA_VISIBLE_DEVICES``."""
+    """Return the commands that train and evaluate a run; ``CUDA_VISIBLE_DEVICES`` selects the GPU."""
     plan = GROUPS[group]
     size = ["--num_envs", args.num_envs, "--device", args.device, "--seed", seed]
     length = ["--max_seconds", args.seconds, *(["--max_iterations", plan.updates] if plan.updates else [])]
@@ -100,28 +100,28 @@ def commands(group: str, seed: int, folder: Path, args: argparse.Namespace) -> t
     speed = round(MotionDataset.load(DEMO_DATASET).clips()[0].forward_speed, 2)
     envs = min(1024, 4 * args.num_envs)
     measure = ["-m", "amp_helpers.evaluate", "--checkpoint", folder, "--device", args.device, "--num_envs", envs]
-    # Always against the clip as it is, also for a policy that learnt from a mended one.
+    # Always against the unmodified clip, also for a policy trained on a refined one.
     measure += ["--velocity", speed, "--dataset", recorded_path(DEMO_DATASET), "--output", folder / "evaluation"]
     return [str(part) for part in train], [str(part) for part in measure]
 
 
 def call(command: list[str], log: Path, gpu: int | None) -> None:
-    """Run a Python command with its output in ``log``."""
+    """Run a Python command and write its output to ``log``."""
     environment = dict(os.environ) | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
     with open(log, "a") as file:
-        whole = [sys.executable, *command]
-        done = subprocess.run(whole, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment, check=False)
-    if done.returncode:
-        raise InputError(f"{shlex.join(command)} ended with {done.returncode}; {log} says why")
+        line = [sys.executable, *command]
+        result = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment, check=False)
+    if result.returncode:
+        raise InputError(f"{shlex.join(command)} failed with exit code {result.returncode}; see {log}")
 
 
-def spoken(command: list[str]) -> str:
-    """A command as a reader would type it."""
+def shell_line(command: list[str]) -> str:
+    """Return a command as typed in a shell."""
     return "python " + shlex.join(command).replace(f"{ROOT}/", "")
 
 
-def make(group: str, seed: int, gpu: int | None, args: argparse.Namespace) -> RecordedRun:
-    """Train, measure and record one run."""
+def make_run(group: str, seed: int, gpu: int | None, args: argparse.Namespace) -> RecordedRun:
+    """Train, evaluate and record one run."""
     name = f"{group}-{seed}"
     folder = args.runs / name
     train, measure = commands(group, seed, folder, args)
@@ -134,36 +134,38 @@ def make(group: str, seed: int, gpu: int | None, args: argparse.Namespace) -> Re
         folder,
         name=name,
         group=group,
-        command=spoken(train),
+        command=shell_line(train),
         hardware=hardware() if gpu is None else hardware(f"cuda:{gpu}") + shared,
-        evaluation=spoken(measure),
+        evaluation=shell_line(measure),
         metrics=folder / "evaluation" / "metrics.json",
         note=GROUPS[group].note,
     )
 
 
 def merge(path: Path, run: RecordedRun) -> None:
-    """Add a run to the file, in place of one of the same name, with what it can say of every comparison."""
+    """Add a run to the file, replacing one of the same name, and list the comparisons that have runs to compare."""
     old = read_results(path) if path.exists() else Results((), ())
     runs = (*(other for other in old.runs if other.name != run.name), run)
     names = {comparison.name for comparison in COMPARISONS}
     groups = {recorded.group for recorded in runs}
     recorded = (replace(c, groups={k: v for k, v in c.groups.items() if k in groups}) for c in COMPARISONS)
-    answered = tuple(c for c in recorded if len(c.groups) > 1)
-    write_results(path, Results((*(c for c in old.comparisons if c.name not in names), *answered), runs))
+    comparable = tuple(c for c in recorded if len(c.groups) > 1)
+    write_results(path, Results((*(c for c in old.comparisons if c.name not in names), *comparable), runs))
 
 
 def main() -> int:
-    """Make the runs that are not recorded yet, and print a line each."""
+    """Make the runs that are not yet recorded, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
-    parser.add_argument("--seeds", nargs="+", type=int, help="instead of the groups' own, 0 1 2")
+    parser.add_argument("--seeds", nargs="+", type=int, help="seeds (default: 0 1 2)")
     parser.add_argument("--gpus", type=int, default=1)
-    parser.add_argument("--parallel", type=int, default=1, help="runs side by side on a GPU")
+    parser.add_argument("--parallel", type=int, default=1, help="simultaneous runs on each GPU")
     parser.add_argument("--device", choices=("cuda:0", "cpu"), default="cuda:0")
     parser.add_argument("--num_envs", type=int, default=4096)
-    parser.add_argument("--seconds", type=float, default=504.0, help="most wall clock of a training run")
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "learning", help="folder for the run folders")
+    parser.add_argument(
+        "--seconds", type=float, default=504.0, help="limit on a run's wall-clock time, s"
+    )
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "learning", help="parent of the run folders")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     args = parser.parse_args()
     args.runs = args.runs.resolve()
@@ -171,7 +173,7 @@ def main() -> int:
     recorded = {run.name for run in read_results(args.output).runs} if args.output.exists() else set()
     wanted = [(group, seed) for group in args.groups for seed in args.seeds or GROUPS[group].seeds]
     todo: queue.SimpleQueue = queue.SimpleQueue()
-    for group, seed in sorted(wanted, key=lambda pair: pair[1]):  # the first seed of every group comes first
+    for group, seed in sorted(wanted, key=lambda pair: pair[1]):  # the first seed of every group first
         if f"{group}-{seed}" not in recorded:
             todo.put((group, seed))
     lock, failed = threading.Lock(), []
@@ -183,8 +185,8 @@ def main() -> int:
             except queue.Empty:
                 return
             try:
-                run = make(group, seed, gpu, args)
-            except InputError as error:  # the others go on
+                run = make_run(group, seed, gpu, args)
+            except InputError as error:  # the other runs continue
                 failed.append(str(error))
                 continue
             with lock:

@@ -1,4 +1,4 @@
-"""Where a number comes from: what every benchmark writes down beside what it measured."""
+"""The origin of a measurement: command, commit and hardware, recorded by every benchmark."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from amp_helpers.utils.resources import present_commit, short_commit
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:
-    """``command`` (without where its output went), ``commit`` and ``hardware`` of the script that runs."""
+    """Return ``command`` (without its ``--output``), ``commit`` and ``hardware`` of the running script."""
     arguments = sys.argv[1:]
     if "--output" in arguments:
         at = arguments.index("--output")
@@ -23,7 +23,7 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 
 def hardware(device: str = "cpu") -> str:
-    """What ``device`` is, in words."""
+    """Describe ``device``."""
     if device.startswith("cuda"):
         import torch
 

@@ -1,34 +1,35 @@
-"""skrl's own AMP class on this project's task: ``python benchmarks/rivals.py --device cuda:0 --max_seconds 410``.
+"""Train skrl's AMP class on this project's task: ``python benchmarks/rivals.py --device cuda:0 --max_seconds 410``.
 
-Leaves a run folder of the same form as ``python -m amp_helpers.train``, so that ``python -m amp_helpers.evaluate
---checkpoint RUN`` plays and measures it unchanged. The task, its dataset and reference-state starts are the same too.
+The run folder has the same form as that of ``python -m amp_helpers.train``, so that ``python -m amp_helpers.evaluate
+--checkpoint RUN`` measures the policy unchanged. Task, dataset and reference state initialization are the same too.
 
-Two settings, ``--settings``:
+``--settings`` selects one of:
 
 ``documented`` (default)
-    What Isaac Lab ships for skrl's AMP, read from the installed file ``isaaclab_tasks/contrib/humanoid_amp/agents/
-    skrl_walk_amp_cfg.yaml`` (Isaac Lab 3.0.0): rollouts 16, 6 epochs of 2 mini batches, one Adam at a fixed 5e-5 for
-    all three networks, no gradient clip, policy noise fixed at exp(-2.9) = 0.055, networks 1024-512, discriminator
-    batch 4096, its loss scaled by 5, gradient penalty 5, logit regularisation 0.05, weight decay 1e-4, motion dataset
-    of 200,000 windows in batches of 512, replay of 1,000,000, **task reward 0, style reward 2**. Windows of two frames
+    The settings that Isaac Lab ships for skrl's AMP, read from the installed file
+    ``isaaclab_tasks/contrib/humanoid_amp/agents/skrl_walk_amp_cfg.yaml`` (Isaac Lab 3.0.0): rollouts of 16 steps, 6
+    epochs of 2 mini batches, one Adam optimizer at a fixed learning rate of 5e-5 for all three networks, no gradient
+    clipping, action standard deviation fixed at exp(-2.9) = 0.055, networks 1024-512, discriminator batch 4096, its
+    loss scaled by 5, gradient penalty 5, logit regularization 0.05, weight decay 1e-4, a motion dataset of 200,000
+    windows in batches of 512, a replay buffer of 1,000,000, **task reward 0, style reward 2**. Windows of two frames
     one step apart, as in its ``humanoid_amp_env_cfg.py`` (``num_amp_observations = 2``). These are also the defaults of
-    skrl 2.1.1's ``AMP_CFG`` but for the clip (0.5 there) and the discriminator batch (all rows there). skrl 1.x wrote
-    the same weights as task 0.0, style 1.0 and ``discriminator_reward_scale`` 2.
+    skrl 2.1.1's ``AMP_CFG``, except for gradient clipping (0.5 there) and the discriminator batch (all rows there).
+    skrl 1.x expressed the same weights as task 0.0, style 1.0 and ``discriminator_reward_scale`` 2.
 ``matched``
-    The same class with this project's rollout, epochs, mini batches, networks, windows, noise and reward weights, and
-    skrl's ``KLAdaptiveLR``: what ``benchmarks/throughput.py`` times.
+    The same class with this project's rollout length, epochs, mini batches, networks, windows, noise and reward
+    weights, and skrl's ``KLAdaptiveLR``; used in ``benchmarks/throughput.py``.
 
-How skrl 2.1.1 mixes rewards (``agents/torch/amp/amp.py``): each step earns ``task_reward_scale * task +
-style_reward_scale * style`` with ``style = -log(max(1 - sigmoid(logit), 1e-4))``, 0 to 9.2. ``task`` is what the
-environment returns, in Isaac Lab already multiplied by the step's seconds, so per step the style counts 1/0.02 = 50
-times as much as a reward term of the same weight: 0.1 is 5 per second in ``train --style_weight``. Its gradient penalty
-has no factor 1/2: 5 there is 10 in ``train --gradient_penalty``.
+Rewards in skrl 2.1.1 (``agents/torch/amp/amp.py``): the reward of a step is ``task_reward_scale * task +
+style_reward_scale * style`` with ``style = -log(max(1 - sigmoid(logit), 1e-4))``, 0 to 9.2. ``task`` is the
+environment's reward, which Isaac Lab multiplies by the control step of 0.02 s. A style weight of skrl therefore counts
+1/0.02 = 50 times as much as the weight of a reward term: 0.1 corresponds to ``train --style_weight 5``. Its gradient
+penalty has no factor 1/2: 5 corresponds to ``train --gradient_penalty 10``.
 
-What skrl is given here: ``infos["amp_obs"]`` of :class:`amp_helpers.env.AmpEnv`, with the terminal frame right (skrl
-knows nothing of windows that are still filling), and ``collect_reference_motions`` drawing windows of the dataset at
-random. Its motion dataset of 200,000, filled in batches of 512, wraps without being marked full, so that it begins with
-the 192 windows of the overflow. Apart from the file above: policy and value have ELU units, which is what ``evaluate``
-builds, and the value sees the task's ``critic`` group.
+Inputs of skrl's class: ``infos["amp_obs"]`` of :class:`amp_helpers.env.AmpEnv`, with correct terminal frames (skrl also
+trains on incomplete windows), and ``collect_reference_motions``, which draws windows of the dataset at random. Its
+motion dataset of 200,000, filled in batches of 512, wraps around without being marked full, so that it starts with the
+192 windows of the overflow. Two settings differ from the file above: the activations are ELU, as ``evaluate`` expects,
+and the value function's input is the task's ``critic`` group.
 """
 
 import argparse
@@ -41,7 +42,7 @@ from typing import Any
 
 import yaml
 
-from amp_helpers.env import quiet_warp  # noqa: F401 - before skrl, which would start Warp aloud
+import amp_helpers.env  # noqa: F401 - before skrl, which would start Warp with output
 
 # isort: split
 import isaaclab_tasks
@@ -76,7 +77,7 @@ SHIPPED = Path(isaaclab_tasks.__file__).parent / "contrib/humanoid_amp/agents/sk
 
 
 class ObservedAmp(AMP):
-    """skrl's AMP, not a step of it changed, which also writes a :class:`Health` record after each update."""
+    """skrl's AMP unchanged, with a :class:`Health` record after each update."""
 
     def __init__(self, *, step_dt: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -84,11 +85,11 @@ class ObservedAmp(AMP):
         self.on_update: list[Callable[[Health], None]] = []
         self._step_dt = step_dt
         self._task: list[torch.Tensor] = []
-        # skrl would copy every module whenever the mean reward is a new best.
+        # Otherwise skrl copies all modules whenever the mean reward reaches a new maximum.
         self.checkpoint_best_modules["reward"] = float("inf")
 
     def record_transition(self, *, rewards: torch.Tensor, **transition: Any) -> None:
-        self._task.append(rewards.mean())  # now: skrl adds bootstrapped values to the same tensor
+        self._task.append(rewards.mean())  # first, because skrl adds bootstrapped values to this tensor in place
         super().record_transition(rewards=rewards, **transition)
 
     def update(self, *, timestep: int, timesteps: int) -> None:
@@ -103,7 +104,7 @@ class ObservedAmp(AMP):
             listener(health)
 
     def _health(self, amp: torch.Tensor, style: float) -> Health:
-        """The discriminator is measured after the update, on a sample; the rewards are those that were learnt from."""
+        """Evaluate the discriminator after the update, on a sample; rewards are those of the rollout."""
         sample = torch.randint(len(amp), (min(4096, len(amp)),), device=self.device)
         scale = self._amp_observation_preprocessor
         _, figures = discriminator_loss(
@@ -136,14 +137,14 @@ class ObservedAmp(AMP):
         )
         inputs = {"observations": self._observation_preprocessor(observations), "taken_actions": actions}
         log_ratio = self.policy.act(inputs, role="policy")[1]["log_prob"] - before
-        return -log_ratio.mean().item()  # not the exponential form: with noise this small it overflows
+        return -log_ratio.mean().item()  # the exponential estimator overflows at this small action noise
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
 
 
 def rival_cfg(settings: str, **options: Any) -> TrainCfg:
-    """A run of skrl's AMP in this project's words; reward weights are per second, as everywhere in ``TrainCfg``."""
+    """Configure a run of skrl's AMP in terms of ``TrainCfg``; reward weights are per second."""
     run: dict[str, Any] = {}
     knobs: dict[str, Any] = {"discriminator_loss": "bce", "final_std": 0.0}
     if settings == "documented":
@@ -168,7 +169,7 @@ def rival_cfg(settings: str, **options: Any) -> TrainCfg:
 
 
 def skrl_settings(settings: str, cfg: TrainCfg, step_dt: float) -> dict[str, Any]:
-    """The fields of skrl's ``AMP_CFG`` that are plain values."""
+    """Return the fields of skrl's ``AMP_CFG`` that are plain values."""
     shipped = yaml.safe_load(SHIPPED.read_text())["agent"]
     values = {
         field.name: shipped[field.name]
@@ -202,12 +203,12 @@ def skrl_settings(settings: str, cfg: TrainCfg, step_dt: float) -> dict[str, Any
 
 
 def build_skrl_amp(settings: str, setup: TrainingSetup, observed: bool = True) -> AMP:
-    """skrl's AMP in a wrapped environment, its memories as Isaac Lab's file has them.
+    """Create skrl's AMP agent, with memories as in Isaac Lab's configuration.
 
     Args:
         settings: one of :data:`SETTINGS`.
-        setup: of a run of :func:`rival_cfg`.
-        observed: write health records; the plain class otherwise.
+        setup: setup of a run of :func:`rival_cfg`.
+        observed: add health records; otherwise skrl's class itself.
     """
     cfg, env, windows, step_dt = setup.cfg, setup.env, setup.windows, setup.env.lab.step_dt
     device, file = env.device, yaml.safe_load(SHIPPED.read_text())
@@ -264,11 +265,11 @@ def build_skrl_amp(settings: str, setup: TrainingSetup, observed: bool = True) -
 
 
 def main() -> int:
-    """Train the rival from the command line."""
+    """Train skrl's AMP from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", choices=SETTINGS, default="documented")
-    parser.add_argument("--task_reward_scale", type=float, help="instead of the setting's, as skrl counts it")
-    parser.add_argument("--style_reward_scale", type=float, help="instead of the setting's, per step as skrl counts it")
+    parser.add_argument("--task_reward_scale", type=float, help="task reward weight in skrl's units")
+    parser.add_argument("--style_reward_scale", type=float, help="style reward weight in skrl's units")
     for name, kind in (("dataset", Path), ("run_dir", Path), ("device", str), ("max_seconds", float)):
         parser.add_argument(f"--{name}", type=kind, default=REFINED_DATASET if name == "dataset" else None)
     for name, default in (("num_envs", None), ("seed", 0), ("max_iterations", 1_000_000)):
@@ -288,7 +289,7 @@ def main() -> int:
 def train_rival(
     settings: str, cfg: TrainCfg, on_update: Callable[[Health], None] = lambda health: None, progress: bool = True
 ) -> Path:
-    """Train skrl's AMP as :func:`amp_helpers.train.train` trains ours, and leave the same run folder."""
+    """Train skrl's AMP, and write a run folder as :func:`amp_helpers.train.train` does."""
     started = time.time()
     cfg = resolve(cfg)
     dataset = MotionDataset.load(cfg.dataset)
@@ -307,7 +308,7 @@ def train_rival(
 
 
 def _skrl_loop(env: AmpEnv, agent: AMP, cfg: TrainCfg, should_stop: Callable[[], bool]) -> None:
-    """The calls of skrl's ``SequentialTrainer``, which cannot be stopped before its last step."""
+    """Make the calls of skrl's ``SequentialTrainer``, which has no condition for stopping early."""
     timesteps = cfg.max_iterations * cfg.agent.rollouts
     observations, _ = env.reset()
     states = env.state()

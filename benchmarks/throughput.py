@@ -1,30 +1,30 @@
-"""How fast everything runs beside everything else: ``python benchmarks/throughput.py --num_envs 4096 --device cuda:0``.
+"""Measure throughput side by side: ``python benchmarks/throughput.py --num_envs 4096 --device cuda:0``.
 
-One process; for each number of environments one environment, in which these run in turn, ``--repeats`` times over, so
-that their ratios mean something when the machine is noisy:
+For each number of environments, one environment is opened, in which the following contenders run in turn, ``--repeats``
+times, so that their ratios are meaningful on a noisy machine:
 
 ``physics``
-    the simulator's steps alone (decimation x ``sim.step``), no managers, sensors or resets.
+    the simulator alone (decimation x ``sim.step``), without managers, sensors or resets.
 ``environment``
-    ``env.step`` with actions drawn from -1 to 1, as Isaac Lab's own ``scripts/benchmarks/benchmark_non_rl.py`` does:
-    robots fall and are reset, as they are in training.
+    ``env.step`` with actions drawn uniformly from -1 to 1, as in Isaac Lab's
+    ``scripts/benchmarks/benchmark_non_rl.py``: robots fall and are reset, as in training.
 ``environment_idle``
-    ``env.step`` with zero actions: robots stand in their default pose, and next to none is reset.
+    ``env.step`` with zero actions: robots stand in their default pose, and resets are rare.
 ``random_policy``
-    our untrained policy acting in the environment wrapped for AMP, nothing recorded.
+    an untrained policy acting in the environment wrapped for AMP, without storing anything.
 ``training``
-    our agent as ``python -m amp_helpers.train`` runs it, defaults, updates and TensorBoard included.
+    this project's training with default settings, updates and TensorBoard included.
 ``skrl_documented``, ``skrl_matched``
-    skrl's own AMP class, see ``benchmarks/rivals.py``: with the settings that Isaac Lab ships for it, and with our
+    skrl's AMP class, see ``benchmarks/rivals.py``: with the settings that Isaac Lab ships, and with this project's
     rollout length, epochs, mini batches, networks and windows.
 ``rsl_rl_ppo``
-    Isaac Lab's own rsl_rl runner and wrapper with its PPO settings for the G1 (``G1RoughPPORunnerCfg``: 24 steps, 5
-    epochs of 4 mini batches, networks 512-256-128 as ours), the critic seeing the ``critic`` group as ours does.
+    Isaac Lab's rsl_rl runner and wrapper with its PPO settings for the G1 (``G1RoughPPORunnerCfg``: 24 steps, 5 epochs
+    of 4 mini batches, networks 512-256-128 as here); the critic's input is the ``critic`` group, as here.
 
-Each turn starts from a reset, runs two rollouts to warm up and ``--steps`` measured control steps (rounded up to whole
-rollouts), bounded by the ends of updates where there are any. A ratio is the median of what the repeats say, each of
-them of turns that follow each other: a machine whose speed comes and goes over seconds would falsify one of medians.
-TF32 matrix products are allowed for all of them, as Isaac Lab's own training script allows them.
+Each turn starts with a reset and two unmeasured rollouts, followed by ``--steps`` measured control steps, rounded up to
+complete rollouts; with updates, the measurement starts and ends at the end of an update. A ratio is the median of the
+ratios of each repeat, whose turns are adjacent in time: a ratio of medians would be biased by changes of the machine's
+speed over seconds. TF32 matrix products are enabled for all contenders, as in Isaac Lab's training script.
 
 The JSON is written after every number of environments::
 
@@ -34,10 +34,10 @@ The JSON is written after every number of environments::
         num_envs,
         contenders: {NAME: {
             env_steps_per_s           median of the repeats; repeats: [each]
-            step_ms                   of a control step of all environments, updates left out
+            step_ms                   duration of a control step of all environments, without updates
             update_s                  median of an update, null where there is none
             torch_peak_gib            torch.cuda.max_memory_allocated during the turn, null on a CPU
-            device_used_gib           memory taken on the device after the turn, by everything that uses it
+            device_used_gib           memory in use on the device after the turn, by all processes
         }},
         ratios: {NAME: ...}           see :data:`RATIOS`
     }]
@@ -55,7 +55,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONTENDERS, Bench, Turn, count, rsl_rl_cfg
+from contenders import CONTENDERS, Bench, Turn, positive_int, rsl_rl_cfg
 from provenance import provenance
 from rivals import SETTINGS, STEP_DT, rival_cfg, skrl_settings
 
@@ -72,17 +72,17 @@ RATIOS = {
     "environment_over_physics": ("rate", "environment", "physics"),
     "update_over_skrl_matched_update": ("update", "training", "skrl_matched"),
 }
-"""Ratio: (figure of :class:`Turn`, of which contender, to which one); the median of what the repeats say."""
+"""Ratio: (attribute of :class:`Turn`, numerator, denominator)."""
 
 
 def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> dict[str, Any]:
-    """The named contenders at one number of environments: an element of the JSON's ``counts``.
+    """Measure contenders at one number of environments, and return an element of the JSON's ``counts``.
 
     Args:
-        cfg: our training run, resolved; the rivals take its environment, seed and folder.
-        steps: control steps measured in a turn, rounded up to whole rollouts.
-        repeats: turns of each.
-        names: of :data:`contenders.CONTENDERS`.
+        cfg: this project's training run, resolved; the rivals use its environment, seed and folder.
+        steps: measured control steps per turn, rounded up to complete rollouts.
+        repeats: turns of each contender.
+        names: keys of :data:`contenders.CONTENDERS`.
     """
     num_envs, device = cfg.num_envs, cfg.device
     common = {name: getattr(cfg, name) for name in ("num_envs", "device", "seed", "run_dir")}
@@ -92,14 +92,14 @@ def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> di
     with Bench.open(cfg, rivals, rollouts=-(-steps // cfg.agent.rollouts)) as bench:
         for repeat in range(repeats):
             for name in names:
-                _forget(device)
+                _release_memory(device)
                 turn = CONTENDERS[name](bench)
                 turns[name].append(turn)
                 memory[name] = _memory(device)
                 print(f"{num_envs} environments, {name}, {repeat + 1}: {turn.rate * num_envs:,.0f}/s")
     contenders = {name: _figures(turns[name], num_envs) | memory[name] for name in names}
     ratios = {
-        name: round(statistics.median(_paired(figure, turns[of], turns[to])), 3)
+        name: round(statistics.median(_repeat_ratios(figure, turns[of], turns[to])), 3)
         for name, (figure, of, to) in RATIOS.items()
         if {of, to} <= set(names)
     }
@@ -118,13 +118,13 @@ def _figures(turns: list[Turn], num_envs: int) -> dict[str, Any]:
     }
 
 
-def _paired(figure: str, of: list[Turn], to: list[Turn]) -> list[float]:
-    """The ratio in each repeat, whose turns follow each other: a machine that slows down slows both."""
+def _repeat_ratios(figure: str, of: list[Turn], to: list[Turn]) -> list[float]:
+    """Return the ratio in each repeat, whose turns are adjacent in time."""
     return [getattr(a, figure) / getattr(b, figure) for a, b in zip(of, to, strict=True)]
 
 
-def _forget(device: str) -> None:
-    """Give back what the contender before left, so that memory is each one's own."""
+def _release_memory(device: str) -> None:
+    """Release the previous contender's memory, so that each is measured alone."""
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
@@ -173,10 +173,10 @@ def main() -> int:
     """Measure from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num_envs", type=int, nargs="+", default=[1024, 4096, 8192, 16384])
-    parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU if there is one)")
-    parser.add_argument("--steps", type=count, default=240, help="measured control steps of a turn (%(default)s)")
-    parser.add_argument("--repeats", type=count, default=5, help="turns of each contender (default: %(default)s)")
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), help="only these")
+    parser.add_argument("--device", help="cpu or cuda:0 (default: the first GPU if there is one)")
+    parser.add_argument("--steps", type=positive_int, default=240, help="control steps per turn (%(default)s)")
+    parser.add_argument("--repeats", type=positive_int, default=5, help="turns of each (default: %(default)s)")
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The comparisons with others: that they run, leave what evaluation plays, and are given the settings they claim."""
+"""Comparisons with other AMP and PPO implementations: they run, with the settings that the docstrings state."""
 
 import argparse
 import importlib
@@ -28,7 +28,7 @@ def benchmarks(repo_root):
         yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
 
 
-def test_documented_settings_are_skrls_own_but_where_isaac_lab_differs(benchmarks):
+def test_documented_settings_are_skrls_defaults_except_where_isaac_lab_differs(benchmarks):
     cfg = benchmarks.rivals.rival_cfg("documented")
     settings = benchmarks.rivals.skrl_settings("documented", cfg, step_dt=0.02)
     own = AMP_CFG()
@@ -42,7 +42,7 @@ def test_documented_settings_are_skrls_own_but_where_isaac_lab_differs(benchmark
     assert (cfg.window, cfg.stride, cfg.agent.hidden) == (2, 1, (1024, 512))
 
 
-def test_matched_settings_share_sizes_with_our_training(benchmarks):
+def test_matched_settings_have_the_sizes_of_this_projects_training(benchmarks):
     cfg = benchmarks.rivals.rival_cfg("matched")
     settings = benchmarks.rivals.skrl_settings("matched", cfg, step_dt=0.02)
     ours = TrainCfg()
@@ -52,7 +52,7 @@ def test_matched_settings_share_sizes_with_our_training(benchmarks):
     assert settings["style_reward_scale"] == pytest.approx(0.02 * ours.agent.style_weight)
 
 
-def test_skrls_amp_leaves_a_run_that_evaluation_finds(benchmarks, tmp_path):
+def test_skrls_amp_writes_a_run_that_evaluation_finds(benchmarks, tmp_path):
     rivals = benchmarks.rivals
     cfg = rivals.rival_cfg("documented", num_envs=4, device="cpu", max_iterations=2, run_dir=tmp_path / "run")
     folder = rivals.train_rival("documented", cfg, progress=False)
@@ -61,7 +61,7 @@ def test_skrls_amp_leaves_a_run_that_evaluation_finds(benchmarks, tmp_path):
     assert all(set(line) == {*Health.names(), "wall_s"} for line in lines)
     assert all(math.isfinite(value) for line in lines for value in line.values())
     assert all(line["weighted_style"] == pytest.approx(100 * line["style_reward"]) for line in lines)
-    assert lines[-1]["action_std"] == pytest.approx(math.exp(-2.9)), "the documented noise is fixed"
+    assert lines[-1]["action_std"] == pytest.approx(math.exp(-2.9)), "the documented action noise is fixed"
     _, config = find_policy(folder)
     assert config["hidden"] == [1024, 512] and config["updates"] == 2
 
@@ -78,7 +78,7 @@ def test_contenders_are_measured_in_one_environment(benchmarks, tmp_path):
     assert 0 < count["ratios"]["training_over_environment"] < 2
 
 
-def test_a_turn_leaves_its_warm_up_out(benchmarks, monkeypatch):
+def test_a_turn_excludes_the_warm_up(benchmarks, monkeypatch):
     times = iter([0.0, 1.0, 5.0, 7.0, 10.0, 11.0, 13.0, 17.0])  # start and end of four updates
     monkeypatch.setattr(benchmarks.contenders.time, "perf_counter", lambda: next(times))
     agent = SimpleNamespace(update=lambda: "done")
@@ -89,8 +89,8 @@ def test_a_turn_leaves_its_warm_up_out(benchmarks, monkeypatch):
     assert (turn.steps, turn.seconds, turn.updates) == (48, 10.0, [1.0, 4.0])
 
 
-def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
-    """Whatever was called how often: the update before the first measured step is none of its."""
+def test_step_times_exclude_the_warm_up(benchmarks):
+    """The update before the first measured step belongs to the warm-up."""
     acting = [(10.0 * step, 1.0 if step < 24 else 0.002) for step in range(72)]
     spans = {
         "environment": [(start + 5.0, 0.001) for start, _ in acting[:24]] + [(s + 5.0, 0.015) for s, _ in acting[24:]],
@@ -99,7 +99,7 @@ def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
         "environment: resets": [(6.0 + 10 * step, 1.0) for step in range(20)] + [(700.0, 0.048)],
         "TensorBoard": [],
     }
-    assert benchmarks.step_parts.parts_of(spans, warm_up=24) == {
+    assert benchmarks.step_parts.step_times(spans, warm_up=24) == {
         "environment": 15.0,
         "acting": 2.0,
         "update": 1.5,
@@ -108,29 +108,27 @@ def test_parts_of_a_step_leave_the_warm_up_out(benchmarks):
     }
 
 
-def test_clocks_are_taken_away_again(benchmarks):
+def test_timers_are_removed_on_exit(benchmarks):
     parts = benchmarks.step_parts.PARTS
 
     def methods():
         return [getattr(owner, name) for owner, name in parts.values()]
 
-    plain = methods()
-    with benchmarks.step_parts.clocks() as spans:
-        assert set(spans) == set(parts) and not set(plain) & set(methods())
-    assert methods() == plain
+    original = methods()
+    with benchmarks.step_parts.timers() as spans:
+        assert set(spans) == set(parts) and not set(original) & set(methods())
+    assert methods() == original
 
 
-def test_a_ratio_is_taken_repeat_by_repeat(benchmarks):
-    """A machine that slows down for a turn falsifies its own repeat; of medians the ratio would be 0.25."""
+def test_a_ratio_is_computed_for_each_repeat(benchmarks):
+    """A slowdown during one turn affects its own repeat alone; the ratio of medians would be 0.25."""
     turn = partial(benchmarks.contenders.Turn, 48)
     ours, alone = [turn(2.0), turn(4.0), turn(4.0)], [turn(1.0), turn(1.0), turn(2.0)]
-    assert benchmarks.throughput._paired("rate", ours, alone) == [0.5, 0.25, 0.5]
+    assert benchmarks.throughput._repeat_ratios("rate", ours, alone) == [0.5, 0.25, 0.5]
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many", "1.5"])
-def test_what_cannot_be_measured_is_refused(benchmarks, given):
-    assert benchmarks.contenders.count("7") == 7
-    with pytest.raises(
-        argparse.ArgumentTypeError, match=f"{given} is not a number that can be measured; give 1 or more"
-    ):
-        benchmarks.contenders.count(given)
+def test_numbers_below_one_are_refused(benchmarks, given):
+    assert benchmarks.contenders.positive_int("7") == 7
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{given} is not a positive integer; give 1 or more"):
+        benchmarks.contenders.positive_int(given)
