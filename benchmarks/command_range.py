@@ -23,9 +23,7 @@ def main() -> int:
     parser.add_argument("--checkpoint", required=True, type=Path)
     parser.add_argument("--speeds", nargs="+", type=float, default=[0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2], help="m/s")
     parser.add_argument("--num_envs", type=int, default=64)
-    parser.add_argument(
-        "--seconds", type=float, default=10.0, help="measured time per speed, s, after 3 s"
-    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="measured time per speed, s, after 3 s")
     parser.add_argument("--device", default=None)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dataset", type=Path, help="reference (default: the dataset that the policy was trained on)")

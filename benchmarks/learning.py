@@ -162,9 +162,7 @@ def main() -> int:
     parser.add_argument("--parallel", type=int, default=1, help="simultaneous runs on each GPU")
     parser.add_argument("--device", choices=("cuda:0", "cpu"), default="cuda:0")
     parser.add_argument("--num_envs", type=int, default=4096)
-    parser.add_argument(
-        "--seconds", type=float, default=504.0, help="limit on a run's wall-clock time, s"
-    )
+    parser.add_argument("--seconds", type=float, default=504.0, help="limit on a run's wall-clock time, s")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "learning", help="parent of the run folders")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     args = parser.parse_args()

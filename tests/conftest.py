@@ -13,16 +13,16 @@ def repo_root() -> Path:
 
 @pytest.fixture(scope="session")
 def gmr_samples(repo_root) -> Path:
-    """A folder of GMR pickles as other people wrote them: $AMP_GMR_SAMPLES, or one beside the repository."""
+    """Folder of GMR pickles from public sources: $AMP_GMR_SAMPLES, or one beside the repository."""
     folder = Path(os.environ.get("AMP_GMR_SAMPLES", repo_root.parent / "shared" / "gmr_samples"))
     if not any(folder.glob("*.pkl")):
-        pytest.skip(f"no GMR pickles in {folder}; name a folder of them in AMP_GMR_SAMPLES")
+        pytest.skip(f"no GMR pickles in {folder}; set AMP_GMR_SAMPLES to a folder of them")
     return folder
 
 
 @pytest.fixture(params=["cpu", "cuda"])
 def device(request) -> str:
-    """Where torch computes: on the CPU, and once more on a GPU where there is one."""
+    """Torch device: the CPU, and also the GPU where there is one."""
     if request.param == "cuda" and not pytest.importorskip("torch").cuda.is_available():
         pytest.skip("no GPU")
     return request.param
@@ -30,7 +30,7 @@ def device(request) -> str:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory):
-    """A real training run of three updates on the CPU: its folder, configuration and health records."""
+    """Training run of three updates on the CPU: its folder, configuration and health records."""
     pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
     from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What several test modules build their cases from."""
+"""Functions that several test modules use."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def make_motion(frames: int = 61, fps: float = 30.0, seed: int = 0, **changes) -
 
 
 def train_command(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
-    """Train as a user does, in a folder of their own."""
+    """Run the train command in ``folder``, with environment variables."""
     line = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, *map(str, arguments)]
     environment = os.environ | variables
     return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)

@@ -17,7 +17,7 @@ from amp_helpers.agent.health import Health
 from amp_helpers.training.cfg import TrainCfg, resolve
 from amp_helpers.training.policy import find_policy
 
-pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+pytestmark = pytest.mark.sim
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Measuring a policy in the real simulator: files with exactly the contract's keys, the same numbers each time."""
+"""Evaluating a policy in the simulator: files with exactly the contract's keys, and reproducible numbers."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from amp_helpers.evaluate import evaluate
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
 
-pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+pytestmark = pytest.mark.sim
 
 NUM_ENVS, SECONDS, DT = 3, 0.5, 0.02
 STEPS = round((3.0 + SECONDS) / DT)
@@ -30,12 +30,12 @@ def measured(small_run, tmp_path_factory):
     return output, evaluate(small_run.folder, output, num_envs=NUM_ENVS, seconds=SECONDS, velocity=0.6)
 
 
-def test_the_metrics_have_the_names_of_the_contract(measured, metric_names):
+def test_metrics_have_the_names_of_the_contract(measured, metric_names):
     output, metrics = measured
     assert set(metrics) == metric_names
 
     def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     written = json.loads((output / "metrics.json").read_text(), parse_constant=refuse)
     assert set(written) == metric_names
@@ -52,45 +52,47 @@ def test_the_rollout_has_the_arrays_of_the_contract(measured):
         assert rollout["joint_pos"].shape == (NUM_ENVS, STEPS, 23)
         assert rollout["root_pos"].shape == (NUM_ENVS, STEPS, 3)
         assert np.allclose(np.linalg.norm(rollout["root_quat"], axis=-1), 1, atol=1e-4)
-        assert np.all(rollout["root_quat"][:, 0, 3] > 0.99), "xyzw: upright at first"
+        assert np.all(rollout["root_quat"][:, 0, 3] > 0.99), "xyzw, upright at the start"
         assert np.allclose(rollout["root_pos"][:, 0, 2], 0.8, atol=0.03)
-        assert np.abs(rollout["root_pos"][:, 0, :2]).max() < 0.05, "relative to each environment's own origin"
+        assert np.abs(rollout["root_pos"][:, 0, :2]).max() < 0.05, "relative to the environment's origin"
         assert float(rollout["dt"]) == pytest.approx(DT) and float(rollout["command"]) == 0.6
         knee = rollout["joint_pos"][:, 0, names.index("left_knee_joint")]
-        assert np.allclose(knee, 0.42, atol=0.1), "columns are named as they are"
+        assert np.allclose(knee, 0.42, atol=0.1), "names match columns"
     assert {path.name for path in output.iterdir()} == {"metrics.json", "rollout.npz"}
 
 
-def test_measuring_again_gives_the_same(measured, small_run, tmp_path):
+def test_evaluation_is_reproducible(measured, small_run, tmp_path):
     output, metrics = measured
     again = evaluate(small_run.last, tmp_path, num_envs=NUM_ENVS, seconds=SECONDS, velocity=0.6)
-    assert again == pytest.approx(metrics, nan_ok=True, rel=0, abs=0), "from the whole checkpoint as from the folder"
+    assert again == pytest.approx(metrics, nan_ok=True, rel=0, abs=0), (
+        "from the training checkpoint as from the run folder"
+    )
     assert (tmp_path / "rollout.npz").read_bytes() == (output / "rollout.npz").read_bytes()
 
 
-def test_falls_are_counted_and_time_outs_are_not(small_run):
-    """A limp robot falls over within the time; the episode's own limit lies behind the measured time."""
+def test_falls_are_counted_and_truncations_are_not(small_run):
+    """A robot with constant actions falls; the episode's time limit lies beyond the recorded time."""
     with make_env(num_envs=2, play=True, velocity=0.8) as env:
         policy = load_policy(small_run.folder, env)
         env.cfg.episode_length_s = 0.5
         rollout = record_rollout(env, policy, 0.8, 1.0)
         assert env.max_episode_length * env.step_dt > 1.0 and not rollout.fell[:, :25].any()
-        limp = record_rollout(env, lambda observations: torch.full((2, 23), 3.0), 0.8, 2.0)
-    assert limp.fell.any(axis=1).all()
-    upright = limp.root_pos[..., 2] > 0.7
-    assert upright[limp.fell].all(), "the frame of a fall is already the next start"
+        falling = record_rollout(env, lambda observations: torch.full((2, 23), 3.0), 0.8, 2.0)
+    assert falling.fell.any(axis=1).all()
+    upright = falling.root_pos[..., 2] > 0.7
+    assert upright[falling.fell].all(), "the frame of a fall is that after the reset"
     motion = rollout_motion(rollout, env_index=1, start_s=0.2)
     assert motion.num_frames == 40 and motion.dt == pytest.approx(DT)
     assert np.array_equal(motion.joint_pos, rollout.joint_pos[1, 10:])
 
 
-def test_actions_are_the_mean_of_the_normalised_observation(small_run):
+def test_actions_are_the_policys_mean_for_the_normalized_observation(small_run):
     with make_env(num_envs=2, play=True) as env:
         policy = load_policy(small_run.folder, env)
         observations = env.reset()[0]["policy"].clone()
         actions = policy(observations)
     assert actions.shape == (2, 23)
-    assert torch.equal(actions, policy(observations)), "no noise"
+    assert torch.equal(actions, policy(observations)), "deterministic"
     saved = torch.load(small_run.folder / "policy.pt", weights_only=True)
     mean, variance = (saved["observation_preprocessor"][f"running_{name}"] for name in ("mean", "variance"))
     inputs = ((observations - mean) / (variance.sqrt() + 1e-8)).clamp(-5, 5).float()
@@ -99,14 +101,14 @@ def test_actions_are_the_mean_of_the_normalised_observation(small_run):
     assert torch.allclose(actions, expected, atol=1e-5)
 
 
-def test_a_checkpoint_is_named_by_folder_or_file(small_run):
+def test_a_checkpoint_is_given_by_folder_or_file(small_run):
     file, config = find_policy(small_run.folder)
     assert file == small_run.folder / "policy.pt" and config["updates"] == 3
     assert find_policy(file) == (file, config)
     assert find_policy(small_run.last) == (small_run.last, config)
 
 
-def test_the_shipped_policies_act_in_the_task(repo_root):
+def test_shipped_policies_run_in_the_task(repo_root):
     folders = [file.parent for file in (repo_root / "policies").glob("*/policy.pt")]
     assert folders
     with make_env(num_envs=1, play=True) as env:
@@ -117,15 +119,15 @@ def test_the_shipped_policies_act_in_the_task(repo_root):
             assert policy(observations).abs().max() < 10
 
 
-def test_the_reference_is_the_clip_nearest_in_speed(repo_root):
-    """The first one where no speed is asked for."""
+def test_the_reference_is_the_clip_with_the_nearest_speed(repo_root):
+    """Without a commanded speed, it is the first clip."""
     config = find_policy(repo_root / "policies" / "g1_walk_speeds")[1]
-    asked = {None: 0.75, 0.0: 0.45, 0.5: 0.45, 0.6: 0.60, 0.75: 0.75, 2.0: 1.05}
-    for velocity, speed in asked.items():
+    commanded = {None: 0.75, 0.0: 0.45, 0.5: 0.45, 0.6: 0.60, 0.75: 0.75, 2.0: 1.05}
+    for velocity, speed in commanded.items():
         assert reference_motion(config, velocity=velocity).forward_speed == pytest.approx(speed, abs=0.005)
 
 
-def test_the_reference_has_to_fit_the_environment(small_run, repo_root, tmp_path):
+def test_a_reference_that_does_not_fit_the_environment_is_rejected(small_run, repo_root, tmp_path):
     config = find_policy(small_run.folder)[1]
     assert reference_motion(config).joint_names == G1_23DOF.joint_names
     dataset = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz")

@@ -1,4 +1,4 @@
-"""Training in the real simulator, small and on the CPU: what a run leaves behind, and how it goes on and stops."""
+"""Small training runs in the simulator on the CPU: the files of a run, resuming and stopping."""
 
 import json
 import math
@@ -28,7 +28,7 @@ from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
 from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns, parse
 
-pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+pytestmark = pytest.mark.sim
 
 
 def lines(folder) -> list[dict]:
@@ -39,14 +39,14 @@ def weights(file) -> torch.Tensor:
     return torch.cat([value.flatten() for value in load_checkpoint(file)["policy"].values()])
 
 
-def test_a_run_leaves_everything_that_is_needed_later(small_run):
+def test_a_run_writes_its_files(small_run):
     files = {path.relative_to(small_run.folder).as_posix() for path in small_run.folder.rglob("*") if path.is_file()}
     events = {name for name in files if name.startswith("events.out.tfevents")}
     assert files - events == {"config.json", "health.jsonl", "policy.pt", "checkpoints/agent_last.pt"}
     assert len(events) == 1
 
 
-def test_health_is_written_once_an_update_with_every_field(small_run):
+def test_each_update_writes_a_health_record_with_every_field(small_run):
     written = lines(small_run.folder)
     assert [line["update"] for line in written] == [1, 2, 3]
     assert [{k: v for k, v in line.items() if k != "wall_s"} for line in written] == [
@@ -58,10 +58,10 @@ def test_health_is_written_once_an_update_with_every_field(small_run):
     assert 0 < written[-1]["accuracy"] <= 1 and written[-1]["gradient_penalty"] > 0
 
 
-def test_the_configuration_says_how_to_train_the_same_again(small_run):
+def test_the_configuration_is_enough_to_repeat_the_run(small_run):
     config = json.loads((small_run.folder / "config.json").read_text())
     assert config["task"] == TASK and config["updates"] == 3 and config["wall_s"] > 0
-    assert config["dataset"] == "datasets/g1_walk_refined.npz", "relative to the repository, where it lies in it"
+    assert config["dataset"] == "datasets/g1_walk_refined.npz", "relative to the repository if it is in it"
     assert config["hidden"] == [32] and config["num_envs"] == 8 and config["seed"] == 0
     assert config["joint_names"] == list(G1_23DOF.joint_names)
     assert config["amp_state"]["features"] == list(small_run.cfg.features)
@@ -78,7 +78,7 @@ def test_tensorboard_shows_every_health_figure(small_run):
     assert [scalar.step for scalar in events.Scalars("AMP / accuracy")] == [16, 32, 48]
 
 
-def test_the_policy_file_is_the_checkpoints_policy(small_run):
+def test_the_policy_file_equals_the_policy_of_the_checkpoint(small_run):
     policy, whole = load_checkpoint(small_run.folder / "policy.pt"), load_checkpoint(small_run.last)
     assert set(policy) == {"policy", "observation_preprocessor"}
     for part, state in policy.items():
@@ -87,7 +87,7 @@ def test_the_policy_file_is_the_checkpoints_policy(small_run):
     assert whole["replay"]["windows"].shape[1] == 6 * (2 * 21 + 1 + 3 + 3 + 3), "wrists left out"
 
 
-def test_a_run_goes_on_from_a_checkpoint(small_run, tmp_path):
+def test_a_run_resumes_from_a_checkpoint(small_run, tmp_path):
     seen = []
     folder = train(
         replace(small_run.cfg, checkpoint=small_run.last, seed=7, max_iterations=1, run_dir=tmp_path / "on"),
@@ -98,28 +98,28 @@ def test_a_run_goes_on_from_a_checkpoint(small_run, tmp_path):
     before, after = load_checkpoint(small_run.last), load_checkpoint(folder / "checkpoints" / "agent_last.pt")
     for optimizer in ("optimizer", "discriminator_optimizer"):
         steps = [saved[optimizer]["state"][0]["step"].item() for saved in (before, after)]
-        assert steps[1] * 3 == steps[0] * 4, "the optimiser's own count goes on"
+        assert steps[1] * 3 == steps[0] * 4, "the optimizer's step count continues"
     moved = (weights(folder / "policy.pt") - weights(small_run.last)).abs().mean()
     other = weights(small_run.last)[torch.randperm(len(weights(small_run.last)))]
-    assert 0 < moved < 0.1 * (other - weights(small_run.last)).abs().mean(), "the weights are the same ones, moved"
+    assert 0 < moved < 0.1 * (other - weights(small_run.last)).abs().mean(), "the weights start from the checkpoint's"
     assert len(after["replay"]["windows"]) > len(before["replay"]["windows"])
     assert json.loads((folder / "config.json").read_text())["updates"] == 4
 
 
-def test_going_on_in_the_same_folder_adds_to_it_and_a_new_run_does_not_overwrite_it(small_run, tmp_path):
+def test_resuming_in_the_same_folder_appends_and_a_new_run_does_not_overwrite(small_run, tmp_path):
     cfg = replace(small_run.cfg, max_iterations=1, num_envs=2, run_dir=tmp_path / "run")
     last = train(cfg, progress=False) / "checkpoints" / "agent_last.pt"
     kept = last.read_bytes()
     with pytest.raises(InputError, match=f"already holds a run; .* --checkpoint {last}"):
         train(cfg, progress=False)
     assert last.read_bytes() == kept
-    # With more environments, too: the replay buffer is then a larger one.
+    # Also with more environments, and thus a larger replay buffer.
     train(replace(cfg, checkpoint=last, num_envs=4), progress=False)
     assert [line["update"] for line in lines(cfg.run_dir)] == [1, 2]
 
 
-def test_joints_that_never_move_are_left_out_by_default(small_run):
-    """The wrists of the demo walk: a discriminator needs nothing else to tell every policy from it."""
+def test_joints_that_never_move_are_dropped_by_default(small_run):
+    """The wrists of the demo walk: by them alone, a discriminator would recognize every policy."""
     config = json.loads((small_run.folder / "config.json").read_text())
     assert config["drop_joints"] == ["still"]
     still = {"left_wrist_roll_joint", "right_wrist_roll_joint"}
@@ -131,10 +131,10 @@ def test_joints_that_never_move_are_left_out_by_default(small_run):
     assert drop_patterns(("still", "feet", "x.*"), dataset=moving) == (".*ankle.*", "x.*")
     frozen = replace(jittery, joint_pos=jittery.joint_pos[:1].repeat(jittery.num_frames, axis=0))
     posing = MotionDataset.from_motions([frozen], joint_names=frozen.joint_names, control_dt=frozen.dt)
-    assert drop_patterns(("still",), dataset=posing) == (), "of a clip of one pose nothing would be left"
+    assert drop_patterns(("still",), dataset=posing) == (), "a clip of a single pose keeps all joints"
 
 
-def test_dropping_the_feet_narrows_what_the_discriminator_sees(small_run, tmp_path):
+def test_dropping_the_feet_narrows_the_discriminators_input(small_run, tmp_path):
     cfg = replace(small_run.cfg, features=("joint_pos",), window=2, stride=1, max_iterations=1)
     folder = train(replace(cfg, drop_joints=("feet",), run_dir=tmp_path / "no_feet"), progress=False)
     config = json.loads((folder / "config.json").read_text())
@@ -145,7 +145,7 @@ def test_dropping_the_feet_narrows_what_the_discriminator_sees(small_run, tmp_pa
     assert saved["policy"]["net.0.weight"].shape == load_checkpoint(small_run.last)["policy"]["net.0.weight"].shape
 
 
-def test_an_interruption_keeps_what_was_learnt(small_run, tmp_path, capsys):
+def test_an_interrupted_run_keeps_its_policy(small_run, tmp_path, capsys):
     def stop_at_two(health: Health) -> None:
         if health.update == 2:
             raise KeyboardInterrupt
@@ -159,13 +159,13 @@ def test_an_interruption_keeps_what_was_learnt(small_run, tmp_path, capsys):
     assert torch.equal(weights(folder / "policy.pt"), weights(folder / "checkpoints" / "agent_last.pt"))
 
 
-def test_a_run_stops_when_its_time_is_over(small_run, tmp_path):
+def test_a_run_stops_at_its_time_limit(small_run, tmp_path):
     folder = train(replace(small_run.cfg, max_iterations=50, max_seconds=0.01, run_dir=tmp_path / "short"))
     assert len(lines(folder)) == 1
     assert (folder / "policy.pt").is_file()
 
 
-def test_the_same_seed_trains_the_same_policy(small_run, tmp_path):
+def test_the_same_seed_gives_the_same_policy(small_run, tmp_path):
     cfg = replace(small_run.cfg, max_iterations=1, num_envs=2)
     folders = [
         train(replace(cfg, seed=seed, run_dir=tmp_path / name), progress=False)
@@ -176,7 +176,7 @@ def test_the_same_seed_trains_the_same_policy(small_run, tmp_path):
     assert not torch.allclose(first, third, atol=1e-3)
 
 
-def test_the_observation_group_of_an_environment_serves_as_well(small_run, tmp_path, capsys):
+def test_amp_states_can_come_from_an_observation_group(small_run, tmp_path, capsys):
     features = ("joint_pos", "joint_vel", "projected_gravity")
     cfg = replace(small_run.cfg, amp_group="policy", features=features, max_iterations=1, run_dir=tmp_path / "group")
     assert lines(train(cfg, progress=False))[0]["gradient_penalty"] > 0
@@ -185,7 +185,7 @@ def test_the_observation_group_of_an_environment_serves_as_well(small_run, tmp_p
     assert any(note.startswith("note: joint_pos carries noise (") and "the dataset has none" in note for note in notes)
 
 
-def test_a_diverging_run_stops_with_a_sentence_and_writes_no_policy(small_run, tmp_path):
+def test_a_diverging_run_stops_with_one_sentence_and_writes_no_policy(small_run, tmp_path):
     cfg = replace(
         small_run.cfg,
         agent=replace(small_run.cfg.agent, discriminator_learning_rate=1e30),
@@ -198,7 +198,7 @@ def test_a_diverging_run_stops_with_a_sentence_and_writes_no_policy(small_run, t
 
 
 def replay(size: int, rows: int) -> ReplayBuffer:
-    """A buffer after ``rows`` windows that count from 1."""
+    """Return a buffer to which the windows 1 to ``rows`` were added."""
     memory = RandomMemory(memory_size=size, num_envs=1, device="cpu")
     buffer = ReplayBuffer(memory, gymnasium.spaces.Box(-np.inf, np.inf, (1,)), share=1.0)
     for row in range(rows):
@@ -217,17 +217,17 @@ def replay(size: int, rows: int) -> ReplayBuffer:
         (6, 6, 6, {1, 2, 3, 4, 5, 6}),
     ],
 )
-def test_replay_goes_on_in_a_buffer_of_another_size(size, rows, into, kept):
-    """Never with rows that nobody wrote: a run may go on with more environments, and a larger buffer."""
+def test_replay_is_restored_into_a_buffer_of_another_size(size, rows, into, kept):
+    """A run may resume with more environments and a larger buffer; rows never written are not sampled."""
     resumed = replay(into, 0)
     resumed.load_state_dict(replay(size, rows).state_dict())
     assert set(resumed.sample(500).flatten().tolist()) == kept
     resumed.add(torch.full((1, 1), 99.0), torch.tensor([0]))
     after = kept | {99} if len(kept) < into else (kept - {min(kept)}) | {99}
-    assert set(resumed.sample(500).flatten().tolist()) == after, "the oldest one makes room"
+    assert set(resumed.sample(500).flatten().tolist()) == after, "the oldest window is replaced"
 
 
-def test_a_checkpoint_is_taken_over_whole_or_not_at_all(tmp_path):
+def test_a_checkpoint_is_loaded_completely_or_not_at_all(tmp_path):
     def parts() -> dict:
         network = torch.nn.Linear(2, 2)
         return {"network": network, "optimizer": torch.optim.Adam(network.parameters()), "replay": replay(4, 2)}
@@ -245,8 +245,8 @@ def test_a_checkpoint_is_taken_over_whole_or_not_at_all(tmp_path):
     assert torch.equal(own["network"].weight, saved["network"].weight)
 
 
-def test_a_full_disk_is_named_and_what_was_written_stays(small_run, tmp_path):
-    """The limit on file size stands for the disk; torch's own writer would answer with an internal assertion."""
+def test_a_full_disk_is_reported_and_written_files_are_kept(small_run, tmp_path):
+    """A limit on file size stands in for a full disk, on which torch's writer raises an internal assertion."""
     cfg = replace(small_run.cfg, max_iterations=1, run_dir=tmp_path / "full")
     last = train(cfg, progress=False) / "checkpoints" / "agent_last.pt"
     kept = last.read_bytes()
@@ -262,7 +262,7 @@ def test_a_full_disk_is_named_and_what_was_written_stays(small_run, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert last.read_bytes() == kept
     assert [line["update"] for line in lines(cfg.run_dir)] == [1, 2]
-    assert not [path for path in cfg.run_dir.rglob(".*")], "no half-written file is left"
+    assert not [path for path in cfg.run_dir.rglob(".*")], "no incomplete file is left"
 
 
 def test_the_command_line_is_the_configuration():

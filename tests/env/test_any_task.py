@@ -1,4 +1,4 @@
-"""A task that knows nothing of AMP: a user's, in a package of their own. Isaac Lab's are in test_isaac_tasks.py."""
+"""A user's task in a package of their own, without any support for AMP. For Isaac Lab's, see test_isaac_tasks.py."""
 
 import json
 from pathlib import Path
@@ -14,16 +14,16 @@ from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place
-from amp_helpers.env.make import default_pose, make_env
+from amp_helpers.env.make import _task_cfg, default_pose, make_env
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
 
-pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+pytestmark = pytest.mark.sim
 
 LEGS = tuple(name for name in G1_23DOF.joint_names if any(part in name for part in ("hip", "knee", "ankle")))
 
-# What a user has: names of their own, joints in an order of their own, no critic, contact sensor, command or
-# reference states, legs and arms observed apart, and a second asset that is observed as well.
+# A task with its own term names and joint order; without critic, contact sensor, command or reference states; with
+# separate terms for legs and arms, and a second observed asset.
 WALKING = """
 import gymnasium
 import isaaclab.envs.mdp as mdp
@@ -116,23 +116,23 @@ TASK = "mine.walking:Mine-Walking-v0"
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory) -> Path:
-    """A folder of the user's with a package in it."""
+def user_folder(tmp_path_factory) -> Path:
+    """A user's folder with a package in it."""
     folder = tmp_path_factory.mktemp("user")
     (folder / "mine").mkdir()
     (folder / "mine" / "__init__.py").touch()
     usd, ground = str(G1_23DOF.usd_path), str(G1_23DOF.ground_usd_path)
     joints = G1_23DOF.joint_names[::-1]
     (folder / "mine" / "walking.py").write_text(WALKING.format(usd=usd, ground=ground, joints=joints))
-    (folder / "mine" / "broken.py").write_text("import a_package_that_nobody_has\n")
+    (folder / "mine" / "broken.py").write_text("import a_missing_package\n")
     (folder / "mine" / "unfinished.py").write_text("def task(:\n")
     return folder
 
 
 @pytest.fixture(scope="module")
-def env(elsewhere):
+def env(user_folder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(elsewhere)
+        patch.syspath_prepend(user_folder)
         with make_env(TASK, num_envs=2) as env:
             env.reset()
             for _ in range(3):
@@ -140,19 +140,19 @@ def env(elsewhere):
             yield env
 
 
-def test_its_observations_are_found_by_what_they_are_not_by_name(env):
+def test_observation_terms_are_recognized_by_function_not_by_name(env):
     terms = {term.name: term for term in observation_terms(env)}
     assert terms["crate_speed"].asset == "crate" and terms["leg_angles"].asset == "robot"
     assert set(terms["leg_angles"].joint_names) == set(LEGS)
     assert terms["leg_angles"].start == 3 + 3 + (23 - len(LEGS))
 
 
-def test_the_states_are_the_same_from_the_simulator_and_from_its_observations(env):
+def test_states_from_the_simulator_and_from_observations_agree(env):
     state = AmpState(joint_names=LEGS, features=("joint_pos", "projected_gravity"))
     group, simulator = state.from_env(env, "policy"), state.from_env(env)
     joints = env.scene["robot"].joint_names
     left_knee = env.scene["robot"].data.joint_pos.torch[:, joints.index("left_knee_joint")] - 0.3
-    assert (left_knee.abs() > 1e-4).all(), "the robot has moved"
+    assert (left_knee.abs() > 1e-4).all(), "the robot must have moved"
     for source in (group, simulator):
         assert torch.allclose(source.frame()[:, LEGS.index("left_knee_joint")], left_knee, atol=1e-5)
         source.detach()
@@ -160,8 +160,8 @@ def test_the_states_are_the_same_from_the_simulator_and_from_its_observations(en
     assert torch.allclose(group.terminal_frame(), simulator.frame(), atol=1e-5)
 
 
-def test_a_clip_replayed_in_it_gives_the_datasets_rows(env, repo_root):
-    """The demo's clip, in a simulator whose joints are in another order than the demo's and at another default pose."""
+def test_replaying_a_clip_reproduces_the_datasets_rows(env, repo_root):
+    """The demo clip, in a simulator with another joint order and another default pose."""
     assert env.scene["robot"].joint_names[0] == "right_wrist_roll_joint"
     clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
     state = AmpState(joint_names=clip.joint_names, features=tuple(FEATURE_DIMS))
@@ -173,8 +173,8 @@ def test_a_clip_replayed_in_it_gives_the_datasets_rows(env, repo_root):
     source.detach()
 
 
-def test_a_group_of_tables_is_refused(env, monkeypatch):
-    monkeypatch.setitem(env.observation_manager._group_obs_term_dim, "policy", [(5, 3), (3,), (11,), (12,)])
+def test_a_group_with_unflattened_history_is_rejected(env, monkeypatch):
+    monkeypatch.setitem(env.observation_manager.group_obs_term_dim, "policy", [(5, 3), (3,), (11,), (12,)])
     with pytest.raises(InputError, match="table of numbers in 'crate_speed'; set flatten_history_dim=True"):
         observation_terms(env)
 
@@ -187,7 +187,7 @@ def test_a_group_of_tables_is_refused(env, monkeypatch):
         (("joint_pos",), G1_23DOF.joint_names, "waist_yaw_joint"),
     ],
 )
-def test_a_group_that_cannot_give_the_states_is_refused_with_what_to_add(env, features, joints, sentence):
+def test_a_group_that_lacks_a_feature_is_rejected_with_the_term_to_add(env, features, joints, sentence):
     with pytest.raises(InputError, match=sentence):
         AmpState(joint_names=joints, features=features).from_env(env, "policy")
 
@@ -196,7 +196,7 @@ def test_a_group_that_cannot_give_the_states_is_refused_with_what_to_add(env, fe
     ("task", "sentence"),
     [
         ("mine.nowhere:X", "module 'mine.nowhere' cannot be imported (No module named 'mine.nowhere'); write package"),
-        ("mine.broken:X", "cannot be imported (No module named 'a_package_that_nobody_has')"),
+        ("mine.broken:X", "cannot be imported (No module named 'a_missing_package')"),
         ("mine.unfinished:X", "module 'mine.unfinished' cannot be imported (invalid syntax"),
         ("mine/walking.py:X", "'mine/walking.py' is not the name of a module; write package.module:ID"),
         (":X", "'' is not the name of a module"),
@@ -205,23 +205,21 @@ def test_a_group_that_cannot_give_the_states_is_refused_with_what_to_add(env, fe
         ("Isaac-Ant-Direct", "a manager-based task whose scene names its articulation 'robot'"),
     ],
 )
-def test_a_task_that_cannot_be_had_is_one_sentence(elsewhere, monkeypatch, task, sentence):
-    monkeypatch.syspath_prepend(elsewhere)
-    from amp_helpers.env.make import _task_cfg
-
-    with pytest.raises(InputError) as refusal:
-        _task_cfg(task, 1, "cpu", None)
-    assert sentence in str(refusal.value)
+def test_a_task_that_cannot_be_opened_is_one_sentence(user_folder, monkeypatch, task, sentence):
+    monkeypatch.syspath_prepend(user_folder)
+    with pytest.raises(InputError) as error:
+        _task_cfg(task, 1, "cpu", None)  # not make_env, because another environment is open
+    assert sentence in str(error.value)
 
 
-def test_a_users_task_trains_where_the_user_is(elsewhere, repo_root):
-    """By import path, on the walk of the demo, unchanged."""
+def test_a_users_task_trains_by_import_path(user_folder, repo_root):
+    """On the demo walk, unchanged, in the user's folder."""
     dataset = repo_root / "datasets" / "g1_walk.npz"
-    done = train_command(elsewhere, "--task", TASK, "--dataset", dataset, "--run_dir", "run")
+    done = train_command(user_folder, "--task", TASK, "--dataset", dataset, "--run_dir", "run")
     assert done.returncode == 0, done.stderr
-    config = json.loads((elsewhere / "run" / "config.json").read_text())
+    config = json.loads((user_folder / "run" / "config.json").read_text())
     assert config["task"] == TASK and config["updates"] == 1 and config["reference_share"] == 0
-    health = json.loads((elsewhere / "run" / "health.jsonl").read_text())
+    health = json.loads((user_folder / "run" / "health.jsonl").read_text())
     assert 0 < health["accuracy"] <= 1 and health["weighted_task"] > 0
-    saved = load_checkpoint(elsewhere / "run" / "policy.pt")
+    saved = load_checkpoint(user_folder / "run" / "policy.pt")
     assert saved["policy"]["net.0.weight"].shape == (32, 3 + 3 + 23)

@@ -1,4 +1,4 @@
-"""The heart of the project: a clip put into the real simulator frame by frame gives the dataset's rows back."""
+"""Replaying a clip in the simulator reproduces the dataset's rows: the same columns, signs, order and offsets."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def dataset(repo_root) -> MotionDataset:
     return MotionDataset.load(repo_root / "datasets" / "g1_walk.npz")
 
 
-def test_the_simulator_orders_its_joints_breadth_first(env):
+def test_the_simulator_orders_joints_breadth_first(env):
     assert tuple(env.scene["robot"].joint_names) != G1_23DOF.joint_names
     assert env.scene["robot"].joint_names[:2] == ["left_hip_pitch_joint", "right_hip_pitch_joint"]
 
@@ -45,20 +45,20 @@ def test_replaying_a_clip_reproduces_the_rows_of_the_dataset(env, dataset):
     source = EVERYTHING.from_env(env)
     place(env, clip, 0)
     source.restart()
-    nobody = torch.zeros(env.num_envs, dtype=torch.bool)
+    done = torch.zeros(env.num_envs, dtype=torch.bool)
     worst = 0.0
     for frame in range(1, 90):
         place(env, clip, frame)
-        windows, whole = source.step(nobody)
-        assert bool(whole.all()) == (frame >= EVERYTHING.span)
-        if whole.all():
+        windows, complete = source.step(done)
+        assert bool(complete.all()) == (frame >= EVERYTHING.span)
+        if complete.all():
             worst = max(worst, (windows - rows[frame - EVERYTHING.span]).abs().max().item())
     source.detach()
     assert worst < 1e-4
 
 
-def test_a_wrong_joint_order_would_be_seen(env, dataset):
-    """The test above can fail: the same replay with the simulator's order taken for the dataset's is off by far."""
+def test_a_wrong_joint_order_is_detected(env, dataset):
+    """The test above can fail: reading the simulator's order as the dataset's gives large differences."""
     clip = dataset.clips()[0]
     state = AmpState(joint_names=G1_23DOF.joint_names)
     rows = state.from_dataset(dataset, default_pose(env))
@@ -67,7 +67,7 @@ def test_a_wrong_joint_order_would_be_seen(env, dataset):
     assert (by_position - rows[10, :23]).abs().max() > 0.2
 
 
-def test_the_policy_group_gives_the_same_columns(env, dataset):
+def test_the_policy_group_gives_the_same_columns_as_the_simulator(env, dataset):
     clip = dataset.clips()[0]
     state = AmpState(joint_names=G1_23DOF.joint_names, features=("joint_pos", "joint_vel", "projected_gravity"))
     simulator, group = state.from_env(env), state.from_env(env, "policy")
@@ -76,12 +76,12 @@ def test_the_policy_group_gives_the_same_columns(env, dataset):
     assert torch.allclose(group.frame(), simulator.frame(), atol=1e-5)
     assert torch.allclose(group.terminal_frame(), simulator.frame(), atol=1e-5)
     assert any("keeps 5 frames" in caveat for caveat in group.caveats)
-    assert not any("noise" in caveat for caveat in group.caveats)  # play mode switches it off
+    assert not any("noise" in caveat for caveat in group.caveats)  # play mode disables it
     group.detach()
     simulator.detach()
 
 
-def test_observation_terms_are_found_by_name(env):
+def test_observation_terms_give_columns_joints_and_history(env):
     terms = {term.name: term for term in observation_terms(env)}
     assert terms["joint_pos"].joint_names == G1_23DOF.joint_names
     assert terms["joint_pos"].history == 5
@@ -91,14 +91,14 @@ def test_observation_terms_are_found_by_name(env):
         observation_terms(env, "amp")
 
 
-def test_a_group_without_the_feature_is_refused_with_what_to_add(env):
+def test_a_group_without_a_feature_is_rejected_with_the_term_to_add(env):
     state = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height",))
     with pytest.raises(InputError, match="base_pos_z"):
         state.from_env(env, "policy")
 
 
-def test_the_terminal_frame_is_the_fall_not_the_next_start(env):
-    """Environment 1 is laid down: its last window ends lying, and its next one starts standing."""
+def test_the_terminal_frame_is_the_fall_and_not_the_next_start(env):
+    """Environment 1 is laid on the ground: its last window ends there, and its next window starts upright."""
     state = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height", "projected_gravity"))
     wrapped = AmpEnv(env, state)
     wrapped.reset()
@@ -114,26 +114,26 @@ def test_the_terminal_frame_is_the_fall_not_the_next_start(env):
     assert terminated.flatten().tolist() == [False, True, False, False]
     newest = infos["amp_obs"][:, -state.frame_dim :]
     assert newest[1, 0] < 0.4 and newest[0, 0] > 0.6
-    assert robot.data.root_link_pos_w.torch[1, 2] > 0.7, "the simulator itself is past the reset"
+    assert robot.data.root_link_pos_w.torch[1, 2] > 0.7, "the simulator is past the reset"
     _, _, _, _, infos = wrapped.step(zeros)
-    assert infos["amp_whole"].tolist() == [True, True, True, True]  # two frames, both after the reset
+    assert infos["amp_whole"].tolist() == [True, True, True, True]  # both frames are after the reset
     assert infos["amp_obs"][1, 0] > 0.7
     wrapped.close()
 
 
-def test_deferred_work_is_done_while_the_simulator_computes(env):
-    """After the physics of the next step and before its episodes end; what the step returned is unchanged then."""
+def test_deferred_work_runs_while_the_simulator_computes(env, monkeypatch):
+    """After the physics of the next step and before its resets; the tensors that the step returned are unchanged."""
     wrapped = AmpEnv(env, AmpState(joint_names=G1_23DOF.joint_names))
     wrapped.reset()
     zeros = torch.zeros(NUM_ENVS, 23)
     observations, rewards, terminated, truncated, infos = wrapped.step(zeros)
     returned = (observations, wrapped.state(), rewards, terminated, truncated, infos["amp_obs"], infos["amp_whole"])
     copies, seen = [part.clone() for part in returned], []
-    steps = env._sim_step_counter
-    substeps = env.cfg.decimation if env._physics_handles_decimation else 1
+    launches, step = [], env.sim.step
+    monkeypatch.setattr(env.sim, "step", lambda **options: (launches.append(env.common_step_counter), step(**options)))
 
     def task() -> None:
-        seen.append((env._sim_step_counter - steps, env.common_step_counter))
+        seen.append((len(launches), env.common_step_counter))
         assert all(torch.equal(now, then) for now, then in zip(returned, copies, strict=True))
 
     wrapped.deferred.add(task)
@@ -141,15 +141,15 @@ def test_deferred_work_is_done_while_the_simulator_computes(env):
     common = env.common_step_counter
     wrapped.step(zeros)
     wrapped.step(zeros)
-    assert seen == [(substeps, common)], "once, after its first substep"
+    assert seen == [(1, common)], "once, after the first launch of the physics"
     wrapped.close()
     wrapped.deferred.add(lambda: seen.append("late"))
     env.step(zeros)
-    assert "late" not in seen, "close() removes the hook"
+    assert "late" not in seen, "close() removes the listener"
 
 
-def test_each_reset_of_a_step_leaves_its_own_terminal_frame(env):
-    """A viewer's button resets some environments after the fallen ones of the same step have started anew."""
+def test_each_reset_within_a_step_keeps_its_terminal_frame(env):
+    """A viewer can request a reset after the fallen environments of the same step have been reset."""
     source = AmpState(joint_names=G1_23DOF.joint_names, features=("root_height",)).from_env(env)
     env.reset()
     source.restart()
@@ -159,15 +159,14 @@ def test_each_reset_of_a_step_leaves_its_own_terminal_frame(env):
         pose = robot.data.root_link_pose_w.torch[fallen : fallen + 1].clone()
         pose[:, 2] = 0.1 * fallen
         robot.write_root_link_pose_to_sim_index(root_pose=pose, env_ids=ids)
-        env.recorder_manager.record_pre_reset(ids)
-        env._reset_idx(ids)
+        env.reset(env_ids=ids)
     windows, _ = source.step(torch.tensor([False, True, True, False]))
     assert windows[1:3, -1].tolist() == pytest.approx([0.1, 0.2])
     assert (windows[[0, 3], -1] > 0.7).all()
     source.detach()
 
 
-def test_a_time_out_hands_over_the_state_it_cut(env):
+def test_a_truncation_provides_the_terminal_state(env):
     wrapped = AmpEnv(env, AmpState(joint_names=G1_23DOF.joint_names))
     wrapped.reset()
     env.reset(seed=5)
@@ -180,9 +179,13 @@ def test_a_time_out_hands_over_the_state_it_cut(env):
     _, _, _, truncated, infos = wrapped.step(zeros)
     assert truncated.flatten().tolist() == [False, False, True, False]
     fresh = env.obs_buf["critic"]
-    assert not torch.allclose(infos["terminal_states"][2], fresh[2]), "the value would be of the next episode's start"
+    assert not torch.allclose(infos["terminal_states"][2], fresh[2]), (
+        "the value would be that of the next episode's start"
+    )
     body = torch.ones(fresh.shape[1], dtype=torch.bool)
     command = next(t for t in observation_terms(env, "critic") if t.name == "velocity_commands")
-    body[command.start : command.stop] = False  # renewed between the two
-    assert torch.allclose(infos["terminal_states"][0, body], fresh[0, body], atol=1e-5), "rows that go on are the same"
+    body[command.start : command.stop] = False  # resampled between the two
+    assert torch.allclose(infos["terminal_states"][0, body], fresh[0, body], atol=1e-5), (
+        "rows of continuing episodes agree"
+    )
     wrapped.close()

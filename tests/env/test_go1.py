@@ -1,4 +1,4 @@
-"""A robot that is no biped: Unitree's Go1, from its file to a measured policy, by the cookbook's commands."""
+"""A quadruped, Unitree's Go1, from its model file to a measured policy, by the cookbook's commands."""
 
 import json
 import os
@@ -24,8 +24,8 @@ LEGS = tuple(f"{leg}_{part}_joint" for leg in ("FR", "FL", "RR", "RL") for part 
 
 
 @pytest.fixture(scope="module")
-def elsewhere(repo_root, tmp_path_factory) -> Path:
-    """A folder of the user's, after every command of the page's last section was run in it."""
+def user_folder(repo_root, tmp_path_factory) -> Path:
+    """A user's folder in which all commands of the page's last section have run."""
     folder = tmp_path_factory.mktemp("user")
     shutil.copytree(repo_root / "docs" / "examples", folder / "docs" / "examples")
     page = (repo_root / "docs" / "cookbook.md").read_text().partition("## All of it with another robot")[2]
@@ -40,48 +40,48 @@ def elsewhere(repo_root, tmp_path_factory) -> Path:
         timeout=400,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    (folder / "said").write_text(done.stdout)
+    (folder / "output").write_text(done.stdout)
     return folder
 
 
-def test_what_is_found_in_its_file():
+def test_the_robot_read_from_its_file():
     robot = Robot.from_file(go1_mjcf())
     assert robot.joint_names == LEGS
     assert robot.foot_bodies == ("FR_calf", "FL_calf", "RR_calf", "RL_calf")
     assert robot.feet_joints == LEGS[2::3]
     np.testing.assert_allclose(robot.foot_points, [(0, 0, -0.213)] * 4, atol=1e-6, err_msg="the ball below each calf")
     np.testing.assert_allclose(robot.joint_limits()[2], (-2.818, -0.888), rtol=1e-6)
-    assert robot.default_pose()[2] == pytest.approx(-0.888), "no joint is outside its limits by default"
+    assert robot.default_pose()[2] == pytest.approx(-0.888), "the default pose is within the joint limits"
 
 
-def test_its_clip_stands_on_its_feet(elsewhere):
+def test_the_clip_stands_on_its_feet(user_folder):
     robot = Robot.from_file(
         go1_mjcf(), default_joint_pos={".*_hip_joint": 0.0, ".*_thigh_joint": 0.9, ".*_calf_joint": -1.8}
     )
-    clip = MotionDataset.load(elsewhere / "trot.npz").clips()[0]
+    clip = MotionDataset.load(user_folder / "trot.npz").clips()[0]
     assert clip.joint_names == LEGS and clip.num_frames == 199
     soles = Kinematics(robot).sole_heights(clip)
     assert np.abs(soles.min(axis=1)).max() < 0.01
     assert clip.root_pos[-1, 0] / clip.duration_s == pytest.approx(0.4, abs=0.1)
 
 
-def test_the_preflight_knows_robot_and_task(elsewhere):
-    said = (elsewhere / "said").read_text()
-    assert re.search(r"^\d+ checks, 0 failed$", said, re.M) and "joint order" in said
+def test_the_preflight_passes_for_this_robot_and_task(user_folder):
+    output = (user_folder / "output").read_text()
+    assert re.search(r"^\d+ checks, 0 failed$", output, re.M) and "joint order" in output
 
 
-def test_it_trains_on_a_task_of_the_users(elsewhere):
-    config = json.loads((elsewhere / "go1_run" / "config.json").read_text())
+def test_it_trains_on_a_users_task(user_folder):
+    config = json.loads((user_folder / "go1_run" / "config.json").read_text())
     assert config["task"] == "my_go1.task:My-Go1-Walk" and config["updates"] == 2
     assert config["robot"] == "my_go1.robot:ROBOT"
-    assert config["amp_state"]["joint_names"] == [name for name in LEGS if "calf" not in name], "without its feet"
-    health = [json.loads(line) for line in (elsewhere / "go1_run" / "health.jsonl").read_text().splitlines()]
+    assert config["amp_state"]["joint_names"] == [name for name in LEGS if "calf" not in name], "without the feet"
+    health = [json.loads(line) for line in (user_folder / "go1_run" / "health.jsonl").read_text().splitlines()]
     assert len(health) == 2 and all(0 < record["accuracy"] <= 1 for record in health)
 
 
-def test_its_policy_is_measured_on_four_feet(elsewhere, metric_names):
-    metrics = json.loads((elsewhere / "go1_result" / "metrics.json").read_text())
+def test_its_policy_is_measured_on_four_feet(user_folder, metric_names):
+    metrics = json.loads((user_folder / "go1_result" / "metrics.json").read_text())
     assert metric_names <= set(metrics)
     assert metrics["velocity_error_mps"] >= 0 and metrics["pose_rmse_rad"] > 0
-    with np.load(elsewhere / "go1_result" / "rollout.npz") as rollout:
+    with np.load(user_folder / "go1_result" / "rollout.npz") as rollout:
         assert rollout["joint_pos"].shape == (4, 300, 12) and set(rollout["joint_names"]) == set(LEGS)

@@ -1,4 +1,4 @@
-"""Isaac Lab's own tasks, unchanged, with local stand-ins for the robots that lie on Isaac's server."""
+"""Isaac Lab's tasks, unchanged, with local substitutes for the robots on Isaac's server."""
 
 import json
 import shutil
@@ -36,9 +36,9 @@ CARTPOLE = """<mujoco model="cartpole"><worldbody><body name="rail"><geom type="
 
 @pytest.fixture(scope="module")
 def assets(tmp_path_factory) -> Path:
-    """A local asset root, as Isaac Sim's ISAACSIM_ASSET_ROOT names one, with what the tasks ask it for."""
+    """A local asset root for ISAACSIM_ASSET_ROOT with the files that the tasks load."""
     root = tmp_path_factory.mktemp("assets")
-    ant = Path(find_spec("newton").origin).parent / "examples" / "assets" / "ant.usda"  # the same ant, by Newton
+    ant = Path(find_spec("newton").origin).parent / "examples" / "assets" / "ant.usda"  # the same ant, from Newton
     grid = "Isaac/IsaacLab/Environments/Grid/default_ground_plane_checker_v1/default_ground_plane.usda"
     for source, name in ((ant, "Isaac/Robots/IsaacSim/Ant/ant_instanceable.usd"), (G1_23DOF.ground_usd_path, grid)):
         (root / name).parent.mkdir(parents=True)
@@ -53,7 +53,7 @@ def assets(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def crawl(tmp_path_factory) -> Path:
-    """Two seconds of an ant that waves its legs, at the task's 60 Hz; columns in an order of their own."""
+    """Two seconds of an ant that waves its legs, at the task's 60 Hz, with columns in reverse order."""
     time = np.arange(120) / 60
     rest = [
         0.0 if "leg" in name else 0.785 if name in ("front_left_foot", "right_back_foot") else -0.785 for name in ANT
@@ -72,7 +72,7 @@ def crawl(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def swing(tmp_path_factory) -> Path:
-    """Three seconds of a cart that goes to and fro under its pole, of a robot whose root never moves."""
+    """Three seconds of a cart that oscillates under its pole; the root is fixed."""
     time = np.arange(180) / 60
     clip = Motion(
         fps=60.0,
@@ -89,7 +89,7 @@ def swing(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("task", "clip", "joints", "actions"), [("Isaac-Ant", "crawl", ANT[::-1], 8), ("Isaac-Cartpole", "swing", CART, 1)]
 )
-def test_a_task_of_isaac_labs_own_trains_unchanged(assets, tmp_path, request, task, clip, joints, actions):
+def test_a_task_of_isaac_lab_trains_unchanged(assets, tmp_path, request, task, clip, joints, actions):
     arguments = ["--task", task, "--dataset", request.getfixturevalue(clip), "--run_dir", "run"]
     done = train_command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(assets))
     assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def test_a_task_of_isaac_labs_own_trains_unchanged(assets, tmp_path, request, ta
     assert load_checkpoint(tmp_path / "run" / "policy.pt")["policy"]["log_std"].shape == (actions,)
 
 
-def test_assets_that_are_not_there_are_named_with_the_remedy(crawl, tmp_path):
+def test_missing_assets_are_named_with_the_remedy(crawl, tmp_path):
     arguments = ["--task", "Isaac-Ant", "--dataset", crawl, "--run_dir", "run"]
     done = train_command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(tmp_path / "empty"))
     assert done.returncode == 2 and not (tmp_path / "run").exists()

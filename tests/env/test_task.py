@@ -1,4 +1,4 @@
-"""The task's contract, asked of the running environment: orders, offsets, noise, ends and starts of episodes."""
+"""The task's contract in the running environment: joint order, offsets, noise, terminations and resets."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.robots.robot import G1_23DOF
 
-pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
+pytestmark = pytest.mark.sim
 
 NUM_ENVS = 6
 EVERYTHING = AmpState(joint_names=G1_23DOF.joint_names, features=tuple(FEATURE_DIMS))
@@ -25,7 +25,7 @@ EVERYTHING = AmpState(joint_names=G1_23DOF.joint_names, features=tuple(FEATURE_D
 
 @pytest.fixture(scope="class")
 def env():
-    """As in training: with noise."""
+    """Configured as for training, with noise."""
     with make_env(num_envs=NUM_ENVS, seed=1) as env:
         env.reset(seed=1)
         yield env
@@ -37,7 +37,7 @@ def walk(repo_root):
 
 
 class TestWhileTraining:
-    """Closed again before the other tests, because a process holds one environment at a time."""
+    """Closed before the other tests, because a process holds one environment at a time."""
 
     def test_actions_are_targets_around_the_default_pose_in_the_datasets_order(self, env):
         cfg = env.cfg.actions.joint_pos
@@ -53,7 +53,7 @@ class TestWhileTraining:
         in_simulator = torch.as_tensor(order.reorder(expected.numpy(), G1_23DOF.joint_names))
         assert torch.allclose(env.scene["robot"].data.joint_pos_target.torch, in_simulator, atol=1e-5)
 
-    def test_the_simulator_has_the_recipes_pose_in_another_order(self, env):
+    def test_the_simulator_has_the_default_pose_in_another_order(self, env):
         assert env.cfg.scene.robot.joint_ordering == "physx"
         assert tuple(env.scene["robot"].joint_names) != G1_23DOF.joint_names
         pose = default_pose(env)
@@ -65,7 +65,7 @@ class TestWhileTraining:
         assert pose["left_shoulder_roll_joint"] == pytest.approx(0.16)
         assert pose["right_shoulder_roll_joint"] == pytest.approx(-0.16)
 
-    def test_the_policy_sees_noise_and_five_frames_and_the_critic_neither(self, env):
+    def test_the_policy_has_noise_and_history_and_the_critic_neither(self, env):
         policy = {term.name: term for term in observation_terms(env, "policy")}
         critic = {term.name: term for term in observation_terms(env, "critic")}
         assert all(term.history == 5 for term in policy.values())
@@ -76,7 +76,7 @@ class TestWhileTraining:
         for terms in (policy, critic):
             assert terms["joint_pos"].joint_names == terms["joint_vel"].joint_names == G1_23DOF.joint_names
 
-    def test_the_noise_is_of_the_stated_size(self, env):
+    def test_the_noise_has_the_configured_amplitude(self, env):
         policy = {term.name: term for term in observation_terms(env, "policy")}
         critic = {term.name: term for term in observation_terms(env, "critic")}
         largest = dict.fromkeys(("joint_pos", "joint_vel"), 0.0)
@@ -89,13 +89,13 @@ class TestWhileTraining:
         assert 0.009 < largest["joint_pos"] <= 0.0101
         assert 1.35 < largest["joint_vel"] <= 1.501
 
-    def test_an_episode_ends_at_its_time_or_when_the_robot_is_down(self, env):
+    def test_an_episode_is_truncated_at_its_time_limit_and_terminated_by_a_fall(self, env):
         zeros, robot = torch.zeros(NUM_ENVS, 23), env.scene["robot"]
         env.reset(seed=2)
         assert env.max_episode_length == 1000  # 20 s at 50 Hz
         env.episode_length_buf[0] = env.max_episode_length - 1
         pose = robot.data.root_link_pose_w.torch[:3].clone()
-        pose[1, 2] = 0.35  # sunk, on folded legs
+        pose[1, 2] = 0.35  # low, on folded legs
         pose[2, 3:] = torch.tensor([np.sin(0.6), 0.0, 0.0, np.cos(0.6)])  # tilted 1.2 rad
         joint_pos = robot.data.default_joint_pos.torch[1:2].clone()
         for joint, angle in (("hip_pitch", -1.9), ("knee", 2.6), ("ankle_pitch", -0.7)):
@@ -114,13 +114,12 @@ class TestWhileTraining:
             "tilted": [False, False, True],
         }
         assert env.episode_length_buf.tolist()[:3] == [0, 0, 0]
-        assert (reward[1:3] < reward[3:].min() - 0.5).all(), "a fall costs, running out of time does not"
+        assert (reward[1:3] < reward[3:].min() - 0.5).all(), "termination is penalized, truncation is not"
         assert reward[0] > reward[3:].min() - 0.5
 
-    def test_hooks_come_off_in_any_order(self, env):
-        """Two sources watch one environment; each is taken away without bringing the other back."""
+    def test_listeners_are_removed_in_any_order(self, env):
+        """Two sources listen to one environment; removing one leaves the other in place."""
         states = [dataclasses.replace(EVERYTHING, features=("root_height",)) for _ in range(2)]
-        before = env._reset_idx
         first, second = (state.from_env(env) for state in states)
         first.detach()
         env.reset()
@@ -129,11 +128,10 @@ class TestWhileTraining:
         second.restart()
         env.reset()
         assert second._terminal is None
-        env._reset_idx = before
 
 
 def starts(dataset, share: float, resets: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """First frames of episodes, as the discriminator's source sees them, and the frames of the clip."""
+    """Return the first frames of episodes from an AMP source, and the frames of the clip."""
     with make_env(num_envs=16, dataset=dataset, reference_share=share, seed=4) as env:
         wrapped = AmpEnv(env, EVERYTHING)
         wrapped.reset()
@@ -148,24 +146,24 @@ def starts(dataset, share: float, resets: int) -> tuple[torch.Tensor, torch.Tens
     return torch.cat(seen), frames
 
 
-def test_every_episode_may_start_in_the_clip(walk):
-    """Positions and velocities of all joints and of the root: nothing is left over from the episode before."""
+def test_with_share_one_every_episode_starts_in_a_reference_state(walk):
+    """Positions and velocities of all joints and of the root, with nothing left of the previous episode."""
     seen, frames = starts(walk, 1.0, 3)
     distance = (seen[:, None] - frames[None]).abs().amax(-1)
     nearest = distance.min(dim=1)
     assert nearest.values.max() < 1e-4
-    assert len(nearest.indices.unique()) > 20, "frames are drawn anew each time"
-    assert nearest.indices.max() > 0.7 * len(frames), "from the whole clip"
+    assert len(nearest.indices.unique()) > 20, "each reset draws a frame"
+    assert nearest.indices.max() > 0.7 * len(frames), "from the entire clip"
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 8, 24)])
-def test_the_share_of_such_starts_is_settable(walk, share, low, high):
+def test_the_share_of_reference_states_is_configurable(walk, share, low, high):
     seen, frames = starts(walk, share, 2)
     in_clip = (seen[:, None] - frames[None]).abs().amax(-1).min(dim=1).values < 1e-4
     assert low <= in_clip.sum() <= high
 
 
-def test_play_mode_is_decided_by_its_seed():
+def test_play_mode_is_determined_by_the_seed():
     def run(seed: int) -> tuple[torch.Tensor, ...]:
         with make_env(num_envs=2, play=True, velocity=0.7, seed=seed) as env:
             observations, _ = env.reset()
@@ -173,7 +171,7 @@ def test_play_mode_is_decided_by_its_seed():
             start = observations["critic"].clone()
             first = env.scene["robot"].data.root_link_pose_w.torch[:, 2:].clone()
             command = terms["velocity_commands"]
-            start[:, command.start : command.stop] = 0  # drawn at the reset, steered to straight ahead from then on
+            start[:, command.start : command.stop] = 0  # drawn at the reset, afterwards computed from the heading
             for _ in range(15):
                 observations, *_ = env.step(torch.full((2, 23), 0.1))
             assert torch.allclose(observations["critic"][:, command.start], torch.tensor(0.7))
@@ -183,23 +181,23 @@ def test_play_mode_is_decided_by_its_seed():
 
     one, same, other = run(1), run(1), run(2)
     for a, b in zip(one, same, strict=True):
-        assert torch.equal(a, b), "the seed decides everything"
-    assert not torch.equal(one[0], other[0]) and not torch.equal(one[0][0], one[0][1]), "starts differ a little"
+        assert torch.equal(a, b), "the seed determines everything"
+    assert not torch.equal(one[0], other[0]) and not torch.equal(one[0][0], one[0][1]), "initial states differ slightly"
     assert (one[0] - other[0]).abs().max() <= 0.1 + 1e-6
     height, quat = one[1][:, 0], one[1][:, 1:]
-    assert torch.allclose(height, torch.full((2,), 0.8)), "from the default pose"
+    assert torch.allclose(height, torch.full((2,), 0.8)), "the default pose"
     assert torch.allclose(quat, torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(2, -1))
 
 
 def test_environments_open_one_after_the_other(walk):
-    """Different sizes in a process, also after one that could not be opened."""
+    """Of different sizes, and after one that failed to open."""
     for num_envs in (3, 1):
         with make_env(num_envs=num_envs) as env:
             assert env.reset()[0]["policy"].shape[0] == num_envs
     with pytest.raises(InputError, match="no such file"), make_env(num_envs=1, dataset="gone.npz", reference_share=1.0):
         pass
-    with pytest.raises(RuntimeError, match="of the notebook"), make_env(num_envs=1):
-        raise RuntimeError("of the notebook")
+    with pytest.raises(RuntimeError, match="in the notebook"), make_env(num_envs=1):
+        raise RuntimeError("in the notebook")
     with make_env(num_envs=2, dataset=walk, reference_share=1.0) as env:
         with pytest.raises(InputError, match="another environment is open"), make_env(num_envs=1):
             pass
