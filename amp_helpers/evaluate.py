@@ -109,7 +109,7 @@ def _robot_with(body_names: Sequence[str]) -> Robot:
     for robot in ROBOTS.values():
         if set(robot.foot_bodies) <= set(body_names):
             return robot
-    raise InputError("which links are the robot's feet is not known; name the robot with --robot, by its MJCF or URDF")
+    raise InputError("the feet of the task's robot are not known; name the robot with --robot, by its MJCF or URDF")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,7 @@ def timers() -> Iterator[dict[str, list[Span]]]:
 
 @contextlib.contextmanager
 def _timer(owner: type, name: str, spans: list[Span]) -> Iterator[None]:
+    """Wrap a method on its class until exit; no hook of Isaac Lab covers the start and the end of a part."""
     method = getattr(owner, name)
 
     def timed(*args: Any, **kwargs: Any) -> Any:

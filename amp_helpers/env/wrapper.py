@@ -56,10 +56,10 @@ class AmpEnv(IsaacLabWrapper):
     def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Any]:
         self._terminal = None
         observations, reward, terminated, truncated, infos = super().step(actions)
-        windows, whole = self.source.step((terminated | truncated).flatten())
+        windows, complete = self.source.step((terminated | truncated).flatten())
         for listener in self.on_step:
             listener(terminated.flatten(), truncated.flatten())
-        infos = dict(infos, amp_obs=windows, amp_whole=whole)
+        infos = dict(infos, amp_obs=windows, amp_whole=complete)
         key = "terminal_states" if self._value_group == "critic" else "terminal_observations"
         infos |= {"terminal_states": None, "terminal_observations": None, key: self._terminal}
         return observations, reward, terminated, truncated, infos
