@@ -11,6 +11,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.metrics import Rollout, evaluate_rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot
+from amp_helpers.utils.command_line import one_line_errors
 
 
 def evaluate(
@@ -140,15 +141,15 @@ class _CommandLine:
 
 def main() -> int:
     """Evaluate from the command line and print the metrics."""
-    options = vars(
-        tyro.cli(
+    with one_line_errors():
+        cfg = tyro.cli(
             _CommandLine,
             prog="python -m amp_helpers.evaluate",
             description="Run a policy at one commanded speed and compare it with its reference.",
             use_underscores=True,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-    )
+    options = vars(cfg)
     del options["headless"]
     for name, value in evaluate(**options).items():
         print(f"{name:24s} {value:.4f}")

@@ -1,0 +1,29 @@
+"""One-line errors for command lines that tyro parses."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from itertools import takewhile
+
+from amp_helpers.errors import InputError
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Raise :class:`InputError` with the first sentence of the box that ``tyro.cli`` prints about a wrong option."""
+    printed = io.StringIO()
+    try:
+        with redirect_stderr(printed):
+            yield
+    except SystemExit as stopped:
+        if not stopped.code:  # --help
+            raise
+        raise InputError(f"{_first_sentence(printed.getvalue())}; --help lists the options") from None
+
+
+def _first_sentence(box: str) -> str:
+    lines = [line.strip("│ ") for line in box.splitlines() if not line.startswith("╭")]
+    lines = list(takewhile(lambda line: line.strip("─╰╯"), lines))
+    if lines and lines[0].startswith("Missing from"):  # followed by the help text of each required option
+        return "Missing options: " + ", ".join(line.split()[0] for line in lines if line.startswith("--"))
+    return " ".join(lines).rstrip(".")
