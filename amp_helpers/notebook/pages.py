@@ -116,9 +116,9 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         )
     if kind in ("HTMLModel", "HTMLMathModel"):
         return f"<div>{state.get('value', '')}</div>"
-    if kind == "PlayModel":  # the slider that it moves stands beside it
-        return ""
     label, value = state.get("description", ""), state.get("value", "")
+    if kind == "PlayModel" or (kind == "SelectionSliderModel" and not label):  # the control that it moves has the value
+        return ""
     if kind == "TextareaModel":
         return f'<span class="amp-control">{html.escape(label)}</span><pre>{html.escape(value)}</pre>'
     if "_options_labels" in state and isinstance(state.get("index"), int):
