@@ -23,6 +23,7 @@ from provenance import provenance
 from skrl.agents.torch import Agent
 
 from amp_helpers.agent import AmpAgent
+from amp_helpers.agent.rollout import Rollout
 from amp_helpers.amp_state import AmpSource
 from amp_helpers.env import AmpEnv
 from amp_helpers.errors import run_cli
@@ -37,7 +38,7 @@ PARTS = {
     "environment: last states before time-outs": (AmpEnv, "_capture"),
     "windows": (AmpSource, "step"),
     "acting": (AmpAgent, "act"),
-    "storing": (AmpAgent, "store"),
+    "storing": (Rollout, "store"),
     "update": (AmpAgent, "learn"),
     "TensorBoard": (Agent, "write_tracking_data"),
 }

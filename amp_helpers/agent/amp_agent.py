@@ -30,6 +30,7 @@ from amp_helpers.agent.optimizers import (
     step_learning_rate,
 )
 from amp_helpers.agent.replay_buffer import ReplayBuffer
+from amp_helpers.agent.rollout import Rollout
 
 Rows = dict[str, torch.Tensor]
 
@@ -44,8 +45,8 @@ class _SkrlCfg(AgentCfg):
 class AmpAgent(Agent):
     """AMP with separate optimizers, a choice of discriminator loss, whole windows only, and a health record.
 
-    The training loop (:mod:`amp_helpers.training.loop`) calls :meth:`act`, :meth:`store` and :meth:`learn`. The methods
-    of skrl's interface below call the same, so the agent also runs under skrl's own trainers.
+    The training loop (:mod:`amp_helpers.training.loop`) calls :meth:`act`, :meth:`.rollout.Rollout.store` and
+    :meth:`learn`. The methods of skrl's interface below call the same, so the agent also runs in skrl's own trainers.
     """
 
     def __init__(
@@ -86,7 +87,15 @@ class AmpAgent(Agent):
             InputError: a value of ``cfg`` is out of range.
         """
         cfg.validate()
-        rollout = RandomMemory(memory_size=cfg.rollouts, num_envs=num_envs, device=device)
+        rollout = Rollout(
+            steps=cfg.rollouts,
+            num_envs=num_envs,
+            observation_space=observation_space,
+            state_space=state_space,
+            action_space=action_space,
+            window_space=amp_observation_space,
+            device=device,
+        )
         silent = ExperimentCfg(write_interval=0, checkpoint_interval=0)
         super().__init__(
             cfg=_SkrlCfg(experiment=experiment or silent, amp=cfg),
@@ -99,7 +108,7 @@ class AmpAgent(Agent):
         )
         self.amp = cfg
         self.rollout = rollout
-        """The steps since the last update, tensors (T, E, ...) by name."""
+        """The steps since the last update."""
         self.policy, self.value, self.discriminator = policy, value, discriminator
         self._reference_windows = reference_windows
         self._step_dt = step_dt
@@ -124,7 +133,6 @@ class AmpAgent(Agent):
         self._state_scaler = scaler(state_space) if state_space is not None else None
         self._value_scaler = scaler(1)
         self._window_scaler = scaler(amp_observation_space)
-        self._create_memory(amp_observation_space)
         windows = min(cfg.replay_size, 50 * cfg.rollouts * num_envs)
         self.replay = ReplayBuffer(
             RandomMemory(memory_size=windows, num_envs=1, device=device), amp_observation_space, cfg.replay_share
@@ -132,21 +140,6 @@ class AmpAgent(Agent):
         self.checkpoint_modules |= self._parts()
         # Otherwise skrl copies every module, replay included, whenever the mean reward is a new best.
         self.checkpoint_best_modules["reward"] = float("inf")
-
-    def _create_memory(self, amp_observation_space: gymnasium.Space) -> None:
-        """Allocate the rollout; what ``state_space`` is missing is not allocated."""
-        sizes: dict[str, gymnasium.Space | int | None] = {
-            "observations": self.observation_space,
-            "states": self.state_space,
-            "terminal": self.observation_space if self.state_space is None else self.state_space,
-            "actions": self.action_space,
-            "amp_observations": amp_observation_space,
-        }
-        sizes |= dict.fromkeys(("rewards", "log_prob", "values", "returns", "advantages"), 1)
-        for name, size in sizes.items():
-            self.rollout.create_tensor(name=name, size=size, dtype=torch.float32)
-        for name in ("done", "truncated", "amp_whole"):
-            self.rollout.create_tensor(name=name, size=1, dtype=torch.bool)
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint holds, by the names that skrl gives the same parts."""
@@ -179,48 +172,6 @@ class AmpAgent(Agent):
         outputs = outputs | {"log_prob": outputs["log_prob"].clone()}
         self._log_prob = outputs["log_prob"]
         return actions.clone(), outputs
-
-    def store(
-        self,
-        *,
-        observations: torch.Tensor,
-        states: torch.Tensor | None,
-        actions: torch.Tensor,
-        log_prob: torch.Tensor,
-        rewards: torch.Tensor,
-        terminated: torch.Tensor,
-        truncated: torch.Tensor,
-        infos: dict[str, Any],
-    ) -> None:
-        """Add a step of all environments to the rollout.
-
-        Args:
-            observations: (E, O) that the actions were drawn for.
-            states: (E, S) of the same instant, or ``None``.
-            actions: (E, A).
-            log_prob: (E, 1) of the actions.
-            rewards: (E, 1) of the task.
-            terminated: (E, 1) bool, episodes that ended in a fall or a goal.
-            truncated: (E, 1) bool, episodes that a time limit cut off.
-            infos: ``amp_obs`` (E, dim), ``amp_whole`` (E,) bool and ``terminal_states`` or ``terminal_observations``,
-                see :class:`amp_helpers.env.AmpEnv`.
-        """
-        seen, terminal = observations, infos["terminal_observations"]
-        if states is not None:
-            seen, terminal = states, infos["terminal_states"]
-        step: dict[str, Any] = {
-            "observations": observations,
-            "states": states,
-            "terminal": seen if terminal is None else terminal,
-            "actions": actions,
-            "rewards": rewards,
-            "done": terminated | truncated,
-            "truncated": truncated & ~terminated,
-            "log_prob": log_prob,
-            "amp_observations": infos["amp_obs"],
-            "amp_whole": infos["amp_whole"].view(-1, 1),
-        }
-        self.rollout.add_samples(**step)
 
     def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> Rows:
         """Normalize what policy and value see; leave out what the task does not have."""
@@ -265,9 +216,9 @@ class AmpAgent(Agent):
             A function that waits for the update's figures and returns its health record.
         """
         cfg = self.amp
-        observations = self._rows("observations")
-        states = None if self.state_space is None else self._rows("states")
-        amp, whole = self._rows("amp_observations"), self._rows("amp_whole").flatten()
+        observations = self.rollout.rows("observations")
+        states = None if self.state_space is None else self.rollout.rows("states")
+        amp, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
         inputs = self._inputs(observations, states)
@@ -276,7 +227,7 @@ class AmpAgent(Agent):
             # Once an update: a scale that changed within one would change the logits behind the style reward.
             self._window_scaler(torch.cat((self._sample(amp, learnable), self._reference())), train=True)
 
-        rows = inputs | {n: self._rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
+        rows = inputs | {n: self.rollout.rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         figures: dict[str, list[torch.Tensor]] = {}
         for epoch in range(cfg.learning_epochs):
             for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
@@ -296,10 +247,6 @@ class AmpAgent(Agent):
         if self._initial_std is not None:
             anneal_action_std(self.policy.log_std, self._initial_std, self.updates, cfg)
         return self._health({name: torch.stack(values).mean() for name, values in figures.items()}, style, whole)
-
-    def _rows(self, name: str) -> torch.Tensor:
-        """Return a tensor of the rollout as rows (T * E, ...)."""
-        return self.rollout.get_tensor_by_name(name).flatten(0, 1)
 
     @property
     def _batch_size(self) -> int:
@@ -414,7 +361,7 @@ class AmpAgent(Agent):
     ) -> None:
         """Store a step, with the likelihoods of the latest :meth:`act`."""
         step = {name: value for name, value in transition.items() if name not in ("timestep", "timesteps")}
-        self.store(log_prob=self._log_prob, infos=infos, **step)
+        self.rollout.store(log_prob=self._log_prob, infos=infos, **step)
         self._next = next_observations, next_states
         self._log = infos.get("log", {})
 

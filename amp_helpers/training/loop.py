@@ -48,7 +48,7 @@ def training_loop(
                 with ScopedTimer() as stepping:
                     next_observations, rewards, terminated, truncated, infos = env.step(actions)
                 step = partial(
-                    agent.store,
+                    agent.rollout.store,
                     observations=observations,
                     states=states,
                     actions=actions,

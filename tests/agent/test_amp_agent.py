@@ -137,9 +137,9 @@ def test_a_time_out_is_worth_the_state_it_cut():
 def test_windows_that_are_not_whole_earn_no_style():
     agent = make_agent()
     roll_out(agent, seed=1)
-    whole = agent._rows("amp_whole").flatten()
-    inputs = agent._inputs(agent._rows("observations"), agent._rows("states"))
-    style = agent._prepare_rollout(inputs, agent._rows("amp_observations"), whole, agent._inputs(*agent._next))
+    whole = agent.rollout.rows("amp_whole").flatten()
+    inputs = agent._inputs(agent.rollout.rows("observations"), agent.rollout.rows("states"))
+    style = agent._prepare_rollout(inputs, agent.rollout.rows("amp_observations"), whole, agent._inputs(*agent._next))
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 
@@ -167,7 +167,7 @@ def test_noise_hides_small_differences_from_the_discriminator():
         for seed in range(20):
             roll_out(agent, seed=seed)
             agent.update()
-        reference, policy = agent._reference(), agent._rows("amp_observations")
+        reference, policy = agent._reference(), agent.rollout.rows("amp_observations")
         logits = [agent._logits(agent._window_scaler(w)).mean().item() for w in (reference, policy)]
         told_apart[noise] = logits[0] - logits[1]
     assert told_apart[5.0] < 0.7 * told_apart[0.0]

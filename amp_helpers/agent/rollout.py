@@ -1,0 +1,92 @@
+"""The steps between two updates, of all environments, in a skrl memory."""
+
+from typing import Any
+
+import gymnasium
+import torch
+from skrl.memories.torch import RandomMemory
+
+
+class Rollout(RandomMemory):
+    """Tensors (T, E, ...) by name: what was observed and done, and what the update computes from it.
+
+    Args:
+        steps: T.
+        num_envs: E.
+        observation_space: what the policy sees.
+        state_space: what the value sees, or ``None`` where it sees the observations.
+        action_space: of the policy.
+        window_space: of an AMP window, (dim,).
+        device: of the tensors.
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int,
+        num_envs: int,
+        observation_space: gymnasium.Space,
+        state_space: gymnasium.Space | None,
+        action_space: gymnasium.Space,
+        window_space: gymnasium.Space,
+        device: str | torch.device,
+    ) -> None:
+        super().__init__(memory_size=steps, num_envs=num_envs, device=device)
+        sizes: dict[str, gymnasium.Space | int | None] = {
+            "observations": observation_space,
+            "states": state_space,
+            "terminal": observation_space if state_space is None else state_space,
+            "actions": action_space,
+            "amp_observations": window_space,
+        }
+        sizes |= dict.fromkeys(("rewards", "log_prob", "values", "returns", "advantages"), 1)
+        for name, size in sizes.items():  # without a size, nothing is allocated
+            self.create_tensor(name=name, size=size, dtype=torch.float32)
+        for name in ("done", "truncated", "amp_whole"):
+            self.create_tensor(name=name, size=1, dtype=torch.bool)
+
+    def store(
+        self,
+        *,
+        observations: torch.Tensor,
+        states: torch.Tensor | None,
+        actions: torch.Tensor,
+        log_prob: torch.Tensor,
+        rewards: torch.Tensor,
+        terminated: torch.Tensor,
+        truncated: torch.Tensor,
+        infos: dict[str, Any],
+    ) -> None:
+        """Add a step of all environments.
+
+        Args:
+            observations: (E, O) that the actions were drawn for.
+            states: (E, S) of the same instant, or ``None``.
+            actions: (E, A).
+            log_prob: (E, 1) of the actions.
+            rewards: (E, 1) of the task.
+            terminated: (E, 1) bool, episodes that ended in a fall or a goal.
+            truncated: (E, 1) bool, episodes that a time limit cut off.
+            infos: ``amp_obs`` (E, dim), ``amp_whole`` (E,) bool and ``terminal_states`` or ``terminal_observations``,
+                see :class:`amp_helpers.env.AmpEnv`.
+        """
+        seen, terminal = observations, infos["terminal_observations"]
+        if states is not None:
+            seen, terminal = states, infos["terminal_states"]
+        step: dict[str, Any] = {
+            "observations": observations,
+            "states": states,
+            "terminal": seen if terminal is None else terminal,
+            "actions": actions,
+            "rewards": rewards,
+            "done": terminated | truncated,
+            "truncated": truncated & ~terminated,
+            "log_prob": log_prob,
+            "amp_observations": infos["amp_obs"],
+            "amp_whole": infos["amp_whole"].view(-1, 1),
+        }
+        self.add_samples(**step)
+
+    def rows(self, name: str) -> torch.Tensor:
+        """Return a tensor as rows (T * E, ...)."""
+        return self.get_tensor_by_name(name).flatten(0, 1)
