@@ -77,6 +77,7 @@ def pinned_versions():
     return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
 
 
+@pytest.mark.slow
 def test_what_the_package_imports_is_installed_with_it():
     modules = set()
     for path in (ROOT / "amp_helpers").rglob("*.py"):

@@ -18,6 +18,8 @@ import joblib
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="torch comes with the sim extra")
 
 
@@ -154,7 +156,6 @@ def run(script: str, files: list[tuple[str, str]], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
 def test_unsafe_loaders_run_every_file(files, tmp_path):
     run(UNSAFE, files, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(GADGETS)
@@ -169,7 +170,6 @@ def outcomes(files, tmp_path_factory) -> list[tuple[str, int, str]]:
     return found
 
 
-@pytest.mark.slow
 def test_no_file_runs_and_each_is_refused_in_one_sentence(outcomes):
     assert len(outcomes) == 3 * len(GADGETS)
     for path, code, said in outcomes:

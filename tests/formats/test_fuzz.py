@@ -15,6 +15,8 @@ import motion_samples
 from amp_helpers.errors import InputError
 from amp_helpers.formats.registry import FORMATS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory) -> fuzz.Summary:
@@ -22,7 +24,6 @@ def summary(tmp_path_factory) -> fuzz.Summary:
     return fuzz.fuzz(fuzz.inputs(300, seed=20, folder=folder), folder, keep=folder / "faults")
 
 
-@pytest.mark.slow
 def test_every_file_converts_or_is_refused_in_one_sentence(summary):
     assert summary.faults == []
 

@@ -15,6 +15,8 @@ from amp_helpers.notebook import execute as one_notebook
 from amp_helpers.notebook import pages, site
 from amp_helpers.notebook.execute import NotebookError, check_parameters, hidden_errors, notebook_parameters
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = 'output_dir = "outputs"\nsteps = 3\nrate = 0.5\nlabel = None'
 
 
@@ -80,7 +82,6 @@ def test_an_unknown_parameter_stops_the_run_before_anything_starts(folder, outpu
     assert list(output.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_parameter_goes_only_to_the_notebooks_that_have_it(folder, output):
     write_notebook(folder, "a", "print('steps', steps)")
     write_notebook(folder, "b", "print('none here')", parameters=None)
@@ -125,7 +126,6 @@ def good_run(tmp_path_factory):
     return index, lines
 
 
-@pytest.mark.slow
 def test_a_line_per_notebook(good_run):
     _, lines = good_run
     assert len(lines) == 2
@@ -234,7 +234,6 @@ def test_only_an_earlier_site_is_replaced(good_run, tmp_path, monkeypatch):
 # --- failures -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_failing_cell_keeps_its_results_and_those_of_earlier_runs(folder, output):
     write_notebook(folder, "a", "print('first run')")
     write_notebook(folder, "b", "print('fine')")
@@ -255,7 +254,6 @@ def test_a_failing_cell_keeps_its_results_and_those_of_earlier_runs(folder, outp
     assert not list(output.glob("*.failed.*"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "error"),
     [
@@ -275,7 +273,6 @@ CALLBACKS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", CALLBACKS)
 def test_an_exception_in_a_widget_callback_is_found(folder, output, kind):
     source = (
@@ -313,14 +310,12 @@ def test_hidden_errors_are_found_in_any_executed_notebook():
     assert hidden_errors(nbformat.v4.new_notebook()) == []
 
 
-@pytest.mark.slow
 def test_an_early_exit_is_a_failure(folder, output):
     path = write_notebook(folder, "a", "raise SystemExit(0)", "print('the rest')")
     with pytest.raises(NotebookError, match="exited early"):
         one_notebook.execute(path, output)
 
 
-@pytest.mark.slow
 def test_a_kernel_that_dies_is_a_failure(folder, output):
     path = write_notebook(folder, "a", "print('alive', flush=True)", "import os\nos._exit(9)")
     with pytest.raises(NotebookError, match="kernel died"):
@@ -360,7 +355,6 @@ def test_a_file_that_is_no_notebook_is_an_error(folder, output, content):
         pipeline.run(["a"], output, folder=folder)
 
 
-@pytest.mark.slow
 def test_the_command_line_prints_one_sentence():
     command = [sys.executable, "-m", "amp_helpers.pipeline", "--notebooks", "06_more"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -35,6 +35,7 @@ def changed(a, b):
     return (np.abs(a.astype(int) - b.astype(int)).max(axis=2) > 20).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gl", BOTH)
 def test_frames_show_a_moving_robot(walking, gl):
     with Renderer(G1_23DOF, width=320, height=240, gl=gl) as renderer:

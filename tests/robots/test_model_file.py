@@ -103,6 +103,7 @@ def test_urdfs_that_hold_no_robot_are_refused(cart_file, change, sentence):
     assert sentence in str(refusal.value) and "\n" not in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_a_users_robot_is_converted_to_usd(cart_file):
     Usd = pytest.importorskip("pxr.Usd", reason="USD comes with the sim extra")
     pytest.importorskip("mujoco_usd_converter", reason="the converter comes with the sim extra")

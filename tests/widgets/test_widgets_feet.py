@@ -264,6 +264,7 @@ class TestMotionRefiner:
         refiner.undo_button.click()
         assert refiner.refinement == Refinement() and refiner.player.frame.max == 152
 
+    @pytest.mark.slow
     def test_trimming_adjusts_the_sliders(self, refiner):
         refiner.player.frame.value = 140
         refiner.range.value = (1.0, 2.0)
