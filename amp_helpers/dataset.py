@@ -60,6 +60,8 @@ class MotionDataset:
     findings: tuple[str, ...] = ()
     """(K), each motion's findings as JSON. Empty, as in files without findings: no findings."""
     format_version: int = FORMAT_VERSION
+    path: str = "dataset"
+    """Path that it was loaded from, for messages; not stored."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -125,7 +127,9 @@ class MotionDataset:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the dataset as an npz file, atomically; it holds a plain array per field and no Python objects."""
-        write_npz(path, {entry.name: np.asarray(getattr(self, entry.name)) for entry in fields(self)})
+        write_npz(
+            path, {entry.name: np.asarray(getattr(self, entry.name)) for entry in fields(self) if entry.name != "path"}
+        )
 
     @classmethod
     def load(
@@ -147,19 +151,14 @@ class MotionDataset:
             InputError: the file is unreadable or inconsistent, or was made for another robot or control step.
         """
         path = find_data(path)
-        return cls._read(path).for_environment(path, joint_names=joint_names, control_dt=control_dt)
+        return cls._read(path).for_environment(joint_names=joint_names, control_dt=control_dt)
 
     def for_environment(
-        self,
-        path: str | os.PathLike,
-        *,
-        joint_names: Sequence[str] | None = None,
-        control_dt: float | None = None,
+        self, *, joint_names: Sequence[str] | None = None, control_dt: float | None = None
     ) -> "MotionDataset":
         """Check the dataset against an environment, and bring its columns to the order of ``joint_names``.
 
         Args:
-            path: the dataset's file, for messages.
             joint_names: see :meth:`load`.
             control_dt: see :meth:`load`.
 
@@ -168,8 +167,8 @@ class MotionDataset:
         """
         if control_dt is not None and abs(self.dt - control_dt) > _DT_TOLERANCE_S:
             raise InputError(
-                f"{path}: was made for a control step of {self.dt:g} s but the environment steps {control_dt:g} s; "
-                f"convert the motion with --control_dt {control_dt:g}"
+                f"{self.path}: was made for a control step of {self.dt:g} s but the environment steps "
+                f"{control_dt:g} s; convert the motion with --control_dt {control_dt:g}"
             )
         if joint_names is None:
             return self
@@ -178,7 +177,7 @@ class MotionDataset:
             lacks = f"lacks {', '.join(report.missing)}" if report.missing else ""
             has = f"also has {', '.join(report.extra)}" if report.extra else ""
             raise InputError(
-                f"{path}: was made for another robot, it {' and '.join(filter(None, (lacks, has)))}; "
+                f"{self.path}: was made for another robot, it {' and '.join(filter(None, (lacks, has)))}; "
                 "convert the motion with --robot set to yours"
             )
         return self.select(joint_names)
@@ -194,7 +193,7 @@ class MotionDataset:
 
     @classmethod
     def _read(cls, path: Path, raw: bytes | None = None) -> "MotionDataset":
-        required = [entry.name for entry in fields(cls) if entry.name not in _OPTIONAL]
+        required = [entry.name for entry in fields(cls) if entry.name not in (*_OPTIONAL, "path")]
         content = read_npz(path, required, raw=raw, also=_OPTIONAL)
         try:
             version = int(content["format_version"])
@@ -211,6 +210,7 @@ class MotionDataset:
                     **texts,
                     "dt": float(content["dt"]),
                     "format_version": version,
+                    "path": str(path),
                 }
             )
         except (InputError, TypeError, ValueError) as error:

@@ -73,7 +73,10 @@ def make_env(
             _configure_reference(cfg, task, dataset, reference_share)
             if velocity is not None:
                 _command_velocity(cfg, task, velocity)
-            stack.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
+            launcher = launch_simulation(cfg, Namespace(device=device, headless=True))
+            launcher.__enter__()
+            # Not enter_context: given an exception, the launcher prints its traceback, also that of an InputError.
+            stack.callback(launcher.__exit__, None, None, None)
             env = _open(task, cfg)
             stack.callback(env.close)
         yield env

@@ -38,7 +38,7 @@ class reset_robot(ManagerTermBase):
         if dataset is None:
             return
         robot_names = tuple(self._robot.joint_names)
-        clips = dataset.for_environment("the dataset", joint_names=robot_names, control_dt=env.step_dt).clips()
+        clips = dataset.for_environment(joint_names=robot_names, control_dt=env.step_dt).clips()
         order = JointOrder(robot_names)
 
         def gather(part) -> torch.Tensor:

@@ -79,7 +79,7 @@ class TrainingSetup:
         Raises:
             InputError: the dataset does not fit the environment, or ``cfg`` the dataset.
         """
-        dataset = dataset.for_environment(cfg.dataset, control_dt=lab.step_dt)
+        dataset = dataset.for_environment(control_dt=lab.step_dt)
         check_joints(cfg.dataset, dataset, lab.scene["robot"])
         state = amp_state(cfg, dataset)
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
