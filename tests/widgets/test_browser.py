@@ -257,7 +257,7 @@ def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
     widget = page.locator(".jp-OutputArea-output:has(.amp-joints)")
     robot, joints, table = (widget.locator(name) for name in ("img", "select", ".amp-joints"))
     handle = widget.locator(".widget-slider", has_text="Frame").locator(".noUi-handle")
-    joint = widget.locator(".widget-hbox:has(select) .noUi-handle")
+    joint = widget.locator(".noUi-handle").last
     expect(robot).to_be_visible(timeout=20_000)
     start = pixels(robot)
 
