@@ -30,9 +30,9 @@ def discriminator_loss(
     """Compute the discriminator's loss, with a penalty on its gradient at the reference.
 
     Args:
-        discriminator: maps normalised windows (n, dim) to logits (n, 1).
-        reference: normalised reference windows (n, dim).
-        policy: normalised policy windows (m, dim).
+        discriminator: maps normalized windows (n, dim) to logits (n, 1).
+        reference: normalized reference windows (n, dim).
+        policy: normalized policy windows (m, dim).
         loss: ``lsgan`` (logits to +1 and -1) or ``bce``.
         gradient_penalty: weight of half the squared norm of the logit's gradient (Peng et al. 2021, equation 8).
 

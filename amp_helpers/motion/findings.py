@@ -55,7 +55,7 @@ class JointOrderFinding:
         if self.basis == "names":
             return ""
         if self.basis == "links":
-            errors = ", ".join(f"{metres * 100:.1f} cm off as {label}" for label, metres in self.link_error_m)
+            errors = ", ".join(f"{meters * 100:.1f} cm off as {label}" for label, meters in self.link_error_m)
             return f"joints of {self.order} by its links, {errors}"
         words = f"joints taken for {self.order}'s, the one known order of {self.width}"
         words = words if self.basis == "width" else "joints as given"
@@ -195,7 +195,7 @@ class Findings:
             pairs = {key: ByOrder(**value) for key, value in quaternion.items() if isinstance(value, dict)}
             quaternion = QuaternionOrderFinding(**(quaternion | pairs))
         if joints:
-            errors = tuple((str(label), float(metres)) for label, metres in joints["link_error_m"])
+            errors = tuple((str(label), float(meters)) for label, meters in joints["link_error_m"])
             joints = JointOrderFinding(**(joints | {"link_error_m": errors}))
         norm = content["quaternion_norm"]
         findings = cls(

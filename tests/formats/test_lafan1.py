@@ -121,7 +121,7 @@ SEED = ["Frame", *(f"root_{kind}{axis}" for kind in ("translate", "rotate") for 
         (columns(width=43), None, "43 joint columns .*columns 22 to 28"),
         (columns()[:, :5], None, "has 5 columns"),
         (columns()[:, :7], ROOT, "has 7 columns"),
-        # As many columns as the G1 has, and a frame counter, centimetres and degrees instead.
+        # As many columns as the G1 has, and a frame counter, centimeters and degrees instead.
         (columns(), [*SEED, *(f"{name}_dof" for name in NAMES_29)], "puts Frame, root_rotateX, .* laid out otherwise"),
         (columns(), [*NAMES_29, *ROOT], "puts left_hip_pitch_joint, .* laid out otherwise"),
         (columns(), [*ROOT, *NAMES_29[:28], "left_thumb"], "names joints and also left_thumb"),
