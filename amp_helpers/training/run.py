@@ -146,7 +146,7 @@ class RunRecorder:
         self._cfg, self._started = setup.cfg, started
         self._config = run_config(setup.cfg, state_config(setup.state), setup.dataset) | dict(facts)
         self._gait = watch_gait(setup.env, setup.dataset.clips()[0])
-        self._bar = tqdm(total=setup.cfg.max_iterations, unit="update", disable=not progress)
+        self._progress = progress
         assert setup.cfg.run_dir is not None, "resolve() names the folder"
         self.folder: Path = setup.cfg.run_dir
 
@@ -156,6 +156,8 @@ class RunRecorder:
         # At the start, so that the checkpoints of a run that is cut short can be played.
         write_json(self.folder / CONFIG_FILE, self._config)
         self._log = open(self.folder / HEALTH_FILE, "a")
+        # Last, because a bar would stand before the error of a folder that cannot be written.
+        self._bar = tqdm(total=self._cfg.max_iterations, unit="update", disable=not self._progress)
         return self
 
     def __exit__(self, *_: object) -> None:
