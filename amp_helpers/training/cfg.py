@@ -1,14 +1,11 @@
 """Configuration of a training run, its recipes and its command line."""
 
 import importlib.util
-import io
 import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +14,7 @@ import tyro
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
+from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.resources import DATASETS, find_data, present_commit, recorded_path, runs_folder
 
 if TYPE_CHECKING:
@@ -267,23 +265,8 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         "use_underscores": True,
         "config": (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     }
-    with _errors_in_one_line():
+    with one_line_errors():
         # The recipe first, because the defaults of everything else depend on it.
         chosen, _ = tyro.cli(_Recipe, args=arguments, return_unknown_args=True, add_help=False, **known)
         default = _CommandLine(recipe=chosen.recipe, run=RECIPES[chosen.recipe])
         return tyro.cli(_CommandLine, args=arguments, default=default, **known).run
-
-
-@contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """Raise :class:`InputError` with the first sentence of the box that tyro prints about a wrong option."""
-    printed = io.StringIO()
-    try:
-        with redirect_stderr(printed):
-            yield
-    except SystemExit as stopped:
-        if not stopped.code:  # --help
-            raise
-        lines = (line.strip("│ ") for line in printed.getvalue().splitlines() if not line.startswith("╭"))
-        sentence = " ".join(takewhile(lambda line: line.strip("─╰╯"), lines)).rstrip(".")
-        raise InputError(f"{sentence}; --help lists the options") from None

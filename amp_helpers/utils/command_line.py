@@ -1,4 +1,7 @@
-"""One-line errors for command lines that tyro parses."""
+"""One-line errors for command lines that tyro parses.
+
+tyro prints a wrong option as a box and exits; it has no hook that would give the error as data.
+"""
 
 import io
 from collections.abc import Iterator
