@@ -73,10 +73,10 @@ def make_env(
             _configure_reference(cfg, task, dataset, reference_share)
             if velocity is not None:
                 _command_velocity(cfg, task, velocity)
-            launcher = launch_simulation(cfg, Namespace(device=device, headless=True))
-            launcher.__enter__()
-            # Not enter_context: given an exception, the launcher prints its traceback, also that of an InputError.
-            stack.callback(launcher.__exit__, None, None, None)
+            # A stack of its own, whose close() passes on no exception: the launcher would print the traceback.
+            launcher = contextlib.ExitStack()
+            stack.callback(launcher.close)
+            launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
             env = _open(task, cfg)
             stack.callback(env.close)
         yield env
