@@ -34,8 +34,8 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
             written; or training diverges or the disk is full, and what was written before is kept.
     """
     started = time.time()
-    # The simulator takes seconds to load, and --help does not need it; quiet_warp first, or skrl starts Warp aloud.
-    from amp_helpers.env import quiet_warp  # noqa: F401
+    # The simulator takes seconds to load, and --help does not need it.
+    import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output and skrl would not
 
     # isort: split
     import torch
