@@ -24,6 +24,8 @@ def tree(root):
     for folder, folders, files in root.walk():
         folders[:] = [name for name in folders if name not in PRODUCTS and not name.endswith(".egg-info")]
         for name in files:
+            if name.startswith(".coverage"):  # of the processes that `make coverage` watches
+                continue
             path = folder / name
             found[str(path.relative_to(root))] = (path.stat().st_size, path.stat().st_mtime_ns)
     return found
