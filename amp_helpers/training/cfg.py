@@ -14,6 +14,7 @@ import tyro
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
+from amp_helpers.training.run_folder import HEALTH_FILE
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.resources import DATASETS, find_data, present_commit, recorded_path, runs_folder
 
@@ -162,7 +163,7 @@ def _check_run_dir(run_dir: Path, checkpoint: Path | None) -> None:
     if not taken.is_dir():
         raise InputError(f"{taken}: is a file; choose a folder as --run_dir")
     goes_on = checkpoint is not None and run_dir in Path(checkpoint).resolve().parents
-    if (run_dir / "health.jsonl").exists() and not goes_on:
+    if (run_dir / HEALTH_FILE).exists() and not goes_on:
         raise InputError(
             f"{run_dir}: already holds a run; choose another --run_dir, or go on with "
             f"--checkpoint {run_dir / 'checkpoints' / 'agent_last.pt'}"
@@ -215,9 +216,9 @@ class _Option:
     default: Any
 
 
-def _options(cfg: TrainCfg, default: TrainCfg | None = None) -> list[_Option]:
+def _options(cfg: TrainCfg) -> list[_Option]:
     """All knobs in order, the agent's among them; an option of the command line has the name of its field."""
-    default = default or TrainCfg()
+    default = TrainCfg()
     return [
         _Option(field.name, getattr(holder, field.name), getattr(usual, field.name))
         for holder, usual in ((cfg, default), (cfg.agent, default.agent))
