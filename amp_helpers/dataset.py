@@ -327,11 +327,10 @@ _ARRAY_DTYPES = {
 }
 
 
-def check_joints(path: Path, dataset: MotionDataset, robot: Any) -> None:
+def check_joints(dataset: MotionDataset, robot: Any) -> None:
     """Check that the environment's robot has every joint of a dataset.
 
     Args:
-        path: the dataset's file, for messages.
         dataset: the dataset.
         robot: anything with ``joint_names``.
 
@@ -341,6 +340,6 @@ def check_joints(path: Path, dataset: MotionDataset, robot: Any) -> None:
     missing = [name for name in dataset.joint_names if name not in robot.joint_names]
     if missing:
         raise InputError(
-            f"{path}: was made for another robot, this one has no {', '.join(missing)}; "
+            f"{dataset.path}: was made for another robot, this one has no {', '.join(missing)}; "
             "convert the motion with --robot set to yours"
         )

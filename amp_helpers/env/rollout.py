@@ -125,6 +125,6 @@ def reference_motion(
             "or this file, to compare with it all the same"
         )
     if env:
-        check_joints(path, loaded, env.scene["robot"])
+        check_joints(loaded, env.scene["robot"])
     clips = loaded.clips()
     return clips[0] if velocity is None else min(clips, key=lambda clip: abs(clip.forward_speed - velocity))

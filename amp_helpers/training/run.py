@@ -80,7 +80,7 @@ class TrainingSetup:
             InputError: the dataset does not fit the environment, or ``cfg`` the dataset.
         """
         dataset = dataset.for_environment(control_dt=lab.step_dt)
-        check_joints(cfg.dataset, dataset, lab.scene["robot"])
+        check_joints(dataset, lab.scene["robot"])
         state = amp_state(cfg, dataset)
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
         weights = state.window_weights(dataset).to(lab.device)
