@@ -59,6 +59,9 @@ class MotionDataset:
     """(K), each motion's :attr:`Motion.name`. Empty, as in files without names: ``source``."""
     findings: tuple[str, ...] = ()
     """(K), each motion's findings as JSON. Empty, as in files without findings: no findings."""
+    command: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """(K, 2) float64, forward speed, m/s, and turning speed, rad/s, left positive, that each motion is a reference for.
+    Empty, as in files without commands: each motion's :attr:`Motion.measured_command`."""
     format_version: int = FORMAT_VERSION
     path: str = "dataset"
     """Path that it was loaded from, for messages; not stored."""
@@ -75,6 +78,9 @@ class MotionDataset:
         for name, dtype in _ARRAY_DTYPES.items():
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
         self._validate()
+        if not self.command.size:
+            measured = [clip.measured_command for clip in map(self._clip, range(self.num_motions))]
+            put(self, "command", np.array(measured))
 
     @classmethod
     def from_motions(
@@ -123,6 +129,7 @@ class MotionDataset:
             weight=np.array([clip.weight for clip in clips]),
             name=tuple(clip.name for clip in clips),
             findings=tuple(clip.findings.to_json() for clip in clips),
+            command=np.array([clip.command or clip.measured_command for clip in clips]),
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -226,27 +233,34 @@ class MotionDataset:
 
     def clips(self) -> list[Motion]:
         """The motions as clips at 1/dt frames per second; a motion of M_i pairs has M_i + 1 frames."""
-        clips = []
-        for motion, (name, findings, digest) in enumerate(zip(self.name, self.findings, self.sha256, strict=True)):
-            rows = self.motion_id == motion
+        return [self._clip(motion) for motion in range(self.num_motions)]
 
-            def frames(key: str, rows: np.ndarray = rows) -> np.ndarray:
-                return np.concatenate([getattr(self, key)[rows], getattr(self, _NEXT[key])[rows][-1:]])
+    def nearest(self, command: tuple[float, float]) -> Motion:
+        """The motion that is the reference for a command: the nearest one, 1 m/s counting as much as 1 rad/s.
 
-            clips.append(
-                Motion(
-                    fps=1.0 / self.dt,
-                    joint_names=self.joint_names,
-                    joint_pos=frames("states"),
-                    root_pos=frames("root_pos"),
-                    root_quat=frames("root_quat"),
-                    name=name,
-                    findings=Findings.from_json(findings),
-                    sha256=digest,
-                    weight=self.weight[motion],
-                )
-            )
-        return clips
+        Args:
+            command: forward speed, m/s, and turning speed, rad/s, left positive.
+        """
+        return self._clip(int(np.linalg.norm(self.command - np.asarray(command), axis=1).argmin()))
+
+    def _clip(self, motion: int) -> Motion:
+        rows = self.motion_id == motion
+
+        def frames(key: str) -> np.ndarray:
+            return np.concatenate([getattr(self, key)[rows], getattr(self, _NEXT[key])[rows][-1:]])
+
+        return Motion(
+            fps=1.0 / self.dt,
+            joint_names=self.joint_names,
+            joint_pos=frames("states"),
+            root_pos=frames("root_pos"),
+            root_quat=frames("root_quat"),
+            name=self.name[motion],
+            findings=Findings.from_json(self.findings[motion]),
+            sha256=self.sha256[motion],
+            weight=self.weight[motion],
+            command=tuple(self.command[motion]) if self.command.size else None,
+        )
 
     def select(self, joint_names: Sequence[str]) -> "MotionDataset":
         """The dataset with exactly these joints in this order.
@@ -272,6 +286,7 @@ class MotionDataset:
             "motion_id": (pairs,),
             "fps_source": (motions,),
             "weight": (motions,),
+            **({"command": (motions, 2)} if self.command.size else {}),
             "root_pos": (pairs, 3),
             "root_quat": (pairs, 4),
             "next_root_pos": (pairs, 3),
@@ -312,7 +327,7 @@ class MotionDataset:
                 raise InputError(f"{following} is not the following row of {name} at row {np.argmax(broken)}")
 
 
-_OPTIONAL = ("weight", "name", "findings")  # files of earlier releases lack them
+_OPTIONAL = ("weight", "name", "findings", "command")  # files of earlier releases lack them
 _NEXT = {"states": "next_states", "root_pos": "next_root_pos", "root_quat": "next_root_quat"}
 _ARRAY_DTYPES = {
     "states": np.float32,
@@ -320,6 +335,7 @@ _ARRAY_DTYPES = {
     "motion_id": np.int32,
     "fps_source": np.float64,
     "weight": np.float64,
+    "command": np.float64,
     "root_pos": np.float64,
     "root_quat": np.float64,
     "next_root_pos": np.float64,

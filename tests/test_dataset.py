@@ -12,6 +12,7 @@ from support import JOINTS, make_motion
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
+from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.findings import ByOrder, Findings, FrameRate, JointOrderFinding, QuaternionOrderFinding
 
 
@@ -225,3 +226,36 @@ def test_findings_survive_a_dataset_and_files_without_them_load(tmp_path):
         np.savez(tmp_path / "bad.npz", **content, findings=np.array([damage]))
         with pytest.raises(InputError, match=r"bad\.npz: .*convert the motion again"):
             MotionDataset.load(tmp_path / "bad.npz")
+
+
+def test_commands_are_kept_and_measured_where_a_file_lacks_them(tmp_path):
+    clips = [replace(make_motion(name="a"), command=(0.5, -0.4)), make_motion(name="b", seed=3)]
+    dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
+    dataset.save(tmp_path / "d.npz")
+    loaded = MotionDataset.load(tmp_path / "d.npz")
+    np.testing.assert_array_equal(loaded.command, dataset.command)
+    assert loaded.clips()[0].command == (0.5, -0.4)
+    assert loaded.clips()[1].command == pytest.approx(clips[1].measured_command, abs=0.01)
+    arrays = dict(np.load(tmp_path / "d.npz"))
+    del arrays["command"]
+    np.savez(tmp_path / "old.npz", **arrays)
+    old = MotionDataset.load(tmp_path / "old.npz")
+    assert tuple(old.command[0]) == pytest.approx(old.clips()[0].measured_command)
+    for command in (np.zeros((1, 2)), np.full((2, 2), np.nan), np.zeros(2)):
+        np.savez(tmp_path / "bad.npz", **arrays, command=command)
+        with pytest.raises(InputError, match=r"bad\.npz: command .*convert the motion again"):
+            MotionDataset.load(tmp_path / "bad.npz")
+
+
+def test_a_dataset_read_as_a_motion_file_keeps_its_commands(tmp_path):
+    clip = replace(make_motion(name="a"), command=(0.5, -0.4))
+    MotionDataset.from_motions([clip], joint_names=JOINTS, control_dt=0.02).save(tmp_path / "d.npz")
+    assert read_motion(tmp_path / "d.npz").command == (0.5, -0.4)
+
+
+def test_the_nearest_motion_counts_speed_and_turn_alike():
+    commands = ((0.0, 0.0), (0.6, 0.0), (0.6, 0.8), (0.6, -0.8))
+    clips = [replace(make_motion(name=str(command)), command=command) for command in commands]
+    dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
+    for asked, found in (((0.1, -0.1), 0), ((1.5, 0.3), 1), ((0.5, 0.5), 2), ((0.3, -2.0), 3)):
+        assert dataset.nearest(asked).name == str(commands[found])

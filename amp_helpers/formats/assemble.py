@@ -66,6 +66,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
         findings=_with_recorded(findings, clip.findings),
         sha256=digest,
         weight=clip.weight,
+        command=clip.command,
     )
 
 

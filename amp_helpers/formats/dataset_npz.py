@@ -21,6 +21,7 @@ def clips_of_dataset(path: Path, content: NpzFile, options: ReadOptions) -> Iter
             name=clip.name,
             quaternion="xyzw",
             weight=clip.weight,
+            command=clip.command,
             notes=tuple(dict.fromkeys((*clip.notes, "read from a dataset"))),
             findings=clip.findings,
         )

@@ -66,6 +66,8 @@ class StoredClip:
     """Link positions, where the file stores them."""
     weight: float = 1.0
     """How often each frame is drawn when training, against those of a clip of weight 1."""
+    command: tuple[float, float] | None = None
+    """Forward and turning speed that the clip is a reference for, m/s and rad/s, where the file states them."""
     root_body: str = ""
     """Body that the root's position and rotation were taken from, in a file of many bodies."""
     notes: tuple[str, ...] = ()

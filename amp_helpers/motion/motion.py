@@ -46,6 +46,9 @@ class Motion:
     """SHA-256 of the file it was read from; empty for a computed clip."""
     weight: float = 1.0
     """How often each of its frames is drawn when training, against those of a clip of weight 1."""
+    command: tuple[float, float] | None = None
+    """Forward speed, m/s, and turning speed, rad/s, left positive, that the clip is a reference for; ``None``: none was
+    stated, and ``measured_command`` tells what the root does."""
 
     def __post_init__(self) -> None:
         label = self.label
@@ -54,6 +57,11 @@ class Motion:
         if not (np.isfinite(self.weight) and self.weight > 0):
             raise InputError(f"{label}: weight is {self.weight}; give a positive number")
         put = object.__setattr__
+        if self.command is not None:
+            command = np.asarray(self.command, dtype=np.float64)
+            if command.shape != (2,) or not np.isfinite(command).all():
+                raise InputError(f"{label}: command is {self.command}; give a forward speed in m/s and a turn in rad/s")
+            put(self, "command", (float(command[0]), float(command[1])))
         put(self, "fps", float(self.fps))
         put(self, "weight", float(self.weight))
         put(self, "joint_names", JointOrder(tuple(self.joint_names)).names)
@@ -119,6 +127,20 @@ class Motion:
         """Horizontal distance between the first and the last frame over the time between them, m/s."""
         self._needs_two_frames()
         return float(np.linalg.norm(self.root_pos[-1, :2] - self.root_pos[0, :2]) / self.duration_s)
+
+    @property
+    def measured_command(self) -> tuple[float, float]:
+        """Forward and turning speed of the root, m/s and rad/s, left positive.
+
+        The forward speed is the mean of the root's horizontal velocity along its heading, which is the length of the
+        path over the time where the root moves straight ahead or on an arc. The turning speed is the net change of the
+        heading over the time, full turns included. Sideways travel is not in it.
+        """
+        self._needs_two_frames()
+        heading, step = yaw_part(self.root_quat), np.diff(self.root_pos, axis=0)
+        forward = rotate_inverse(slerp(heading[:-1], heading[1:], np.full(self.num_frames - 1, 0.5)), step)
+        turn = rotation_vector(multiply(heading[1:], conjugate(heading[:-1])))[:, 2]
+        return float(forward[:, 0].sum() / self.duration_s), float(turn.sum() / self.duration_s)
 
     @property
     def times(self) -> np.ndarray:
@@ -197,7 +219,8 @@ class Motion:
         if factor == 1:
             return self
         findings = replace(self.findings, speed=self.findings.speed * factor)
-        return replace(self, fps=self.fps * factor, findings=findings)
+        command = self.command and (self.command[0] * factor, self.command[1] * factor)
+        return replace(self, fps=self.fps * factor, findings=findings, command=command)
 
     def select(self, joint_names: Sequence[str], fill: np.ndarray | None = None) -> "Motion":
         """Select exactly these joints, in this order.

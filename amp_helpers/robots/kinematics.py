@@ -74,6 +74,7 @@ class Kinematics:
             root_pos=motion.root_pos * (1, -1, 1),
             # The axis of a rotation is a pseudovector: its components in the mirror's plane change sign.
             root_quat=motion.root_quat * (-1, 1, -1, 1),
+            command=motion.command and (motion.command[0], -motion.command[1]),
         )
 
     def _check_joints(self, motion: Motion) -> None:

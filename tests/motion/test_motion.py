@@ -79,6 +79,34 @@ def test_velocities_of_a_known_motion():
     np.testing.assert_allclose(motion.root_height, -0.25 * t)
 
 
+@pytest.mark.parametrize("turn", [0.0, 0.8, -0.8, 5.0])
+def test_the_measured_command_follows_the_path_whatever_its_direction(turn):
+    """A walk on an arc that starts at any heading, for more than a full turn, with a root that sways and yaws."""
+    t = np.arange(1001) / 50
+    heading = 2.0 + turn * t
+    steps = 0.6 / 50 * np.stack([np.cos(heading + turn / 100), np.sin(heading + turn / 100)], axis=1)
+    path = np.concatenate([np.zeros((1, 2)), np.cumsum(steps[:-1], axis=0)])
+    yaw = heading + 0.1 * np.sin(2 * np.pi * t)
+    tilt = np.stack([yaw, 0.1 * np.sin(t), 0.2 * np.cos(t)], axis=1)
+    motion = Motion(
+        fps=50,
+        joint_names=("a",),
+        joint_pos=t[:, None],
+        root_pos=np.insert(path, 2, 0.8, axis=1),
+        root_quat=Rotation.from_euler("ZYX", tilt).as_quat(),
+    )
+    assert motion.measured_command == pytest.approx((0.6, turn), abs=0.01)
+
+
+def test_a_command_is_checked_and_follows_the_clip():
+    clip = replace(make_motion(), command=[0.6, -0.4])
+    assert clip.command == (0.6, -0.4) == clip.resample(0.02).trim(0.5).command
+    assert clip.at_speed(2.0).command == (1.2, -0.8)
+    for wrong in ((1.0,), (1.0, float("nan"))):
+        with pytest.raises(InputError, match=r"command is .*; give a forward speed"):
+            replace(clip, command=wrong)
+
+
 def test_select_maps_by_name_and_lists_missing_joints():
     motion = make_motion()
     picked = motion.select(JOINTS[::-2])

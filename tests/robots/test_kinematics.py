@@ -1,6 +1,7 @@
 """Forward kinematics against geometry computed by hand, and mirror images."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,8 +113,9 @@ def test_a_mirrored_motion_puts_every_link_where_a_mirror_shows_its_counterpart(
 
 
 def test_mirroring_twice_is_the_same_motion_and_once_exchanges_the_sides(kinematics):
-    motion = moving(G1_23DOF)
+    motion = replace(moving(G1_23DOF), command=(0.6, 0.4))
     mirrored = kinematics.mirror(motion)
+    assert mirrored.command == (0.6, -0.4)
     for name, sign in (("hip_pitch", 1), ("hip_roll", -1)):
         left, right = (motion.joint_names.index(f"{side}_{name}_joint") for side in ("left", "right"))
         np.testing.assert_array_equal(mirrored.joint_pos[:, left], sign * motion.joint_pos[:, right])
