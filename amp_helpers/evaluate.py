@@ -8,7 +8,8 @@ from pathlib import Path
 import tyro
 
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.metrics import Rollout, evaluate_rollout
+from amp_helpers.metrics.policy import evaluate_rollout
+from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot
 from amp_helpers.utils.command_line import one_line_errors

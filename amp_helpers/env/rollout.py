@@ -11,7 +11,7 @@ from isaaclab.utils.math import quat_apply
 
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.errors import InputError
-from amp_helpers.metrics import Rollout
+from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, Robot
 from amp_helpers.utils.resources import find_data, read_recorded_path

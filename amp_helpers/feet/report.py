@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_helpers.feet.lock import find_stance
-from amp_helpers.metrics import foot_quality
+from amp_helpers.metrics.feet import foot_quality
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 

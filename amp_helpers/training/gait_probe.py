@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from amp_helpers.joints import JointOrder
-from amp_helpers.metrics import gait_frequency, pose_distances, settled_frames
+from amp_helpers.metrics.frames import settled_frames
+from amp_helpers.metrics.gait import gait_frequency
+from amp_helpers.metrics.poses import pose_distances
 from amp_helpers.motion.motion import Motion
 
 if TYPE_CHECKING:

@@ -1,0 +1,10 @@
+from .feet import CONTACT_HEIGHT_M as CONTACT_HEIGHT_M
+from .feet import foot_quality as foot_quality
+from .feet import foot_skate as foot_skate
+from .frames import settled_frames as settled_frames
+from .gait import GAIT_BAND_HZ as GAIT_BAND_HZ
+from .gait import MIN_SEGMENT_S as MIN_SEGMENT_S
+from .gait import gait_frequency as gait_frequency
+from .policy import evaluate_rollout as evaluate_rollout
+from .poses import pose_distances as pose_distances
+from .rollout import Rollout as Rollout
