@@ -1,7 +1,6 @@
 """Open an Isaac Lab environment, and read from it what a dataset has to match."""
 
 import contextlib
-import difflib
 import io
 import os
 import warnings
@@ -17,10 +16,10 @@ from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.registration import register_task
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.devices import check_device
-from amp_helpers.utils.plugins import import_user_module
 
 
 @contextlib.contextmanager
@@ -93,7 +92,7 @@ def _quiet() -> Iterator[None]:
 def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any:
     if num_envs < 1:
         raise InputError(f"num_envs is {num_envs}; simulate at least 1 environment")
-    _register(task)
+    register_task(task)
     overrides = [f"physics={physics}"] if physics else []
     try:
         cfg = parse_env_cfg(task, device=device, num_envs=num_envs, overrides=overrides)
@@ -106,20 +105,6 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any
             "manager-based task whose scene names its articulation 'robot'"
         )
     return cfg
-
-
-def _register(task: str) -> None:
-    """Register the task with Gymnasium by importing the module before its colon, or Isaac Lab's tasks."""
-    module, colon, name = task.rpartition(":")
-    if colon:
-        import_user_module(module, f"task '{task}'", "ID")
-    elif name not in gymnasium.registry:
-        import isaaclab_tasks  # noqa: F401 - registers Isaac Lab's own tasks
-    if name not in gymnasium.registry:
-        known = sorted(other for other in gymnasium.registry if colon or other.startswith("Isaac"))
-        close = ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.3) or known[:5])
-        own = f"module '{module}' does not register it" if colon else "name one of your own as package.module:ID"
-        raise InputError(f"task '{name}' not found; close to it: {close}; {own}")
 
 
 def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:

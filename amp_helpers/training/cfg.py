@@ -29,6 +29,18 @@ DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskDefaults:
+    """Settings of a run that depend on its task, where none is given."""
+
+    reference_share: float = 0.0
+    velocity_range: tuple[float, float] | None = None
+
+
+TASK_DEFAULTS = {DEFAULT_TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1))}
+"""This project's tasks, by their bare IDs; any other task has the defaults of :class:`TaskDefaults`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainCfg:
     """A training run; the defaults are this project's recipe."""
 
@@ -122,7 +134,9 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     Raises:
         InputError: a value is out of range, a device or package is missing, or the run folder cannot be used.
     """
-    from amp_helpers.utils.devices import check_device  # torch takes seconds to load, and --help does not need it
+    # torch and the simulator take seconds to load, and --help does not need them.
+    from amp_helpers.env.registration import canonical_task
+    from amp_helpers.utils.devices import check_device
 
     _check_numbers(cfg)
     cfg.agent.validate()
@@ -131,14 +145,16 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     if cfg.logger == "wandb" and importlib.util.find_spec("wandb") is None:
         raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
     device = check_device(cfg.device)
-    ours = cfg.task == DEFAULT_TASK
+    task = canonical_task(cfg.task)
+    usual = TASK_DEFAULTS.get(task, TaskDefaults())
     run_dir = Path(cfg.run_dir or runs_folder() / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
     _check_run_dir(run_dir, cfg.checkpoint)
     return replace(
         cfg,
         dataset=find_data(cfg.dataset),
-        reference_share=cfg.reference_share if cfg.reference_share is not None else (0.7 if ours else 0.0),
-        velocity_range=cfg.velocity_range or ((0.4, 1.1) if ours else None),
+        task=task,
+        reference_share=usual.reference_share if cfg.reference_share is None else cfg.reference_share,
+        velocity_range=cfg.velocity_range or usual.velocity_range,
         device=device,
         num_envs=cfg.num_envs or (4096 if device.startswith("cuda") else 16),
         run_dir=run_dir,
