@@ -15,7 +15,7 @@ from amp_helpers.checks.files import check_dataset_file, check_motion_files
 from amp_helpers.checks.preflight import check_run
 from amp_helpers.checks.table import CheckTable, format_table
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats.column_order import OWN_ORDERS
+from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
 from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS
 
 
@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
     parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF (default: the one with these joints)")
     parser.add_argument(
-        "--joint_order", choices=(*OWN_ORDERS, *JOINT_ORDERS), help="columns of motion files without joint names"
+        "--joint_order",
+        choices=(*OWN_ORDERS, TRUST_NAMES, *JOINT_ORDERS),
+        help="columns of motion files without joint names",
     )
     parser.add_argument(
         "--quaternion",

@@ -11,7 +11,7 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats.column_order import OWN_ORDERS
+from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
@@ -187,8 +187,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--joint_order",
-        choices=(*OWN_ORDERS, *JOINT_ORDERS),
-        help="columns of files without joint names; 'robot': as in the robot's model, 'physx': breadth-first",
+        choices=(*OWN_ORDERS, TRUST_NAMES, *JOINT_ORDERS),
+        help="columns of files without joint names; 'robot': as in the robot's model, 'physx': breadth-first; "
+        "'names': the file's names, although its links contradict them",
     )
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"

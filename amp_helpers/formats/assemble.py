@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.formats.column_order import decide_columns
+from amp_helpers.formats.column_order import decide_columns, read_names
 from amp_helpers.formats.model_evidence import Evidence
 from amp_helpers.formats.quaternion_order import decide_quaternion
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
@@ -28,7 +28,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
     Raises:
         InputError: something in the clip is unusable, or is neither stated nor can be decided.
     """
-    key = {field: clip.keys.get(field, field) for field in ("joint_pos", "root_pos", "root_rot", "joint_names")}
+    key = {field: clip.keys.get(field, field) for field in ("joint_pos", "root_pos", "root_rot")}
     rate = read_fps(path, clip.fps, options.fps)
     root_pos = read_table(path, key["root_pos"], clip.root_pos, 3)
     root_rot = read_table(path, key["root_rot"], clip.root_rot, 4)
@@ -37,6 +37,9 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
     if len(set(counts.values())) > 1:
         shown = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"{path}: frame counts differ ({shown}); export the motion again")
+    named = read_names(path, clip, options.robot, joint_pos.shape[1], key["joint_pos"])
+    if named is not None and (named.scale != 1).any():
+        joint_pos = joint_pos * named.scale
     unit, findings = _unit_quaternions(path, root_rot, key["root_rot"], options.repairs)
     rotations = {"xyzw": unit, "wxyz": unit[:, [1, 2, 3, 0]]}
     evidence = Evidence.sample(joint_pos, root_pos, rotations, clip.bodies)
@@ -44,7 +47,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
         raise InputError(
             f"{path}: link positions are NaN or beyond {LARGEST:g} m in some frames; export the motion again"
         )
-    columns = decide_columns(path, clip, options, evidence, key=key["joint_pos"], names_key=key["joint_names"])
+    columns = decide_columns(path, clip, options, evidence, named, key=key["joint_pos"])
     with np.errstate(over="ignore", invalid="ignore"):  # the preflight checks report implausible speeds
         velocity = np.diff(root_pos, axis=0) * rate.fps
     quaternion = decide_quaternion(clip, options, rotations, velocity, evidence, columns.order)

@@ -1,19 +1,25 @@
 """Which joints a file's columns are: by the names in it, by its link positions, or as given by the user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.formats.joint_names import match_names, shown, split_list, split_unit, words
 from amp_helpers.formats.model_evidence import SAME_PLACE_M, Evidence, Order, order_of, orders
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.findings import JointOrderFinding
-from amp_helpers.robots.robot import JOINT_ORDERS, Robot
+from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS, Robot, robots_beside
 
 OWN_ORDERS = {"robot": "depth-first", "physx": "breadth-first"}
 """Names for the two orders of the robot's own model."""
+
+TRUST_NAMES = "names"
+"""In place of an order: the names in the file count although its links contradict them."""
+
+_ROOT_WORDS = {"root", "free", "freejoint", "floating", "base", "pelvis", "world"}
 
 _USUAL = "g1_29dof"
 """Order that columns of its width are taken for when nothing else decides and its joint limits do not contradict."""
@@ -30,8 +36,64 @@ class Columns:
     finding: JointOrderFinding
 
 
+@dataclass(frozen=True)
+class NamedColumns:
+    """Joints by the names in a file."""
+
+    names: tuple[str, ...]
+    """Joint of each column, (J)."""
+    scale: np.ndarray
+    """Radians per unit that the names state, (J)."""
+    key: str
+    """The file's term for the names."""
+
+
+def read_names(path: Path, clip: StoredClip, robot: Robot | None, width: int, key: str) -> NamedColumns | None:
+    """Read the names of a clip's columns; None where the file names none.
+
+    Names are those of the robot's joints, or of a built-in robot that has all of them, in any spelling. Without a
+    robot, they are those of the first built-in robot that has them all, else joints of a robot unknown here.
+
+    Args:
+        path: the file, for error messages.
+        clip: the clip as stored.
+        robot: robot that the file is for.
+        width: number of columns.
+        key: the file's term for the columns.
+
+    Raises:
+        InputError: the names are unusable, or are not those of the robot; the message quotes them.
+    """
+    names_key = clip.keys.get("joint_names", "joint_names")
+    stored = _stored_names(path, clip.joint_names, width, key, names_key)
+    if stored is None:
+        return None
+    try:
+        matches = {known: match_names(stored, known.joint_names) for known in robots_beside(robot)}
+    except InputError as error:
+        raise InputError(f"{path}: {names_key}: {error}") from None
+    whole = [match for match in matches.values() if not match.unmatched]
+    match = next(iter(whole), None) or (robot and next((m for m in matches.values() if not m.missing), None))
+    if match is None and robot is not None:
+        match = matches[robot]
+        raise InputError(
+            f"{path}: {names_key} has names that are no joints of {robot.name}: {match.nearest()}; rename them, or "
+            "name the robot that the file was made for with --robot"
+        )
+    if match is None:
+        bare, units = zip(*map(split_unit, stored), strict=True)
+        joints: tuple[str, ...] = bare
+    else:  # names beside all joints of the robot are further joints, which the robot lacks
+        units = match.units
+        joints = tuple(joint or name for joint, name in zip(match.joints, stored, strict=True))
+    if wrong := sorted({unit for unit in units if unit not in (None, "rad", "deg")}):
+        raise InputError(f"{path}: {names_key} states {', '.join(wrong)} for joints; give angles in rad or deg")
+    scale = np.array([np.pi / 180 if unit == "deg" else 1.0 for unit in units])
+    return NamedColumns(joints, scale, names_key)
+
+
 def decide_columns(
-    path: Path, clip: StoredClip, options: ReadOptions, evidence: Evidence, *, key: str, names_key: str
+    path: Path, clip: StoredClip, options: ReadOptions, evidence: Evidence, named: NamedColumns | None, *, key: str
 ) -> Columns:
     """Decide which joints a file's columns are.
 
@@ -40,27 +102,28 @@ def decide_columns(
         clip: the clip as stored.
         options: what the user says.
         evidence: frames of the clip.
+        named: the names in the file.
         key: the file's term for the columns.
-        names_key: the file's term for their names.
 
     Raises:
-        InputError: the names are unusable, the columns are of another robot or order, or nothing decides.
+        InputError: the columns are of another robot or order, names and links in the file contradict each other or
+            what the user says, or nothing decides.
     """
     width, robot = evidence.joint_pos.shape[1], options.robot
-    given = None if options.joint_names is None else _given_names(path, options.joint_names, width, key, robot)
-    if clip.joint_names is not None:
-        names = _stored_names(path, clip.joint_names, width, key, names_key)
-        if given is not None and given != names:
-            raise InputError(
-                f"{path}: names its own joints, and they differ from the joint order given; leave the joint order out"
-            )
-        return Columns(names, order_of(names, robot), JointOrderFinding("names", width=width))
+    trusted = options.joint_names == TRUST_NAMES
+    if trusted and named is None:
+        raise InputError(f"{path}: names no joints that --joint_order {TRUST_NAMES} could trust; leave it out")
+    given = None
+    if options.joint_names is not None and not trusted:
+        given = _given_names(path, options.joint_names, width, key, robot)
+    if named is not None:
+        return _by_names(path, named, given, trusted, evidence, robot)
     if given is None and evidence.bodies is not None:
-        return _by_links(path, evidence, orders(width, robot))
-    own = robot is not None and robot.num_joints == width and set(robot.joint_names) != set(JOINT_ORDERS[_USUAL])
-    if given is None and (own or width != len(JOINT_ORDERS[_USUAL])):
-        raise InputError(_nameless(path, width))
-    names = given or JOINT_ORDERS[_USUAL]
+        return _by_links(path, evidence, orders(width, robot), robot)
+    usual = ROBOTS[_USUAL]
+    if given is None and (width != usual.num_joints or usual not in robots_beside(robot)):
+        raise InputError(nameless(path, width, robot))
+    names = given or usual.joint_names
     order = order_of(names, robot)
     finding = JointOrderFinding("width", _USUAL, width) if given is None else JointOrderFinding("user", width=width)
     if order is None:
@@ -82,10 +145,54 @@ def decide_columns(
     return Columns(names, order, finding)
 
 
-def _stored_names(path: Path, stored: object, width: int, key: str, names_key: str) -> tuple[str, ...]:
+def _by_names(
+    path: Path,
+    named: NamedColumns,
+    given: tuple[str, ...] | None,
+    trusted: bool,
+    evidence: Evidence,
+    robot: Robot | None,
+) -> Columns:
+    """Decide for the names in the file, which its links and the order given must not contradict."""
+    width = len(named.names)
+    order = order_of(named.names, robot)
+    error = np.inf if order is None else evidence.link_error(order)
+    if SAME_PLACE_M < error < np.inf and not trusted:
+        errors = {known: evidence.link_error(known) for known in orders(width, robot)}
+        best = min(errors, key=errors.__getitem__, default=None)
+        fits = best is not None and errors[best] <= SAME_PLACE_M
+        if best is not None and fits and given == best.names:
+            closest = ((best.label, round(errors[best], 8)),)
+            return Columns(best.names, best, JointOrderFinding("links", best.label, width, closest))
+        remedy = f"give --joint_order {best.option} for the links, which" if best is not None and fits else ""
+        remedy = f"{remedy} that order puts {errors[best] * 100:.1f} cm off, or" if best and fits else "give"
+        model = "" if fits else " the model of the robot that the file was made for with --robot, or"
+        raise InputError(
+            f"{path}: {named.key} contradicts the file's own links, which lie {error * 100:.0f} cm from where the "
+            f"named joints put them, on average; {remedy}{model} --joint_order {TRUST_NAMES} for the names"
+        )
+    if given is not None and given != named.names:
+        column = next((i for i, pair in enumerate(zip(given, named.names, strict=True)) if pair[0] != pair[1]), 0)
+        raise InputError(
+            f"{path}: names its own joints, and they differ from the joint order given: column {column} is "
+            f"{shown(named.names[column])} in the file and {given[column]} as given; leave the joint order out"
+        )
+    return Columns(named.names, order, JointOrderFinding("names", width=width))
+
+
+def _stored_names(path: Path, stored: object, width: int, key: str, names_key: str) -> tuple[str, ...] | None:
     names = stored.tolist() if isinstance(stored, np.ndarray) else stored
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str):
+        names = split_list(names)
+    if isinstance(names, set | frozenset | Mapping) or (names is not None and not isinstance(names, Sequence)):
         raise InputError(f"{path}: {names_key} is not a list of names; store one name per column of {key}")
+    if not names:
+        return None
+    names = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in names]
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: {names_key} is not a list of names; store one name per column of {key}")
+    if len(names) == width + 1 and set(words(names[0])) & _ROOT_WORDS:
+        names = names[1:]  # a model's free joint, which the columns leave out
     return _check_names(path, tuple(names), width, key, f"{names_key} lists")
 
 
@@ -95,8 +202,8 @@ def _given_names(path: Path, given: Sequence[str] | str, width: int, key: str, r
         found = [order for order in orders(width, robot) if order.breadth_first == wanted]
         if not found:
             raise InputError(
-                f"{path}: {key} has {width} columns, and no robot known here has as many joints; "
-                "name the robot that the file was made for with --robot"
+                f"{path}: {key} has {width} columns, and {_has_joints(robot)}; name the robot that the file was made "
+                "for with --robot"
             )
         return found[0].names
     if isinstance(given, str):
@@ -106,23 +213,27 @@ def _given_names(path: Path, given: Sequence[str] | str, width: int, key: str, r
     return _check_names(path, tuple(given), width, key, "the joint order given names")
 
 
+def _has_joints(robot: Robot | None) -> str:
+    return "no robot known here has as many joints" if robot is None else f"{robot.name} has {robot.num_joints} joints"
+
+
 def _check_names(path: Path, names: tuple[str, ...], width: int, key: str, origin: str) -> tuple[str, ...]:
     if len(names) != width:
         raise InputError(
             f"{path}: {key} has {width} columns but {origin} {len(names)} joints; "
             "they must be equal, so give the order that the file was written in"
         )
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted({shown(name) for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"{path}: joint names repeat: {', '.join(repeated)}; name every column once")
     return names
 
 
-def _by_links(path: Path, evidence: Evidence, known: Sequence[Order]) -> Columns:
+def _by_links(path: Path, evidence: Evidence, known: Sequence[Order], robot: Robot | None) -> Columns:
     """Decide for the known order that puts the model's links where the file stores them."""
     width, links = evidence.joint_pos.shape[1], evidence.bodies.names if evidence.bodies else None
     if not known:
-        raise InputError(_nameless(path, width))
+        raise InputError(nameless(path, width, robot))
     errors = {order.label: evidence.link_error(order) for order in known}
     if links and min(errors.values()) == np.inf:
         shown = ", ".join(links[:5]) + (", ..." if len(links) > 5 else "")
@@ -160,20 +271,36 @@ def _check_limits(path: Path, evidence: Evidence, taken: Order, known: Sequence[
         )
 
 
-def _nameless(path: Path, width: int) -> str:
+def nameless(path: Path, width: int, robot: Robot | None) -> str:
     """Compose the error message on ``width`` columns without names."""
-    known = ", ".join(f"{name} ({len(order)})" for name, order in JOINT_ORDERS.items())
-    if width == 23:
+    family = robots_beside(robot)
+    fitting = {
+        name: order
+        for name, order in JOINT_ORDERS.items()
+        if any(set(order) <= set(known.joint_names) for known in family)
+    }
+    if width == 23 and len([order for order in fitting.values() if len(order) == width]) > 1:
         return (
             f"{path}: has 23 joint columns and no joint names, which fits two different sets of joints; give the right "
             "one with --joint_order gmt_23 (waist roll and pitch, no wrists: GMT and ASAP files) or --joint_order "
             "g1_23dof (waist yaw only, with wrist rolls: the 23-dof robot)"
         )
-    if width == 43:
+    if width == 43 and fitting:
         return (
             f"{path}: has 43 joint columns and no joint names, a G1 with hands whose left hand sits at columns "
             "22 to 28, so the first 29 columns are not the body; add joint_names to the file"
         )
+    if robot is not None and width == robot.num_joints:
+        return (
+            f"{path}: has {width} joint columns and no joint names; add joint_names to the file, or give --joint_order "
+            f"robot if they are in the order of {robot.name}'s model, physx if they are breadth-first"
+        )
+    if robot is not None and not fitting:
+        return (
+            f"{path}: has {width} joint columns and no joint names, and {_has_joints(robot)}; add joint_names to the "
+            "file, or name the robot that it was made for with --robot"
+        )
+    known = ", ".join(f"{name} ({len(order)})" for name, order in fitting.items())
     return (
         f"{path}: has {width} joint columns and no joint names; add joint_names to the file or give an order of "
         f"that width, known: {known}; with --joint_order robot, that of your --robot"

@@ -11,6 +11,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import NPZ, PICKLE, Format
+from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.motion.motion import Motion
@@ -41,14 +42,15 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
         raise InputError(
             f"{path}: keys {', '.join(missing)} are missing (found: {found}); give one motion as GMR has it"
         )
+    names_key, names = find_names(content)
     return StoredClip(
         joint_pos=content["dof_pos"],
         root_pos=content["root_pos"],
         root_rot=content["root_rot"],
         fps=content.get("fps"),
-        joint_names=content.get("joint_names"),
+        joint_names=names,
         name=name,
-        keys=KEYS,
+        keys={**KEYS, "joint_names": names_key},
         bodies=_bodies(content),
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.link_poses import link_poses, robot_for
-from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
+from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import NpzFile, write_npz
@@ -30,7 +30,10 @@ def clips_of_amp(path: Path, content: NpzFile, options: ReadOptions) -> Iterator
     dof_pos = content["dof_positions"]
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
     root = root_body(bodies)
-    parts = {key: _of_body(path, key, content[key], bodies, root, dof_pos) for key in KEYS[-2:]}
+    positions = content["body_positions"]
+    arrays = {"body_positions": positions, "body_rotations": content["body_rotations"]}
+    parts = {key: _of_body(path, key, value, bodies, root, dof_pos) for key, value in arrays.items()}
+    links = positions if positions.shape[2:] == (3,) and positions.dtype.kind == "f" else None
     yield StoredClip(
         joint_pos=dof_pos,
         root_pos=parts["body_positions"],
@@ -45,6 +48,7 @@ def clips_of_amp(path: Path, content: NpzFile, options: ReadOptions) -> Iterator
         },
         quaternion_convention="wxyz",
         convention_of="Isaac Lab's AMP",
+        bodies=None if links is None else Bodies(links, tuple(bodies)),
         root_body=f"'{root}'",
     )
 

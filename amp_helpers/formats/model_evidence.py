@@ -37,17 +37,30 @@ class Order:
     robot: Robot
     breadth_first: bool = False
 
+    @property
+    def option(self) -> str:
+        """How the user names it for ``--joint_order``."""
+        return "physx" if self.breadth_first else self.label if self.label in JOINT_ORDERS else "robot"
+
 
 def order_of(names: Sequence[str], robot: Robot | None = None) -> Order | None:
-    """Return the order with these columns and the first robot that has them all; None if no known robot has."""
+    """Return the order with these columns and the first robot that has them all, else the robot given if they have all
+    of its joints; None if no known robot fits."""
     owner = robot_with(names, robot)
+    if owner is None and robot is not None and set(robot.joint_names) <= set(names):
+        owner = robot
     return None if owner is None else Order(owner.name, tuple(names), owner)
 
 
 def orders(width: int, robot: Robot | None = None) -> list[Order]:
-    """List every known order of that many columns: depth-first as in the model, and breadth-first as on PhysX."""
-    depth = [Order(known.name, known.joint_names, known) for known in robots_beside(robot)]
-    depth += [Order(label, names, G1_29DOF) for label, names in JOINT_ORDERS.items() if label not in ROBOTS]
+    """List every known order of that many columns: depth-first as in the model, and breadth-first as on PhysX.
+
+    With ``robot``, these are its own, and those of built-in robots that have all of its joints.
+    """
+    family = robots_beside(robot)
+    depth = [Order(known.name, known.joint_names, known) for known in family]
+    if G1_29DOF in family:
+        depth += [Order(label, names, G1_29DOF) for label, names in JOINT_ORDERS.items() if label not in ROBOTS]
     return [order for first in depth if len(first.names) == width for order in (first, _breadth_first(first))]
 
 
@@ -111,7 +124,7 @@ class Evidence:
         """Compute the model's link positions once: in the root's frame, or with a quaternion order in the world's."""
         key = (order.robot.name, order.names, frame)
         if key not in self._link_positions:
-            motion = self._motion(order.names, "xyzw" if frame == "root" else frame)
+            motion = self._motion(order, "xyzw" if frame == "root" else frame)
             if frame == "root":
                 upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
                 motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
@@ -120,7 +133,7 @@ class Evidence:
 
     def sole_error(self, order: Order, quaternion: str) -> float:
         """Compute the mean distance, m, of the lowest sole from the ground."""
-        soles = _kinematics(order.robot).sole_heights(self._motion(order.names, quaternion))
+        soles = _kinematics(order.robot).sole_heights(self._motion(order, quaternion))
         return float(np.abs(soles.min(axis=1)).mean())
 
     def share_beyond_limits(self, order: Order) -> float:
@@ -141,13 +154,19 @@ class Evidence:
         """Compute how far angles exceed their limits, (S, J) rad, negative within them; and the limits, (J, 2)."""
         from amp_helpers.robots.model import joint_limits
 
-        limits = joint_limits(_kinematics(order.robot).model, order.names)
+        known = [name for name in order.names if name in order.robot.joint_names]
+        limits = np.tile((-np.inf, np.inf), (len(order.names), 1))
+        limits[[name in known for name in order.names]] = joint_limits(_kinematics(order.robot).model, tuple(known))
         return np.maximum(limits[:, 0] - self.joint_pos, self.joint_pos - limits[:, 1]), limits
 
-    def _motion(self, names: Sequence[str], quaternion: str) -> Motion:
-        quat = self.rotations[quaternion]
+    def _motion(self, order: Order, quaternion: str) -> Motion:
+        kept = [column for column, name in enumerate(order.names) if name in order.robot.joint_names]
         return Motion(
-            fps=1.0, joint_names=tuple(names), joint_pos=self.joint_pos, root_pos=self.root_pos, root_quat=quat
+            fps=1.0,
+            joint_names=tuple(order.names[column] for column in kept),
+            joint_pos=self.joint_pos[:, kept],
+            root_pos=self.root_pos,
+            root_quat=self.rotations[quaternion],
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.gmr import gmr_clip
+from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.rotations import from_rotation_vector
 
@@ -44,14 +45,15 @@ def _clip(path: Path, content: dict, name: str) -> StoredClip:
         if not isinstance(pose, np.ndarray) or pose.ndim != 3 or pose.shape[2] != 3 or pose.dtype.kind != "f":
             raise InputError(f"{path}: {where}has neither root_rot nor pose_aa; export it with one of them")
         rotation, stated, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
+    names_key, names = find_names(content)
     return StoredClip(
         joint_pos=dof,
         root_pos=content["root_trans_offset"],
         root_rot=rotation,
         fps=content.get("fps"),
-        joint_names=content.get("joint_names", content.get("dof_names")),
+        joint_names=names,
         name=name,
-        keys=KEYS,
+        keys={**KEYS, "joint_names": names_key},
         convention_of="ASAP's",
         quaternion=stated,
         notes=notes,

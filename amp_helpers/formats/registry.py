@@ -72,8 +72,9 @@ def read_motions(
     Args:
         path: the file.
         joint_names: the joint columns of a file that does not name them: names, a key of ``JOINT_ORDERS``, or
-            ``robot`` or ``physx`` for the robot's own order, depth-first or breadth-first. Not needed where stored
-            link positions decide, nor for 29 columns, which are taken for the 29-dof G1's.
+            ``robot`` or ``physx`` for the robot's own order, depth-first or breadth-first. Names in the file count
+            before it and must agree with it; ``names`` lets them count although the file's links contradict them.
+            Not needed where names or stored link positions decide, nor for 29 columns of a G1.
         quaternion: order of the root's quaternion: ``xyzw``, ``wxyz``, or ``auto``, which takes the order that keeps
             the pelvis upright, else the feet on the ground, else the format's own (xyzw; wxyz in npz).
         fps: frames per second of a file that does not state them, as a CSV; a stated rate is preferred.

@@ -232,10 +232,13 @@ def get_robot(name: str) -> Robot:
 
 
 def robots_beside(robot: Robot | None) -> list[Robot]:
-    """The robots that a file may belong to: ``robot`` first, if given, then the built-in ones."""
-    return ([] if robot is None else [robot]) + [known for known in ROBOTS.values() if known is not robot]
+    """The robots that a file may belong to: the built-in ones; or ``robot`` and those with all of its joints."""
+    if robot is None:
+        return list(ROBOTS.values())
+    larger = (known for known in ROBOTS.values() if set(robot.joint_names) <= set(known.joint_names))
+    return [robot, *(known for known in larger if known is not robot)]
 
 
 def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None:
-    """The first robot that has all these joints: ``robot``, or the smallest built-in one; else None."""
+    """The first of :func:`robots_beside` that has all these joints; else None."""
     return next((known for known in robots_beside(robot) if set(names) <= set(known.joint_names)), None)

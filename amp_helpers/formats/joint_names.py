@@ -1,0 +1,208 @@
+"""Joint names as people spell them: ``hip.pitch.l``, ``L_HipPitch`` and ``dof_left_hip_pitch_joint(rad)`` are one name.
+
+Names match modulo case, separators, camel case, the notation and place of the side, words such as ``dof`` and
+``joint``, units in brackets, a prefix that all names share, and word order. A match has to be unique; names are never
+passed over for a count.
+"""
+
+import difflib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from amp_helpers.errors import InputError
+
+Unit = Literal["rad", "deg", "m", "cm", "mm"]
+"""Unit that a name states."""
+
+_UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("rad", "rads", "radian", "radians"), "rad"),
+    **dict.fromkeys(("deg", "degs", "degree", "degrees", "°"), "deg"),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
+}
+_ANGLES = tuple(word for word, unit in _UNITS.items() if unit in ("rad", "deg"))
+_LEFT, _RIGHT, _FRONT, _REAR = ("left",), ("right",), ("front",), ("rear",)
+_SIDES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("l", "lft", "left"), _LEFT),
+    **dict.fromkeys(("r", "rgt", "right"), _RIGHT),
+    **dict.fromkeys(("front", "fore"), _FRONT),
+    **dict.fromkeys(("rear", "hind", "back"), _REAR),
+    **{pair: place + side for place, letters in ((_FRONT, "f"), (_REAR, "rhb")) for letter in letters
+       for side, hand in ((_LEFT, "l"), (_RIGHT, "r")) for pair in (letter + hand, hand + letter)},
+}  # fmt: skip
+"""Word -> the words that it stands for; ``rr`` is rear right."""
+_FILLERS = frozenset(["dof", "dofs", "joint", "joints", "jnt", "j", "q", "qpos", "pos", "position", "angle"])
+"""Words that do not tell joints apart."""
+_KEYS = re.compile(r"(joints?|dofs?|motors?|actuators?|hinges?)(names?|lists?|orders?|labels?){1,2}")
+"""Keys, without separators and in lower case, under which files list their joints."""
+_BRACKETS = re.compile(r"[\(\[\{<]\s*([^\)\]\}>]*?)\s*[\)\]\}>]\s*$")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+
+
+def split_unit(name: str) -> tuple[str, Unit | None]:
+    """Take the unit off a name: ``knee(rad)``, ``knee [deg]`` and ``knee_deg`` state one.
+
+    Raises:
+        InputError: the brackets hold something else.
+    """
+    if found := _BRACKETS.search(name):
+        unit = _UNITS.get(found.group(1).lower())
+        if unit is None:
+            raise InputError(
+                f"the unit of '{shown(name)}' is not known; known are {', '.join(dict.fromkeys(_UNITS.values()))}"
+            )
+        return name[: found.start()].strip(), unit
+    last = words(name)[-1:]
+    if last and last[0] in _ANGLES and len(words(name)) > 1:
+        return name[: name.lower().rindex(last[0])].rstrip(" ._-:/"), _UNITS[last[0]]
+    return name, None
+
+
+def find_names(content: Mapping) -> tuple[str, object]:
+    """Find the list of joint names in a file's content, under whatever key: its key and value, or ``joint_names`` and
+    None without one.
+
+    ``joint_names``, ``dof_names``, ``JointNames`` and ``joints_list`` are such keys, also within a dict in the content.
+    """
+    inner = [value for key in sorted(content, key=str) if isinstance(value := _lazy(content, key), Mapping)]
+    for mapping in (content, *inner):
+        for key in sorted(map(str, mapping)):
+            value = mapping.get(key) if _KEYS.fullmatch(re.sub(r"[\W_]", "", key).lower()) else None
+            is_list = value is not None and (not isinstance(value, str) or len(split_list(value)) > 1)
+            if is_list:  # a text such as "mujoco" names an order, not joints
+                return key, value
+    return "joint_names", None
+
+
+def _lazy(content: Mapping, key: object) -> object:
+    """The value of a key in a dict; None from an archive, whose arrays take time to read."""
+    return content[key] if isinstance(content, dict) else None
+
+
+def split_list(text: str) -> list[str]:
+    """Names in a text that lists them, separated by commas, semicolons or spaces."""
+    return [name for name in re.split(r"[,;\s]+", text.strip("[]() ")) if name]
+
+
+def words(name: str) -> list[str]:
+    """Words of a name in lower case, split at separators, at capitals, and between letters and digits."""
+    found = (word.lower() for word in _WORDS.findall(name))
+    return [str(int(word)) if word.isdecimal() and word.isascii() else word for word in found]
+
+
+def shown(name: object) -> str:
+    """A name from a file for a message: one line, printable and short."""
+    line = "".join(letter if letter.isprintable() else " " for letter in str(name))
+    return " ".join(line.split())[:60]
+
+
+@dataclass(frozen=True)
+class NameMatch:
+    """Which of a robot's joints the names in a file are."""
+
+    stored: tuple[str, ...]
+    """Names in the file, (D)."""
+    joints: tuple[str | None, ...]
+    """Joint of each name, (D); None where the robot has none."""
+    units: tuple[Unit | None, ...]
+    """Unit that each name states, (D)."""
+    missing: tuple[str, ...]
+    """Joints of the robot that no name is."""
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Names that are no joint of the robot."""
+        return tuple(name for name, joint in zip(self.stored, self.joints, strict=True) if joint is None)
+
+    def nearest(self, most: int = 6) -> str:
+        """Quote the names that did not match, each with the robot's nearest joints without a name."""
+        pool = self.missing or tuple(joint for joint in self.joints if joint)
+        quoted = [f"'{shown(name)}'{_nearest(name, pool)}" for name in self.unmatched[:most]]
+        more = len(self.unmatched) - most
+        return ", ".join(quoted) + (f" and {more} more" if more > 0 else "")
+
+
+def match_names(stored: Sequence[str], joints: Sequence[str]) -> NameMatch:
+    """Match names in a file with a robot's joints.
+
+    Args:
+        stored: names in the file, in any spelling, (D).
+        joints: the robot's joints, (J).
+
+    Raises:
+        InputError: two names are the same joint, or a unit is not known.
+    """
+    bare, units = zip(*map(split_unit, stored), strict=True) if stored else ((), ())
+    keys, table = _keys(bare, joints)
+    found: list[str | None] = []
+    for name, key in zip(bare, keys, strict=True):
+        same = [name] if name in joints else table.get(key, [])
+        if len(same) > 1:  # joints that differ in the order of their words only
+            same = [joint for joint in same if words(joint) == words(name)]
+        found.append(same[0] if len(same) == 1 else None)
+    for joint, count in Counter(filter(None, found)).items():
+        if count > 1:
+            twice = [shown(name) for name, other in zip(stored, found, strict=True) if other == joint]
+            if len(set(twice)) == 1:
+                raise InputError(f"joint names repeat: {twice[0]}; name every column once")
+            raise InputError(f"the names {' and '.join(twice)} are both {joint}; name every joint once")
+    missing = tuple(joint for joint in joints if joint not in found)
+    return NameMatch(tuple(stored), tuple(found), tuple(units), missing)
+
+
+def _keys(
+    stored: Sequence[str], joints: Sequence[str]
+) -> tuple[list[tuple[str, ...]], dict[tuple[str, ...], list[str]]]:
+    """Bring names to a form that does not depend on their spelling, and list the robot's joints by it."""
+    theirs, ours = [_canonical(words(name)) for name in stored], [_canonical(words(name)) for name in joints]
+    vocabulary = {word for name in ours for word in name}
+    known = vocabulary | set(_SIDES) | _FILLERS
+    theirs = [_canonical([part for word in name for part in _split_glued(word, known)]) for name in theirs]
+    theirs, ours = (
+        _without_shared(theirs, vocabulary),
+        _without_shared(ours, {word for name in theirs for word in name}),
+    )
+    table: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for joint, name in zip(joints, ours, strict=True):
+        table[tuple(sorted(name))].append(joint)
+    return [tuple(sorted(name)) for name in theirs], table
+
+
+def _canonical(name: Iterable[str]) -> list[str]:
+    spelled = [part for word in name for part in _SIDES.get(word, (word,))]
+    return [word for word in spelled if word not in _FILLERS] or spelled
+
+
+def _without_shared(names: list[list[str]], vocabulary: Collection[str]) -> list[list[str]]:
+    """Drop words that all names share and that the other side does not use, such as the name of the robot."""
+    shared = set.intersection(*map(set, names)) - set(vocabulary) if len(names) > 1 else set()
+    return [[word for word in name if word not in shared] for name in names]
+
+
+def _split_glued(word: str, known: Collection[str]) -> list[str]:
+    """Split ``lefthippitch`` into known words where there is exactly one way to do so."""
+    if word in known or len(word) > 40:
+        return [word]
+    ways: list[list[list[str]]] = [[[]]]  # ways to split the first letters; more than two are never needed
+    for end in range(1, len(word) + 1):
+        parts = ((start, word[start:end]) for start in range(end))
+        ways.append([[*way, part] for start, part in parts if part in known for way in ways[start]][:2])
+    return ways[-1][0] if len(ways[-1]) == 1 else [word]
+
+
+def _nearest(name: str, joints: Sequence[str]) -> str:
+    """Phrase that names up to two joints closest to a name."""
+    mine = Counter(_canonical(words(name)))
+
+    def likeness(joint: str) -> float:
+        other = Counter(_canonical(words(joint)))
+        return (mine & other).total() / (mine | other).total() + difflib.SequenceMatcher(
+            None, name.lower(), joint.lower()
+        ).ratio()
+
+    best = sorted(joints, key=likeness, reverse=True)[:2]
+    return f" (nearest: {', '.join(best)})" if best else ""
