@@ -1,6 +1,7 @@
 """Train a policy with AMP on an Isaac Lab task: ``python -m amp_helpers.train --num_envs 4096 --headless``."""
 
 import logging
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,8 @@ def main() -> int:
     print(history[-1].sentence if history else "no update was finished")
     print(f"run: {folder}")
     speed = MotionDataset.load(cfg.dataset).clips()[0].forward_speed
-    print(f"next: python -m amp_helpers.evaluate --checkpoint {folder} --velocity {speed:.2f} --output DIR")
+    checkpoint = shlex.quote(str(folder))
+    print(f"next: python -m amp_helpers.evaluate --checkpoint {checkpoint} --velocity {speed:.2f} --output DIR")
     return 0
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ import tyro
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
-from amp_helpers.training.run_folder import HEALTH_FILE
+from amp_helpers.training.run_folder import HEALTH_FILE, check_free
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.resources import DATASETS, find_data, present_commit, recorded_path, runs_folder
 
@@ -147,7 +148,7 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     device = check_device(cfg.device)
     task = canonical_task(cfg.task)
     usual = TASK_DEFAULTS.get(task, TaskDefaults())
-    run_dir = Path(cfg.run_dir or runs_folder() / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
+    run_dir = Path(cfg.run_dir or runs_folder() / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")).resolve()
     _check_run_dir(run_dir, cfg.checkpoint)
     return replace(
         cfg,
@@ -174,15 +175,22 @@ def _check_numbers(cfg: TrainCfg) -> None:
 
 
 def _check_run_dir(run_dir: Path, checkpoint: Path | None) -> None:
-    """Raise :class:`InputError` when ``run_dir`` cannot be a folder, or holds a run that this one would overwrite."""
+    """Raise :class:`InputError` when ``run_dir`` cannot be a folder, or another run is or was written there."""
     taken = next((path for path in (run_dir, *run_dir.parents) if path.exists()), run_dir)
     if not taken.is_dir():
         raise InputError(f"{taken}: is a file; choose a folder as --run_dir")
+    check_free(run_dir)
+    check_unused(run_dir, checkpoint)
+
+
+def check_unused(run_dir: Path, checkpoint: Path | None) -> None:
+    """Raise :class:`InputError` when ``run_dir`` holds a run that ``checkpoint`` does not belong to."""
     goes_on = checkpoint is not None and run_dir in Path(checkpoint).resolve().parents
-    if (run_dir / HEALTH_FILE).exists() and not goes_on:
+    file = run_dir / HEALTH_FILE
+    if file.exists() and file.stat().st_size and not goes_on:
         raise InputError(
             f"{run_dir}: already holds a run; choose another --run_dir, or go on with "
-            f"--checkpoint {run_dir / 'checkpoints' / 'agent_last.pt'}"
+            f"--checkpoint {shlex.quote(str(run_dir / 'checkpoints' / 'agent_last.pt'))}"
         )
 
 

@@ -24,14 +24,14 @@ from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.make import default_pose, make_env
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.training.background import abandoned
-from amp_helpers.training.cfg import TrainCfg, drop_patterns, run_config
+from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
 from amp_helpers.training.gait_probe import watch_gait
 from amp_helpers.training.policy import save_policy, state_config
 from amp_helpers.training.run_folder import (
     CONFIG_FILE,
-    HEALTH_FILE,
     check_finite,
     clear_stop,
+    open_health,
     stop_requested,
     write_json,
 )
@@ -152,10 +152,11 @@ class RunRecorder:
 
     def __enter__(self) -> "RunRecorder":
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._log = open_health(self.folder)
+        check_unused(self.folder, self._cfg.checkpoint)  # again, because opening the simulator took a while
         clear_stop(self.folder)
         # At the start, so that the checkpoints of a run that is cut short can be played.
         write_json(self.folder / CONFIG_FILE, self._config)
-        self._log = open(self.folder / HEALTH_FILE, "a")
         # Last, because a bar would stand before the error of a folder that cannot be written.
         self._bar = tqdm(total=self._cfg.max_iterations, unit="update", disable=not self._progress)
         return self

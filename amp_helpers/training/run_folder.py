@@ -1,5 +1,7 @@
 """The folder of a training run: reading it during and after the run, and asking the run to stop."""
 
+import errno
+import fcntl
 import json
 import math
 import time
@@ -7,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from amp_helpers.agent.health import Health
 from amp_helpers.errors import InputError, atomic_path
 
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What a file system without locks answers."""
 SILENT_AFTER_S = 60.0
 """A run that has not ended and has written nothing for this long has probably crashed, s."""
 
@@ -67,6 +71,35 @@ def read_run(folder: str | Path) -> RunLog:
     updates = tuple(_update(file, number, line) for number, line in enumerate(lines, 1) if line.strip())
     newest = max((path.stat().st_mtime for path in (file, folder) if path.exists()), default=0.0)
     return RunLog(folder, updates, config.get("max_iterations"), "wall_s" in config, max(0.0, time.time() - newest))
+
+
+def open_health(folder: Path) -> TextIO:
+    """Open a run folder's ``health.jsonl`` to append, locked: a folder belongs to one training process at a time.
+
+    The lock ends with the file or the process.
+
+    Raises:
+        InputError: another process trains into this folder.
+    """
+    file = (folder / HEALTH_FILE).open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise InputError(
+            f"{folder}: another run is being written to this folder; choose another --run_dir, or wait until it has "
+            "ended"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return file
+
+
+def check_free(folder: Path) -> None:
+    """Raise :class:`InputError` when a process trains into a run folder; nothing is written."""
+    if (folder / HEALTH_FILE).is_file():
+        open_health(folder).close()
 
 
 def request_stop(folder: str | Path) -> None:
