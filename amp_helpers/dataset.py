@@ -244,10 +244,11 @@ class MotionDataset:
         return self._clip(int(np.linalg.norm(self.command - np.asarray(command), axis=1).argmin()))
 
     def _clip(self, motion: int) -> Motion:
-        rows = self.motion_id == motion
+        # motion_id does not decrease; numbers of its own type, because searchsorted would otherwise convert all of it.
+        first, end = np.searchsorted(self.motion_id, np.array((motion, motion + 1), self.motion_id.dtype))
 
         def frames(key: str) -> np.ndarray:
-            return np.concatenate([getattr(self, key)[rows], getattr(self, _NEXT[key])[rows][-1:]])
+            return np.concatenate([getattr(self, key)[first:end], getattr(self, _NEXT[key])[end - 1 : end]])
 
         return Motion(
             fps=1.0 / self.dt,
