@@ -30,9 +30,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Run a policy at one commanded speed and compare it with its reference.
 
-    Actions are deterministic, without noise or pushes; episodes start within 0.05 rad of the default pose. A warm-up of
-    3 s precedes the measured time. Writes ``metrics.json``, ``rollout.npz`` and, with ``video``, ``video.mp4`` (policy
-    beside reference) to ``output``.
+    Actions are deterministic, and the task is configured by :func:`amp_helpers.env.configure_for_measuring`: no noise,
+    pushes or randomization, the same command all the time. A warm-up of 3 s precedes the measured time. Writes
+    ``metrics.json``, ``rollout.npz`` and, with ``video``, ``video.mp4`` (policy beside reference) to ``output``.
 
     Args:
         checkpoint: see :func:`amp_helpers.training.load_policy`.
@@ -55,6 +55,7 @@ def evaluate(
     """
     # The simulator takes seconds to load, and --help does not need it.
     from amp_helpers.env.make import make_env
+    from amp_helpers.env.measuring import check_command
     from amp_helpers.env.rollout import WARMUP_S, record_rollout, reference_motion
     from amp_helpers.training.policy import find_policy, load_policy
 
@@ -71,6 +72,7 @@ def evaluate(
         reference = reference_motion(config, dataset, env, velocity)
         robot = robot or _robot_with(env.scene["robot"].body_names)
         rollout = record_rollout(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds, robot)
+        check_command(env, velocity)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)

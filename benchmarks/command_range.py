@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provenance import provenance
 
-from amp_helpers.env import WARMUP_S, make_env, record_rollout, reference_motion
+from amp_helpers.env import WARMUP_S, make_env, record_rollout, reference_motion, set_command
 from amp_helpers.errors import run_cli
 from amp_helpers.metrics import evaluate_rollout, settled_frames
 from amp_helpers.training import find_policy, load_policy, write_json
@@ -35,9 +35,8 @@ def main() -> int:
         config["task"], num_envs=args.num_envs, device=args.device, seed=args.seed, play=True, velocity=args.speeds[0]
     ) as env:
         policy = load_policy(args.checkpoint, env)
-        command = env.command_manager.get_term("base_velocity")
         for speed in args.speeds:
-            command.cfg.ranges.lin_vel_x = (speed, speed)
+            set_command(env, speed)
             reference = reference_motion(config, args.dataset, env, speed)
             rollout = record_rollout(env, policy, speed, WARMUP_S + args.seconds)
             keep = settled_frames(rollout.fell, rollout.dt, WARMUP_S)

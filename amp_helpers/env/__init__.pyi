@@ -4,6 +4,10 @@ from .make import EnvFacts as EnvFacts
 from .make import default_pose as default_pose
 from .make import facts as facts
 from .make import make_env as make_env
+from .measuring import MeasuringRules as MeasuringRules
+from .measuring import check_command as check_command
+from .measuring import configure_for_measuring as configure_for_measuring
+from .measuring import set_command as set_command
 from .rollout import WARMUP_S as WARMUP_S
 from .rollout import record_rollout as record_rollout
 from .rollout import reference_motion as reference_motion

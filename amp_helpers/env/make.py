@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring, reference_event
 from amp_helpers.env.registration import register_task
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
@@ -34,6 +36,9 @@ def make_env(
     reference_share: float | None = None,
     play: bool = False,
     velocity: float | tuple[float, float] | None = None,
+    turn: float = 0.0,
+    pushes: bool = False,
+    randomize: bool = False,
     quiet: bool = True,
 ) -> Iterator[ManagerBasedRLEnv]:
     """Open a registered manager-based task, and close it on exit.
@@ -47,10 +52,14 @@ def make_env(
         device: ``cpu`` or ``cuda:0``; ``None`` selects the first GPU, or the CPU where there is none.
         seed: random seed of the environment.
         physics: physics preset of the task, such as ``newton_mjwarp`` or ``physx``; ``None`` for the task's default.
-        dataset: reference states for resets, for a task with a ``reference`` event.
+        dataset: reference states for resets, for a task with a ``reset_robot`` event, under any name.
         reference_share: share of episodes that start in a reference state.
-        play: configure for evaluation by the task's ``play_mode``: without noise and pushes.
-        velocity: commanded forward speed, m/s, or the range (low, high) to draw it from; straight ahead.
+        play: configure for measuring, on every task by the rules of :mod:`amp_helpers.env.measuring`: without noise,
+            events at intervals and randomization, and with a command that stays.
+        velocity: commanded forward speed, m/s, or the range (low, high) to draw it from; not sideways.
+        turn: commanded turning speed, rad/s, left positive; with ``play`` and one ``velocity``.
+        pushes: push the robots while measuring, see :class:`amp_helpers.env.measuring.MeasuringRules`; with ``play``.
+        randomize: keep the task's randomization while measuring; with ``play``.
         quiet: suppress Isaac Lab's output while the environment opens.
 
     Yields:
@@ -67,17 +76,26 @@ def make_env(
         with _quiet() if quiet else contextlib.nullcontext():
             cfg = _task_cfg(task, num_envs, device, physics)
             cfg.seed = seed
-            if play and hasattr(cfg, "play_mode"):
-                cfg.play_mode()
+            notes = []
+            if play:
+                forward = velocity if isinstance(velocity, float | int) else None
+                rules = MeasuringRules(forward=forward, turn=turn, pushes=pushes, randomize=randomize)
+                notes = configure_for_measuring(cfg, rules, task)
+            if isinstance(velocity, tuple) or (velocity is not None and not play):
+                command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
             _configure_reference(cfg, task, dataset, reference_share)
-            if velocity is not None:
-                _command_velocity(cfg, task, velocity)
             # A stack of its own, whose close() passes on no exception: the launcher would print the traceback.
             launcher = contextlib.ExitStack()
             stack.callback(launcher.close)
             launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
             env = _open(task, cfg)
             stack.callback(env.close)
+        if env.num_envs != num_envs:
+            raise InputError(
+                f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
+            )
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
         yield env
 
 
@@ -127,7 +145,7 @@ def _configure_reference(
 ) -> None:
     if dataset is None and share is None:
         return
-    event = getattr(cfg.events, "reference", None)
+    event = reference_event(cfg)
     if event is None:
         if share:
             raise InputError(f"task '{task}' cannot start in reference states; set the share to 0 or use {TASK}")
@@ -138,19 +156,6 @@ def _configure_reference(
         event.params["dataset"] = dataset if isinstance(dataset, MotionDataset) else MotionDataset.load(dataset)
     if share is not None:
         event.params["share"] = share
-
-
-def _command_velocity(cfg: Any, task: str, velocity: float | tuple[float, float]) -> None:
-    command = getattr(cfg.commands, "base_velocity", None)
-    if command is None:
-        raise InputError(f"task '{task}' has no 'base_velocity' command; leave the velocity out")
-    low, high = velocity if isinstance(velocity, tuple) else (velocity, velocity)
-    if not low <= high:
-        raise InputError(f"the velocity range is {low}..{high} m/s; give the lower speed first")
-    command.ranges.lin_vel_x = (low, high)
-    command.ranges.lin_vel_y = (0.0, 0.0)
-    if low == high:
-        command.rel_standing_envs = 0.0
 
 
 @dataclass(frozen=True)

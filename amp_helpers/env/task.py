@@ -27,6 +27,7 @@ from isaaclab_newton.sim.schemas import NewtonArticulationCfg
 from isaaclab_tasks.utils import PresetCfg
 
 from amp_helpers.env.mdp import reset_robot
+from amp_helpers.env.measuring import configure_for_measuring
 from amp_helpers.robots.robot import G1_23DOF
 
 TASK = "Isaac-AMP-Velocity-Flat-G1"
@@ -292,13 +293,8 @@ class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
     episode_length_s: float = 20.0
 
     def play_mode(self) -> None:
-        """Configure for evaluation: no noise, no pushes, no reference states.
-
-        Initial joint positions stay randomized by a few degrees; without that, all environments would behave alike.
-        """
-        self.observations.policy.enable_corruption = False
-        self.events.push = None
-        self.events.reference.params |= {"share": 0.0, "yaw": 0.0, "forward": (0.0, 0.0), "sideways": (0.0, 0.0)}
+        """Configure for Isaac Lab's play scripts as for measuring, see :func:`configure_for_measuring`."""
+        configure_for_measuring(self)
 
 
 if TASK not in gymnasium.registry:

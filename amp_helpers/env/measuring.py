@@ -1,0 +1,274 @@
+"""The rules by which a policy is measured, on any manager-based task.
+
+Every environment gets the same constant command and no disturbance, so that two policies, or two tasks, can be
+compared. Isaac Lab's own ``play_mode`` is for watching a policy: it caps the number of environments at 50, and what
+else it switches off is up to the task.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import isaaclab.envs.mdp as lab
+import torch
+from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
+from isaaclab.managers import EventTermCfg, SceneEntityCfg
+
+from amp_helpers.env.mdp import reset_robot
+from amp_helpers.errors import InputError
+
+PUSH_MPS, PUSH_INTERVAL_S = 0.6, 3.0
+"""Size of a push, m/s, and the time between two."""
+START_NOISE_RAD = 0.05
+"""Half the range of the joints' offsets from the default pose at the start of an episode, rad. Without any, all
+environments would behave alike."""
+NEVER_S = 1e9
+"""Resampling time of a command that stays, s."""
+
+_COMPONENTS = ("lin_vel_x", "lin_vel_y", "ang_vel_z")
+_DISTURBANCES = ("apply_external_force_torque", "push_by_setting_velocity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuringRules:
+    """What :func:`configure_for_measuring` sets."""
+
+    forward: float | None = None
+    """Commanded forward speed, m/s; ``None`` leaves the task's commands as they are."""
+    turn: float = 0.0
+    """Commanded turning speed, rad/s, left positive; with ``forward`` only."""
+    pushes: bool = False
+    """Push every robot by ``PUSH_MPS`` in a random horizontal direction every ``PUSH_INTERVAL_S``."""
+    randomize: bool = False
+    """Keep the task's randomization of masses, friction, gains and the like."""
+
+
+def configure_for_measuring(
+    cfg: Any, rules: MeasuringRules = MeasuringRules(), task: str = "", asset: str = "robot"
+) -> list[str]:
+    """Configure an environment for measuring: changes ``cfg`` in place.
+
+    - Every event at an interval is off, and so are curricula; ``rules.pushes`` adds the same push on every task.
+    - Events that randomize (``randomize_...``) or disturb are off, unless ``rules.randomize``.
+    - Episodes start in the default state, joints within ``START_NOISE_RAD`` of it where the task draws them.
+    - Observations have no noise.
+    - The velocity command is (``forward``, 0, ``turn``) in every environment for the whole episode: no standing
+      share, no heading control, no resampling. It is recognized by its kind; its name is free.
+
+    Args:
+        cfg: configuration of a manager-based environment.
+        rules: what to measure under.
+        task: the task's name, for messages.
+        asset: the robot's name in the scene.
+
+    Returns:
+        What these rules could not set, a sentence each.
+
+    Raises:
+        InputError: the task has no velocity command to set, or nothing to randomize.
+    """
+    notes = _set_events(cfg, rules, task, asset)
+    if getattr(cfg, "curriculum", None) is not None:
+        cfg.curriculum = None
+    for _, group in _terms(cfg.observations):
+        if hasattr(group, "enable_corruption"):
+            group.enable_corruption = False
+    if rules.forward is not None:
+        notes += command_velocity(cfg, (rules.forward, rules.forward), rules.turn, task)
+        for _, command in _velocity_commands(cfg):
+            _hold(command)
+    return notes
+
+
+def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None = None, task: str = "") -> list[str]:
+    """Set the range (low, high) of the commanded forward speed, m/s, and no sideways speed: changes ``cfg`` in place.
+
+    Args:
+        cfg: configuration of a manager-based environment.
+        forward: (low, high), m/s.
+        turn: turning speed, rad/s; ``None`` leaves the task's turning as it is.
+        task: the task's name, for messages.
+
+    Returns:
+        The commands of another kind, a sentence each.
+
+    Raises:
+        InputError: the task has no velocity command, or the range is reversed or infinite.
+    """
+    if not forward[0] <= forward[1] or not all(map(math.isfinite, (*forward, turn or 0.0))):
+        raise InputError(f"the velocity range is {forward[0]}..{forward[1]} m/s; give the lower speed first")
+    commands = dict(_velocity_commands(cfg))
+    others = [(name, term) for name, term in _terms(cfg.commands) if name not in commands]
+    if not commands:
+        found = ", ".join(f"'{name}' ({type(term).__name__})" for name, term in others) or "none"
+        raise InputError(
+            f"task '{task}' has no velocity command; its commands: {found}; leave the velocity out, or give a task "
+            "with a UniformVelocityCommandCfg"
+        )
+    for name, command in commands.items():
+        if not hasattr(command.ranges, "lin_vel_x"):  # the normal distribution flips signs at random
+            command = _uniform(command)
+            _assign(cfg.commands, name, command)
+        command.ranges.lin_vel_x = (float(forward[0]), float(forward[1]))
+        command.ranges.lin_vel_y = (0.0, 0.0)
+        if turn is not None:
+            command.ranges.ang_vel_z = (float(turn), float(turn))
+    return [f"command '{name}' ({type(term).__name__}) is drawn as the task has it" for name, term in others]
+
+
+def set_command(env: ManagerBasedRLEnv, forward: float, turn: float = 0.0) -> None:
+    """Change the velocity command of an environment that is open for measuring, at once and for later episodes.
+
+    Args:
+        env: environment opened with a commanded velocity, see :func:`configure_for_measuring`.
+        forward: forward speed, m/s.
+        turn: turning speed, rad/s, left positive.
+    """
+    for name, command in _velocity_commands(env.cfg):
+        term: Any = env.command_manager.get_term(name)
+        for cfg in (command, term.cfg):
+            cfg.ranges.lin_vel_x, cfg.ranges.lin_vel_y = (forward, forward), (0.0, 0.0)
+            cfg.ranges.ang_vel_z = (turn, turn)
+        term.command[:, :3] = torch.tensor([forward, 0.0, turn], device=term.command.device)
+
+
+def check_command(env: ManagerBasedRLEnv, forward: float, turn: float = 0.0) -> None:
+    """Check that every environment commands exactly (``forward``, 0, ``turn``).
+
+    Raises:
+        InputError: a command term computes something else from its configuration.
+    """
+    for name, _ in _velocity_commands(env.cfg):
+        term = env.command_manager.get_term(name)
+        wanted = torch.tensor([forward, 0.0, turn], device=term.command.device)
+        wrong = ~torch.isclose(term.command[:, :3], wanted, atol=1e-6).all(dim=1)
+        if wrong.any():
+            env_id = int(wrong.nonzero()[0])
+            got = ", ".join(f"{value:.3g}" for value in term.command[env_id, :3].tolist())
+            raise InputError(
+                f"command '{name}' ({type(term).__name__}) gives ({got}) in environment {env_id}, asked for "
+                f"({forward:g}, 0, {turn:g}); measure with Isaac Lab's UniformVelocityCommandCfg in its place"
+            )
+
+
+def has_velocity_command(cfg: Any) -> bool:
+    """Whether a task has a velocity command, under any name."""
+    return any(True for _ in _velocity_commands(cfg))
+
+
+def reference_event(cfg: Any) -> EventTermCfg | None:
+    """Return the event that resets to reference states, recognized by its class; its name is free."""
+    for _, event in _terms(cfg.events):
+        if _is_reset_robot(event):
+            return event
+    return None
+
+
+def push_robot(env: ManagerBasedEnv, env_ids: torch.Tensor, speed: float, asset_cfg: SceneEntityCfg) -> None:
+    """Add a horizontal velocity of this size, m/s, in a random direction to the root: an event term."""
+    asset = env.scene[asset_cfg.name]
+    velocity = asset.data.root_vel_w.torch[env_ids]
+    angle = torch.rand(len(velocity), device=velocity.device) * 2 * math.pi
+    velocity[:, :2] += speed * torch.stack((angle.cos(), angle.sin()), dim=-1)
+    asset.write_root_velocity_to_sim_index(root_velocity=velocity, env_ids=env_ids)
+
+
+def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[str]:
+    notes: list[str] = []
+    randomized = False
+    for name, event in list(_terms(cfg.events)):
+        function = _function_name(event.func)
+        if event.mode == "interval":
+            _assign(cfg.events, name, None)
+        elif function.startswith("randomize_") or function in _DISTURBANCES:
+            randomized |= function.startswith("randomize_")
+            if not rules.randomize:
+                _assign(cfg.events, name, None)
+        elif event.mode != "reset" or not _start_at_rest(event, function):
+            notes.append(f"event '{name}' ({function}, at {event.mode}) stays as the task has it")
+    if rules.randomize and not randomized:
+        raise InputError(f"task '{task}' has no event that randomizes anything; measure without randomization")
+    if rules.pushes:
+        push = EventTermCfg(
+            func=push_robot,
+            mode="interval",
+            interval_range_s=(PUSH_INTERVAL_S, PUSH_INTERVAL_S),
+            params={"speed": PUSH_MPS, "asset_cfg": SceneEntityCfg(asset)},
+        )
+        cfg.events = {} if cfg.events is None else cfg.events
+        _assign(cfg.events, "measuring_push", push)
+    return notes
+
+
+def _start_at_rest(event: EventTermCfg, function: str) -> bool:
+    """Make a reset term start in the default state; False for a term that is not known."""
+    params: dict[str, Any] = event.params
+    if _is_reset_robot(event):
+        rest = {"share": 0.0, "yaw": 0.0, "forward": (0.0, 0.0), "sideways": (0.0, 0.0), "joint_noise": START_NOISE_RAD}
+        params.update({key: value for key, value in rest.items() if key in params})
+    elif function in ("reset_joints_by_scale", "reset_joints_by_offset", "reset_joints_within_limits_range"):
+        kept = {key: value for key, value in params.items() if key == "asset_cfg"}
+        event.func = lab.reset_joints_by_offset
+        event.params = kept | {"position_range": (-START_NOISE_RAD, START_NOISE_RAD), "velocity_range": (0.0, 0.0)}
+    elif function in ("reset_root_state_uniform", "reset_root_state_with_random_orientation"):
+        low, high = params["pose_range"].get("z", (0.0, 0.0))
+        event.func = lab.reset_root_state_uniform  # pyright: ignore[reportAttributeAccessIssue]  (a class is taken too)
+        params |= {"pose_range": {"z": ((low + high) / 2,) * 2}, "velocity_range": {}}
+    elif function == "reset_root_state_from_terrain":
+        params |= {"pose_range": {}, "velocity_range": {}}
+    else:
+        return function == "reset_scene_to_default"
+    return True
+
+
+def _is_reset_robot(event: EventTermCfg) -> bool:
+    return isinstance(event.func, type) and issubclass(event.func, reset_robot)
+
+
+def _function_name(function: Any) -> str:
+    """Name of a term's function, class, instance or ``module:name``."""
+    if isinstance(function, str):
+        return function.rpartition(":")[2]
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _velocity_commands(cfg: Any) -> Iterator[tuple[str, Any]]:
+    """The velocity commands by name: those of Isaac Lab's kinds, and those of a user with the same ranges."""
+    for name, term in _terms(cfg.commands):
+        ranges = getattr(term, "ranges", None)
+        if isinstance(term, lab.UniformVelocityCommandCfg) or all(hasattr(ranges, part) for part in _COMPONENTS):
+            yield name, term
+
+
+def _uniform(command: Any) -> lab.UniformVelocityCommandCfg:
+    return lab.UniformVelocityCommandCfg(
+        asset_name=command.asset_name,
+        resampling_time_range=command.resampling_time_range,
+        ranges=lab.UniformVelocityCommandCfg.Ranges(lin_vel_x=(0.0, 0.0), lin_vel_y=(0.0, 0.0), ang_vel_z=(0.0, 0.0)),
+    )
+
+
+def _hold(command: Any) -> None:
+    """Leave a velocity command nothing to draw: no heading control, no standing share, no resampling."""
+    command.resampling_time_range = (NEVER_S, NEVER_S)
+    if hasattr(command, "heading_command"):
+        command.heading_command = False
+    if getattr(command.ranges, "heading", None) is not None:
+        command.ranges.heading = None
+    for name in vars(command):
+        if name.startswith("rel_") and name.endswith("_envs"):
+            setattr(command, name, 0.0)
+
+
+def _terms(group: Any) -> Iterator[tuple[str, Any]]:
+    """The terms of a manager's configuration, a class or a dictionary, without those that are off."""
+    terms = group if isinstance(group, dict) else {} if group is None else vars(group)
+    yield from ((name, term) for name, term in list(terms.items()) if term is not None)
+
+
+def _assign(group: Any, name: str, term: Any) -> None:
+    if isinstance(group, dict):
+        group[name] = term
+    else:
+        setattr(group, name, term)
