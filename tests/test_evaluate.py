@@ -15,6 +15,7 @@ from amp_helpers.env.make import make_env
 from amp_helpers.env.rollout import record_rollout, reference_motion, rollout_motion
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate
+from amp_helpers.metrics.rollout import SAVED
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
 
@@ -46,7 +47,9 @@ def test_metrics_have_the_names_of_the_contract(measured, metric_names):
 def test_the_rollout_has_the_arrays_of_the_contract(measured):
     output, _ = measured
     with np.load(output / "rollout.npz", allow_pickle=False) as rollout:
-        assert set(rollout) == {"joint_names", "joint_pos", "root_pos", "root_quat", "dt", "command"}
+        assert set(rollout) == set(SAVED)
+        assert rollout["joint_torque"].shape == (NUM_ENVS, STEPS, 23) and np.abs(rollout["joint_torque"]).max() > 1
+        assert rollout["foot_contact"].shape == (NUM_ENVS, STEPS, 2) and rollout["foot_contact"].any()
         names = [str(name) for name in rollout["joint_names"]]
         assert sorted(names) == sorted(G1_23DOF.joint_names)
         assert rollout["joint_pos"].shape == (NUM_ENVS, STEPS, 23)
@@ -56,6 +59,7 @@ def test_the_rollout_has_the_arrays_of_the_contract(measured):
         assert np.allclose(rollout["root_pos"][:, 0, 2], 0.8, atol=0.03)
         assert np.abs(rollout["root_pos"][:, 0, :2]).max() < 0.05, "relative to the environment's origin"
         assert float(rollout["dt"]) == pytest.approx(DT) and float(rollout["command"]) == 0.6
+        assert float(rollout["command_turn"]) == 0
         knee = rollout["joint_pos"][:, 0, names.index("left_knee_joint")]
         assert np.allclose(knee, 0.42, atol=0.1), "names match columns"
     assert {path.name for path in output.iterdir()} == {"metrics.json", "rollout.npz"}

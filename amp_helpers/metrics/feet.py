@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from amp_helpers.metrics.frames import mean
+from amp_helpers.metrics.frames import mean, unbroken
 
 CONTACT_HEIGHT_M = 0.02
 """Height below which a sole counts as in contact, m; for clips, which have no contact sensor."""
+
+SHORTEST_SWING_S = 0.06
+"""Shortest time without contact that counts as a step, s."""
 
 
 def foot_skate(foot_pos: np.ndarray, contact: np.ndarray, dt: float, pairs: np.ndarray | None = None) -> float:
@@ -28,6 +31,31 @@ def foot_skate(foot_pos: np.ndarray, contact: np.ndarray, dt: float, pairs: np.n
     if pairs is not None:
         standing = standing & pairs[..., None]
     return mean(speed[standing])
+
+
+def lift_offs(contact: np.ndarray, dt: float, keep: np.ndarray | None = None) -> float:
+    """Number of times that a foot leaves the ground, per environment and 10 s; 0 for a robot that stands still.
+
+    A foot has left the ground when it is without contact for at least ``SHORTEST_SWING_S`` after a frame in contact;
+    shorter gaps are the noise of the contact sensor. Cannot see feet that slide or turn on the ground, and counts a
+    step of a stride as much as a stumble.
+
+    Args:
+        contact: (E, T, F) bool.
+        dt: seconds between frames.
+        keep: (E, T) bool, frames to use; all by default.
+
+    Returns:
+        Lift-offs per environment and 10 s; NaN without frames.
+    """
+    keep = np.ones(contact.shape[:2], dtype=bool) if keep is None else keep
+    swing = max(1, round(SHORTEST_SWING_S / dt))
+    whole = unbroken(keep, swing + 1)
+    if not whole.any():
+        return float("nan")
+    air = np.moveaxis(~contact, 1, 2)
+    left = contact[:, : -swing or None].swapaxes(1, 2) & unbroken(air, swing)[..., 1:]
+    return float((left & whole[:, None]).sum() / (whole.sum() * dt) * 10)
 
 
 def foot_quality(foot_pos: np.ndarray, sole_height: np.ndarray, dt: float) -> dict[str, float]:

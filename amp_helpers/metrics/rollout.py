@@ -8,10 +8,23 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.utils.npz import write_npz
 
+SAVED = (
+    "joint_names",
+    "joint_pos",
+    "joint_torque",
+    "root_pos",
+    "root_quat",
+    "foot_contact",
+    "dt",
+    "command",
+    "command_turn",
+)
+"""Arrays of ``rollout.npz``."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rollout:
-    """T control steps of E environments at one command; frame t is the state after step t."""
+    """T control steps of E environments under one command; frame t is the state after step t."""
 
     joint_names: tuple[str, ...]
     """(J)."""
@@ -29,6 +42,8 @@ class Rollout:
     """(E, T, 4) xyzw."""
     root_lin_vel: np.ndarray
     """(E, T, 3) m/s, root frame."""
+    root_ang_vel: np.ndarray
+    """(E, T, 3) rad/s, root frame."""
     foot_pos: np.ndarray
     """(E, T, F, 3) m, world frame, in the order of the robot's ``foot_bodies``."""
     foot_contact: np.ndarray
@@ -38,7 +53,11 @@ class Rollout:
     dt: float
     """Control step, s."""
     command: float
-    """Commanded forward speed, m/s."""
+    """Commanded forward speed, m/s; with a changing command, the first."""
+    command_turn: float = 0.0
+    """Commanded turning speed, rad/s, left positive; with a changing command, the first."""
+    command_profile: np.ndarray | None = None
+    """(T, 2) forward and turning speed at each step where the command changes, m/s and rad/s; else ``None``."""
 
     def __post_init__(self) -> None:
         envs, steps = np.shape(self.fell)
@@ -50,14 +69,23 @@ class Rollout:
             "root_pos": (envs, steps, 3),
             "root_quat": (envs, steps, 4),
             "root_lin_vel": (envs, steps, 3),
+            "root_ang_vel": (envs, steps, 3),
             "foot_pos": (envs, steps, feet, 3),
             "foot_contact": (envs, steps, feet),
         }
+        if self.command_profile is not None:
+            shapes["command_profile"] = (steps, 2)
         for name, shape in shapes.items():
             if np.shape(getattr(self, name)) != shape:
                 raise InputError(f"rollout: {name} has shape {np.shape(getattr(self, name))}; expected {shape}")
 
+    @property
+    def commands(self) -> np.ndarray:
+        """Commanded forward and turning speed at each step, (T, 2) m/s and rad/s."""
+        if self.command_profile is not None:
+            return self.command_profile
+        return np.tile((float(self.command), float(self.command_turn)), (np.shape(self.fell)[1], 1))
+
     def save(self, path: str | os.PathLike) -> None:
-        """Write ``rollout.npz`` atomically: joint_names, joint_pos, root_pos, root_quat (xyzw), dt, command."""
-        keys = ("joint_names", "joint_pos", "root_pos", "root_quat", "dt", "command")
-        write_npz(path, {key: np.asarray(getattr(self, key)) for key in keys})
+        """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, root_quat xyzw."""
+        write_npz(path, {key: np.asarray(getattr(self, key)) for key in SAVED})

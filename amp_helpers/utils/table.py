@@ -10,9 +10,14 @@ import numpy as np
 _METRICS = {
     "falls_per_env_10s": ("falls per environment in 10 s", "0"),
     "velocity_error_mps": ("error of the mean forward speed, m/s", "0"),
+    "tracking_rmse_mps": ("RMS error of the forward speed over each second, m/s", "0"),
+    "turn_error_radps": ("RMS error of the yaw rate over each second, rad/s", "0"),
+    "drift_mps": ("sideways travel off the commanded path, m/s", "0"),
+    "response_s": ("time to 90 % of a step of the command, s", "short"),
     "gait_frequency_hz": ("stride frequency, Hz", "the reference's"),
     "gait_frequency_ratio": ("stride frequency over the reference's", "1"),
     "pose_rmse_rad": ("distance of policy poses to the nearest reference pose, rad", "0"),
+    "tilt_rmse_rad": ("root tilt beside that of the nearest reference pose, rad", "0"),
     "coverage_rmse_rad": ("distance of reference poses to the nearest policy pose, rad", "0"),
     "foot_skate_mps": ("horizontal speed of feet in contact, m/s", "0"),
     "action_rate": ("change of the action per step, RMS over joints", "small"),
@@ -60,6 +65,10 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def _defined(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
 def pickle_table(content: Mapping[str, object]) -> Table:
     """Content of a GMR dictionary, one row per key."""
 
@@ -89,10 +98,10 @@ def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
     """Metrics side by side, one row per metric and one column per policy.
 
     Args:
-        results: policy -> its ``metrics.json``; null is shown as undefined.
+        results: policy -> its ``metrics.json``; null, and what earlier versions did not measure, is shown as undefined.
     """
     rows = [
-        (meaning, *(float("nan") if metrics[key] is None else metrics[key] for metrics in results.values()), goal)
+        (meaning, *(_defined(metrics.get(key)) for metrics in results.values()), goal)
         for key, (meaning, goal) in _METRICS.items()
     ]
     return Table(("", *results, "best"), rows)

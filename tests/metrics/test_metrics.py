@@ -6,73 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_rollouts import DT, JOINTS, make_reference, make_rollout, stride
+from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.metrics import (
-    Rollout,
     evaluate_rollout,
     foot_quality,
     foot_skate,
     gait_frequency,
+    lift_offs,
     pose_distances,
     settled_frames,
 )
-from amp_helpers.motion.motion import Motion
-
-JOINTS = (
-    "left_hip_pitch_joint",
-    "left_knee_joint",
-    "left_ankle_pitch_joint",
-    "right_hip_pitch_joint",
-    "right_knee_joint",
-    "right_wrist_roll_joint",
-)
-DT = 0.02
-
-
-def stride(time_s: np.ndarray, frequency_hz: float) -> np.ndarray:
-    """Joint positions (..., 6), rad, of a walk whose knees bend twice a stride."""
-    left = 2 * np.pi * frequency_hz * time_s
-    sides = []
-    for phase in (left, left + np.pi):
-        hip = 0.35 * np.sin(phase) - 0.2
-        knee = 0.5 + 0.35 * np.sin(phase + 1) + 0.33 * np.sin(2 * phase)
-        sides.append((hip, knee))
-    still = np.zeros_like(left)
-    return np.stack([*sides[0], still, *sides[1], still], axis=-1)
-
-
-def make_rollout(envs: int = 3, steps: int = 500, frequency_hz: float = 0.8, **changes) -> Rollout:
-    time_s = np.arange(steps) * DT + np.arange(envs)[:, None] * 0.1
-    zeros = np.zeros((envs, steps, 6))
-    content = {
-        "joint_names": JOINTS,
-        "joint_pos": stride(time_s, frequency_hz),
-        "joint_vel": zeros,
-        "joint_torque": zeros,
-        "actions": zeros,
-        "root_pos": np.zeros((envs, steps, 3)),
-        "root_quat": np.tile([0.0, 0, 0, 1], (envs, steps, 1)),
-        "root_lin_vel": np.zeros((envs, steps, 3)),
-        "foot_pos": np.zeros((envs, steps, 2, 3)),
-        "foot_contact": np.zeros((envs, steps, 2), dtype=bool),
-        "fell": np.zeros((envs, steps), dtype=bool),
-        "dt": DT,
-        "command": 0.8,
-    }
-    return Rollout(**(content | changes))
-
-
-def make_reference(frequency_hz: float = 0.8, frames: int = 300, fps: float = 30.0) -> Motion:
-    time_s = np.arange(frames) / fps
-    return Motion(
-        fps=fps,
-        joint_names=JOINTS,
-        joint_pos=stride(time_s, frequency_hz),
-        root_pos=np.zeros((frames, 3)),
-        root_quat=np.tile([0.0, 0, 0, 1], (frames, 1)),
-    )
 
 
 def test_the_keys_are_those_of_metrics_json(metric_names):
@@ -150,6 +97,13 @@ def test_metrics_of_a_rollout_of_falls_are_nan(metric_names):
     assert all(np.isnan(result[key]) for key in metric_names - {"falls_per_env_10s"})
 
 
+def test_without_a_reference_what_compares_with_one_is_undefined(metric_names):
+    result = evaluate_rollout(make_rollout(), None)
+    compared = {"gait_frequency_ratio", "pose_rmse_rad", "tilt_rmse_rad", "coverage_rmse_rad"}
+    assert set(result) == metric_names and {key for key in compared if np.isnan(result[key])} == compared
+    assert result["gait_frequency_hz"] == pytest.approx(0.8, abs=0.03)
+
+
 def test_pose_and_coverage_are_two_different_distances():
     """Half of the reference is imitated with a constant error; the other half is never visited."""
     reference = np.zeros((100, 6), dtype=np.float32)
@@ -176,6 +130,39 @@ def test_pose_distances_agree_with_the_definition(count, seed):
     pose, coverage = pose_distances(poses, JOINTS, clip)
     assert pose == pytest.approx(table.min(axis=1).mean(), abs=1e-7)
     assert coverage == pytest.approx(table.min(axis=0).mean(), abs=1e-7)
+
+
+def test_tilt_is_measured_against_the_nearest_reference_pose():
+    """The reference leans forward by 0.1 rad in its first half and by 0.3 rad in its second."""
+    bent = np.zeros((100, 6), dtype=np.float32)
+    bent[50:, 1] = 1.0
+    lean = np.where(np.arange(100) < 50, 0.1, 0.3)
+    clip = replace(
+        make_reference(frames=100, fps=50.0),
+        joint_pos=bent,
+        root_quat=Rotation.from_euler("y", lean[:, None]).as_quat(),
+    )
+    joints = np.zeros((1, 200, 6))
+    joints[..., 1] = 0.9
+    for pitch, expected in ((0.3, 0.0), (0.5, 0.2), (-0.1, 0.4)):
+        quat = Rotation.from_euler("ZY", [[2.0, pitch]] * 200).as_quat()[None]
+        result = evaluate_rollout(make_rollout(1, 200, joint_pos=joints, root_quat=quat), clip)
+        assert result["tilt_rmse_rad"] == pytest.approx(expected, abs=1e-6), "the heading does not count"
+
+
+def test_lift_offs_are_steps_and_not_gaps_of_the_contact_sensor():
+    contact = np.ones((2, 500, 2), dtype=bool)
+    assert lift_offs(contact, DT) == 0
+    for begin in range(10, 490, 50):  # 10 steps of one foot
+        contact[0, begin : begin + 20, 0] = False
+    assert lift_offs(contact, DT) == pytest.approx(10 / 2, rel=0.02)
+    contact[1, ::7] = False  # a frame or two without contact are no step
+    assert lift_offs(contact, DT) == pytest.approx(10 / 2, rel=0.02)
+    settled = np.zeros((2, 500), dtype=bool)
+    settled[:, 250:] = True
+    assert lift_offs(contact, DT, settled) == pytest.approx(10 / 2, rel=0.05)
+    assert lift_offs(np.zeros((1, 50, 2), dtype=bool), DT) == 0, "in the air all the time"
+    assert np.isnan(lift_offs(contact, DT, ~settled & settled))
 
 
 def test_a_reference_without_a_compared_joint_is_an_error():
@@ -257,7 +244,17 @@ def test_the_arrays_of_rollout_npz(tmp_path):
     rollout = make_rollout()
     rollout.save(tmp_path / "rollout.npz")
     with np.load(tmp_path / "rollout.npz", allow_pickle=False) as saved:
-        assert set(saved) == {"joint_names", "joint_pos", "root_pos", "root_quat", "dt", "command"}
+        assert set(saved) == {
+            "joint_names",
+            "joint_pos",
+            "joint_torque",
+            "root_pos",
+            "root_quat",
+            "foot_contact",
+            "dt",
+            "command",
+            "command_turn",
+        }
         np.testing.assert_array_equal(saved["joint_pos"], rollout.joint_pos)
         assert saved["joint_names"].tolist() == list(JOINTS)
 

@@ -1,0 +1,227 @@
+"""Following a command: each metric on paths whose value is known by construction, and what it cannot see."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from known_rollouts import DT, make_reference, make_rollout
+from scipy.spatial.transform import Rotation
+
+from amp_helpers.errors import InputError
+from amp_helpers.metrics import Rollout, evaluate_rollout, forward_speed, heading, response_times, settled_frames
+
+STEPS, WARMUP_S = 650, 3.0
+Speed = float | np.ndarray
+
+
+def move(forward: Speed, turn: Speed = 0.0, sideways: Speed = 0.0, lean: Speed = 0.0, **changes) -> Rollout:
+    """A root that moves as told, with speeds broadcast to (E, T): m/s along and left of its heading, and rad/s."""
+    given = [np.atleast_2d(np.asarray(value, dtype=float)) for value in (forward, turn, sideways, lean)]
+    envs, steps = np.broadcast_shapes(*(value.shape for value in given))
+    steps = STEPS if steps == 1 else steps
+    forward, turn, sideways, lean = (np.broadcast_to(value, (envs, steps)) for value in given)
+
+    def velocity(yaw: np.ndarray) -> np.ndarray:
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        return np.stack([forward * cosine - sideways * sine, forward * sine + sideways * cosine, 0 * yaw], axis=-1)
+
+    yaw = np.cumsum(turn, axis=1) * DT
+    rotation = Rotation.from_euler("ZY", np.stack([yaw, lean], axis=-1).reshape(-1, 2))
+    content = {
+        "joint_pos": np.zeros((envs, steps, 6)),
+        "root_pos": np.cumsum(velocity(yaw - turn * DT / 2), axis=1) * DT,
+        "root_quat": rotation.as_quat().reshape(envs, steps, 4),
+        "root_lin_vel": rotation.inv().apply(velocity(yaw).reshape(-1, 3)).reshape(envs, steps, 3),
+    }
+    return make_rollout(envs, steps, **(content | changes))
+
+
+def measure(rollout: Rollout) -> dict[str, float]:
+    return evaluate_rollout(rollout, make_reference(), WARMUP_S)
+
+
+@given(st.floats(0, 3), st.floats(0, 3), st.floats(-0.3, 0.3))
+@settings(max_examples=20, deadline=None)
+def test_a_constant_speed_is_wrong_by_its_distance_from_the_command(speed, command, lean):
+    result = measure(move(speed, lean=lean, command=command))
+    assert result["tracking_rmse_mps"] == pytest.approx(abs(speed - command), abs=1e-6), "horizontal, whatever the lean"
+    assert result["turn_error_radps"] == pytest.approx(0, abs=1e-6)
+
+
+def test_speeds_that_cancel_in_the_mean_show_in_the_tracking_error():
+    speed = np.array([[0.6], [1.0]]) * np.ones(STEPS)
+    result = measure(move(speed, command=0.8))
+    assert result["velocity_error_mps"] == pytest.approx(0, abs=1e-9)
+    assert result["tracking_rmse_mps"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("frequency_hz", [0.1, 0.8, 1.6, 4.0])
+def test_a_ripple_counts_as_much_as_a_mean_over_a_second_leaves_of_it(frequency_hz):
+    time_s = np.arange(5000) * DT
+    speed = 0.8 + 0.3 * np.sin(2 * np.pi * frequency_hz * time_s)
+    rollout = move(speed, command=0.8)
+    left = 0.3 / np.sqrt(2) * abs(np.sinc(frequency_hz))
+    assert measure(rollout)["tracking_rmse_mps"] == pytest.approx(left, abs=0.004)
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+@settings(max_examples=20, deadline=None)
+def test_the_turn_error_is_the_distance_from_the_commanded_yaw_rate(turn, command):
+    result = measure(move(0.5, turn, lean=0.2, command=0.5, command_turn=command))
+    assert result["turn_error_radps"] == pytest.approx(abs(turn - command), abs=1e-6)
+    assert result["tracking_rmse_mps"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_swing_of_the_pelvis_is_no_turn_error():
+    """It turns by 0.1 rad to each side in every second; only what a second does not average out counts."""
+    turn = 0.1 * 2 * np.pi * np.cos(2 * np.pi * np.arange(STEPS) * DT)
+    assert measure(move(0.5, turn, command=0.5))["turn_error_radps"] == pytest.approx(0, abs=0.01)
+
+
+def test_drift_on_a_straight_line_is_the_sideways_speed_to_either_side():
+    result = measure(move(0.8, sideways=np.array([[0.1], [-0.3]]) * np.ones(STEPS), command=0.8))
+    assert result["drift_mps"] == pytest.approx(0.2), "opposite sides do not cancel"
+    assert result["tracking_rmse_mps"] == pytest.approx(0)
+
+
+def test_a_heading_that_went_wrong_at_the_start_leads_off_the_path():
+    turn = np.zeros(STEPS)
+    turn[10:60] = 0.1  # 0.1 rad in the first second, long before the measured time
+    result = measure(move(1.0, turn, command=1.0))
+    assert result["turn_error_radps"] == pytest.approx(0, abs=1e-9)
+    assert result["drift_mps"] == pytest.approx(np.sin(0.1), rel=0.01)
+
+
+def test_the_direction_of_the_path_is_that_of_the_start_of_the_episode():
+    """Robots that start with any heading, walk straight ahead and are too slow: no drift."""
+    yaw = np.array([0.0, 2.0, -3.0])
+    turn = np.zeros((3, STEPS))
+    turn[:, 0] = yaw / DT
+    result = measure(move(0.5, turn, command=0.8))
+    assert result["drift_mps"] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("forward", "turn"), [(0.6, 0.4), (1.2, -0.8), (0.6, 0.8)])
+def test_a_robot_on_the_commanded_circle_does_not_drift(forward, turn):
+    on_circle = measure(move(forward, turn, command=forward, command_turn=turn))
+    assert on_circle["drift_mps"] == pytest.approx(0, abs=1e-3)
+    slower = measure(move(forward / 2, turn / 2, command=forward, command_turn=turn))
+    assert slower["drift_mps"] > 0.02, "the same circle, but turned less than commanded when the measured time begins"
+    straight = measure(move(forward, 0.0, command=forward, command_turn=turn))
+    assert straight["drift_mps"] > 0.2
+
+
+def test_at_a_command_of_zero_all_net_travel_counts():
+    for turn in (0.0, 0.4):
+        result = measure(move(0.03, turn, sideways=0.04, command=0.0, command_turn=turn))
+        expected = 0.05 if turn == 0 else 0.05 * abs(np.sinc(turn * 10 / (2 * np.pi)))
+        assert result["drift_mps"] == pytest.approx(expected, rel=0.02)
+    swaying = 0.2 * np.cos(2 * np.pi * np.arange(STEPS) * DT)
+    assert measure(move(0.0, sideways=swaying, command=0.0))["drift_mps"] < 0.005, "it sways and comes back"
+
+
+def test_after_a_fall_a_path_begins_anew():
+    fell = np.zeros((1, 1000), dtype=bool)
+    fell[0, 400] = True
+    rollout = move(np.full(1000, 0.8), command=0.8, fell=fell)
+    quat, position = rollout.root_quat.copy(), rollout.root_pos.copy()
+    quat[:, 400:] = Rotation.from_euler("z", 1.0).as_quat()
+    along = np.array([np.cos(1.0), np.sin(1.0), 0]) * 0.8 * DT
+    position[:, 400:] = np.arange(600)[:, None] * along
+    again = make_rollout(1, 1000, root_quat=quat, root_pos=position, fell=fell, command=0.8)
+    result = measure(again)
+    assert result["drift_mps"] == pytest.approx(0, abs=1e-9)
+    assert result["turn_error_radps"] == pytest.approx(0, abs=1e-9), "the jump of a reset is no turn"
+
+
+def test_times_that_are_too_short_are_undefined():
+    result = evaluate_rollout(move(np.full(190, 0.8)), make_reference(), WARMUP_S)
+    assert np.isnan([result["tracking_rmse_mps"], result["turn_error_radps"], result["drift_mps"]]).all()
+
+
+def steps_of(speeds, hold_s=4.0) -> np.ndarray:
+    """Profile (T, 2) of forward speeds held for some seconds each."""
+    forward = np.repeat(np.asarray(speeds, dtype=float), round(hold_s / DT))
+    return np.stack([forward, 0 * forward], axis=-1)
+
+
+def ramp_after(profile: np.ndarray, seconds: float) -> np.ndarray:
+    """Speed (T,) that goes from one command to the next at a constant rate in this time."""
+    speed = profile[:, 0].copy()
+    for begin in np.flatnonzero(np.diff(profile[:, 0])) + 1:
+        count = round(seconds / DT)
+        speed[begin : begin + count] = np.linspace(speed[begin - 1], profile[begin, 0], count)
+    return speed
+
+
+@pytest.mark.parametrize("seconds", [0.8, 1.0, 2.0])
+def test_the_response_to_a_step_is_the_time_to_nine_tenths_of_it(seconds):
+    profile = steps_of([0.0, 1.0, 2.0, 0.0])
+    rollout = move(ramp_after(profile, seconds), command_profile=profile, command=0.0)
+    times = response_times(rollout)
+    assert times == pytest.approx([0.9 * seconds] * 3, abs=0.05)
+    assert measure(rollout)["response_s"] == max(times)
+
+
+def test_the_slowest_step_is_the_response():
+    profile = steps_of([0.0, 1.0, 0.0])
+    speed = np.where(np.arange(600) < 400, ramp_after(profile, 0.5), ramp_after(profile, 3.0))
+    assert measure(move(speed, command_profile=profile))["response_s"] == pytest.approx(2.7, abs=0.05)
+
+
+def test_a_step_that_is_never_reached_counts_with_the_whole_time():
+    profile = steps_of([0.0, 2.0])
+    slow = move(np.minimum(profile[:, 0], 1.7), command_profile=profile)
+    assert response_times(slow) == [4.0]
+    fell = np.zeros((2, 400), dtype=bool)
+    fell[1, 210] = True
+    both = move(np.tile(ramp_after(profile, 1.0), (2, 1)), command_profile=profile, fell=fell)
+    assert response_times(both) == pytest.approx([(0.9 + 4.0) / 2], abs=0.03), "a fall is no response"
+
+
+def test_a_step_of_the_turn_has_a_response_too():
+    profile = np.zeros((400, 2))
+    profile[200:, 1] = -0.8
+    turn = -ramp_after(np.abs(profile[:, ::-1]), 1.0)
+    assert response_times(move(0.0, turn, command_profile=profile)) == pytest.approx([0.9], abs=0.05)
+
+
+def test_a_constant_command_has_no_response():
+    assert response_times(move(0.8)) == []
+    assert np.isnan(measure(move(0.8))["response_s"])
+
+
+def test_a_changing_command_is_followed_over_the_same_seconds():
+    profile = steps_of([0.0, 1.0, 2.0, 0.0])
+    result = measure(move(profile[:, 0], command_profile=profile, command=0.0))
+    assert result["tracking_rmse_mps"] == pytest.approx(0, abs=1e-9)
+    assert result["drift_mps"] == pytest.approx(0, abs=1e-9), "a straight path at any speed"
+    turning = profile.copy()
+    turning[:, 1] = 0.4
+    assert np.isnan(measure(move(profile[:, 0], 0.4, command_profile=turning))["drift_mps"]), (
+        "a path of changing radius"
+    )
+
+
+def test_a_profile_has_a_row_for_each_step():
+    with pytest.raises(InputError, match=r"command_profile has shape \(3, 2\); expected \(650, 2\)"):
+        move(0.8, command_profile=np.zeros((3, 2)))
+
+
+def test_heading_and_forward_speed_of_a_root_that_leans():
+    rollout = move(1.5, 0.3, sideways=0.4, lean=0.4)
+    assert np.allclose(np.unwrap(heading(rollout.root_quat)), np.arange(1, STEPS + 1) * 0.3 * DT)
+    assert np.allclose(forward_speed(rollout), 1.5)
+    assert settled_frames(rollout.fell, DT, WARMUP_S).sum() == STEPS - 150
+
+
+def test_what_the_docstrings_say_that_these_metrics_cannot_see():
+    result = measure(move(0.8, sideways=2.0, command=0.8))
+    assert result["tracking_rmse_mps"] == pytest.approx(0, abs=1e-9), "sideways speed"
+    result = measure(move(0.1, command=0.8))
+    assert result["drift_mps"] == pytest.approx(0, abs=1e-9), "how far along the path it gets"
+    there_and_back = np.where(np.arange(STEPS) < 400, 0.5, -0.5)
+    assert measure(move(0.8, sideways=there_and_back, command=0.8))["drift_mps"] < 0.01, "what it comes back from"
+    profile = steps_of([0.0, 1.0])
+    overshoot = np.where(profile[:, 0] > 0, 3.0, 0.0)
+    assert response_times(move(overshoot, command_profile=profile))[0] < 0.1, "overshoot"
