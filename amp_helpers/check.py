@@ -17,6 +17,7 @@ from amp_helpers.checks.table import CheckTable, format_table
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
 from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS
+from amp_helpers.utils.threads import spin_briefly
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         InputError: a file, a task, a run or a combination of options cannot be used.
     """
+    spin_briefly()
     # argparse, not tyro: the choices come from OWN_ORDERS and JOINT_ORDERS at run time, and there is no configuration.
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.check", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("motions", nargs="*", metavar="MOTION", help="motion files, folders or globs, as for convert")

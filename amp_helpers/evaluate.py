@@ -13,6 +13,7 @@ from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot
 from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.threads import spin_briefly
 
 
 def evaluate(
@@ -144,6 +145,7 @@ class _CommandLine:
 
 def main() -> int:
     """Evaluate from the command line and print the metrics."""
+    spin_briefly()
     with one_line_errors():
         cfg = tyro.cli(
             _CommandLine,

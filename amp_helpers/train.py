@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from amp_helpers.errors import run_cli
 from amp_helpers.training.cfg import TrainCfg, parse, resolve
 from amp_helpers.training.run_folder import writing
+from amp_helpers.utils.threads import spin_briefly
 
 if TYPE_CHECKING:
     from amp_helpers.agent.health import Health
@@ -87,6 +88,7 @@ def main() -> int:
     """Train from the command line."""
     from amp_helpers.dataset import MotionDataset
 
+    spin_briefly()
     cfg = parse()
     history: list[Health] = []
     folder = train(cfg, on_update=history.append)

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from amp_helpers.utils.threads import spin_briefly
+
+spin_briefly()  # before any test loads torch, so that tests take about as long beside another busy process
+
 
 @pytest.fixture(scope="session")
 def repo_root() -> Path:

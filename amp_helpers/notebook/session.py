@@ -1,4 +1,4 @@
-"""The first cell of every notebook: check the environment, silence its libraries, and make folders for results."""
+"""The first cell of every notebook: check the environment, prepare its libraries, and make folders for results."""
 
 import base64
 import html
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.training.run_folder import HEALTH_FILE, LOG_FILE
+from amp_helpers.utils.threads import spin_briefly
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,7 +126,9 @@ def quiet() -> Iterator[None]:
 
 
 def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
-    """Check that this kernel can run the notebook, silence its libraries, and make the folders for results.
+    """Check that this kernel can run the notebook, prepare its libraries, and make the folders for results.
+
+    torch must not be loaded before, see :func:`amp_helpers.utils.spin_briefly`.
 
     Args:
         output_dir: parent of all results; relative to the notebook's own folder.
@@ -134,6 +137,7 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
     Raises:
         InputError: another version of Python, a missing module, or a folder that cannot be written.
     """
+    spin_briefly()
     here = f"this kernel runs Python {sys.version_info[0]}.{sys.version_info[1]} at {sys.executable}"
     remedy = "run 'make setup' once, and open the notebooks with 'make lab'"
     if sys.version_info[:2] != PYTHON:
