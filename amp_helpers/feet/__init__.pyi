@@ -6,6 +6,9 @@ from .edits import compare_clips as compare_clips
 from .edits import default_robot as default_robot
 from .edits import refine_file as refine_file
 from .edits import save_refined as save_refined
+from .gait_speed import GaitChange as GaitChange
+from .gait_speed import at_gait_speed as at_gait_speed
+from .gait_speed import change_gait as change_gait
 from .ik import FootIkCosts as FootIkCosts
 from .lock import Feet as Feet
 from .lock import FootLockCfg as FootLockCfg

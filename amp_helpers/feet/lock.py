@@ -160,12 +160,13 @@ def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple
     times, position, rotation = feet.times, feet.position.copy(), feet.rotation.copy()
     position[..., 2] -= feet.ground
     for foot, sole in enumerate(soles):
-        stands = np.flatnonzero(feet.stance[:, foot])
-        if not len(stands):
+        runs = stances(feet.stance[:, foot])
+        if not runs:
             continue
+        stands = np.concatenate(runs)
         clip_position, clip_rotation = position[:, foot].copy(), rotation[:, foot].copy()
         change = np.zeros((len(times), 6))
-        for run in np.split(stands, np.flatnonzero(np.diff(stands) > 1) + 1):
+        for run in runs:
             turned = _stance_rotation(clip_rotation[run], sole.up, cfg) if sole.flat else clip_rotation[run]
             placed = _stance_position(clip_position[run], turned, sole)
             change[run, :3] = placed - clip_position[run]
@@ -183,9 +184,15 @@ def foot_targets(feet: Feet, soles: tuple[Sole, ...], cfg: FootLockCfg) -> tuple
     return position, rotation
 
 
+def stances(stance: np.ndarray) -> list[np.ndarray]:
+    """Split the frames of a foot in stance (N,) bool into its stances: the frames of each, in order."""
+    frames = np.flatnonzero(stance)
+    return np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(frames) else []
+
+
 def _stance_rotation(rotation: np.ndarray, up: np.ndarray, cfg: FootLockCfg) -> np.ndarray:
     """Rotations (M, 3, 3) of a foot in stance: flat and of one heading at small tilt, unchanged at large tilt."""
-    tilt = _tilt(rotation @ up)
+    tilt = tilt_of(rotation @ up)
     size = np.linalg.norm(tilt, axis=1)
     level = Rotation.from_rotvec(-tilt) * Rotation.from_matrix(rotation)
     flattest = size <= max(cfg.flat_tilt, np.median(size))
@@ -196,7 +203,7 @@ def _stance_rotation(rotation: np.ndarray, up: np.ndarray, cfg: FootLockCfg) -> 
     return (Rotation.from_rotvec(kept * tilt) * Rotation.from_rotvec(kept * pivot) * heading).as_matrix()
 
 
-def _tilt(up: np.ndarray) -> np.ndarray:
+def tilt_of(up: np.ndarray) -> np.ndarray:
     """Shortest rotation vectors (M, 3), rad, from the vertical to unit vectors (M, 3)."""
     axis = np.stack([-up[:, 1], up[:, 0], np.zeros(len(up))], axis=1)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)

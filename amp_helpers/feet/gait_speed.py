@@ -1,0 +1,313 @@
+"""A walk or run at another speed and turning rate: other steps, not the same steps played faster.
+
+People walk faster by longer and by quicker steps, each with about the square root of the speed: the walk ratio, step
+length over cadence, is constant (Sekiya & Nagasaki, "Reproducibility of the walking patterns of normal young adults:
+test-retest reliability of the walk ratio", Gait & Posture 1998). Here the path of the root and the places where the
+feet stand are scaled and bent, and inverse kinematics finds the poses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.spatial.transform import Rotation
+
+from amp_helpers.errors import InputError
+from amp_helpers.feet.ik import FootIkCosts, solve_foot_ik
+from amp_helpers.feet.lock import Feet, FootLockCfg, find_stance, foot_targets, stances, tilt_of
+from amp_helpers.motion.cycle import close_loop, is_cycle
+from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.path import Path
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.soles import Sole, soles
+
+GRAVITY = 9.81
+"""m/s^2."""
+WALK_STRIDE_SHARE = 0.5
+"""Exponent of the speed in the stride length of a walk; cadence takes the rest."""
+_LEAST_SWING, _MOST_SWING = 0.3, 1.3
+"""Limits of the factor of the swings of root, waist and arms."""
+_REACH = 0.99
+"""Longest leg, hip to foot, against the clip's longest: a knee that is not quite straight bends smoothly."""
+_COSTS = FootIkCosts(root=(50.0, 50.0))
+"""The root weighs nearly as much as the feet, so that the legs alone give way."""
+_SMOOTHING_S = 0.04
+"""Standard deviation of the Gaussian that smooths the change of the root's height, s."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaitChange:
+    """How a gait is changed, and the costs of the inverse kinematics.
+
+    Raises:
+        InputError: a factor is negative, or a number is not finite.
+    """
+
+    stride: float = 1.0
+    """Factor of the stride length; 0: steps in place."""
+    cadence: float = 1.0
+    """Factor of the steps per second."""
+    turn: float = 0.0
+    """Added to the turning speed, rad/s, left positive: the path is bent to an arc."""
+    lock: FootLockCfg = field(default_factory=lambda: FootLockCfg(flat_tilt=0.03, rolling_tilt=0.06, costs=_COSTS))
+    """How standing feet are found and held. By default soles are made flat only where they nearly are: a clip whose
+    feet are locked already stays as it is."""
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.stride) and self.stride >= 0):
+            raise InputError(f"stride {self.stride}: not a factor of the stride length; give a number from 0 upward")
+        if not (np.isfinite(self.cadence) and self.cadence > 0):
+            raise InputError(f"cadence {self.cadence}: not a factor of the cadence; give a positive number")
+        if not np.isfinite(self.turn):
+            raise InputError(f"turn {self.turn}: not a turning speed; give a number of rad/s")
+
+    @property
+    def tilt(self) -> float:
+        """Factor of the tilt of the soles. Beyond 1 it grows less than the stride, because the ankle has limits."""
+        return min(self.stride, self.stride**0.5)
+
+    @property
+    def swing(self) -> float:
+        """Factor of the swings of root, waist and arms."""
+        return float(np.clip(self.stride, _LEAST_SWING, _MOST_SWING))
+
+
+def at_gait_speed(
+    motion: Motion, kinematics: Kinematics, factor: float, stride_share: float = WALK_STRIDE_SHARE
+) -> Motion:
+    """Change the speed of a walk or run as people do, by longer and quicker steps.
+
+    Args:
+        motion: the clip; a cycle stays a cycle.
+        kinematics: kinematics of its robot.
+        factor: new speed over old speed.
+        stride_share: exponent of ``factor`` in the stride length; the cadence takes the rest.
+
+    Raises:
+        InputError: as :func:`change_gait`, or the factor is not a positive number.
+    """
+    if not (np.isfinite(factor) and factor > 0):
+        raise InputError(f"{motion.label}: cannot walk {factor} times as fast; give a positive number")
+    if factor == 1:
+        return motion
+    stride = factor**stride_share
+    changed = change_gait(motion, kinematics, GaitChange(stride=stride, cadence=factor / stride))
+    return replace(changed, findings=replace(motion.findings, speed=motion.findings.speed * factor))
+
+
+def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> Motion:
+    """Change stride length, cadence and turning speed of a clip; feet in stance stay where they stand.
+
+    A stance is moved and turned as a whole, with the path at its middle. Soles keep their heights; their tilt grows and
+    shrinks with the stride, and so do the swings of root, waist and arms. The root's height follows from the stance
+    legs, which keep their lengths. The root sways to the sides as much as an inverted pendulum at that cadence, and
+    leans into the turn as the path's acceleration requires.
+
+    Args:
+        motion: clip of at least two frames; a cycle stays a cycle.
+        kinematics: kinematics of its robot.
+        change: what to change.
+
+    Returns:
+        The clip with as many frames at ``cadence`` times the frame rate, its path starting at the origin along x.
+
+    Raises:
+        InputError: no foot is ever in stance, or the robot lacks a joint of the clip.
+    """
+    cyclic, last = is_cycle(motion), motion.num_frames - 1
+    # What surrounds a cycle is its repetition; the middle one is kept.
+    clip, keep = (motion.loop(3), slice(last, 2 * last + 1)) if cyclic else (motion, slice(None))
+    feet = find_stance(clip, kinematics, change.lock)
+    if not feet.stance.any():
+        raise InputError(
+            f"{motion.label}: no foot stands in any frame, so its steps cannot be changed; "
+            "check the robot, the joint order and the root height"
+        )
+    clip = replace(clip, root_pos=clip.root_pos - [0.0, 0.0, feet.ground])
+    robot_soles = soles(kinematics)
+    stride_s = _stride_duration(feet) / clip.fps
+    path = Path.of(clip, stride_s, cyclic)
+    new_path = path.changed(change.stride, change.turn / (clip.fps * change.cadence))
+    lean = _lean(new_path, clip.fps * change.cadence) - _lean(path, clip.fps)
+    outward = -np.tan(lean) * clip.root_height.mean()
+    moved_feet = _move_feet(feet, robot_soles, path, new_path, change, outward)
+    position, rotation = foot_targets(moved_feet, robot_soles, change.lock)
+    body = _move_body(clip, kinematics, path, new_path, change, lean, _sway_factor(clip, stride_s, change.cadence))
+    body = _keep_stance_legs(clip, body, kinematics, feet, position)
+    body, position, rotation = _from_origin(_rows(body, keep), position[keep], rotation[keep], new_path, keep)
+    solved = solve_foot_ik(body, kinematics, robot_soles, position, rotation, change.lock.costs)
+    if cyclic:
+        solved = close_loop(solved, 0.0, solved.duration_s)
+    command = motion.command
+    if command is not None:
+        command = (command[0] * change.stride * change.cadence, command[1] * change.cadence + change.turn)
+    return replace(solved, fps=motion.fps * change.cadence, command=command)
+
+
+def upper_joints(kinematics: Kinematics) -> list[str]:
+    """Names of the joints that no foot hangs on: those of waist, arms and head."""
+    model = kinematics.model
+    legs = set()
+    for name in kinematics.robot.foot_bodies:
+        body = model.body(name).id
+        while body:
+            legs.add(body)
+            body = model.body_parentid[body]
+    return [name for name in kinematics.robot.joint_names if model.joint(name).bodyid[0] not in legs]
+
+
+def _move_feet(
+    feet: Feet, soles: Sequence[Sole], path: Path, new_path: Path, change: GaitChange, outward: float
+) -> Feet:
+    """Feet along the new path, with the heights of their soles; a stance moves as a whole."""
+    position, rotation = feet.position.copy(), feet.rotation.copy()
+    for foot, sole in enumerate(soles):
+        frames = _path_frames(feet.stance[:, foot])
+        here, there = path.at(frames), new_path.at(frames)
+        position[:, foot, :2] = there.to_world(
+            here.to_local(position[:, foot, :2]) * (change.stride, 1.0) + (0, outward)
+        )
+        turned = Rotation.from_matrix(rotation[:, foot])
+        if sole.flat:
+            turned = Rotation.from_rotvec((change.tilt - 1) * tilt_of(rotation[:, foot] @ sole.up)) * turned
+        turned = _yaw(there.heading - here.heading) * turned
+        rotation[:, foot] = turned.as_matrix()
+        wanted = feet.sole_height[:, foot] - feet.ground
+        position[:, foot, 2] += wanted - sole.height(position[:, foot], rotation[:, foot])
+    return replace(feet, position=position, rotation=rotation, ground=0.0)
+
+
+def _path_frames(stance: np.ndarray) -> np.ndarray:
+    """Frame of the path (N,) that a foot follows: that of the stance's middle, and on to the next while it swings."""
+    frames = np.arange(len(stance), dtype=np.float64)
+    runs = stances(stance)
+    if not runs:
+        return frames
+    first, last = runs[0], runs[-1]
+    followed = np.where(frames < first[0], first.mean() + frames - first[0], last.mean() + frames - last[-1])
+    for run in runs:
+        followed[run] = run.mean()
+    for before, after in pairwise(runs):
+        share = np.linspace(0, 1, after[0] - before[-1] + 1)
+        moved = (after.mean() - before.mean()) * share**2 * (3 - 2 * share)
+        followed[before[-1] : after[0] + 1] = before.mean() + moved
+    return np.clip(followed, 0, len(stance) - 1)
+
+
+def _move_body(
+    motion: Motion, kinematics: Kinematics, path: Path, new_path: Path, change: GaitChange, lean: float, sway: float
+) -> Motion:
+    """Move the root along the new path, and scale the swings of root, waist and arms."""
+    local = (_yaw(-path.heading) * Rotation.from_quat(motion.root_quat)).as_rotvec()
+    turned = _yaw(new_path.heading) * Rotation.from_rotvec([-lean, 0.0, 0.0])
+    turned = turned * Rotation.from_rotvec(_scaled_swing(local, change.swing))
+    place = path.to_local(motion.root_pos[:, :2])
+    place[:, 0] *= change.stride
+    place[:, 1] = _scaled_swing(place[:, 1], sway)
+    columns = [motion.joint_names.index(name) for name in upper_joints(kinematics) if name in motion.joint_names]
+    joint_pos = motion.joint_pos.astype(np.float64)
+    joint_pos[:, columns] = _scaled_swing(joint_pos[:, columns], change.swing)
+    root_pos = np.column_stack([new_path.to_world(place), motion.root_height])
+    return replace(motion, joint_pos=joint_pos, root_pos=root_pos, root_quat=turned.as_quat())
+
+
+def _scaled_swing(values: np.ndarray, factor: float) -> np.ndarray:
+    mean = values.mean(axis=0)
+    return mean + factor * (values - mean)
+
+
+def _lean(path: Path, fps: float) -> float:
+    """Angle, rad, at which the force on a body on this path points to its feet; positive for a left turn."""
+    return float(np.arctan(path.speed * path.turn * fps**2 / GRAVITY))
+
+
+def _stride_duration(feet: Feet) -> float:
+    """Median number of frames from a foot's stance to its next; that of the clip, where no foot stands twice."""
+    starts = [[run[0] for run in stances(feet.stance[:, foot])] for foot in range(feet.stance.shape[1])]
+    strides = np.concatenate([np.diff(frames) for frames in starts])
+    return float(np.median(strides)) if len(strides) else float(len(feet.stance))
+
+
+def _sway_factor(motion: Motion, stride_s: float, cadence: float) -> float:
+    """Factor of the sideways sway when the cadence changes.
+
+    A linear inverted pendulum that falls from one foot to the other sways by 1 - sech(T / 4 c) of the feet's distance,
+    for strides of T seconds and c = sqrt(height / gravity) (Kajita et al., "The 3D linear inverted pendulum mode", IROS
+    2001).
+    """
+    quarter = stride_s / 4 / np.sqrt(motion.root_height.mean() / GRAVITY)
+    return float((1 - 1 / np.cosh(quarter / cadence)) / (1 - 1 / np.cosh(quarter)))
+
+
+def _keep_stance_legs(
+    before: Motion, after: Motion, kinematics: Kinematics, feet: Feet, position: np.ndarray
+) -> Motion:
+    """Shift the root vertically so that stance legs keep their lengths, and no leg is longer than any was."""
+    shifts, weights, most = (np.zeros(feet.stance.shape) for _ in range(3))
+    for foot, offset in enumerate(_hip_offsets(kinematics)):
+        old, new = (clip.root_pos + Rotation.from_quat(clip.root_quat).apply(offset) for clip in (before, after))
+        length = np.linalg.norm(old - (feet.position[:, foot] - [0.0, 0.0, feet.ground]), axis=1)
+        apart = new - position[:, foot]
+
+        def rise(length: np.ndarray, apart: np.ndarray = apart) -> np.ndarray:
+            height = np.sqrt(np.maximum(length**2 - np.square(apart[:, :2]).sum(axis=1), (0.5 * length) ** 2))
+            return height - apart[:, 2]
+
+        shifts[:, foot] = rise(length)
+        most[:, foot] = rise(np.full_like(length, _REACH * length.max()))
+        for run in stances(feet.stance[:, foot]):
+            weights[run, foot] = np.sin(np.pi * np.linspace(0, 1, len(run) + 2)[1:-1]) ** 2
+    total = weights.sum(axis=1)
+    stands = np.flatnonzero(total > 0)
+    shift = (weights * shifts).sum(axis=1)[stands] / total[stands]
+    frames = np.arange(before.num_frames)
+    if len(stands) > 1:
+        shift = PchipInterpolator(stands, shift)(np.clip(frames, stands[0], stands[-1]))
+    width = _SMOOTHING_S * before.fps
+    shift = gaussian_filter1d(np.broadcast_to(shift, len(frames)), width, mode="nearest")
+    excess = maximum_filter1d(np.maximum(shift - most.min(axis=1), 0), 2 * int(np.ceil(2 * width)) + 1)
+    shift = shift - gaussian_filter1d(excess, width, mode="nearest")
+    return replace(after, root_pos=after.root_pos + np.multiply.outer(shift, [0.0, 0.0, 1.0]))
+
+
+def _hip_offsets(kinematics: Kinematics) -> list[np.ndarray]:
+    """Origin of the first link of each leg in the root's frame, (3,) m, in the order of ``Robot.foot_bodies``."""
+    model = kinematics.model
+    offsets = []
+    for name in kinematics.robot.foot_bodies:
+        body = model.body(name).id
+        while model.body_parentid[model.body_parentid[body]]:
+            body = model.body_parentid[body]
+        offsets.append(model.body_pos[body].copy())
+    return offsets
+
+
+def _yaw(angle: np.ndarray) -> Rotation:
+    """Rotations about the vertical by angles (...,) rad."""
+    return Rotation.from_rotvec(np.multiply.outer(angle, [0.0, 0.0, 1.0]))
+
+
+def _rows(motion: Motion, keep: slice) -> Motion:
+    return replace(
+        motion, joint_pos=motion.joint_pos[keep], root_pos=motion.root_pos[keep], root_quat=motion.root_quat[keep]
+    )
+
+
+def _from_origin(
+    body: Motion, position: np.ndarray, rotation: np.ndarray, path: Path, keep: slice
+) -> tuple[Motion, np.ndarray, np.ndarray]:
+    """Move everything so that the kept part of the path starts at the origin along x."""
+    start, heading = path.position[keep][0], path.heading[keep][0]
+    back = _yaw(-heading)
+    start = np.append(start, 0.0)
+    body = replace(
+        body,
+        root_pos=back.apply(body.root_pos - start),
+        root_quat=(back * Rotation.from_quat(body.root_quat)).as_quat(),
+    )
+    shape = position.shape
+    position = back.apply(position.reshape(-1, 3) - start).reshape(shape)
+    return body, position, np.einsum("ij,nfjk->nfik", back.as_matrix(), rotation)
