@@ -24,6 +24,15 @@ def gmr_samples(repo_root) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def field_samples(repo_root) -> Path:
+    """Folder of other people's motion files and robots: $AMP_FIELD_SAMPLES, or one beside the repository."""
+    folder = Path(os.environ.get("AMP_FIELD_SAMPLES", repo_root.parent / "shared" / "field_samples"))
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}; set AMP_FIELD_SAMPLES to one with field samples")
+    return folder
+
+
 @pytest.fixture(params=["cpu", "cuda"])
 def device(request) -> str:
     """Torch device: the CPU, and also the GPU where there is one."""

@@ -271,14 +271,16 @@ def _check_limits(path: Path, evidence: Evidence, taken: Order, known: Sequence[
         )
 
 
+def known_orders(robot: Robot | None) -> dict[str, tuple[str, ...]]:
+    """Names of the orders that columns of the robot's joints may have; those of all built-in robots without one."""
+    joints = set().union(*(known.joint_names for known in robots_beside(robot)))
+    own = {} if robot is None or robot in ROBOTS.values() else {robot.name: robot.joint_names}
+    return own | {name: order for name, order in JOINT_ORDERS.items() if joints.issuperset(order)}
+
+
 def nameless(path: Path, width: int, robot: Robot | None) -> str:
     """Compose the error message on ``width`` columns without names."""
-    family = robots_beside(robot)
-    fitting = {
-        name: order
-        for name, order in JOINT_ORDERS.items()
-        if any(set(order) <= set(known.joint_names) for known in family)
-    }
+    fitting = {name: order for name, order in known_orders(robot).items() if name in JOINT_ORDERS}
     if width == 23 and len([order for order in fitting.values() if len(order) == width]) > 1:
         return (
             f"{path}: has 23 joint columns and no joint names, which fits two different sets of joints; give the right "

@@ -14,7 +14,7 @@ from typing import Literal
 
 from amp_helpers.errors import InputError
 
-Unit = Literal["rad", "deg", "m", "cm", "mm"]
+Unit = Literal["rad", "deg", "m", "cm", "mm", "s", "ms", "us", "ns"]
 """Unit that a name states."""
 
 _UNITS: dict[str, Unit] = {
@@ -23,6 +23,10 @@ _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
     **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
     **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    "ms": "ms",
+    "us": "us",
+    "ns": "ns",
 }
 _ANGLES = tuple(word for word, unit in _UNITS.items() if unit in ("rad", "deg"))
 _LEFT, _RIGHT, _FRONT, _REAR = ("left",), ("right",), ("front",), ("rear",)

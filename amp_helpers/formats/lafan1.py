@@ -13,12 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
+from amp_helpers.formats.column_order import known_orders
+from amp_helpers.formats.csv_header import TableColumns, read_columns
 from amp_helpers.formats.format import Container, Format
+from amp_helpers.formats.joint_names import Unit, shown, split_unit
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_table
 from amp_helpers.motion.findings import QuaternionOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.robots.robot import JOINT_ORDERS
+from amp_helpers.motion.rotations import from_euler, from_rotation_vector
+from amp_helpers.robots.robot import Robot
 
 MAX_CSV_BYTES = 256 * 1024**2
 """Largest CSV read: more than two hours of the G1 at 120 fps."""
@@ -26,36 +30,167 @@ MAX_CSV_BYTES = 256 * 1024**2
 ROOT_COLUMNS = 7
 LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 
-# Words that indicate another layout in the first columns' names: frame counters, times, Euler angles, velocities.
-_FOREIGN = ("frame", "time", "stamp", "index", "rotate", "euler", "roll", "pitch", "yaw", "vel")
+HIGHEST_M = 10.0
+"""A root higher than this is not given in meters."""
+LARGEST_ANGLE = 7.0
+"""Angles larger than this, just over a turn in radians, are degrees."""
+
+_METERS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_ANIMATION: Unit = "deg"
+"""Unit of angles in animation tools."""
 
 
 def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[StoredClip]:
-    """Extract the clip of a LAFAN1 CSV.
+    """Extract the clip of a CSV.
 
-    A header is optional; joint names and the quaternion order are taken from it where it states them.
+    A header is optional; it may name joints, the root's columns, units, a frame counter and a time, in any order.
+    Without names, columns are position, quaternion and joints.
     """
     header, table = _read(path, content)
-    stored = _header_joints(path, header, options.joint_names) if header else None
-    if stored is None and options.joint_names is None:
-        _width_fits(path, table.shape[1])
-    root_pos, root_rot, joint_pos = np.split(table, (3, ROOT_COLUMNS), axis=1)
-    order = _header_order(header) if header else None
+    try:
+        columns = read_columns(header, options.robot) if header else None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if columns is None:
+        columns = _unnamed(table.shape[1])
+    used = [*columns.position, *columns.rotation, *columns.joints]
+    unused = np.setdiff1d(np.arange(table.shape[1]), used)
+    times = None if columns.time is None else table[:, columns.time].copy()
+    table[:, unused] = 0  # may hold anything, as times beyond what a motion holds
+    read_table(path, "the table", table)
+    if columns.joint_names is None and options.joint_names is None:
+        _width_fits(path, table.shape[1], len(columns.joints), options.robot)
+    root_pos, meters = _position(path, columns, table)
+    root_rot, order, rotation = _rotation(columns, table)
+    joint_pos, angles = _angles(path, columns, table)
+    notes = [
+        *([f"frame rate of the column {shown(header[columns.time])}"] if columns.time is not None else []),
+        *filter(None, (meters, rotation, angles)),
+        *([f"columns not used: {', '.join(map(shown, columns.dropped))}"] if columns.dropped else []),
+    ]
     yield StoredClip(
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=root_rot,
-        joint_names=stored,
+        fps=None if times is None or columns.time is None else _rate(path, times, header[columns.time]),
+        joint_names=columns.joint_names,
         keys={
-            "joint_pos": "the table after the root",
+            "joint_pos": "the table after the root" if columns.joint_names is None else "the table of joints",
             "joint_names": "the header",
-            "root_pos": "the position in columns 0 to 2",
-            "root_rot": "the quaternion in columns 3 to 6",
+            "root_pos": f"the position in columns {_listed(columns.position)}",
+            "root_rot": f"the quaternion in columns {_listed(columns.rotation)}",
         },
         convention_of="LAFAN1's",
         quaternion=order,
-        notes=("quaternion order named by the header",) if order else (),
+        notes=tuple(notes),
     )
+
+
+def _unnamed(width: int) -> TableColumns:
+    """Columns of a table without names."""
+    joints = tuple(range(ROOT_COLUMNS, width))
+    return TableColumns(
+        joints=joints,
+        joint_names=None,
+        joint_units=(None,) * len(joints),
+        position=(0, 1, 2),
+        position_unit=None,
+        rotation=(3, 4, 5, 6)[: max(width - 3, 0)],
+        kind="numbered",
+        rotation_unit=None,
+    )
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    runs = list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
+    return f"{numbers[0]} to {numbers[-1]}" if runs else ", ".join(map(str, numbers))
+
+
+def _position(path: Path, columns: TableColumns, table: np.ndarray) -> tuple[np.ndarray, str]:
+    """Read the root's position, (N, 3) m, and say which unit was converted.
+
+    Raises:
+        InputError: it cannot be in the unit stated, or in meters where none is.
+    """
+    stored = table[:, columns.position]
+    unit = columns.position_unit or ("cm" if columns.animation else "m")
+    if unit not in _METERS:
+        raise InputError(f"{path}: its header gives the root's position in {unit}; give it in m, cm or mm")
+    position = stored * _METERS[unit]
+    height = float(np.median(np.abs(position[:, 2])))
+    if columns.position_unit is None and columns.joint_names is not None and height > HIGHEST_M:
+        raise InputError(
+            f"{path}: the root would be {height:.4g} m high, and its header states no unit; write it into the header, "
+            "as root_z(cm) or root_z(mm) for all three columns"
+        )
+    return position, "" if unit == "m" else f"root position in {unit}"
+
+
+def _rotation(columns: TableColumns, table: np.ndarray) -> tuple[np.ndarray, QuaternionOrder | None, str]:
+    """Read the root's rotations as quaternions (N, 4), the order that is known of them, and say where it is from."""
+    stored = table[:, columns.rotation]
+    if columns.kind == "xyzw" or columns.kind == "wxyz":
+        return stored, columns.kind, "quaternion order named by the header"
+    if columns.kind == "vector":
+        return from_rotation_vector(stored), "xyzw", "root rotation from a rotation vector"
+    if columns.kind != "euler":
+        return stored, None, ""
+    stated = columns.rotation_unit or (_ANIMATION if columns.animation else _only(columns.joint_units))
+    unit = stated or ("deg" if np.abs(stored).max(initial=0) > LARGEST_ANGLE else "rad")
+    words = f"root rotation from Euler angles about x, y and z in {unit}{'' if stated else ', by their size'}"
+    return from_euler(np.radians(stored) if unit == "deg" else stored), "xyzw", words
+
+
+def _angles(path: Path, columns: TableColumns, table: np.ndarray) -> tuple[np.ndarray, str]:
+    """Read the joints' angles, (N, J) rad, and say whether they were converted.
+
+    Raises:
+        InputError: they cannot be radians, and no unit is stated; or the unit is none of an angle.
+    """
+    stored = table[:, columns.joints]
+    usual = _only(columns.joint_units) or (_ANIMATION if columns.animation else None)
+    units = [unit or usual for unit in columns.joint_units]
+    if wrong := sorted({unit for unit in units if unit not in (None, "rad", "deg")}):
+        raise InputError(f"{path}: its header gives joints in {', '.join(wrong)}; give angles in rad or deg")
+    largest = np.abs(stored).max(axis=0, initial=0)
+    beyond = (largest > LARGEST_ANGLE) & [unit is None for unit in units]
+    if columns.joint_names is not None and beyond.mean() > 0.1:
+        column = int(largest.argmax())
+        raise InputError(
+            f"{path}: angles reach {largest[column]:.4g}, which are no radians, and its header states no unit; write "
+            f"it into the header, as {shown(columns.joint_names[column])}(deg) for every joint"
+        )
+    degrees = [unit == "deg" for unit in units]
+    return np.where(degrees, np.radians(stored), stored), "joint angles in degrees" if any(degrees) else ""
+
+
+def _only(units: Sequence[Unit | None]) -> Unit | None:
+    """The one unit that any of the columns state."""
+    stated = set(units) - {None}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _rate(path: Path, times: np.ndarray, name: str) -> float | None:
+    """Read frames per second from a column of times; None for a single frame.
+
+    Raises:
+        InputError: the times do not increase.
+    """
+    if len(times) < 2:
+        return None
+    unit = split_unit(name)[1]
+    steps = np.diff(times)
+    if not (steps > 0).all():
+        frame = int(np.argmin(steps > 0)) + 1
+        raise InputError(
+            f"{path}: the column {shown(name)} does not increase at frame {frame}; export the motion again"
+        )
+    step = float(times[-1] - times[0]) / len(steps)
+    # A frame takes less than a second, and more than a millisecond.
+    seconds = _SECONDS[unit] if unit in _SECONDS else next((s for s in _SECONDS.values() if step * s < 1), 1.0)
+    rate = 1 / (step * seconds)
+    return float(round(rate)) if abs(rate - round(rate)) < 1e-3 * rate else rate
 
 
 def write_csv(path: str | os.PathLike, motion: Motion) -> None:
@@ -118,60 +253,23 @@ def _numbers(path: Path, header: list[str], rows: Iterable[str]) -> np.ndarray:
         raise InputError(
             f"{path}: the header names {len(header)} columns and the rows have {table.shape[1]}; export it again"
         )
-    return read_table(path, "the table", table)
+    return table
 
 
-def _header_joints(path: Path, header: list[str], given: Sequence[str] | str | None) -> list[str] | None:
-    """Extract joint names from the header; None where no column has a known name.
-
-    Raises:
-        InputError: the header indicates another layout, or names only some joints.
-    """
-    known = set(JOINT_ORDERS["g1_29dof"]).union(() if given is None or isinstance(given, str) else given)
-    known |= {name for name in header if name.endswith("_joint")}
-    joints = [name if name in known else f"{name}_joint" for name in header]
-    foreign = [
-        name
-        for name, joint in zip(header[:ROOT_COLUMNS], joints, strict=False)
-        if joint in known or any(word in name.lower() for word in _FOREIGN)
-    ]
-    if foreign:
-        raise InputError(
-            f"{path}: its header puts {', '.join(foreign)} among the first {ROOT_COLUMNS} columns, so it is laid out "
-            f"otherwise than expected; give columns {LAYOUT}"
-        )
-    found = [joint in known for joint in joints[ROOT_COLUMNS:]]
-    if not any(found):
-        return None
-    if not all(found):
-        unknown = [name for name, ok in zip(header[ROOT_COLUMNS:], found, strict=True) if not ok]
-        raise InputError(
-            f"{path}: its header names joints and also {', '.join(unknown)}; name every column after the "
-            "root by its joint, or take the header away and give --joint_order"
-        )
-    return joints[ROOT_COLUMNS:]
-
-
-def _header_order(header: list[str]) -> QuaternionOrder | None:
-    """Read the quaternion order from the last letters of its columns' names, such as ``root_qw, root_qx, ...``."""
-    letters = "".join(name[-1:].lower() for name in header[3:ROOT_COLUMNS])
-    return letters if letters == "xyzw" or letters == "wxyz" else None
-
-
-def _width_fits(path: Path, width: int) -> None:
+def _width_fits(path: Path, width: int, joints: int, robot: Robot | None) -> None:
     """Check that some known order has this many columns.
 
     Raises:
         InputError: none has; the message lists the widths that fit.
     """
-    known = {len(order) for order in JOINT_ORDERS.values()} | {43}  # 43: refused with its own reason
-    if width - ROOT_COLUMNS in known:
+    known = {name: len(order) for name, order in known_orders(robot).items()}
+    if joints in (*known.values(), 43):  # 43: refused with its own reason
         return
-    fits = ", ".join(f"{ROOT_COLUMNS + len(order)} for {name}" for name, order in JOINT_ORDERS.items())
-    hint = "; a leading frame or time column has to go" if width - ROOT_COLUMNS - 1 in known else ""
+    fits = ", ".join(f"{ROOT_COLUMNS + count} for {name}" for name, count in known.items())
+    hint = "; a leading frame or time column needs a header" if joints - 1 in known.values() else ""
     raise InputError(
-        f"{path}: has {width} columns where {LAYOUT} are expected (36 for the 29-dof G1; known: {fits}){hint}; "
-        "a header that names the joints serves too, or --joint_order robot with your --robot"
+        f"{path}: has {width} columns where {LAYOUT} are expected (known: {fits}){hint}; a header that names the "
+        "joints serves too, or --joint_order robot with your --robot"
     )
 
 

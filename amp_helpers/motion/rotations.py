@@ -63,6 +63,19 @@ def from_rotation_vector(vector: np.ndarray) -> np.ndarray:
     return np.concatenate([0.5 * np.sinc(angle / (2 * np.pi)) * vector, np.cos(angle / 2)], axis=-1)
 
 
+def from_euler(angles: np.ndarray, axes: str = "xyz") -> np.ndarray:
+    """Convert Euler angles (..., 3), rad, to unit quaternions (..., 4): turns about the world's ``axes``, the first
+    first (extrinsic; the same as turns about the turned frame's axes in reverse order)."""
+    angles = np.asarray(angles, dtype=np.float64)
+    quat = np.array([0.0, 0.0, 0.0, 1.0])
+    for column, axis in enumerate(axes):
+        turn = np.zeros((*angles.shape[:-1], 4))
+        turn[..., "xyz".index(axis)] = np.sin(angles[..., column] / 2)
+        turn[..., 3] = np.cos(angles[..., column] / 2)
+        quat = multiply(turn, quat)
+    return quat
+
+
 def yaw_part(quat: np.ndarray) -> np.ndarray:
     """Extract the rotation about the world's z axis (..., 4): the twist of the swing-twist decomposition."""
     flat = quat * np.array([0.0, 0.0, 1.0, 1.0])

@@ -81,7 +81,7 @@ def test_similar_joints_are_not_the_same_joint():
 def test_two_names_of_one_joint_and_unknown_units_are_refused():
     with pytest.raises(InputError, match=r"the names left_knee and knee\.l are both left_knee_joint"):
         match_names(["left_knee", "knee.l"], NAMES)
-    with pytest.raises(InputError, match=r"unit of 'knee.turns.' is not known; known are rad, deg"):
+    with pytest.raises(InputError, match=r"unit of 'knee.turns.' is not known; known are rad, deg, m, cm"):
         match_names(["knee(turns)"], NAMES)
 
 
