@@ -19,7 +19,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
 
-_FORMATS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS)
+_FORMATS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS if kind.suffixes)
 
 
 def convert(

@@ -4,18 +4,23 @@ Formats with a writer write their own; for the others, :data:`BUILT` has a funct
 """
 
 import io
+import json
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
+import torch
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.formats import FORMATS
 from amp_helpers.motion import Motion
+from amp_helpers.motion.rotations import rotate_inverse
 from amp_helpers.robots import G1_29DOF, Kinematics
+from amp_helpers.robots.model import breadth_first
 from amp_helpers.utils.npz import write_npz
 
 
@@ -53,7 +58,7 @@ def samples(folder: Path, frames: int = 40) -> list[Sample]:
     motion = walk(frames)
     pose = tuple(motion.joint_pos[0].tolist())
     found = []
-    for kind in FORMATS:
+    for kind in (kind for kind in FORMATS if kind.suffixes):
         path = folder / f"sample{kind.suffixes[0]}"
         if kind.write is not None:
             kind.write(path, motion)
@@ -153,8 +158,136 @@ def _gmr_npz(motion: Motion, path: Path) -> list[bytes]:
     return [path.read_bytes()]
 
 
+def _breadth_first(motion: Motion) -> Motion:
+    return motion.select(breadth_first(Kinematics(G1_29DOF).model))
+
+
+def _rates(motion: Motion) -> np.ndarray:
+    return np.gradient(motion.joint_pos, axis=0) * motion.fps
+
+
+def _legged_lab(motion: Motion, path: Path) -> list[bytes]:
+    names, positions, _ = _bodies(motion)
+    keys = [
+        names.index(f"{side}_{link}") for side in ("left", "right") for link in ("ankle_roll_link", "wrist_yaw_link")
+    ]
+    apart = positions[:, keys] - motion.root_pos[:, None]
+    content = gmr_content(_breadth_first(motion)) | {"loop_mode": 1, "root_rot": _wxyz(motion)}
+    del content["joint_names"]
+    local = rotate_inverse(np.repeat(motion.root_quat[:, None], len(keys), axis=1), apart)
+    return [
+        pickle.dumps(content | {"key_body_pos": local}),
+        pickle.dumps(content | {"key_body_pos_w": positions[:, keys], "root_rot": motion.root_quat}),
+        pickle.dumps(content),
+    ]
+
+
+def tracking_content(motion: Motion) -> dict[str, np.ndarray]:
+    """Arrays of SONIC's and BeyondMimic's files."""
+    _, positions, rotations = _bodies(motion)
+    isaac = _breadth_first(motion)
+    return {
+        "joint_pos": isaac.joint_pos,
+        "joint_vel": _rates(isaac),
+        "body_pos_w": positions.astype(np.float32),
+        "body_quat_w": rotations.astype(np.float32),
+    }
+
+
+def _sonic(motion: Motion, path: Path) -> list[bytes]:
+    content = tracking_content(motion)
+    return [pickle.dumps({"a": content, "b": content}), pickle.dumps(content | {"fps": 30})]
+
+
+def _beyondmimic_json(motion: Motion, path: Path) -> list[bytes]:
+    content = {key: value.astype(float).tolist() for key, value in tracking_content(motion).items()}
+    names = list(_breadth_first(motion).joint_names)
+    return [
+        json.dumps({"fps": 30, **content}).encode(),
+        json.dumps({"JointNames": names, "fps": 30, **content}).encode(),
+    ]
+
+
+def _amp_json(motion: Motion, path: Path) -> list[bytes]:
+    """AMP_for_hardware's layout with two feet, TienKung-Lab's with Euler angles, and motion_imitation's."""
+    root, still, feet = np.zeros((motion.num_frames, 6)), motion.root_pos, np.zeros((motion.num_frames, 6))
+    euler = np.zeros((motion.num_frames, 3))
+    euler[:, 2] = 2 * np.arctan2(motion.root_quat[:, 2], motion.root_quat[:, 3])
+    angles, rates = motion.joint_pos, _rates(motion)
+    layouts = (
+        [still, motion.root_quat, angles, feet, root, rates, feet],
+        [still, euler, angles, root, rates],
+        [still, motion.root_quat, angles],
+    )
+    about = {"LoopMode": "Wrap", "FrameDuration": 1 / 30, "joint_names": list(motion.joint_names)}
+    return [json.dumps({**about, "Frames": np.hstack(parts).tolist()}, indent=1).encode() for parts in layouts]
+
+
+def _npy(content: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, content, allow_pickle=True)
+    return stream.getvalue()
+
+
+def _amp_rsl_rl(motion: Motion, path: Path) -> list[bytes]:
+    content = {
+        "joints_list": list(motion.joint_names),
+        "joint_positions": list(motion.joint_pos),
+        "root_position": list(motion.root_pos),
+        "root_quaternion": list(motion.root_quat),
+        "fps": 30.0,
+    }
+    return [_npy(content), _npy(content | {"root_position": motion.root_pos, "joint_positions": motion.joint_pos})]
+
+
+def _protomotions(motion: Motion, path: Path) -> list[bytes]:
+    _, positions, rotations = _bodies(motion)
+    content = {
+        "fps": 30,
+        "dof_pos": torch.tensor(motion.joint_pos),
+        "rigid_body_pos": torch.tensor(positions, dtype=torch.float32),
+        "rigid_body_rot": torch.tensor(rotations[..., [1, 2, 3, 0]], dtype=torch.float32),
+        "rigid_body_contacts": torch.zeros(positions.shape[:2], dtype=torch.bool),
+    }
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return [stream.getvalue()]
+
+
+def _loco_mujoco(motion: Motion, path: Path) -> list[bytes]:
+    half = motion.num_frames // 2
+    arrays = {
+        "qpos": np.hstack([motion.root_pos, _wxyz(motion), motion.joint_pos]),
+        "joint_names": np.array(["root", *motion.joint_names]),
+        "jnt_type": np.array([0] + [3] * len(motion.joint_names)),
+        "split_points": np.array([0, half, motion.num_frames]),
+        "frequency": np.array(30.0),
+        "metadata": np.array(None, dtype=object),
+    }
+    return [_npz(**arrays)]
+
+
+def _loco_mujoco_arrays(motion: Motion, path: Path) -> list[bytes]:
+    nothing = np.zeros(motion.num_frames)
+    yaw = 2 * np.arctan2(motion.root_quat[:, 2], motion.root_quat[:, 3])
+    forward, left, up = motion.root_pos.T
+    root = {"tx": forward, "tz": left, "ty": up - 0.79, "tilt": nothing, "list": nothing, "rotation": yaw}
+    arrays = {f"q_pelvis_{name}": values for name, values in root.items()}
+    for column, name in enumerate(motion.joint_names):
+        arrays[f"q_{name}"], arrays[f"dq_{name}"] = motion.joint_pos[:, column], _rates(motion)[:, column]
+    return [_npz(**arrays)]
+
+
 BUILT: Mapping[str, Callable[[Motion, Path], list[bytes]]] = {
     "GMR pickle": _pickles,
+    "legged_lab pickle": _legged_lab,
+    "SONIC pickle": _sonic,
+    "BeyondMimic JSON": _beyondmimic_json,
+    "AMP JSON": _amp_json,
+    "amp-rsl-rl npy": _amp_rsl_rl,
+    "ProtoMotions motion": _protomotions,
+    "loco-mujoco npz": _loco_mujoco,
+    "loco-mujoco npz of version 0": _loco_mujoco_arrays,
     "ASAP/PHC pickle": _joblibs,
     "Isaac Lab AMP npz": _amp,
     "BeyondMimic npz": _beyondmimic,

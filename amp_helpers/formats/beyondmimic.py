@@ -8,17 +8,20 @@ retargeter itself writes ``qpos`` (N, 7 + J), position then wxyz, or from some v
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.isaaclab_amp import root_body
+from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.json_file import JSON
 from amp_helpers.formats.link_poses import default_columns, link_poses, robot_for
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import read_table
+from amp_helpers.formats.values import read_array, read_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import NpzFile, write_npz
@@ -26,9 +29,10 @@ from amp_helpers.utils.npz import NpzFile, write_npz
 ROOT_COLUMNS = 7
 
 
-def clips_of_tracking(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
-    """Extract the clip of a BeyondMimic npz or a converted holosoma npz."""
-    joint_pos, positions, rotations = (content[key] for key in ("joint_pos", "body_pos_w", "body_quat_w"))
+def clips_of_tracking(path: Path, content: Mapping[str, Any], options: ReadOptions) -> Iterator[StoredClip]:
+    """Extract the clip of a BeyondMimic npz or JSON or a converted holosoma npz."""
+    keys = ("joint_pos", "body_pos_w", "body_quat_w")
+    joint_pos, positions, rotations = (read_array(path, key, content[key]) for key in keys)
     frames = len(joint_pos) if joint_pos.ndim else 0
     for key, value, width in (("body_pos_w", positions, 3), ("body_quat_w", rotations, 4)):
         if (
@@ -41,8 +45,8 @@ def clips_of_tracking(path: Path, content: NpzFile, options: ReadOptions) -> Ite
                 f"{path}: {key} has shape {value.shape}, expected ({frames} frames as joint_pos has them, bodies, "
                 f"{width}); export the motion again"
             )
-    names = content.get("joint_names")
-    if names is not None and joint_pos.ndim == 2 and joint_pos.shape[1] == np.size(names) + ROOT_COLUMNS:
+    names_key, names = find_names(content)
+    if names is not None and joint_pos.ndim == 2 and joint_pos.shape[1] == np.size(np.asarray(names)) + ROOT_COLUMNS:
         joint_pos = joint_pos[:, ROOT_COLUMNS:]
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])] if "body_names" in content else None
     if bodies is not None and len(bodies) != positions.shape[1]:
@@ -56,7 +60,7 @@ def clips_of_tracking(path: Path, content: NpzFile, options: ReadOptions) -> Ite
         root_rot=rotations[:, root],
         fps=content.get("fps"),
         joint_names=names,
-        keys={"root_pos": "body_pos_w of the root", "root_rot": "body_quat_w of the root"},
+        keys={"root_pos": "body_pos_w of the root", "root_rot": "body_quat_w of the root", "joint_names": names_key},
         quaternion_convention="wxyz",
         convention_of="BeyondMimic's",
         bodies=Bodies(positions, None if bodies is None else tuple(bodies)),
@@ -139,4 +143,5 @@ BEYONDMIMIC = Format(
     keys=("joint_pos", "body_pos_w", "body_quat_w"),
     write=write_beyondmimic,
 )
+BEYONDMIMIC_JSON = Format("BeyondMimic JSON", JSON, clips_of_tracking, keys=BEYONDMIMIC.keys)
 HOLOSOMA = Format("holosoma npz", NPZ, clips_of_qpos, keys=("qpos",))

@@ -121,11 +121,15 @@ def decide_columns(
     if given is None and evidence.bodies is not None:
         return _by_links(path, evidence, orders(width, robot), robot)
     usual = ROBOTS[_USUAL]
-    if given is None and (width != usual.num_joints or usual not in robots_beside(robot)):
+    makers = None if given is not None or clip.order_convention is None else _makers(clip, width, robot)
+    if given is None and makers is None and (width != usual.num_joints or usual not in robots_beside(robot)):
         raise InputError(nameless(path, width, robot))
-    names = given or usual.joint_names
+    names = given or (makers.names if makers else usual.joint_names)
     order = order_of(names, robot)
-    finding = JointOrderFinding("width", _USUAL, width) if given is None else JointOrderFinding("user", width=width)
+    finding = JointOrderFinding("user" if given else "width", "" if given else _USUAL, width)
+    what = "order given" if given else "usual order"
+    if makers:
+        finding, what = JointOrderFinding("format", makers.label, width), f"order of {clip.convention_of} format"
     if order is None:
         return Columns(names, None, finding)
     error = evidence.link_error(order)
@@ -135,7 +139,7 @@ def decide_columns(
             "average; leave it out, for the links to decide, or give the one that the file was written in"
         )
     if robot is not None:
-        _check_limits(path, evidence, order, orders(width, robot), "usual order" if given is None else "order given")
+        _check_limits(path, evidence, order, orders(width, robot), what)
         if implausible := evidence.implausible_joint(order):
             raise InputError(
                 f"{path}: its {width} columns are not those of {order.robot.name}: {implausible}; name the robot that "
@@ -143,6 +147,12 @@ def decide_columns(
             )
         finding = replace(finding, limits_of=order.robot.name)
     return Columns(names, order, finding)
+
+
+def _makers(clip: StoredClip, width: int, robot: Robot | None) -> Order | None:
+    """Return the robot's order that the format has, where a known robot has that many joints."""
+    breadth_first = clip.order_convention == "breadth-first"
+    return next((order for order in orders(width, robot) if order.breadth_first == breadth_first), None)
 
 
 def _by_names(

@@ -32,7 +32,7 @@ _RATE = _set("vel velocity velocities lin ang linear angular v omega speed acc a
 _MEASURED = _set("vel velocity velocities acc acceleration qvel dq torque torques effort tau force contact wx wy wz")
 _LETTERS = {"x": 0, "y": 1, "z": 2, "w": 3, "roll": 0, "pitch": 1, "yaw": 2}
 _COUNTER = _set("frame frames index idx unnamed id no row step")
-_TIME = _set("time timestamp timestamps times stamp t sec secs second seconds")
+_TIME = _set("time timestamp timestamps times stamp t s sec secs second seconds ms us ns elapsed")
 _NUMBERED = _set("column col c var feature field dim value v joint joints dof dofs q qpos pos j x data")
 _GLUED = re.compile(r"([a-z]{1,12}?)([xyzw])")
 

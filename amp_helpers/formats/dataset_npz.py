@@ -27,4 +27,4 @@ def clips_of_dataset(path: Path, content: NpzFile, options: ReadOptions) -> Iter
         )
 
 
-DATASET = Format("dataset npz", NPZ, clips_of_dataset, keys=("states", "next_states"))
+DATASET = Format("dataset npz", NPZ, clips_of_dataset, keys=("states", "next_states"), anywhere=False)

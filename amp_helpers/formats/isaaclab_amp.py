@@ -6,8 +6,9 @@ no root: one of the bodies is the root.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.link_poses import link_poses, robot_for
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
+from amp_helpers.formats.values import read_array
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
-from amp_helpers.utils.npz import NpzFile, write_npz
+from amp_helpers.utils.npz import write_npz
 
 KEYS = ("dof_names", "body_names", "dof_positions", "body_positions", "body_rotations")
 
@@ -25,14 +27,14 @@ ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
 """Names of the root body in order of preference; a file with none of them has its first body as root."""
 
 
-def clips_of_amp(path: Path, content: NpzFile, options: ReadOptions) -> Iterator[StoredClip]:
+def clips_of_amp(path: Path, content: Mapping[str, Any], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clip of an Isaac Lab AMP npz."""
-    dof_pos = content["dof_positions"]
+    dof_pos = read_array(path, "dof_positions", content["dof_positions"])
     bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
     root = root_body(bodies)
-    positions = content["body_positions"]
-    arrays = {"body_positions": positions, "body_rotations": content["body_rotations"]}
+    arrays = {key: read_array(path, key, content[key]) for key in KEYS[-2:]}
     parts = {key: _of_body(path, key, value, bodies, root, dof_pos) for key, value in arrays.items()}
+    positions = arrays["body_positions"]
     links = positions if positions.shape[2:] == (3,) and positions.dtype.kind == "f" else None
     yield StoredClip(
         joint_pos=dof_pos,

@@ -35,6 +35,9 @@ HIGHEST_M = 10.0
 LARGEST_ANGLE = 7.0
 """Angles larger than this, just over a turn in radians, are degrees."""
 
+MAX_JITTER = 0.25
+"""Largest deviation of a time step from the mean, as a share of it."""
+
 _METERS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ANIMATION: Unit = "deg"
@@ -53,7 +56,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     if columns is None:
-        columns = _unnamed(table.shape[1])
+        columns = _unnamed(table)
     used = [*columns.position, *columns.rotation, *columns.joints]
     unused = np.setdiff1d(np.arange(table.shape[1]), used)
     times = None if columns.time is None else table[:, columns.time].copy()
@@ -65,7 +68,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
     root_rot, order, rotation = _rotation(columns, table)
     joint_pos, angles = _angles(path, columns, table)
     notes = [
-        *([f"frame rate of the column {shown(header[columns.time])}"] if columns.time is not None else []),
+        *([f"frame rate of {_time_column(header, columns.time)}"] if columns.time is not None else []),
         *filter(None, (meters, rotation, angles)),
         *([f"columns not used: {', '.join(map(shown, columns.dropped))}"] if columns.dropped else []),
     ]
@@ -73,7 +76,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=root_rot,
-        fps=None if times is None or columns.time is None else _rate(path, times, header[columns.time]),
+        fps=None if times is None or columns.time is None else _rate(path, times, header, columns.time),
         joint_names=columns.joint_names,
         keys={
             "joint_pos": "the table after the root" if columns.joint_names is None else "the table of joints",
@@ -87,19 +90,39 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
     )
 
 
-def _unnamed(width: int) -> TableColumns:
-    """Columns of a table without names."""
-    joints = tuple(range(ROOT_COLUMNS, width))
+def _unnamed(table: np.ndarray) -> TableColumns:
+    """Columns of a table without names; the first may count the frames or their times."""
+    first, times = _leading(table)
+    joints = tuple(range(first + ROOT_COLUMNS, table.shape[1]))
     return TableColumns(
         joints=joints,
         joint_names=None,
         joint_units=(None,) * len(joints),
-        position=(0, 1, 2),
+        position=(first, first + 1, first + 2),
         position_unit=None,
-        rotation=(3, 4, 5, 6)[: max(width - 3, 0)],
+        rotation=tuple(range(first + 3, min(first + ROOT_COLUMNS, table.shape[1]))),
         kind="numbered",
         rotation_unit=None,
+        time=0 if times else None,
     )
+
+
+def _leading(table: np.ndarray) -> tuple[int, bool]:
+    """Count the columns before the root's, 0 or 1, and say whether that is of times.
+
+    A first column of even steps is such a column where the quaternion is one column further than without it.
+    """
+    if table.shape[1] < ROOT_COLUMNS + 2 or len(table) < 3 or not np.isfinite(table).all():
+        return 0, False
+    steps = np.diff(table[:, 0])
+    off = [np.abs(np.linalg.norm(table[:, start : start + 4], axis=1) - 1).max() for start in (3, 4)]
+    if not (steps.min() > 0 and np.ptp(steps) <= MAX_JITTER * steps.mean() and off[1] < 0.2 < off[0]):
+        return 0, False
+    return 1, not (steps == 1).all()
+
+
+def _time_column(header: Sequence[str], column: int) -> str:
+    return f"the column {shown(header[column])}" if header else "the first column, which counts time"
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -171,22 +194,26 @@ def _only(units: Sequence[Unit | None]) -> Unit | None:
     return stated.pop() if len(stated) == 1 else None
 
 
-def _rate(path: Path, times: np.ndarray, name: str) -> float | None:
+def _rate(path: Path, times: np.ndarray, header: Sequence[str], column: int) -> float | None:
     """Read frames per second from a column of times; None for a single frame.
 
     Raises:
-        InputError: the times do not increase.
+        InputError: the times do not increase, or not evenly.
     """
     if len(times) < 2:
         return None
-    unit = split_unit(name)[1]
+    name = _time_column(header, column)
+    unit = split_unit(header[column])[1] if header else None
     steps = np.diff(times)
     if not (steps > 0).all():
         frame = int(np.argmin(steps > 0)) + 1
-        raise InputError(
-            f"{path}: the column {shown(name)} does not increase at frame {frame}; export the motion again"
-        )
+        raise InputError(f"{path}: {name} does not increase at frame {frame}; export the motion again")
     step = float(times[-1] - times[0]) / len(steps)
+    if np.abs(steps - step).max() > MAX_JITTER * step:
+        raise InputError(
+            f"{path}: {name} has steps from {steps.min():g} to {steps.max():g}, so no steady frame rate; resample the "
+            "motion, or take that column away and give --fps"
+        )
     # A frame takes less than a second, and more than a millisecond.
     seconds = _SECONDS[unit] if unit in _SECONDS else next((s for s in _SECONDS.values() if step * s < 1), 1.0)
     rate = 1 / (step * seconds)
@@ -214,7 +241,7 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
             if first is None:
                 raise InputError(f"{path}: is empty; give a CSV with a row per frame: {LAYOUT}")
             header = [cell.strip().strip("\"'") for cell in first.split(",")]
-            if any(_is_number(cell) for cell in header):
+            if any(_is_number(cell) for cell in header) and not _numbers_columns(header):
                 return [], _numbers(path, [], itertools.chain([first], lines))
             second = next(lines, None)
             if second is None:
@@ -226,7 +253,18 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
 
 def _is_table(head: bytes) -> bool:
     line = head.partition(b"\n")[0]
-    return line.count(b",") >= ROOT_COLUMNS and all(32 <= byte < 127 or byte in b"\t\r" for byte in line)
+    structured = line.lstrip().startswith((b"{", b"["))  # JSON
+    return (
+        not structured
+        and line.count(b",") >= ROOT_COLUMNS
+        and all(32 <= byte < 127 or byte in b"\t\r" for byte in line)
+    )
+
+
+def _numbers_columns(header: Sequence[str]) -> bool:
+    """Whether cells are 0, 1, 2, …, as pandas heads columns without names; its index may stand before them."""
+    cells = header if header[0] == "0" else header[1:]
+    return len(cells) > 1 and list(cells) == [str(number) for number in range(len(cells))]
 
 
 def _is_number(cell: str) -> bool:

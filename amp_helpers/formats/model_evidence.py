@@ -99,8 +99,8 @@ class Evidence:
         )
 
     def link_error(self, order: Order, quaternion: str | None = None) -> float:
-        """Compute the mean distance, m, between the model's links and the file's: those of the same name, or the
-        nearest ones in a file without link names.
+        """Compute the mean distance, m, between the model's links and the file's: those of the same name. In a file
+        without link names, each link is compared with the one that stays nearest to it.
 
         Infinite where the robot has none of the file's links. Without ``quaternion``, the better order counts.
         """
@@ -111,7 +111,9 @@ class Evidence:
             return min(self.link_error(order, name) for name in self.rotations)
         links = self._links(order, "root" if bodies.in_root else str(quaternion))
         if bodies.names is None:
-            return float(np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).min(axis=2).mean())
+            apart = np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).mean(axis=0)
+            fewer = 1 if apart.shape[0] <= apart.shape[1] else 0  # a file may hold a few of the links, or more
+            return float(apart.min(axis=fewer).mean())
         names = _kinematics(order.robot).body_names
         shared = [name for name in names if name in bodies.names]
         if not shared:

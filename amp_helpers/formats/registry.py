@@ -1,7 +1,7 @@
 """Reading motion files of any format: ``FORMATS`` lists them, and each has a file of its own beside this one.
 
-A file's suffix or, where no format has that suffix, its first bytes decide how it is opened; the keys in it decide
-which format it is.
+A file's first bytes decide how it is opened, and its suffix where they tell nothing; the keys in it decide which format
+it is, whatever it is stored as.
 """
 
 import hashlib
@@ -10,33 +10,54 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from amp_helpers.errors import InputError
+from amp_helpers.formats.amp_json import AMP_JSON
+from amp_helpers.formats.amp_rsl_rl import AMP_RSL_RL
 from amp_helpers.formats.assemble import assemble
-from amp_helpers.formats.beyondmimic import BEYONDMIMIC, HOLOSOMA
+from amp_helpers.formats.beyondmimic import BEYONDMIMIC, BEYONDMIMIC_JSON, HOLOSOMA
 from amp_helpers.formats.dataset_npz import DATASET
-from amp_helpers.formats.format import Format
+from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.gmr import GMR_NPZ, GMR_PICKLE
+from amp_helpers.formats.human import refuse_human_bytes, refuse_human_keys
 from amp_helpers.formats.isaaclab_amp import ISAACLAB_AMP
 from amp_helpers.formats.lafan1 import LAFAN1
+from amp_helpers.formats.legged_lab import LEGGED_LAB
+from amp_helpers.formats.loco_mujoco import LOCO_MUJOCO, LOCO_MUJOCO_ARRAYS
 from amp_helpers.formats.mimickit import MIMICKIT
 from amp_helpers.formats.phc import PHC
+from amp_helpers.formats.protomotions import PROTOMOTIONS
+from amp_helpers.formats.sonic import FOLDER, SONIC_FOLDER, SONIC_PICKLE, is_motion_folder, read_folder
 from amp_helpers.formats.stored_clip import ReadOptions
-from amp_helpers.formats.values import check_file, read_bytes
+from amp_helpers.formats.values import HEAD_BYTES, check_file, check_pointer, read_rest
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 
 FORMATS: tuple[Format, ...] = (
     GMR_PICKLE,
+    LEGGED_LAB,
     MIMICKIT,
     PHC,
+    SONIC_PICKLE,
+    SONIC_FOLDER,
     LAFAN1,
     ISAACLAB_AMP,
     BEYONDMIMIC,
+    BEYONDMIMIC_JSON,
+    LOCO_MUJOCO,
+    LOCO_MUJOCO_ARRAYS,
     HOLOSOMA,
     GMR_NPZ,
+    AMP_JSON,
+    AMP_RSL_RL,
+    PROTOMOTIONS,
     DATASET,
 )
-"""The registry. Of formats whose keys match a file equally well, the first is taken."""
+"""The registry. Of formats whose keys match a file equally well, one of the file's own container is taken, of those the
+one with the most keys, and of those the first."""
+
+CONTAINERS: tuple[Container, ...] = tuple(dict.fromkeys(known.container for known in FORMATS))
 
 SUFFIXES = tuple(dict.fromkeys(suffix for known in FORMATS for suffix in known.suffixes))
 """Suffixes of motion files."""
@@ -91,49 +112,88 @@ def read_motions(
         InputError: the file cannot be used; one sentence tells why and what to do.
     """
     path = Path(path)
-    check_file(path)
     options = ReadOptions(joint_names=joint_names, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs)
-    candidates = _candidates(path)
-    container = candidates[0].container
-    raw = read_bytes(path, container.max_bytes)
+    if path.is_dir() and is_motion_folder(path):
+        container, raw = FOLDER, read_folder(path)
+    else:
+        check_file(path)
+        with path.open("rb") as file:
+            container = container_of(path, file.read(HEAD_BYTES))
+            raw = read_rest(path, file, container.max_bytes)
     digest = hashlib.sha256(raw).hexdigest()
     content = container.open(path, raw)
     del raw
-    clips = _select(path, candidates, content).clips(path, content, options)
+    clips = _select(path, container, content).clips(path, content, options)
     return [assemble(path, clip, options, digest) for clip in clips]
 
 
-def _candidates(path: Path) -> list[Format]:
-    """List the formats that a file may be of, all in one container: by its suffix, or else by its first bytes."""
-    if named := [known for known in FORMATS if path.suffix.lower() in known.suffixes]:
+def container_of(path: Path, head: bytes) -> Container:
+    """Decide how a file is opened: by its first bytes, or by its suffix where they tell nothing.
+
+    Raises:
+        InputError: neither tells, or it is a Git LFS pointer or the motion of a person.
+    """
+    check_pointer(path, head)
+    refuse_human_bytes(path, head)
+    if alike := next((container for container in CONTAINERS if container.starts(head)), None):
+        return alike
+    suffix = path.suffix.lower()
+    if named := next((container for container in CONTAINERS if suffix in container.suffixes), None):
         return named
-    with path.open("rb") as file:
-        head = file.read(512)
-    if alike := [known for known in FORMATS if known.container.starts(head)]:
-        return [known for known in alike if known.container is alike[0].container]
-    names = ", ".join(f"{known.name} ({', '.join(known.suffixes)})" for known in FORMATS)
+    names = ", ".join(f"{known.name} ({', '.join(known.suffixes)})" for known in FORMATS if known.suffixes)
     raise InputError(f"{path}: is of no known motion format; known: {names}")
 
 
-def _select(path: Path, candidates: list[Format], content: object) -> Format:
+def holds_motion(head: bytes) -> bool:
+    """Whether a file of a folder seems to be a motion, by its first bytes: it can be opened, and names the keys of a
+    format, or is an archive of arrays."""
+    container = next((container for container in CONTAINERS if container.starts(head)), None)
+    if container is None or container in (LAFAN1.container, GMR_PICKLE.container):
+        return False
+    if container is AMP_JSON.container:
+        return any(
+            f'"{key}"'.encode() in head for known in FORMATS if known.container is container for key in known.keys
+        )
+    if container is PROTOMOTIONS.container:
+        return b"rigid_body_pos" in head
+    return container is not AMP_RSL_RL.container or b"'|O'" in head[:256]
+
+
+def _select(path: Path, container: Container, content: object) -> Format:
     """Select the format with the largest share of its keys in the file.
 
     Raises:
-        InputError: the file has no key of any format, or lacks some keys of the selected one.
+        InputError: the file has no key of any format, or lacks some keys of the selected one, or holds the motion of a
+            person.
     """
+    candidates = [known for known in FORMATS if known.container is container]
+    if isinstance(content, np.ndarray):
+        raise InputError(
+            f"{path}: holds one array of shape {content.shape} and does not say what is in it; store it as a CSV with "
+            "a header that names root and joints, or as a dict with the keys of a format"
+        )
     if not isinstance(content, Mapping):
         return candidates[0]
-    nested = [known for known in candidates if known.nested]
-    if nested and isinstance(content, dict) and content and all(isinstance(clip, dict) for clip in content.values()):
-        return nested[0]
-    best = max(candidates, key=lambda known: sum(key in content for key in known.keys) / len(known.keys))
+    refuse_human_keys(path, content)
+    keys: Collection[object] = content
+    if isinstance(content, dict) and content and all(isinstance(clip, dict) for clip in content.values()):
+        keys = next(iter(content.values()))
+        refuse_human_keys(path, keys)
+        nested = [known for known in FORMATS if known.nested]
+        return max(nested, key=lambda known: _share(known, keys))
+    every = [known for known in FORMATS if known.keys and (known.anywhere or known in candidates)]
+    best = max(every, key=lambda known: (_share(known, keys), known in candidates, len(known.keys)))
     found = " ".join(", ".join(sorted(map(str, content))[:10]).split()) or "nothing"
-    if not any(key in content for key in best.keys):
-        keys = "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in candidates)
-        raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({keys})")
+    if not _share(best, keys):
+        known_keys = "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in candidates)
+        raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known_keys})")
     if missing := [key for key in best.keys if key not in content]:
         raise InputError(
             f"{path}: looks like {best.name} and lacks {', '.join(missing)} (found: {found}); add what is missing, or "
             "give the motion in another format"
         )
     return best
+
+
+def _share(known: Format, keys: Collection[object]) -> float:
+    return sum(key in keys for key in known.keys) / len(known.keys)

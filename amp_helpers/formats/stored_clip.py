@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -52,6 +53,8 @@ class StoredClip:
     """Frames per second; None where the file does not state it."""
     joint_names: object = None
     """(J); None where the file does not name its joints."""
+    order_convention: Literal["depth-first", "breadth-first"] | None = None
+    """Order in which the format has the robot's joints, taken where neither names nor links decide."""
     name: str = ""
     """Name of the clip in a file of several."""
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.motion.findings import FrameRate
+
+HEAD_BYTES = 512
+"""First bytes of a file, which decide how it is opened."""
 
 MAX_CELLS = 2**25
 """Largest number of cells in a table of lists: 300 hours of one joint at 30 fps."""
@@ -29,6 +33,21 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: {what}")
 
 
+def check_pointer(path: Path, head: bytes) -> None:
+    """Check that a file is not what a clone without Git LFS holds in its place.
+
+    Raises:
+        InputError: it is.
+    """
+    if is_pointer(head):
+        raise InputError(f"{path}: is a Git LFS pointer, not the motion itself; run 'git lfs pull' in its repository")
+
+
+def is_pointer(head: bytes) -> bool:
+    """Whether a file is a Git LFS pointer, by its first bytes."""
+    return head.startswith(b"version https://git-lfs.github.com/spec/")
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """Read a whole file.
 
@@ -37,13 +56,22 @@ def read_bytes(path: Path, most: int) -> bytes:
     """
     check_file(path)
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            raise InputError(
-                f"{path}: is {size / 1024**2:.0f} MiB, more than the {most // 1024**2} MiB read at most; "
-                "split the motion"
-            )
-        return file.read()
+        return read_rest(path, file, most)
+
+
+def read_rest(path: Path, file: BinaryIO, most: int) -> bytes:
+    """Read an open file from its beginning.
+
+    Raises:
+        InputError: it is larger than ``most`` bytes.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        raise InputError(
+            f"{path}: is {size / 1024**2:.0f} MiB, more than the {most // 1024**2} MiB read at most; split the motion"
+        )
+    file.seek(0)
+    return file.read()
 
 
 def read_fps(path: Path, value: object, given: float | None = None) -> FrameRate:
@@ -73,6 +101,22 @@ def _positive(path: Path, value: object) -> float:
         low, high = FPS_RANGE
         raise InputError(f"{path}: fps is {fps:g}; give the frames per second, a number from {low:g} to {high:g}")
     return fps
+
+
+def read_array(path: Path, key: str, value: object, *, text: bool = False) -> np.ndarray:
+    """Convert ``value`` to an array of numbers, or of ``text``, of any shape; error messages name it by ``key``.
+
+    Raises:
+        InputError: it is no such array.
+    """
+    try:
+        array = np.asarray(value)
+    except (OverflowError, TypeError, ValueError):
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in ("U" if text else "fiub"):
+        wanted = "a list of names" if text else "an array of numbers"
+        raise InputError(f"{path}: {key} is not {wanted}; export the motion again")
+    return array
 
 
 def read_table(path: Path, key: str, value: object, width: int | None = None) -> np.ndarray:

@@ -34,8 +34,9 @@ class FrameRate:
 class JointOrderFinding:
     """Which joints a file's columns were taken for, and on what evidence."""
 
-    basis: Literal["names", "links", "user", "width"]
-    """Names in the file, link positions in it, the user, or the number of columns alone (an assumption)."""
+    basis: Literal["names", "links", "user", "format", "width"]
+    """Names in the file, link positions in it, the user, the order that the format specifies, or the number of columns
+    alone (an assumption)."""
     order: str = ""
     """Name of the order, such as ``g1_29dof breadth-first``; empty where the file names its joints."""
     width: int = 0
@@ -58,7 +59,9 @@ class JointOrderFinding:
             errors = ", ".join(f"{meters * 100:.1f} cm off as {label}" for label, meters in self.link_error_m)
             return f"joints of {self.order} by its links, {errors}"
         words = f"joints taken for {self.order}'s, the one known order of {self.width}"
-        words = words if self.basis == "width" else "joints as given"
+        words = {"width": words, "format": f"joints of {self.order} as the format has them"}.get(
+            self.basis, "joints as given"
+        )
         return f"{words}, and within {self.limits_of}'s limits" if self.limits_of else words
 
 

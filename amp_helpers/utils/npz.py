@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,10 @@ def read_npz(
 
 
 def _read_arrays(path: Path, raw: bytes | None, keys: Sequence[str], remedy: str) -> dict[str, np.ndarray]:
-    with _readable(path, remedy), np.load(path if raw is None else io.BytesIO(raw), allow_pickle=False) as archive:
+    with (
+        readable(path, "npz", remedy),
+        np.load(path if raw is None else io.BytesIO(raw), allow_pickle=False) as archive,
+    ):
         content = {key: archive[key] for key in keys}
         # numpy returns entries without an array header as raw bytes.
         if strange := [key for key, value in content.items() if not isinstance(value, np.ndarray)]:
@@ -67,15 +71,18 @@ def _read_arrays(path: Path, raw: bytes | None, keys: Sequence[str], remedy: str
         return content
 
 
-def npz_names(path: Path, raw: bytes | None = None, *, remedy: str, most: int | None = None) -> set[str]:
+def npz_names(
+    path: Path, raw: bytes | None = None, *, remedy: str, most: int | None = None, kind: str = "npz"
+) -> set[str]:
     """Names of the arrays in an npz file, which is not unpacked; without its bytes ``raw``, ``path`` is read.
+    ``kind`` names another kind of zip archive in messages.
 
     Raises:
         InputError: it is not an npz file, or unpacks to more than ``most`` bytes (default ``MAX_NPZ_BYTES``) or to more
             than ``MAX_PACKED`` times its size.
     """
     most = MAX_NPZ_BYTES if most is None else most
-    with _readable(path, remedy), zipfile.ZipFile(path if raw is None else io.BytesIO(raw)) as archive:
+    with readable(path, kind, remedy), zipfile.ZipFile(path if raw is None else io.BytesIO(raw)) as archive:
         size = sum(info.file_size for info in archive.infolist())
         names = {name.removesuffix(".npy") for name in archive.namelist()}
     if size > most:
@@ -92,12 +99,14 @@ def npz_names(path: Path, raw: bytes | None = None, *, remedy: str, most: int | 
 
 
 @contextmanager
-def _readable(path: Path, remedy: str) -> Iterator[None]:
-    """Report what zipfile and numpy raise on a damaged archive as :class:`InputError`."""
+def readable(path: Path, kind: str, remedy: str) -> Iterator[None]:
+    """Report what zipfile and numpy raise on a damaged file of a ``kind`` as :class:`InputError`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # numpy parses array headers as Python literals
             yield
+    except InputError:
+        raise
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -110,7 +119,7 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
         OSError,  # seeking to an offset of a damaged directory
     ) as error:
         detail = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: is not a readable npz file ({detail}); {remedy}") from None
+        raise InputError(f"{path}: is not a readable {kind} file ({detail}); {remedy}") from None
 
 
 def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
@@ -151,7 +160,7 @@ class NpzFile(Mapping):
     def __contains__(self, key: object) -> bool:
         return key in self._names
 
-    def __getitem__(self, key: str) -> np.ndarray:
+    def __getitem__(self, key: str) -> Any:
         if key not in self._names:
             raise KeyError(key)
         return _read_arrays(self.path, self.raw, [key], _AGAIN)[key]

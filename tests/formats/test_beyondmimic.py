@@ -146,7 +146,7 @@ def nowhere(number: float) -> np.ndarray:
         ({"body_pos_w": np.full((153, 30, 3), [1.0, np.nan, 1.0])}, "body_pos_w of the root is nan at frame 0"),
         ({"body_pos_w": nowhere(np.nan)}, "link positions are NaN or beyond"),
         ({"body_pos_w": nowhere(1e200)}, "link positions are NaN or beyond"),
-        ({"body_pos_w": np.full((153, 30, 3), "here")}, "body_pos_w of the root is not a table of numbers"),
+        ({"body_pos_w": np.full((153, 30, 3), "here")}, "body_pos_w is not an array of numbers"),
         ({"fps": None}, "does not say its frame rate"),
         ({"joint_pos": np.zeros((153, 28))}, r"has 28 joint columns and no joint names"),
         ({"body_quat_w": np.zeros((153, 30, 4))}, "body_quat_w of the root has norm 0.000"),
@@ -203,8 +203,8 @@ def test_an_npz_with_an_extreme_compression_ratio_is_refused(tmp_path):
 
 
 def test_an_unknown_npz_is_refused_with_the_known_formats(tmp_path):
-    np.savez(tmp_path / "m.npz", poses=np.zeros((3, 156)), trans=np.zeros((3, 3)))
-    with pytest.raises(InputError, match=r"holds poses, trans, which is no motion known here; .*BeyondMimic npz: "):
+    np.savez(tmp_path / "m.npz", angles=np.zeros((3, 156)), place=np.zeros((3, 3)))
+    with pytest.raises(InputError, match=r"holds angles, place, which is no motion known here; .*BeyondMimic npz: "):
         read_motion(tmp_path / "m.npz")
 
 

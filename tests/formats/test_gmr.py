@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from amp_helpers.errors import InputError, sha256
 from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.pickles import load as safe_pickle
-from amp_helpers.formats.pickles.load import load_pickle
+from amp_helpers.formats.pickles.load import load_pickle, parse_pickle
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.robots.robot import JOINT_ORDERS
 from amp_helpers.utils import npz
@@ -119,17 +119,19 @@ def test_the_stand_ins_cannot_be_altered_from_the_file(tmp_path):
         load_pickle(path)
 
 
-def test_numpy_arrays_of_objects_are_refused(write):
-    with pytest.raises(InputError, match="array of Python objects"):
-        read_motion(write(gmr(extra=np.array([{}, None], dtype=object))))
+def test_numpy_arrays_of_objects_are_what_they_hold(write):
+    odd = {"nothing": np.array(None, dtype=object), "extra": np.array([{}, None, "a"], dtype=object)}
+    content = load_pickle(write(gmr(**odd)))
+    assert content["nothing"] is None and content["extra"] == [{}, None, "a"]
+    assert read_motion(write(gmr(**odd))).num_frames > 0
+    with pytest.raises(InputError, match="Python objects with several axes"):
+        read_motion(write(gmr(extra=np.full((2, 2), None))))
 
 
 @pytest.mark.parametrize(
     "raw",
     [
         b"",
-        b"frame,x,y\n0,1,2\n",
-        b"PK\x03\x04 an archive",
         pickle.dumps(gmr())[:-200],
         b"\x80\x04N",
         b"\x80\x04" + b"r" + struct.pack("<I", 2**31) + b".",
@@ -142,6 +144,8 @@ def test_incomplete_pickles_are_refused(tmp_path, raw):
     path.write_bytes(raw)
     with pytest.raises(InputError, match=r"motion\.pkl: is not a motion pickle"):
         read_motion(path)
+    with pytest.raises(InputError, match="is not a motion pickle, it is an npz or torch archive"):
+        parse_pickle(path, b"PK\x03\x04 an archive")
 
 
 @given(st.data())
@@ -189,8 +193,8 @@ def with_nan(key: str, frame: int, value: float) -> dict:
     [
         ([1, 2], "holds a list, not a GMR dict with fps, root_pos"),
         (
-            {"fps": 30, "qpos": 1},
-            "holds fps, qpos, which is no motion known here; .*GMR pickle: dof_pos, root_pos, root_rot",
+            {"fps": 30, "xpos": 1},
+            "holds fps, xpos, which is no motion known here; .*GMR pickle: dof_pos, root_pos, root_rot",
         ),
         ({"fps": 30, "dof_pos": 1}, r"looks like GMR pickle and lacks root_pos, root_rot \(found: dof_pos, fps\)"),
         (gmr(root_pos=np.zeros((10, 2))), r"root_pos has shape \(10, 2\), expected \(frames, 3\)"),

@@ -94,7 +94,7 @@ def test_a_frame_rate_in_the_file_wins_over_the_given_one(write):
         (amp(dof_names=np.array(["hip"])), "dof_positions has 2 columns but dof_names lists 1"),
         (amp(dof_names=np.array(["hip", "hip"])), "joint names repeat: hip"),
         (amp(dof_names=np.array([1, 2])), "dof_names is not a list of names"),
-        (amp(dof_names=np.array([{}, None], dtype=object)), "not a readable npz file .Object arrays"),
+        (amp(dof_names=np.array([{}, None], dtype=object)), "dof_names is not a list of names"),
         (amp(fps=np.array(0)), "fps is 0"),
         (amp(fps=np.array("fast")), "not a number"),
     ],

@@ -197,7 +197,7 @@ def test_code_in_a_joblib_file_is_not_run(dumped, tmp_path, gadget, how):
 def test_arrays_of_objects_and_other_classes_are_refused(dumped, tmp_path):
     trace = tmp_path / "executed"
     hidden = np.array([Exploit(trace), None], dtype=object)
-    with pytest.raises(InputError, match="array of Python objects"):
+    with pytest.raises(InputError, match="a joblib array of Python objects"):
         read_motions(dumped({"walk": asap(), "evil": hidden}))
     with pytest.raises(InputError, match=r"numpy\.(matrixlib\.defmatrix\.)?matrix'"):
         read_motions(dumped({"walk": asap(dof=np.asmatrix(ANGLES))}))

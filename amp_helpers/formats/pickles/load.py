@@ -9,6 +9,7 @@ import pickle
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.pickles.machine import MIN_MEMORY, TooLarge, interpret
@@ -38,10 +39,11 @@ def load_pickle(path: str | os.PathLike) -> object:
     return parse_pickle(path, read_bytes(path, MAX_PICKLE_BYTES))
 
 
-def parse_pickle(path: Path, raw: bytes) -> object:
-    """Read a pickle from its bytes, as :func:`load_pickle`; the path is for error messages."""
+def parse_pickle(path: Path, raw: bytes, *, within: str = "", **options: Any) -> object:
+    """Read a pickle from its bytes, as :func:`load_pickle`; the path is for error messages, ``options`` are those of
+    :func:`.machine.interpret`. ``within`` is the kind of file that the pickle is in."""
     try:
-        return interpret(unpacked(raw))
+        return interpret(unpacked(raw), **options)
     except Refused as error:
         raise InputError(
             f"{path}: holds {error}, which no motion file needs, so it was not loaded; "
@@ -52,8 +54,10 @@ def parse_pickle(path: Path, raw: bytes) -> object:
             f"{path}: {error}, as plain lists do; split the motion, or store its numbers as numpy arrays"
         ) from None
     except _MALFORMED as error:
-        kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
         detail = " ".join(str(error).split())[:80] or type(error).__name__
+        if within:
+            raise InputError(f"{path}: is a damaged {within} file ({detail}); export the motion again") from None
+        kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
         raise InputError(
             f"{path}: is not a motion pickle, it is {kind} ({detail}); give the .pkl that the retargeting wrote"
         ) from None

@@ -14,12 +14,12 @@ import codecs
 import io
 import pickletools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from amp_helpers.formats.pickles.stand_ins import ALLOWED, Dtype, PendingArray, Refused, check_keys, collect
+from amp_helpers.formats.pickles.stand_ins import ALLOWED, CLASSES, Dtype, PendingArray, Refused, check_keys, collect
 
 MAX_GROWTH = 4
 """Most memory that the objects of a pickle may take, as a multiple of the file's size."""
@@ -33,15 +33,27 @@ class TooLarge(ValueError):
     """The objects of a pickle would take too much memory."""
 
 
-def interpret(raw: bytes) -> object:
+def interpret(
+    raw: bytes,
+    *,
+    names: Mapping[tuple[str, str], object] = ALLOWED,
+    external: Callable[[object], object] | None = None,
+    size: int | None = None,
+) -> object:
     """Read the content of a pickle: builtin containers, text, numbers and numpy arrays, which may be read-only.
+
+    Args:
+        raw: the pickle.
+        names: the allow-list, (module, name) -> stand-in.
+        external: resolves a reference to something outside the pickle; by default there is nothing.
+        size: bytes of the file that the pickle is part of, by default those of ``raw``; its memory is measured by it.
 
     Raises:
         Refused: it holds a name outside the allow-list, or an opcode that plain data do not need.
         TooLarge: its objects would take more than ``MAX_GROWTH`` times its size and more than ``MIN_MEMORY``.
         ValueError, KeyError, IndexError and others: the data are malformed; :mod:`.load` has the list.
     """
-    stream, memory, budget = io.BytesIO(raw), 0, max(MIN_MEMORY, MAX_GROWTH * len(raw))
+    stream, memory, budget = io.BytesIO(raw), 0, max(MIN_MEMORY, MAX_GROWTH * (len(raw) if size is None else size))
     stack: list = []
     marks: list[int] = []
     memo: dict[int, object] = {}
@@ -114,11 +126,11 @@ def interpret(raw: bytes) -> object:
                 if isinstance(stack[-1], PendingArray):
                     stack[-1].memo.append(index)
             case "GLOBAL" | "INST":
-                stack.append(_stand_in(*argument.split(" ", 1)))
+                stack.append(_stand_in(names, *argument.split(" ", 1)))
                 if name == "INST":
                     raise Refused("an instance of a class")
             case "STACK_GLOBAL":
-                stack.append(_stand_in(stack.pop(-2), stack.pop()))
+                stack.append(_stand_in(names, stack.pop(-2), stack.pop()))
             case "REDUCE" | "NEWOBJ":
                 function, arguments = stack.pop(-2), stack.pop()
                 if not callable(function):
@@ -142,6 +154,8 @@ def interpret(raw: bytes) -> object:
                 if _num_values(stack[-1], {}) > budget // 8:
                     raise TooLarge(f"holds lists within lists of more than {budget // 8} values")
                 return stack[-1]
+            case "BINPERSID" if external is not None:
+                stack.append(external(stack.pop()))
             case "PERSID" | "BINPERSID":
                 raise Refused("a reference to something outside the file")
             case _:
@@ -151,12 +165,12 @@ def interpret(raw: bytes) -> object:
     raise TooLarge(f"holds more than {MAX_OPCODES} opcodes")
 
 
-def _stand_in(module: object, name: object) -> Callable[..., object]:
+def _stand_in(names: Mapping[tuple[str, str], object], module: object, name: object) -> object:
     if not isinstance(module, str) or not isinstance(name, str):
         raise ValueError("a name that is not text")
-    if (module, name) not in ALLOWED:
+    if (module, name) not in names and name not in CLASSES:
         raise Refused(f"{f'{module}.{name}'!r:.80}")
-    return ALLOWED[module, name]
+    return names.get((module, name), CLASSES.get(name))
 
 
 def _pairs(items: list) -> dict:

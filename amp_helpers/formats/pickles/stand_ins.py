@@ -26,9 +26,7 @@ class Dtype:
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str):
             raise ValueError("a numpy dtype without a code")
-        if code.startswith("O"):
-            raise Refused("a numpy array of Python objects")
-        if not re.fullmatch(r"(f[248]|[iu][1248]|b1|[US]\d{1,4})", code):
+        if not re.fullmatch(r"(f[248]|[iu][1248]|b1|[US]\d{1,4}|O8?)", code):
             raise Refused(f"the numpy dtype {code!r:.40}")
         self.numpy = np.dtype(code)
 
@@ -46,7 +44,7 @@ class PendingArray:
         self.memo: list[int] = []
         """Memo indices of the array."""
 
-    def build(self, state: tuple | dict, read: Callable[[int], bytes]) -> np.ndarray:
+    def build(self, state: tuple | dict, read: Callable[[int], bytes]) -> object:
         """Build the array from its state.
 
         Args:
@@ -57,20 +55,34 @@ class PendingArray:
             _, shape, dtype, fortran, content = state
             return array(content, dtype, shape, "F" if fortran else "C")
         dtype, shape = state["dtype"], state["shape"]
+        if isinstance(dtype, Dtype) and dtype.numpy.hasobject:
+            raise Refused("a joblib array of Python objects")
         if state.get("numpy_array_alignment_bytes") is not None:
             read(read(1)[0])  # joblib 1.2 and later: one byte counts the bytes of padding
         return array(read(_num_bytes(dtype, shape)), dtype, shape, state["order"])
 
 
-def array(content: object, dtype: object, shape: Any, order: object, *_: object) -> np.ndarray:
+class Record(PendingArray):
+    """Stand-in for an object of a class whose attributes alone matter: it becomes the dict of its attributes."""
+
+    def build(self, state: tuple | dict, read: Callable[[int], bytes]) -> dict:
+        """Return the attributes."""
+        if not isinstance(state, dict):
+            raise ValueError("an object without a dict of attributes")
+        return state
+
+
+def array(content: object, dtype: object, shape: Any, order: object, *_: object) -> object:
     """Array with the dtype, shape and bytes of the stand-ins; a view on the bytes.
 
+    An array of Python objects is given as the list of its objects, and as the object itself where it has no axes.
+
     Raises:
-        Refused: the content is a list of Python objects.
+        Refused: Python objects in an array of more than one axis.
         ValueError: the content does not fill the shape, or holds characters outside Unicode.
     """
-    if isinstance(content, list):
-        raise Refused("a numpy array of Python objects")
+    if isinstance(content, list) or (isinstance(dtype, Dtype) and dtype.numpy.hasobject):
+        return _objects(content, dtype, shape)
     if isinstance(content, str):  # written by Python 2
         content = content.encode("latin1")
     if not isinstance(content, bytes | bytearray) or not isinstance(dtype, Dtype):
@@ -82,6 +94,16 @@ def array(content: object, dtype: object, shape: Any, order: object, *_: object)
     return values.reshape(sizes, order="F" if order == "F" else "C")
 
 
+def _objects(content: object, dtype: object, shape: object) -> object:
+    if not isinstance(content, list) or not isinstance(dtype, Dtype) or not dtype.numpy.hasobject:
+        raise ValueError("array of objects without a list of them")
+    if not isinstance(shape, tuple) or len(shape) > 1:
+        raise Refused("a numpy array of Python objects with several axes")
+    if shape not in ((), (len(content),)) or (shape == () and len(content) != 1):
+        raise ValueError("array data does not fill its shape")
+    return content if shape else content[0]
+
+
 def _num_bytes(dtype: object, shape: object) -> int:
     if not isinstance(dtype, Dtype) or not isinstance(shape, tuple) or len(shape) > 32:
         raise ValueError("array without a dtype or shape")
@@ -91,7 +113,9 @@ def _num_bytes(dtype: object, shape: object) -> int:
 
 
 def _scalar(dtype: object, content: object = b"") -> object:
-    return array(content, dtype, (1,), "C")[0].item()
+    if not isinstance(dtype, Dtype) or dtype.numpy.hasobject:
+        raise ValueError("a numpy scalar without a dtype")
+    return np.asarray(array(content, dtype, (1,), "C"))[0].item()
 
 
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
@@ -122,17 +146,51 @@ def check_keys(keys: list | tuple) -> None:
             raise ValueError("a key that is neither text nor an ordinary number")
 
 
+def _ordered_dict(items: object = ()) -> dict:
+    """Stand-in for ``collections.OrderedDict``, with or without a list of pairs."""
+    pairs = items if isinstance(items, list) else []
+    if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in pairs):
+        raise ValueError("a dict of something other than pairs")
+    check_keys([pair[0] for pair in pairs])
+    return {pair[0]: pair[1] for pair in pairs}
+
+
+def _reconstructor(kind: object, *_: object) -> Record:
+    """Stand-in for ``copyreg._reconstructor``, with which protocols below 2 make an object."""
+    if kind is not Record:
+        raise Refused("an instance of a class")
+    return Record()
+
+
+def _object(*_: object) -> object:
+    raise Refused("an instance of a class")
+
+
+def _member(value: object) -> object:
+    """Stand-in for an enumeration called with a member's value."""
+    if not isinstance(value, int | float | str):
+        raise ValueError("a member of an enumeration that is neither number nor text")
+    return value
+
+
+CLASSES: dict[str, Callable[..., object]] = {"Motion": Record, "LoopMode": _member}
+"""Class name, of any module -> stand-in: MimicKit pickles its ``Motion``, whose module depends on how it was run."""
+
 ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "ndarray"): PendingArray,
     ("numpy", "dtype"): Dtype,
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): PendingArray,
     ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): _ordered_dict,
 }
 """(module, name) -> stand-in; every other name is refused."""
 for _core in ("numpy.core", "numpy._core"):
     ALLOWED[_core + ".multiarray", "_reconstruct"] = PendingArray
     ALLOWED[_core + ".multiarray", "scalar"] = _scalar
     ALLOWED[_core + ".numeric", "_frombuffer"] = array
+for _module in ("copyreg", "copy_reg"):
+    ALLOWED[_module, "_reconstructor"] = _reconstructor
 for _module in ("builtins", "__builtin__"):
+    ALLOWED[_module, "object"] = _object
     for _kind in (list, tuple, set, frozenset, bytes):
         ALLOWED[_module, _kind.__name__] = partial(collect, _kind)

@@ -1,0 +1,142 @@
+"""AMP JSON, as motion_imitation, AMP_for_hardware and TienKung-Lab have it: ``Frames``, a row of numbers per frame, and
+``FrameDuration``, s; mostly under the suffix ``.txt``.
+
+The rows have no names. Their layouts (m, rad, s; D joints, T feet):
+
+==========================  =======================================================================================
+motion_imitation            root position 3, quaternion xyzw 4, D angles
+AMP_for_hardware            the same, then 3 T foot positions, 3 + 3 root velocities, D joint and 3 T foot velocities
+TienKung-Lab, to look at    root position 3, Euler angles 3, D angles, 3 + 3 root velocities, D joint velocities
+TienKung-Lab, to train on   D angles, D velocities, positions of hands and feet; no root
+==========================  =======================================================================================
+
+Which of them a file has is decided by its numbers: velocities are the differences of positions, quaternions have unit
+length, and the number of joints is that of the names or of the robot.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.errors import InputError
+from amp_helpers.formats.format import Format
+from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.json_file import JSON
+from amp_helpers.formats.rates import rate_of_velocities
+from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
+from amp_helpers.formats.values import read_table
+from amp_helpers.motion.rotations import from_euler
+from amp_helpers.robots.robot import JOINT_ORDERS, robots_beside
+
+MAX_FEET = 8
+
+
+@dataclass(frozen=True)
+class _Layout:
+    name: str
+    rotation: int
+    """Columns of the root's rotation: 4 quaternion, 3 Euler, 0 where there is no root."""
+    joints: slice
+    velocities: slice | None
+
+    @property
+    def has_root(self) -> bool:
+        return self.rotation > 0
+
+
+def clips_of_amp_json(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
+    """Extract the clip of an AMP JSON file."""
+    frames = read_table(path, "Frames", content.pop("Frames"))
+    names_key, names = find_names(content)
+    layout = _layout_of(path, frames, _num_joints(names, options))
+    if not layout.has_root:
+        raise InputError(
+            f"{path}: holds joint angles and velocities and no root, as TienKung-Lab's files for training do, so the "
+            "robot's height and heading are unknown; give the file of the same motion that has the root "
+            "(motion_visualization in TienKung-Lab)"
+        )
+    rotation = frames[:, 3 : 3 + layout.rotation]
+    yield StoredClip(
+        joint_pos=frames[:, layout.joints],
+        root_pos=frames[:, :3],
+        root_rot=rotation if layout.rotation == 4 else from_euler(rotation),
+        fps=_rate(path, content.get("FrameDuration")),
+        joint_names=names,
+        keys={
+            "joint_pos": f"Frames, columns {layout.joints.start} to {layout.joints.stop - 1}",
+            "root_pos": "Frames, columns 0 to 2",
+            "root_rot": f"Frames, columns 3 to {2 + layout.rotation}",
+            "joint_names": names_key,
+        },
+        quaternion=None if layout.rotation == 4 else "xyzw",
+        convention_of="AMP_for_hardware's",
+        notes=(f"columns as in {layout.name}",),
+    )
+
+
+def _num_joints(names: object, options: ReadOptions) -> tuple[int, ...]:
+    """List the numbers of joints that the file may have, the likeliest first: feet are stored like further joints, so
+    that the numbers alone do not tell them apart."""
+    if isinstance(names, list):
+        return (len(names),)
+    given = options.joint_names
+    if given is not None and not isinstance(given, str):
+        return (len(given),)
+    if isinstance(given, str) and given in JOINT_ORDERS:
+        return (len(JOINT_ORDERS[given]),)
+    return tuple(dict.fromkeys(known.num_joints for known in robots_beside(options.robot)))
+
+
+def _layout_of(path: Path, frames: np.ndarray, num_joints: tuple[int, ...]) -> _Layout:
+    """Decide what a row holds.
+
+    Raises:
+        InputError: no known layout fits.
+    """
+    unit = frames.shape[1] > 7 and np.abs(np.linalg.norm(frames[:, 3:7], axis=1) - 1).max() < 0.2
+    fitting: list[tuple[int, _Layout]] = []
+    for layout in _layouts(frames.shape[1]):
+        if layout.rotation == 4 and not unit:
+            continue
+        count = layout.joints.stop - layout.joints.start
+        rank = num_joints.index(count) if count in num_joints else len(num_joints)
+        if layout.velocities is None:
+            fitting.append((rank + len(num_joints) + 1, layout))
+        elif rate_of_velocities(frames[:, layout.joints], frames[:, layout.velocities]):
+            fitting.append((rank, layout))
+    if not fitting:
+        raise InputError(
+            f"{path}: Frames have {frames.shape[1]} columns in no known layout (AMP_for_hardware's, motion_imitation's "
+            "or TienKung-Lab's); give the motion with the names of its joints, as a CSV with a header for instance"
+        )
+    return min(fitting, key=lambda one: one[0])[1]
+
+
+def _layouts(width: int) -> Iterator[_Layout]:
+    for feet in range(MAX_FEET + 1):
+        joints, odd = divmod(width - 13 - 6 * feet, 2)
+        if joints > 0 and not odd:
+            start = 7 + joints + 3 * feet + 6
+            yield _Layout("AMP_for_hardware", 4, slice(7, 7 + joints), slice(start, start + joints))
+    joints, odd = divmod(width - 12, 2)
+    if joints > 0 and not odd:
+        yield _Layout("TienKung-Lab", 3, slice(6, 6 + joints), slice(12 + joints, 12 + 2 * joints))
+    for ends in range(0, 3 * MAX_FEET + 1, 3):
+        joints, odd = divmod(width - ends, 2)
+        if joints > 0 and not odd:
+            yield _Layout("TienKung-Lab without root", 0, slice(0, joints), slice(joints, 2 * joints))
+    if width > 7:
+        yield _Layout("motion_imitation", 4, slice(7, width), None)
+
+
+def _rate(path: Path, duration: object) -> float | None:
+    if duration is None:
+        return None
+    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 1e-4 <= duration <= 10:
+        raise InputError(f"{path}: FrameDuration is {duration!r:.40}; store the seconds from one frame to the next")
+    return 1 / duration
+
+
+AMP_JSON = Format("AMP JSON", JSON, clips_of_amp_json, keys=("Frames", "FrameDuration"))

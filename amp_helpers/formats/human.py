@@ -1,0 +1,51 @@
+"""Motion of people, which a robot cannot follow as it is: recognized, to say what to do with it."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from amp_helpers.errors import InputError
+
+_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "SMPL or AMASS": (
+        ("poses", "trans"),
+        ("poses", "betas"),
+        ("pose_body", "root_orient"),
+        ("body_pose", "global_orient"),
+        ("smpl_poses", "smpl_trans"),
+        ("fullpose", "transl"),
+    ),
+    "poselib": (("skeleton_tree", "rotation"), ("skeleton_tree", "root_translation"), ("rotation", "root_translation")),
+    "DeepMimic": (("Loop", "Frames"),),
+}
+"""Name of a kind of human motion -> sets of keys by which its files are known."""
+_STARTS = {b"HIERARCHY": "BVH", b"Kaydara FBX": "FBX", b":ASF": "ASF", b"#!OML:ASF": "AMC"}
+"""First bytes -> name of a kind of human motion."""
+
+
+def refuse_human_bytes(path: Path, head: bytes) -> None:
+    """Refuse a file that begins as one of human motion does.
+
+    Raises:
+        InputError: it does.
+    """
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if kind := next((name for begin, name in _STARTS.items() if start.startswith(begin)), None):
+        raise _error(path, kind)
+
+
+def refuse_human_keys(path: Path, keys: Collection[object]) -> None:
+    """Refuse content with the keys of human motion.
+
+    Raises:
+        InputError: it has them.
+    """
+    for kind, sets in _KEYS.items():
+        if any(all(key in keys for key in needed) for needed in sets):
+            raise _error(path, kind)
+
+
+def _error(path: Path, kind: str) -> InputError:
+    return InputError(
+        f"{path}: holds the motion of a person ({kind}), not a robot's joint angles; retarget it to your robot first, "
+        "with GMR for instance (https://github.com/YanjieZe/GMR), and convert the pickle that this writes"
+    )

@@ -1,0 +1,366 @@
+"""A file's content decides its format, not its name; what a file holds besides motion is no obstacle or has a name."""
+
+import io
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import make_motion
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import motion_samples
+
+from amp_helpers.convert import convert
+from amp_helpers.errors import InputError
+from amp_helpers.formats.gmr import write_gmr
+from amp_helpers.formats.lafan1 import write_csv
+from amp_helpers.formats.paths import motion_files
+from amp_helpers.formats.registry import FORMATS, read_motion, read_motions
+from amp_helpers.robots.robot import G1_29DOF
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 28237\n" % (b"8" * 64)
+SUFFIXES = (".pkl", ".csv", ".txt", "")
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> list[motion_samples.Sample]:
+    return motion_samples.samples(tmp_path_factory.mktemp("samples"))
+
+
+def test_the_suffix_of_a_file_does_not_matter(samples, tmp_path):
+    for number, sample in enumerate(samples):
+        for suffix in SUFFIXES:
+            path = tmp_path / f"{number}{suffix}"
+            path.write_bytes(sample.data)
+            motion = read_motions(path, fps=30.0, robot=G1_29DOF)[0]
+            angles = motion.select(G1_29DOF.joint_names).joint_pos[0]
+            np.testing.assert_allclose(angles, sample.first_pose, atol=1e-6, err_msg=f"{sample.kind} as {suffix}")
+            assert motion.fps == pytest.approx(50 if sample.kind == "dataset npz" else 30, rel=0.02)
+
+
+def test_every_sample_stands_upright_and_walks_forward(samples, tmp_path):
+    """The root's columns, units and quaternion order are each maker's."""
+    walk = motion_samples.walk()
+    for number, sample in enumerate(samples):
+        path = tmp_path / f"{number}{sample.suffix}"
+        path.write_bytes(sample.data)
+        for motion in read_motions(path, fps=30.0, robot=G1_29DOF)[:1]:
+            np.testing.assert_allclose(np.abs(motion.root_quat @ walk.root_quat[0]), 1, atol=1e-4, err_msg=sample.kind)
+            kept = walk.root_pos[: motion.num_frames] if motion.fps == 30 else walk.root_pos[:1]
+            found = motion.root_pos if len(kept) == motion.num_frames else motion.root_pos[:1]
+            np.testing.assert_allclose(found[:, :2], kept[: len(found), :2], atol=0.05, err_msg=sample.kind)
+
+
+def test_the_same_dict_is_the_same_motion_however_it_is_stored(tmp_path):
+    motion = motion_samples.walk()
+    content = motion_samples.gmr_content(motion)
+    boxed = io.BytesIO()
+    np.save(boxed, content, allow_pickle=True)
+    lists = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in content.items()}
+    for data in (pickle.dumps(content), boxed.getvalue(), json.dumps(lists).encode()):
+        path = tmp_path / "motion"
+        path.write_bytes(data)
+        np.testing.assert_allclose(read_motion(path).joint_pos, motion.joint_pos, atol=1e-6)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Make a folder of a pickle, a Git LFS pointer, a JSON motion in .txt, and files of other kinds."""
+    write_gmr(tmp_path / "walk.pkl", motion_samples.walk())
+    (tmp_path / "pointer.pkl").write_bytes(POINTER)
+    columns = np.hstack([motion_samples.walk().root_pos, motion_samples.walk().root_quat])
+    frames = np.hstack([columns, motion_samples.walk().joint_pos]).tolist()
+    (tmp_path / "walk.txt").write_text(json.dumps({"FrameDuration": 1 / 30, "Frames": frames}))
+    (tmp_path / "config.json").write_text('{"robot": "g1"}')
+    (tmp_path / "README.txt").write_text("Frames of a walk, in JSON")
+    np.save(tmp_path / "weights.npy", np.zeros((3, 3)))
+    return tmp_path
+
+
+def test_a_pointer_is_named_and_does_not_stop_a_folder(folder):
+    with pytest.raises(InputError, match=r"pointer\.pkl: is a Git LFS pointer, .*; run 'git lfs pull'"):
+        read_motion(folder / "pointer.pkl")
+    files, notes = motion_files([folder])
+    assert [path.name for path in files] == ["walk.pkl", "walk.txt"]
+    assert any("left out pointer.pkl, which are Git LFS pointers; run 'git lfs pull'" in note for note in notes)
+    assert any("3 of other kinds left out (README.txt, config.json, weights.npy)" in note for note in notes)
+    dataset = convert([folder], folder / "d.npz", robot=G1_29DOF, joint_order="robot", verbose=False)
+    assert list(dataset.name) == ["walk.pkl", "walk.txt"]
+
+
+def test_a_folder_of_pointers_alone_is_an_error_with_its_remedy(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(POINTER)
+    with pytest.raises(InputError, match=r"holds only Git LFS pointers \(a\.pkl\); run 'git lfs pull'"):
+        motion_files([tmp_path])
+    write_gmr(tmp_path / "a.pkl", motion_samples.walk())  # as git lfs pull does
+    assert motion_files([tmp_path])[0] == [tmp_path / "a.pkl"]
+
+
+def test_members_that_hold_none_are_skipped(tmp_path):
+    content = motion_samples.gmr_content(motion_samples.walk())
+    odd = {"local_body_pos": None, "link_body_list": None, "note": {"by": "somebody"}, "tags": np.array(["a", None])}
+    np.savez(tmp_path / "m.npz", **content, **odd)
+    np.testing.assert_allclose(read_motion(tmp_path / "m.npz").joint_pos, motion_samples.walk().joint_pos)
+    np.savez(tmp_path / "m.npz", **(content | {"root_pos": None}))
+    with pytest.raises(InputError, match="keys root_pos are missing"):
+        read_motion(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind"),
+    [
+        (("poses", "trans", "betas", "mocap_framerate"), "SMPL or AMASS"),
+        (("pose_body", "root_orient", "trans"), "SMPL or AMASS"),
+        (("smpl_poses", "smpl_trans", "smpl_scaling"), "SMPL or AMASS"),
+        (("rotation", "root_translation", "skeleton_tree", "fps"), "poselib"),
+    ],
+)
+def test_the_motion_of_a_person_is_to_be_retargeted_first(tmp_path, keys, kind):
+    content = {key: np.zeros((3, 3)) for key in keys}
+    message = rf"holds the motion of a person \({kind}\), .*; retarget it to your robot first, with GMR"
+    np.savez(tmp_path / "m.npz", **content)
+    np.save(tmp_path / "m.npy", content, allow_pickle=True)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content))
+    for name in ("m.npz", "m.npy", "m.pkl"):
+        with pytest.raises(InputError, match=message):
+            read_motion(tmp_path / name)
+    (tmp_path / "m.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
+    with pytest.raises(InputError, match=r"m\.bvh: holds the motion of a person \(BVH\)"):
+        read_motion(tmp_path / "m.bvh")
+
+
+def test_an_array_without_names_is_refused_with_what_to_do(tmp_path):
+    np.save(tmp_path / "m.npy", np.zeros((5, 36)))
+    with pytest.raises(InputError, match=r"one array of shape \(5, 36\) .*; store it as a CSV with a header"):
+        read_motion(tmp_path / "m.npy")
+
+
+MIMICKIT = """
+import enum
+
+class LoopMode(enum.Enum):
+    CLAMP = 0
+    WRAP = 1
+
+class Motion:
+    def __init__(self, loop_mode, fps, frames):
+        self.loop_mode, self.fps, self.frames = loop_mode, fps, frames
+"""
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("name", ["anim.motion", "mimickit.anim.motion", "motion"])
+def test_a_pickled_motion_of_mimickit_is_read_as_data(tmp_path, monkeypatch, protocol, name):
+    """Its class is neither imported nor called."""
+    walk = motion_samples.walk()
+    frames = np.hstack([walk.root_pos, np.zeros((walk.num_frames, 3)), walk.joint_pos])
+    module = type(sys)(name)
+    exec(MIMICKIT, module.__dict__)
+    with monkeypatch.context() as patched:
+        for end in range(name.count(".") + 1):
+            patched.setitem(sys.modules, name.rsplit(".", end)[0], module)
+        data = pickle.dumps(module.Motion(module.LoopMode.WRAP, 30, frames), protocol)
+    (tmp_path / "m.pkl").write_bytes(data)
+    motion = read_motion(tmp_path / "m.pkl", robot=G1_29DOF)
+    assert motion.fps == 30 and "MimicKit clip that wraps around" in motion.source
+    np.testing.assert_allclose(motion.joint_pos, walk.joint_pos, atol=1e-6)
+
+
+def test_reading_a_torch_archive_needs_no_torch(samples, tmp_path):
+    path = tmp_path / "m.motion"
+    path.write_bytes(next(sample.data for sample in samples if sample.kind == "ProtoMotions motion"))
+    script = "import sys; from amp_helpers.formats import read_motion as read; read(sys.argv[1])"
+    script += "; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=60)
+
+
+def test_tensors_never_reach_beyond_their_storage(tmp_path):
+    torch = pytest.importorskip("torch")
+    whole = torch.arange(12.0).reshape(3, 4)
+    torch.save({"dof_pos": whole.expand(2, 3, 4), "a": whole.T, "b": whole[1:, ::2]}, tmp_path / "m.motion")
+    with pytest.raises(InputError, match=r"m\.motion: is a damaged torch file \(a tensor that is larger"):
+        read_motion(tmp_path / "m.motion")
+
+
+def test_a_call_in_a_torch_archive_or_an_npy_is_refused_by_name(tmp_path):
+    torch = pytest.importorskip("torch")
+    trace = tmp_path / "trace"
+    gadget = Call(f"open({str(trace)!r}, 'w')")
+    torch.save({"dof_pos": gadget}, tmp_path / "m.motion")
+    np.save(tmp_path / "m.npy", {"joints_list": gadget}, allow_pickle=True)
+    for name in ("m.motion", "m.npy"):
+        with pytest.raises(InputError, match=r"holds '.*eval', which no motion file needs, so it was not loaded"):
+            read_motion(tmp_path / name)
+    assert not trace.exists()
+
+
+class Call:
+    def __init__(self, code):
+        self.code = code
+
+    def __reduce__(self):
+        return eval, (self.code,)
+
+
+# --- CSV ------------------------------------------------------------------------------------------------------------
+
+WALK = make_motion(40, 50, joint_names=G1_29DOF.joint_names, joint_pos=motion_samples.walk().joint_pos)
+TABLE = np.hstack([WALK.root_pos, WALK.root_quat, WALK.joint_pos])
+HEADER = [*(f"root_pos_{axis}" for axis in "xyz"), *(f"root_quat_{axis}" for axis in "xyzw"), *WALK.joint_names]
+
+
+def csv(path: Path, header: list[str] | None, table: np.ndarray) -> Path:
+    np.savetxt(path, table, fmt="%.9g", delimiter=",", header=",".join(header or []), comments="")
+    return path
+
+
+@pytest.mark.parametrize("name", ["time", "Time (s)", "t", "timestamp", "time_s", "time(ms)"])
+def test_a_time_column_gives_the_rate(tmp_path, name):
+    times = np.arange(len(TABLE)) / 50 * (1000 if "ms" in name else 1) + 7
+    motion = read_motion(csv(tmp_path / "m.csv", [name, *HEADER], np.column_stack([times, TABLE])))
+    assert motion.fps == 50 and "frame rate of the column" in motion.source
+    np.testing.assert_allclose(motion.joint_pos, WALK.joint_pos, atol=1e-6)
+    swapped = csv(tmp_path / "m.csv", [*HEADER, name], np.column_stack([TABLE, times]))
+    assert read_motion(swapped).fps == 50, "wherever it stands"
+
+
+@pytest.mark.parametrize("name", ["Frame", "frame_id", "index", "", "Unnamed: 0"])
+def test_a_column_that_counts_rows_is_left_out(tmp_path, name):
+    rows = np.column_stack([np.arange(len(TABLE)), TABLE])
+    path = csv(tmp_path / "m.csv", [name, *HEADER], rows)
+    with pytest.raises(InputError, match="does not say its frame rate"):
+        read_motion(path)
+    np.testing.assert_allclose(read_motion(path, fps=50).joint_pos, WALK.joint_pos, atol=1e-6)
+
+
+def test_columns_that_count_are_known_without_a_header_too(tmp_path):
+    counted = csv(tmp_path / "a.csv", None, np.column_stack([np.arange(len(TABLE)), TABLE]))
+    np.testing.assert_allclose(read_motion(counted, fps=50).root_pos, WALK.root_pos, atol=1e-6)
+    timed = csv(tmp_path / "b.csv", None, np.column_stack([np.arange(len(TABLE)) / 50, TABLE]))
+    assert read_motion(timed).fps == 50
+
+
+def test_a_header_of_pandas_is_no_row(tmp_path):
+    numbers = [str(number) for number in range(TABLE.shape[1])]
+    for header, table in ((numbers, TABLE), (["", *numbers], np.column_stack([np.arange(len(TABLE)), TABLE]))):
+        motion = read_motion(csv(tmp_path / "m.csv", header, table), fps=50)
+        assert motion.num_frames == len(TABLE)
+        np.testing.assert_allclose(motion.root_pos, WALK.root_pos, atol=1e-6)
+
+
+def test_uneven_times_are_refused(tmp_path):
+    times = np.r_[np.arange(20) / 50, np.arange(20) / 25 + 1]
+    path = csv(tmp_path / "m.csv", ["time", *HEADER], np.column_stack([times, TABLE]))
+    with pytest.raises(InputError, match=r"the column time has steps from 0\.02 to .*, so no steady frame rate"):
+        read_motion(path)
+
+
+# --- folders that are a motion --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sonic(tmp_path) -> Path:
+    return sonic_folder(tmp_path / "clips" / "walk_a")
+
+
+def sonic_folder(path: Path, bodies: int = 30) -> Path:
+    path.mkdir(parents=True)
+    content = motion_samples.tracking_content(motion_samples.walk())
+    tables = {"joint_pos": content["joint_pos"], "joint_vel": content["joint_vel"]}
+    tables |= {"body_pos": content["body_pos_w"][:, :bodies], "body_quat": content["body_quat_w"][:, :bodies]}
+    for name, table in tables.items():
+        flat = table.reshape(len(table), -1)
+        csv(path / f"{name}.csv", [f"{name}_{column}" for column in range(flat.shape[1])], flat)
+    (path / "metadata.txt").write_text("Body part indexes:\n[0]\n")
+    return path
+
+
+@pytest.mark.parametrize("bodies", [30, 1])
+def test_a_folder_of_sonic_is_one_motion(tmp_path, bodies):
+    """Its joints are breadth-first, by its links or as the format has them; its velocities give the rate."""
+    path = sonic_folder(tmp_path / "walk_a", bodies)
+    motion = read_motion(path, robot=G1_29DOF)
+    walk = motion_samples.walk()
+    assert motion.fps == 30 and motion.name == "walk_a" and len(motion.sha256) == 64
+    np.testing.assert_allclose(motion.select(walk.joint_names).joint_pos, walk.joint_pos, atol=1e-6)
+    np.testing.assert_allclose(np.abs(np.sum(motion.root_quat * walk.root_quat, axis=1)), 1, atol=1e-6)
+
+
+def test_a_folder_holds_folders_that_are_motions(sonic, tmp_path):
+    write_csv(sonic.parent / "other.csv", motion_samples.walk())
+    shutil.copytree(sonic, sonic.parent / "walk_b")
+    assert [path.name for path in motion_files([sonic.parent])[0]] == ["other.csv", "walk_a", "walk_b"]
+    assert motion_files([sonic])[0] == [sonic]
+    dataset = convert([sonic.parent], tmp_path / "d.npz", robot=G1_29DOF, fps=30, verbose=False)
+    assert list(dataset.name) == ["other.csv", "walk_a", "walk_b"]
+
+
+def test_a_damaged_table_of_a_folder_is_named(sonic):
+    (sonic / "body_quat.csv").write_text("a,b,c\n1,2,x\n")
+    with pytest.raises(InputError, match=r"walk_a: body_quat\.csv is not a comma-separated table of numbers"):
+        read_motion(sonic)
+    (sonic / "body_quat.csv").write_text("a,b,c\n1,2,3\n")
+    with pytest.raises(InputError, match=r"walk_a: body_quat\.csv has 3 columns, no multiple of 4"):
+        read_motion(sonic)
+
+
+# --- what a format leaves open ----------------------------------------------------------------------------------------
+
+
+def test_feet_of_amp_for_hardware_are_no_joints(samples, tmp_path):
+    """Their positions and velocities stand where further joints could; the robot's number of joints decides."""
+    with_feet = next(sample for sample in samples if sample.kind == "AMP JSON")
+    content = json.loads(with_feet.data)
+    del content["joint_names"]
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(content))
+    motion = read_motion(path, robot=G1_29DOF)
+    np.testing.assert_allclose(motion.joint_pos[0], with_feet.first_pose, atol=1e-6)
+
+
+def test_amp_json_without_a_root_says_which_file_has_it(tmp_path):
+    walk = motion_samples.walk()
+    rates = np.gradient(walk.joint_pos, axis=0) * 30
+    frames = np.hstack([walk.joint_pos, rates, np.zeros((walk.num_frames, 12))])
+    (tmp_path / "m.txt").write_text(json.dumps({"FrameDuration": 1 / 30, "Frames": frames.tolist()}))
+    with pytest.raises(InputError, match=r"and no root, .*; give the file of the same motion that has the root"):
+        read_motion(tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"Frames": [[1, 2], [3]], "FrameDuration": 0.1}', "Frames is not a table of numbers"),
+        (b'{"Frames": [[1, 2], [3, 4]], "FrameDuration": 0.1}', "Frames have 2 columns in no known layout"),
+        (b'{"Frames": [[NaN, 2]], "FrameDuration": 0.1}', "Frames is nan at frame 0"),
+        (b'{"Frames": [[1, 2]]}', "lacks FrameDuration"),
+        (b'{"Frames": [[1, 2]], "FrameDuration"', "is not readable JSON"),
+        (b'{"Frames": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is not readable JSON|would take"),
+        (b"[[1, 2], [3, 4]]", "is a JSON list, and a motion's is an object"),
+        (b'{"Loop": "wrap", "Frames": [[0.03, 1, 2]]}', r"the motion of a person \(DeepMimic\)"),
+    ],
+)
+def test_json_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, content, message):
+    path = tmp_path / "m.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_motion(path)
+    assert str(caught.value).startswith(f"{path}: ") and "; " in str(caught.value)
+
+
+def test_json_that_unfolds_to_more_than_its_share_is_refused_before_it_is_parsed(tmp_path):
+    path = tmp_path / "m.json"
+    path.write_bytes(b'{"Frames": [' + b"[]," * 2**22 + b"[]]}")
+    with pytest.raises(InputError, match=r"would take \d+ MiB of memory"):
+        read_motion(path)
+
+
+def test_every_format_says_what_it_needs():
+    for known in FORMATS:
+        assert known.keys or known.name == "LAFAN1 CSV"
