@@ -59,20 +59,22 @@ def _clips(cycles: dict[str, Motion], turns: dict[str, Motion], kinematics: Kine
         clip = at_command(walk, kinematics, speed, 0.0, WALK_STRIDE_SHARE)
         yield replace(symmetric(clip, kinematics), name=f"walk {speed:g}")
     for speed in RUNS:
-        clip = at_command(run, kinematics, speed, 0.0, RUN_STRIDE_SHARE)
+        clip = at_command(run, kinematics, speed, 0.0, RUN_STRIDE_SHARE, lean=speed / RUNS[-1])
         yield replace(symmetric(clip, kinematics), name=f"run {speed:g}")
     for speed in TURNING_SPEEDS:
         for turn in TURNS:
             clip = at_command(walk, kinematics, speed, turn, WALK_STRIDE_SHARE)
-            yield from both_sides(replace(clip, name=f"turn {speed:g} {turn:+g}"), kinematics)
+            yield from both_sides(clip, kinematics, *(f"turn {speed:g} {side:+g}" for side in (turn, -turn)))
     for name, turn in turns.items():
         clip = prepared(close_loop(turn, 0.0, turn.duration_s))
         clip = lock_feet(resampled(clip, even(clip.duration_s / CONTROL_DT)), kinematics)
-        clip = replace(clip, fps=1 / CONTROL_DT, name=name)
-        yield from both_sides(replace(clip, command=clip.measured_command), kinematics)
+        clip = replace(close_loop(clip, 0.0, clip.duration_s), fps=1 / CONTROL_DT)
+        yield from both_sides(replace(clip, command=clip.measured_command), kinematics, name, f"{name} mirrored")
 
 
-def at_command(walk: Motion, kinematics: Kinematics, forward: float, turn: float, stride_share: float) -> Motion:
+def at_command(
+    walk: Motion, kinematics: Kinematics, forward: float, turn: float, stride_share: float, lean: float = 1.0
+) -> Motion:
     """One cycle of a gait at a command, a whole number of control steps long."""
     own = walk.measured_command[0]
     steps_like = max(np.hypot(forward, TURN_STEPS * turn), LEAST_GAIT_SPEED if turn else 0.0)
@@ -80,7 +82,8 @@ def at_command(walk: Motion, kinematics: Kinematics, forward: float, turn: float
     base = resampled(walk, frames)
     cadence = 1 / (CONTROL_DT * base.fps)
     stride = forward / (base.measured_command[0] * cadence)
-    changed = change_gait(base, kinematics, GaitChange(stride=stride, cadence=cadence, turn=turn, lock=LOCK))
+    change = GaitChange(stride=stride, cadence=cadence, turn=turn, lean=lean, lock=LOCK)
+    changed = change_gait(base, kinematics, change)
     return replace(changed, fps=1 / CONTROL_DT, command=(forward, turn))
 
 
@@ -137,10 +140,10 @@ def within_limits(motion: Motion) -> Motion:
     return replace(motion, joint_pos=np.clip(motion.joint_pos, *G1_23DOF.joint_limits().T))
 
 
-def both_sides(clip: Motion, kinematics: Kinematics) -> Iterator[Motion]:
-    """A turning clip and its mirror image, each of half the weight."""
-    yield replace(clip, weight=0.5)
-    yield replace(kinematics.mirror(clip), weight=0.5, name=f"{clip.name} mirrored")
+def both_sides(clip: Motion, kinematics: Kinematics, name: str, mirrored: str) -> Iterator[Motion]:
+    """A turning clip and its mirror image under their names, each of half the weight."""
+    yield replace(clip, weight=0.5, name=name)
+    yield replace(kinematics.mirror(clip), weight=0.5, name=mirrored)
 
 
 def standing(walk: Motion, kinematics: Kinematics) -> Motion:
@@ -149,7 +152,7 @@ def standing(walk: Motion, kinematics: Kinematics) -> Motion:
     The legs are those of the robot's default pose and the arms those of the middle of the walk, both sides alike; the
     soles are flat on the ground, with the center of mass above the middle between their ends.
     """
-    arms = symmetric(walk, kinematics).joint_pos.mean(axis=0)
+    arms = symmetric(walk, kinematics).joint_pos[:-1].mean(axis=0)
     legs = np.array([any(part in name for part in ("hip", "knee", "ankle")) for name in walk.joint_names])
     pose = Motion(
         fps=1 / CONTROL_DT,
@@ -171,11 +174,12 @@ def standing(walk: Motion, kinematics: Kinematics) -> Motion:
         flat = np.tile(np.eye(3), (1, 2, 1, 1))
         pose = solve_foot_ik(pose, kinematics, soles(kinematics), targets, flat, FootIkCosts(root=(50.0, 50.0)))
     frames = round(SHORTEST_S / CONTROL_DT) + 1
+    joint_pos = (pose.joint_pos + kinematics.mirror(pose).joint_pos) / 2
     return replace(
         pose,
-        joint_pos=np.repeat(pose.joint_pos, frames, axis=0),
-        root_pos=np.repeat(pose.root_pos, frames, axis=0),
-        root_quat=np.repeat(pose.root_quat, frames, axis=0),
+        joint_pos=np.repeat(joint_pos, frames, axis=0),
+        root_pos=np.repeat(pose.root_pos * (1, 0, 1), frames, axis=0),
+        root_quat=np.repeat(pose.root_quat * (0, 1, 0, 1), frames, axis=0),
     )
 
 

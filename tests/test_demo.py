@@ -12,9 +12,11 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.feet.edits import Edit, refine_file
 from amp_helpers.formats.gmr import read_history
 from amp_helpers.formats.registry import read_motion
+from amp_helpers.metrics import gait_frequency
+from amp_helpers.motion.cycle import is_cycle
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import G1_29DOF
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 PERIOD = {"walk": 38, "run": 24}  # frames
@@ -141,3 +143,56 @@ def test_feet_are_on_the_ground_but_not_perfect(clip, kinematics):
     assert -0.02 < lowest.min() < -0.005  # real retargeting penetrates; notebook 03 measures it
     if clip == "run":
         assert lowest.max() > 0.05  # both feet leave the ground
+
+
+@pytest.fixture(scope="module")
+def locomotion():
+    return {clip.name: clip for clip in MotionDataset.load(DATASETS / "g1_locomotion.npz").clips()}
+
+
+def test_clips_follow_their_commands_for_long_enough(locomotion):
+    commands = {clip.command for clip in locomotion.values()}
+    assert (0.0, 0.0) in commands and len(commands) == len(locomotion)
+    assert {(speed, turn) for speed in (0.0, 0.6, 1.2) for turn in (-0.8, -0.4, 0.4, 0.8)} <= commands
+    for clip in locomotion.values():
+        assert clip.measured_command == pytest.approx(clip.command, abs=0.01), clip.name
+        assert clip.duration_s >= 4 - 1e-6 and is_cycle(clip), clip.name
+
+
+def test_clips_stand_on_the_ground_with_knees_that_bend_forward(locomotion):
+    kinematics = Kinematics(G1_23DOF)
+    low, high = G1_23DOF.joint_limits().T
+    for clip in locomotion.values():
+        assert -0.001 < kinematics.sole_heights(clip).min() < 0.001, clip.name
+        assert min(column(clip, f"{side}_knee").min() for side in ("left", "right")) > 0.05, clip.name
+        assert (clip.joint_pos > low - 1e-4).all() and (clip.joint_pos < high + 1e-4).all(), clip.name
+        assert np.abs(clip.joint_vel).max() < 20, clip.name
+
+
+def test_the_references_are_symmetric(locomotion):
+    """Straight clips are their own mirror images half a cycle on; the image of a turn is the other turn."""
+    kinematics = Kinematics(G1_23DOF)
+    by_command = {clip.command: clip for clip in locomotion.values()}
+    for clip in locomotion.values():
+        image = kinematics.mirror(clip)
+        if clip.command[1]:
+            np.testing.assert_array_equal(by_command[image.command].joint_pos, image.joint_pos)
+        elif clip.name != "stand":
+            differences = [np.abs(clip.joint_pos[n:] - image.joint_pos[:-n]).max() for n in range(15, 60)]
+            assert min(differences) < 1e-6, clip.name
+    stand = locomotion["stand"]
+    np.testing.assert_array_equal(stand.joint_pos, kinematics.mirror(stand).joint_pos)
+    assert np.ptp(stand.joint_pos, axis=0).max() == 0
+
+
+def test_each_speed_is_drawn_as_often(locomotion):
+    """Frames times weight: 1 for a straight clip, half each for a turn and its mirror image, 2 to stand."""
+    for clip in locomotion.values():
+        share = clip.weight * clip.duration_s / 4
+        assert share == pytest.approx(2 if clip.name == "stand" else 0.5 if clip.command[1] else 1, abs=1e-3)
+
+
+def test_walkers_change_stride_and_cadence_alike(locomotion):
+    slow, fast = (locomotion[name] for name in ("walk 0.3", "walk 1.2"))
+    cadence = [gait_frequency(clip.joint_pos[None], clip.joint_names, clip.dt) for clip in (slow, fast)]
+    assert cadence[1] / cadence[0] == pytest.approx(2, rel=0.05)

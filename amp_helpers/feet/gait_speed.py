@@ -52,6 +52,8 @@ class GaitChange:
     """Factor of the steps per second."""
     turn: float = 0.0
     """Added to the turning speed, rad/s, left positive: the path is bent to an arc."""
+    lean: float = 1.0
+    """Factor of the root's mean tilt: runners lean less when they run slower."""
     lock: FootLockCfg = field(default_factory=lambda: FootLockCfg(flat_tilt=0.03, rolling_tilt=0.06, costs=_COSTS))
     """How standing feet are found and held. By default soles are made flat only where they nearly are: a clip whose
     feet are locked already stays as it is."""
@@ -63,6 +65,8 @@ class GaitChange:
             raise InputError(f"cadence {self.cadence}: not a factor of the cadence; give a positive number")
         if not np.isfinite(self.turn):
             raise InputError(f"turn {self.turn}: not a turning speed; give a number of rad/s")
+        if not np.isfinite(self.lean):
+            raise InputError(f"lean {self.lean}: not a factor of the root's tilt; give a number")
 
     @property
     def tilt(self) -> float:
@@ -175,9 +179,23 @@ def _move_feet(
             turned = Rotation.from_rotvec((change.tilt - 1) * tilt_of(rotation[:, foot] @ sole.up)) * turned
         turned = _yaw(there.heading - here.heading) * turned
         rotation[:, foot] = turned.as_matrix()
-        wanted = feet.sole_height[:, foot] - feet.ground
+        wanted = _sole_height(feet.sole_height[:, foot] - feet.ground, feet.stance[:, foot], change.tilt)
         position[:, foot, 2] += wanted - sole.height(position[:, foot], rotation[:, foot])
     return replace(feet, position=position, rotation=rotation, ground=0.0)
+
+
+def _sole_height(height: np.ndarray, stance: np.ndarray, tilt: float) -> np.ndarray:
+    """Height of a sole (N,) m whose tilt is changed: a foot that tilts less is lifted and lowered more evenly.
+
+    The lowest point of a swinging foot is at its toes and its heel in turn. What remains of that, as of the tilt, is
+    complemented by a squared sine as high as the swing.
+    """
+    even = height.copy()
+    for before, after in pairwise(stances(stance)):
+        swing = slice(before[-1], after[0] + 1)
+        even[swing] = height[swing].max() * np.sin(np.pi * np.linspace(0, 1, after[0] - before[-1] + 1)) ** 2
+    share = min(tilt, 1.0)
+    return share * height + (1 - share) * even
 
 
 def _path_frames(stance: np.ndarray) -> np.ndarray:
@@ -203,7 +221,8 @@ def _move_body(
     """Move the root along the new path, and scale the swings of root, waist and arms."""
     local = (_yaw(-path.heading) * Rotation.from_quat(motion.root_quat)).as_rotvec()
     turned = _yaw(new_path.heading) * Rotation.from_rotvec([-lean, 0.0, 0.0])
-    turned = turned * Rotation.from_rotvec(_scaled_swing(local, change.swing))
+    tilt = local.mean(axis=0) * (1 - change.lean) * (1.0, 1.0, 0.0)
+    turned = turned * Rotation.from_rotvec(_scaled_swing(local, change.swing) - tilt)
     place = path.to_local(motion.root_pos[:, :2])
     place[:, 0] *= change.stride
     place[:, 1] = _scaled_swing(place[:, 1], sway)
