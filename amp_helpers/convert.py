@@ -3,9 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
 
+SPEED_BY = ("time", "gait")
+"""Ways to change the speed of a clip."""
 _FORMATS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS if kind.suffixes)
 
 
@@ -35,6 +38,7 @@ def convert(
     fps: float | None = None,
     repair: bool | Collection[str] = (),
     speeds: Sequence[float] = (1.0,),
+    speed_by: Literal["time", "gait"] = "time",
     verbose: bool = True,
 ) -> MotionDataset:
     """Read motions, resample them to the control step, select the robot's joints, and write one dataset.
@@ -53,8 +57,10 @@ def convert(
         fps: frames per second of files that do not state them, such as CSV.
         repair: names of ``motion.repair.REPAIRS`` to apply where a clip needs them, or True for all; the dataset's
             ``findings`` record them.
-        speeds: playback speeds relative to the file's; each clip is included once per speed, so that slow and fast
-            commands have a reference too. A slower copy has proportionally more frames.
+        speeds: speeds relative to the file's; each clip is included once per speed, so that slow and fast commands have
+            a reference too.
+        speed_by: ``time`` plays the clip slower or faster, with the same steps; ``gait`` changes stride and cadence as
+            people do, see :func:`amp_helpers.feet.gait_speed.at_gait_speed`.
         verbose: print what was done to each motion, and which repairs it needs.
 
     Returns:
@@ -74,6 +80,9 @@ def convert(
     if not speeds or any(not (np.isfinite(speed) and speed > 0) for speed in speeds):
         given = " ".join(f"{speed:g}" for speed in speeds) or "nothing"
         raise InputError(f"--speeds {given}: not all are speeds; give positive numbers, 1 for a clip as it is")
+    if speed_by not in SPEED_BY:
+        raise InputError(f"--speed_by {speed_by}: not a way to change the speed; give one of {', '.join(SPEED_BY)}")
+    at_speed = Motion.at_speed if speed_by == "time" else _gait_speed(robot)
     files, lines = _weighted_files(motions, weights, output)
 
     def clips() -> Iterator[Motion]:
@@ -87,9 +96,11 @@ def convert(
                 motion = apply_repairs(replace(stored, weight=weight * stored.weight), repairs)
                 report = JointOrder(robot.joint_names).compare(motion.joint_names)
                 filled = report.missing if fill_missing else ()
-                for played in map(motion.at_speed, speeds):
+                motion = _for_robot(path, motion, robot, report.missing, fill_missing)
+                for speed in speeds:
+                    played = at_speed(motion, speed)
                     lines.extend(_summary(played, control_dt, report.extra, filled) if verbose else ())
-                    yield _for_robot(path, played, robot, report.missing, fill_missing)
+                    yield played
 
     dataset = MotionDataset.from_motions(clips(), joint_names=robot.joint_names, control_dt=control_dt)
     dataset.save(output)
@@ -124,6 +135,15 @@ def _weighted_files(
         files += [(path, float(weight)) for path in found]
         lines += notes
     return files, lines
+
+
+def _gait_speed(robot: Robot) -> Callable[[Motion, float], Motion]:
+    # Imported here, because it needs MuJoCo, and files convert also where MUJOCO_GL names a library that is missing.
+    from amp_helpers.feet.gait_speed import at_gait_speed
+    from amp_helpers.robots.kinematics import Kinematics
+
+    kinematics = Kinematics(robot)
+    return lambda motion, speed: at_gait_speed(motion, kinematics, speed)
 
 
 def _for_robot(
@@ -209,6 +229,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=(1.0,),
         metavar="S",
         help="include each clip at each of these speeds, relative to its own, for slow and fast commands (1)",
+    )
+    parser.add_argument(
+        "--speed_by",
+        choices=SPEED_BY,
+        default="time",
+        help="time: play it slower or faster; gait: longer and quicker steps, as people change speed (%(default)s)",
     )
     arguments = vars(parser.parse_args(argv))
     if arguments["repair"] == []:

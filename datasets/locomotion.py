@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.feet import FootIkCosts, FootLockCfg, GaitChange, change_gait, lock_feet
+from amp_helpers.feet.gait_speed import RUN_STRIDE_SHARE, WALK_STRIDE_SHARE
 from amp_helpers.feet.ik import solve_foot_ik
 from amp_helpers.motion import Motion, as_cycle, close_loop
 from amp_helpers.robots import G1_23DOF, Kinematics
@@ -20,10 +21,6 @@ WALKS = (0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4)
 RUNS = (1.6, 1.8, 2.0, 2.25, 2.5, 2.72)
 TURNS = (0.4, 0.8)
 TURNING_SPEEDS = (0.0, 0.3, 0.6, 0.9, 1.2)
-WALK_STRIDE_SHARE, RUN_STRIDE_SHARE = 0.5, 0.8
-"""Exponent of the speed in the stride length. Walkers change stride and cadence alike (Sekiya & Nagasaki 1998). Runners
-change the stride far more (Cavanagh & Kram, "Stride length in distance running", 1989: +28 % of stride and +4 % of
-cadence for a third more speed)."""
 LEAST_GAIT_SPEED = 0.35
 """Speed, m/s, whose cadence the slowest turns have."""
 TURN_STEPS = 0.8

@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,19 @@ def test_a_clip_at_several_speeds_becomes_several_motions(clip, tmp_path):
     assert refused.stderr.strip() == (
         "error: --speeds 1 -2: not all are speeds; give positive numbers, 1 for a clip as it is"
     )
+
+
+def test_speeds_by_gait_change_stride_and_cadence(tmp_path):
+    out = tmp_path / "d.npz"
+    walk = Path(__file__).parents[1] / "datasets" / "g1_walk_refined.pkl"
+    result = run(walk, "--speeds", 1, 0.49, "--speed_by", "gait", "--output", out)
+    assert result.returncode == 0, result.stderr
+    assert "at 0.49 times its speed: 21 fps" in result.stdout, "the cadence changes with the square root"
+    assert "steps 0.70 times as long and 0.70 times as frequent" in result.stdout
+    as_it_is, slow = MotionDataset.load(out).clips()
+    assert slow.forward_speed == pytest.approx(0.49 * as_it_is.forward_speed, rel=0.02)
+    with pytest.raises(InputError, match=r"--speed_by magic: .*give one of time, gait"):
+        convert([walk], tmp_path / "none.npz", speed_by="magic")
 
 
 def test_the_real_walk_agrees_with_an_independent_interpolation(gmr_samples, tmp_path):

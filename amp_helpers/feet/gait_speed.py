@@ -26,8 +26,11 @@ from amp_helpers.robots.soles import Sole, soles
 
 GRAVITY = 9.81
 """m/s^2."""
-WALK_STRIDE_SHARE = 0.5
-"""Exponent of the speed in the stride length of a walk; cadence takes the rest."""
+WALK_STRIDE_SHARE, RUN_STRIDE_SHARE = 0.5, 0.8
+"""Exponent of the speed in the stride length; cadence takes the rest. For a third more speed, runners lengthened their
+stride by 28 % and raised their cadence by 4 % (Cavanagh & Kram, "Stride length in distance running", 1989)."""
+_FLIGHT = 0.1
+"""Share of a clip without a foot in stance from which it is a run."""
 _LEAST_SWING, _MOST_SWING = 0.3, 1.3
 """Limits of the factor of the swings of root, waist and arms."""
 _REACH = 0.99
@@ -79,16 +82,15 @@ class GaitChange:
         return float(np.clip(self.stride, _LEAST_SWING, _MOST_SWING))
 
 
-def at_gait_speed(
-    motion: Motion, kinematics: Kinematics, factor: float, stride_share: float = WALK_STRIDE_SHARE
-) -> Motion:
+def at_gait_speed(motion: Motion, kinematics: Kinematics, factor: float, stride_share: float | None = None) -> Motion:
     """Change the speed of a walk or run as people do, by longer and quicker steps.
 
     Args:
         motion: the clip; a cycle stays a cycle.
         kinematics: kinematics of its robot.
         factor: new speed over old speed.
-        stride_share: exponent of ``factor`` in the stride length; the cadence takes the rest.
+        stride_share: exponent of ``factor`` in the stride length; the cadence takes the rest. By default
+            ``WALK_STRIDE_SHARE``, or ``RUN_STRIDE_SHARE`` for a clip with flight phases.
 
     Raises:
         InputError: as :func:`change_gait`, or the factor is not a positive number.
@@ -97,9 +99,14 @@ def at_gait_speed(
         raise InputError(f"{motion.label}: cannot walk {factor} times as fast; give a positive number")
     if factor == 1:
         return motion
+    if stride_share is None:
+        flight = 1 - find_stance(motion, kinematics).stance.any(axis=1).mean()
+        stride_share = RUN_STRIDE_SHARE if flight > _FLIGHT else WALK_STRIDE_SHARE
     stride = factor**stride_share
     changed = change_gait(motion, kinematics, GaitChange(stride=stride, cadence=factor / stride))
-    return replace(changed, findings=replace(motion.findings, speed=motion.findings.speed * factor))
+    note = f"steps {stride:.2f} times as long and {factor / stride:.2f} times as frequent"
+    findings = replace(motion.findings, speed=motion.findings.speed * factor, notes=(*motion.findings.notes, note))
+    return replace(changed, findings=findings)
 
 
 def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> Motion:

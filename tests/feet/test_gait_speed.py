@@ -118,6 +118,13 @@ def test_a_clip_that_is_no_cycle_changes_too(walk, kinematics):
     assert changed.forward_speed == pytest.approx(0.6 * part.forward_speed, rel=0.05)
 
 
+def test_runners_change_their_stride_more_than_their_cadence(kinematics):
+    run = read_motion(DATASETS / "g1_run_refined.pkl").select(G1_23DOF.joint_names).trim(0, 0.8)
+    slow = at_gait_speed(run, kinematics, 0.6)
+    assert slow.fps == pytest.approx(run.fps * 0.6**0.2)
+    assert slow.forward_speed == pytest.approx(0.6 * run.forward_speed, rel=0.005)
+
+
 def test_lean_scales_the_mean_tilt_of_the_root(kinematics):
     run = read_motion(DATASETS / "g1_run_refined.pkl").select(G1_23DOF.joint_names).trim(0, 0.8)
     pitch = [
