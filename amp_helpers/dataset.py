@@ -79,8 +79,7 @@ class MotionDataset:
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
         self._validate()
         if not self.command.size:
-            measured = [clip.measured_command for clip in map(self._clip, range(self.num_motions))]
-            put(self, "command", np.array(measured))
+            put(self, "command", self._measured_commands())
 
     @classmethod
     def from_motions(
@@ -129,14 +128,18 @@ class MotionDataset:
             weight=np.array([clip.weight for clip in clips]),
             name=tuple(clip.name for clip in clips),
             findings=tuple(clip.findings.to_json() for clip in clips),
-            command=np.array([clip.command or clip.measured_command for clip in clips]),
+            command=np.array([clip.measured_command if clip.command is None else clip.command for clip in clips]),
         )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the dataset as an npz file, atomically; it holds a plain array per field and no Python objects."""
-        write_npz(
-            path, {entry.name: np.asarray(getattr(self, entry.name)) for entry in fields(self) if entry.name != "path"}
-        )
+        """Write the dataset as an npz file, atomically; it holds a plain array per field and no Python objects.
+
+        Commands that are those measured are left out.
+        """
+        arrays = {entry.name: np.asarray(getattr(self, entry.name)) for entry in fields(self) if entry.name != "path"}
+        if np.array_equal(self.command, self._measured_commands()):
+            del arrays["command"]
+        write_npz(path, arrays)
 
     @classmethod
     def load(
@@ -242,6 +245,9 @@ class MotionDataset:
             command: forward speed, m/s, and turning speed, rad/s, left positive.
         """
         return self._clip(int(np.linalg.norm(self.command - np.asarray(command), axis=1).argmin()))
+
+    def _measured_commands(self) -> np.ndarray:
+        return np.array([self._clip(motion).measured_command for motion in range(self.num_motions)])
 
     def _clip(self, motion: int) -> Motion:
         # motion_id does not decrease; numbers of its own type, because searchsorted would otherwise convert all of it.

@@ -250,6 +250,8 @@ def test_commands_are_kept_and_measured_where_a_file_lacks_them(tmp_path):
     arrays = dict(np.load(tmp_path / "d.npz"))
     del arrays["command"]
     np.savez(tmp_path / "old.npz", **arrays)
+    make_dataset().save(tmp_path / "measured.npz")
+    assert "command" not in np.load(tmp_path / "measured.npz"), "what is measured need not be stored"
     old = MotionDataset.load(tmp_path / "old.npz")
     assert tuple(old.command[0]) == pytest.approx(old.clips()[0].measured_command)
     for command in (np.zeros((1, 2)), np.full((2, 2), np.nan), np.zeros(2)):
