@@ -1,7 +1,6 @@
 """Measure a policy: ``python -m amp_helpers.evaluate --checkpoint P --velocity 0.8 --output DIR``."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
-from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot
+from amp_helpers.robots.robot import G1_23DOF, Robot, get_robot, robot_with_links
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.threads import spin_briefly
 
@@ -71,7 +70,7 @@ def evaluate(
     robot = get_robot(robot) if isinstance(robot, str) else robot
     with make_env(config["task"], num_envs=num_envs, device=device, seed=seed, play=True, velocity=velocity) as env:
         reference = reference_motion(config, dataset, env, velocity)
-        robot = robot or _robot_with(env.scene["robot"].body_names)
+        robot = robot or robot_with_links(env.scene["robot"].body_names)
         rollout = record_rollout(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds, robot)
         check_command(env, velocity)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
@@ -107,14 +106,6 @@ def write_comparison(
     with Renderer(robot) as renderer:
         frames = [renderer.video(motion.trim(0.0, length), fps) for motion in (policy, reference)]
     return write_video(path, side_by_side(*frames, labels=(f"policy, {rollout.command:g} m/s", "reference")), fps)
-
-
-def _robot_with(body_names: Sequence[str]) -> Robot:
-    """Return the first built-in robot whose feet are among ``body_names``."""
-    for robot in ROBOTS.values():
-        if set(robot.foot_bodies) <= set(body_names):
-            return robot
-    raise InputError("the feet of the task's robot are not known; name the robot with --robot, by its MJCF or URDF")
 
 
 @dataclass(frozen=True, kw_only=True)

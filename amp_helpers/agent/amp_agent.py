@@ -239,7 +239,10 @@ class AmpAgent(Agent):
             kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
             step_learning_rate(self.optimizer, kl, cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
-        self._observation_scaler(observations, train=True)
+        mirror = self.policy.observation_mirror
+        # A symmetric policy needs a symmetric scale.
+        seen = observations if mirror is None else torch.cat((observations, mirror(observations)))
+        self._observation_scaler(seen, train=True)
         if self._state_scaler is not None:
             self._state_scaler(states, train=True)
         self.replay.add(amp, learnable)

@@ -84,7 +84,7 @@ def discriminator_gradients(
 ) -> Gradients:
     """Differentiate the discriminator's loss; the figures are those of :func:`.losses.discriminator_loss`."""
     if cfg.discriminator_noise:
-        reference, policy = (w + cfg.discriminator_noise * torch.randn_like(w) for w in (reference, policy))
+        reference, policy = (_with_noise(w, cfg.discriminator_noise, discriminator) for w in (reference, policy))
     loss, figures = discriminator_loss(
         lambda windows: discriminator.act({"observations": windows}, role="discriminator")[0],
         reference,
@@ -96,3 +96,10 @@ def discriminator_gradients(
     for layer in last if cfg.discriminator_logit_regularization else ():
         loss = loss + cfg.discriminator_logit_regularization * layer.weight.square().sum()
     return torch.autograd.grad(loss, list(discriminator.parameters()), allow_unused=True), figures
+
+
+def _with_noise(windows: torch.Tensor, std: float, discriminator: Discriminator) -> torch.Tensor:
+    noise = std * torch.randn_like(windows)
+    if discriminator.condition_dim:
+        noise[:, -discriminator.condition_dim :] = 0  # the command is exact
+    return windows + noise

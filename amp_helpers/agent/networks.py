@@ -50,8 +50,35 @@ def mlp(
     return nn.Sequential(*layers, linear(inputs, outputs))
 
 
+class Mirror(nn.Module):
+    """The left-right mirror image of rows (..., C): column i becomes ``sign[i]`` times column ``index[i]``.
+
+    The two are buffers, so they are saved with the network that they belong to.
+    """
+
+    index: torch.Tensor
+    sign: torch.Tensor
+
+    def __init__(self, index: Sequence[int], sign: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("index", torch.as_tensor(index, dtype=torch.long))
+        self.register_buffer("sign", torch.as_tensor(sign, dtype=torch.float32))
+
+    @classmethod
+    def blank(cls, columns: int) -> "Mirror":
+        """Return a mirror that changes nothing; loading a saved network fills it in."""
+        return cls(range(columns), [1.0] * columns)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows[..., self.index] * self.sign
+
+
 class Policy(GaussianMixin, Model):
-    """Gaussian policy whose standard deviation does not depend on the observations."""
+    """Gaussian policy whose standard deviation does not depend on the observations.
+
+    With mirrors it is symmetric by construction: the mirror image of a situation gets the mirror image of the action,
+    ``mean(o) = (net(o) + M net(M o)) / 2``. A gait then cannot favor a side, which would make the robot drift.
+    """
 
     def __init__(
         self,
@@ -62,14 +89,40 @@ class Policy(GaussianMixin, Model):
         hidden: Sequence[int] = (512, 256, 128),
         initial_std: float = 1.0,
         min_std: float = 0.05,
+        mirrors: tuple[Mirror, Mirror] | None = None,
     ) -> None:
+        """Create the network.
+
+        Args:
+            observation_space: (O,).
+            action_space: (A,).
+            device: of the parameters.
+            hidden: widths of the hidden layers.
+            initial_std: standard deviation of the untrained actions.
+            min_std: lower bound of the standard deviation.
+            mirrors: of normalized observations and of actions, for a symmetric policy.
+        """
         Model.__init__(self, observation_space=observation_space, action_space=action_space, device=device)
         GaussianMixin.__init__(self, min_log_std=float(torch.tensor(min_std).log()))
         self.net = mlp(self.num_observations, hidden, self.num_actions, "elu", BatchLinear)
         self.log_std = nn.Parameter(torch.full((self.num_actions,), float(torch.tensor(initial_std).log())))
+        self.observation_mirror, self.action_mirror = mirrors or (None, None)
+        self.to(self.device)
 
     def compute(self, inputs: dict, role: str = "") -> tuple[torch.Tensor, dict]:
-        return self.net(inputs["observations"]), {"log_std": self.log_std}
+        return self.mean(inputs["observations"]), {"log_std": self._log_std()}
+
+    def mean(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return the mean actions (N, A) for normalized observations (N, O)."""
+        if self.observation_mirror is None or self.action_mirror is None:
+            return self.net(observations)
+        here, image = self.net(torch.cat((observations, self.observation_mirror(observations)))).chunk(2)
+        return 0.5 * (here + self.action_mirror(image))
+
+    def _log_std(self) -> torch.Tensor:
+        if self.action_mirror is None:
+            return self.log_std
+        return 0.5 * (self.log_std + self.log_std[self.action_mirror.index])
 
     def act(self, inputs: dict, *, role: str = "") -> tuple[torch.Tensor, dict]:
         """Draw actions as skrl does; given ``taken_actions``, return the mean and their likelihood instead.
@@ -90,7 +143,7 @@ class Policy(GaussianMixin, Model):
         return (self._clamped_log_std() + 0.5 * math.log(2 * math.pi * math.e)).sum().view(1, 1)
 
     def _clamped_log_std(self) -> torch.Tensor:
-        return self.log_std.clamp(self._g_min_log_std, self._g_max_log_std)
+        return self._log_std().clamp(self._g_min_log_std, self._g_max_log_std)
 
 
 class Value(DeterministicMixin, Model):
@@ -122,7 +175,7 @@ class Value(DeterministicMixin, Model):
 
 
 class Discriminator(DeterministicMixin, Model):
-    """Logit (N, 1) of "this window is from the reference"."""
+    """Logit (N, 1) of "this window is from the reference", given the command in its last columns if it has any."""
 
     def __init__(
         self,
@@ -131,9 +184,20 @@ class Discriminator(DeterministicMixin, Model):
         device: str,
         *,
         hidden: Sequence[int] = (1024, 512),
+        condition_dim: int = 0,
     ) -> None:
+        """Create the network.
+
+        Args:
+            amp_observation_space: of a window, (dim,).
+            action_space: (A,).
+            device: of the parameters.
+            hidden: widths of the hidden layers.
+            condition_dim: number of columns at the end of a window that hold the command.
+        """
         Model.__init__(self, observation_space=amp_observation_space, action_space=action_space, device=device)
         DeterministicMixin.__init__(self)
+        self.condition_dim = condition_dim
         self.net = mlp(self.num_observations, hidden, 1, "relu")
 
     def compute(self, inputs: dict, role: str = "") -> tuple[torch.Tensor, dict]:

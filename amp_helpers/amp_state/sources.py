@@ -32,6 +32,8 @@ class WindowSpec(Protocol):
     def span(self) -> int: ...
     @property
     def frame_dim(self) -> int: ...
+    @property
+    def command(self) -> bool: ...
 
 
 class AmpSource(ABC):
@@ -47,7 +49,12 @@ class AmpSource(ABC):
         # A ring buffer would save copying a few MB per step, but every read would need a gather.
         self._history = torch.zeros(env.num_envs, state.span + 1, state.frame_dim, device=env.device)
         self._age = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
-        StepHooks.of(env).before_reset.append(self._capture)
+        self._command = torch.zeros(env.num_envs, 2 if state.command else 0, device=env.device)
+        hooks = StepHooks.of(env)
+        hooks.before_reset.append(self._capture)
+        if state.command:
+            velocity_command(env)  # reports a task without one
+            hooks.after_physics.append(self._capture_command)
 
     @abstractmethod
     def frame(self) -> torch.Tensor:
@@ -59,7 +66,10 @@ class AmpSource(ABC):
 
     def detach(self) -> None:
         """Stop listening to the environment's resets."""
-        StepHooks.of(self._env).before_reset.remove(self._capture)
+        hooks = StepHooks.of(self._env)
+        hooks.before_reset.remove(self._capture)
+        if self.state.command:
+            hooks.after_physics.remove(self._capture_command)
 
     def restart(self) -> None:
         """Fill all windows with the current frame; call after ``env.reset()``."""
@@ -82,11 +92,15 @@ class AmpSource(ABC):
         self._terminal = None
         self._history = torch.cat((self._history[:, 1:], newest.unsqueeze(1)), dim=1)
         self._age += 1
-        windows = self._history[:, :: self.state.stride].flatten(1)
+        windows = torch.cat((self._history[:, :: self.state.stride].flatten(1), self._command), dim=1)
         complete = self._age >= self.state.span
         self._history = torch.where(done.view(-1, 1, 1), now.unsqueeze(1), self._history)
         self._age.masked_fill_(done, 0)
         return windows, complete
+
+    def _capture_command(self) -> None:
+        # Before the end of the step, which may draw new commands: this is the one that the action was chosen for.
+        self._command = velocity_command(self._env)[:, ::2].clone()  # forward and yaw
 
     def _capture(self, env_ids: EnvIds) -> None:
         frame = self.terminal_frame()
@@ -117,6 +131,21 @@ class SimulatorSource(AmpSource):
             "root_ang_vel": lambda: data.root_link_ang_vel_b.torch,
         }
         return torch.cat([parts[name]() for name in self.state.features], dim=-1)
+
+
+def velocity_command(env: ManagerBasedRLEnv, name: str = "base_velocity") -> torch.Tensor:
+    """Return the commanded velocity, (E, 3): forward and left m/s, yaw rad/s.
+
+    Raises:
+        InputError: the task has no such command.
+    """
+    commands = env.command_manager
+    if name not in commands.active_terms:
+        raise InputError(
+            f"the task has no command '{name}'; available: {', '.join(commands.active_terms) or 'none'}; "
+            "train without --condition_on_command"
+        )
+    return commands.get_command(name)
 
 
 @dataclass(frozen=True)

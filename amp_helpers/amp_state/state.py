@@ -32,6 +32,9 @@ FEATURE_DIMS = {
 }
 """Features and their number of columns; None stands for one column per joint."""
 
+COMMAND_COLUMNS = ("command forward", "command turn")
+"""Columns of the command: m/s and rad/s, left positive."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AmpState:
@@ -49,6 +52,9 @@ class AmpState:
     """Frames in a window."""
     stride: int = 1
     """Control steps between two frames of a window."""
+    command: bool = False
+    """Append the command that the window should follow, forward m/s and turning rad/s: the input of a discriminator
+    conditioned on it."""
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.features if name not in FEATURE_DIMS]
@@ -68,7 +74,12 @@ class AmpState:
     @property
     def dim(self) -> int:
         """Number of columns of a window: the width of the discriminator's input."""
-        return self.window * self.frame_dim
+        return self.window * self.frame_dim + self.condition_dim
+
+    @property
+    def condition_dim(self) -> int:
+        """Number of columns at the end of a window that hold the command."""
+        return len(COMMAND_COLUMNS) if self.command else 0
 
     @property
     def span(self) -> int:
@@ -85,7 +96,8 @@ class AmpState:
             for part in (axes[FEATURE_DIMS[feature]] if FEATURE_DIMS[feature] else self.joint_names)
         ]
         ages = [(self.window - 1 - i) * self.stride for i in range(self.window)]
-        return [f"t-{age} {name}" if age else f"t {name}" for age in ages for name in frame]
+        names = [f"t-{age} {name}" if age else f"t {name}" for age in ages for name in frame]
+        return names + list(COMMAND_COLUMNS if self.command else ())
 
     def without(self, patterns: tuple[str, ...]) -> "AmpState":
         """Return the state without the joints that match ``patterns`` (regular expressions).
@@ -137,12 +149,13 @@ class AmpState:
             InputError: the dataset or the default pose lacks a joint, or every clip is shorter than a window.
         """
         windows = []
-        for clip in dataset.clips():
+        for clip, command in zip(dataset.clips(), dataset.command, strict=True):
             frames = self.frames(clip, default_pose)
             count = len(frames) - self.span
             if count > 0:
                 picks = [frames[i * self.stride : i * self.stride + count] for i in range(self.window)]
-                windows.append(np.concatenate(picks, axis=-1))
+                condition = np.tile(command.astype(np.float32), (count, 1)) if self.command else frames[:count, :0]
+                windows.append(np.concatenate([*picks, condition], axis=-1))
         if not windows:
             raise InputError(
                 f"no clip has the {self.span + 1} frames of one AMP window; shorten the window "

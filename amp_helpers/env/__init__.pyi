@@ -1,5 +1,8 @@
 from .clip_replay import place as place
 from .clip_replay import replay as replay
+from .locomotion import LOCOMOTION_TASK as LOCOMOTION_TASK
+from .locomotion import RANDOMIZATIONS as RANDOMIZATIONS
+from .locomotion import G1LocomotionEnvCfg as G1LocomotionEnvCfg
 from .make import EnvFacts as EnvFacts
 from .make import default_pose as default_pose
 from .make import facts as facts

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.locomotion import LOCOMOTION_TASK
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring, reference_event
 from amp_helpers.env.registration import register_task
 from amp_helpers.env.task import TASK
@@ -38,7 +39,7 @@ def make_env(
     velocity: float | tuple[float, float] | None = None,
     turn: float = 0.0,
     pushes: bool = False,
-    randomize: bool = False,
+    randomize: bool | Collection[str] | None = None,
     quiet: bool = True,
 ) -> Iterator[ManagerBasedRLEnv]:
     """Open a registered manager-based task, and close it on exit.
@@ -59,7 +60,8 @@ def make_env(
         velocity: commanded forward speed, m/s, or the range (low, high) to draw it from; not sideways.
         turn: commanded turning speed, rad/s, left positive; with ``play`` and one ``velocity``.
         pushes: push the robots while measuring, see :class:`amp_helpers.env.measuring.MeasuringRules`; with ``play``.
-        randomize: keep the task's randomization while measuring; with ``play``.
+        randomize: what the task randomizes: everything (``True``), nothing (``False``), or the names of some, for a
+            task with a method ``randomize``; ``None`` for everything, with ``play`` nothing.
         quiet: suppress Isaac Lab's output while the environment opens.
 
     Yields:
@@ -76,10 +78,13 @@ def make_env(
         with _quiet() if quiet else contextlib.nullcontext():
             cfg = _task_cfg(task, num_envs, device, physics)
             cfg.seed = seed
+            if randomize is None:
+                randomize = not play
+            _randomize(cfg, task, randomize)
             notes = []
             if play:
                 forward = velocity if isinstance(velocity, float | int) else None
-                rules = MeasuringRules(forward=forward, turn=turn, pushes=pushes, randomize=randomize)
+                rules = MeasuringRules(forward=forward, turn=turn, pushes=pushes, randomize=bool(randomize))
                 notes = configure_for_measuring(cfg, rules, task)
             if isinstance(velocity, tuple) or (velocity is not None and not play):
                 command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
@@ -156,6 +161,15 @@ def _configure_reference(
         event.params["dataset"] = dataset if isinstance(dataset, MotionDataset) else MotionDataset.load(dataset)
     if share is not None:
         event.params["share"] = share
+
+
+def _randomize(cfg: Any, task: str, randomize: bool | Collection[str]) -> None:
+    """Choose what a task with a method ``randomize`` randomizes; the measuring rules serve every other task."""
+    names = () if isinstance(randomize, bool) else tuple(randomize)
+    if randomize is not True and hasattr(cfg, "randomize"):
+        cfg.randomize(names)
+    elif names:
+        raise InputError(f"task '{task}' has no choice of randomizations; leave them out or use {LOCOMOTION_TASK}")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,11 @@ class reset_robot(ManagerTermBase):
         self._robot = env.scene["robot"]
         dataset: Any = cfg.params["dataset"]
         self._states: dict[str, torch.Tensor] = {}
+        self.from_reference = torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
+        """Environments whose latest start was a reference state, (E,) bool."""
+        self.commands: torch.Tensor | None = None
+        """The command that the clip of each latest start is a reference for, (E, 2) m/s and rad/s; 0 after a default
+        start, and ``None`` without a dataset."""
         if dataset is None:
             return
         robot_names = tuple(self._robot.joint_names)
@@ -52,6 +57,8 @@ class reset_robot(ManagerTermBase):
             "lin_vel": gather(lambda clip: clip.root_lin_vel),
             "ang_vel": gather(lambda clip: clip.root_ang_vel),
         }
+        self._clip_commands = gather(lambda clip: np.tile(clip.command, (clip.num_frames, 1)))
+        self.commands = torch.zeros(env.num_envs, 2, device=env.device)
         self._draw = weighted_rows(gather(lambda clip: np.full(clip.num_frames, clip.weight)))
 
     def __call__(
@@ -81,9 +88,11 @@ class reset_robot(ManagerTermBase):
             "lin_vel": torch.cat((uniform(*forward), uniform(*sideways), zero), dim=-1),
             "ang_vel": torch.zeros(count, 3, device=env.device),
         }
-        if self._states and share > 0:
+        if self.commands is not None and share > 0:
             from_reference = torch.rand(count, 1, device=env.device) < share
             rows = self._draw(count)
+            self.from_reference[ids] = from_reference.squeeze(1)
+            self.commands[ids] = self._clip_commands[rows] * from_reference
             state = {
                 name: torch.where(from_reference, self._states[name][rows], value) for name, value in state.items()
             }

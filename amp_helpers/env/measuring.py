@@ -41,7 +41,7 @@ class MeasuringRules:
     pushes: bool = False
     """Push every robot by ``PUSH_MPS`` in a random horizontal direction every ``PUSH_INTERVAL_S``."""
     randomize: bool = False
-    """Keep the task's randomization of masses, friction, gains and the like."""
+    """Keep the task's observation noise and its randomization of masses, friction, gains and the like."""
 
 
 def configure_for_measuring(
@@ -52,7 +52,7 @@ def configure_for_measuring(
     - Every event at an interval is off, and so are curricula; ``rules.pushes`` adds the same push on every task.
     - Events that randomize (``randomize_...``) or disturb are off, unless ``rules.randomize``.
     - Episodes start in the default state, joints within ``START_NOISE_RAD`` of it where the task draws them.
-    - Observations have no noise.
+    - Observations have no noise, unless ``rules.randomize``.
     - The velocity command is (``forward``, 0, ``turn``) in every environment for the whole episode: no standing
       share, no heading control, no resampling. It is recognized by its kind; its name is free.
 
@@ -72,7 +72,7 @@ def configure_for_measuring(
     if getattr(cfg, "curriculum", None) is not None:
         cfg.curriculum = None
     for _, group in _terms(cfg.observations):
-        if hasattr(group, "enable_corruption"):
+        if hasattr(group, "enable_corruption") and not rules.randomize:
             group.enable_corruption = False
     if rules.forward is not None:
         notes += command_velocity(cfg, (rules.forward, rules.forward), rules.turn, task)

@@ -66,12 +66,13 @@ G1_ACTUATORS: dict[str, ActuatorBaseCfg] = {
 }
 
 
-def _in_dataset_order() -> SceneEntityCfg:
-    # A separate instance for each term, because the managers resolve names in place.
+def in_dataset_order() -> SceneEntityCfg:
+    """Select all joints in the dataset's order; a new instance for each term, because managers resolve it in place."""
     return SceneEntityCfg("robot", joint_names=list(G1_23DOF.joint_names), preserve_order=True)
 
 
-def _feet_sensor() -> SceneEntityCfg:
+def feet_sensor() -> SceneEntityCfg:
+    """Select the contact forces of the feet."""
     return SceneEntityCfg("contact_forces", body_names=list(G1_23DOF.foot_bodies), preserve_order=True)
 
 
@@ -148,12 +149,12 @@ class PolicyObservationsCfg(ObservationGroupCfg):
     velocity_commands = ObsTerm(func=lab.generated_commands, params={"command_name": "base_velocity"})
     joint_pos = ObsTerm(
         func=lab.joint_pos_rel,
-        params={"asset_cfg": _in_dataset_order()},
+        params={"asset_cfg": in_dataset_order()},
         noise=UniformNoiseCfg(n_min=-0.01, n_max=0.01),
     )
     joint_vel = ObsTerm(
         func=lab.joint_vel_rel,
-        params={"asset_cfg": _in_dataset_order()},
+        params={"asset_cfg": in_dataset_order()},
         noise=UniformNoiseCfg(n_min=-1.5, n_max=1.5),
     )
     actions = ObsTerm(func=lab.last_action)
@@ -173,8 +174,8 @@ class CriticObservationsCfg(ObservationGroupCfg):
     base_height = ObsTerm(func=lab.base_pos_z)
     projected_gravity = ObsTerm(func=lab.projected_gravity)
     velocity_commands = ObsTerm(func=lab.generated_commands, params={"command_name": "base_velocity"})
-    joint_pos = ObsTerm(func=lab.joint_pos_rel, params={"asset_cfg": _in_dataset_order()})
-    joint_vel = ObsTerm(func=lab.joint_vel_rel, params={"asset_cfg": _in_dataset_order()})
+    joint_pos = ObsTerm(func=lab.joint_pos_rel, params={"asset_cfg": in_dataset_order()})
+    joint_vel = ObsTerm(func=lab.joint_vel_rel, params={"asset_cfg": in_dataset_order()})
     actions = ObsTerm(func=lab.last_action)
 
     def __post_init__(self) -> None:
@@ -212,7 +213,7 @@ class RewardsCfg:
         func=velocity.feet_slide,
         weight=-0.1,
         params={
-            "sensor_cfg": _feet_sensor(),
+            "sensor_cfg": feet_sensor(),
             "asset_cfg": SceneEntityCfg("robot", body_names=list(G1_23DOF.foot_bodies), preserve_order=True),
         },
     )

@@ -242,3 +242,15 @@ def robots_beside(robot: Robot | None) -> list[Robot]:
 def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None:
     """The first of :func:`robots_beside` that has all these joints; else None."""
     return next((known for known in robots_beside(robot) if set(names) <= set(known.joint_names)), None)
+
+
+def robot_with_links(body_names: Sequence[str]) -> Robot:
+    """The first built-in robot whose feet are among these links.
+
+    Raises:
+        InputError: there is none.
+    """
+    for robot in ROBOTS.values():
+        if set(robot.foot_bodies) <= set(body_names):
+            return robot
+    raise InputError("the feet of the task's robot are not known; name the robot with --robot, by its MJCF or URDF")

@@ -26,6 +26,8 @@ DEMO_DATASET = DATASETS / "g1_walk.npz"
 """The demo walk as retargeted."""
 REFINED_DATASET = DATASETS / "g1_walk_refined.npz"
 """The demo walk with its feet held on the ground, so that its steps cover the distance that its root covers."""
+LOCOMOTION_DATASET = DATASETS / "g1_locomotion.npz"
+"""Standing, walking, running and turning, each clip with the command that it is a reference for."""
 DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
 
 
@@ -43,7 +45,7 @@ TASK_DEFAULTS = {DEFAULT_TASK: TaskDefaults(reference_share=0.7, velocity_range=
 
 @dataclass(frozen=True, kw_only=True)
 class TrainCfg:
-    """A training run; the defaults are this project's recipe."""
+    """A training run; the defaults are the recipe ``walk``."""
 
     dataset: Path = Path("datasets/g1_walk_refined.npz")
     """Dataset to imitate, written by python -m amp_helpers.convert; datasets/... also finds the demo datasets."""
@@ -92,6 +94,13 @@ class TrainCfg:
     """Observation group to read AMP states from; by default they come from the simulator."""
     reference_share: float | None = None
     """Share of episodes that start in a reference state; by default 0.7 on this project's task and 0 on others."""
+    condition_on_command: bool = False
+    """Show the discriminator the command too: a window then counts as real only where a clip follows that command."""
+    symmetry: bool = False
+    """Make the policy symmetric: the mirror image of a situation gets the mirror image of the action."""
+    randomize: tuple[str, ...] | None = None
+    """What the task randomizes: any of friction, mass, center_of_mass, gains, joint_offsets, push and latency; by
+    default everything that it can."""
     velocity_range: tuple[float, float] | None = None
     """Lowest and highest commanded speed, m/s; by default 0.4 to 1.1 on this project's task, and the task's own on
     others."""
@@ -100,7 +109,16 @@ class TrainCfg:
 
 
 RECIPES: dict[str, TrainCfg] = {
-    "default": TrainCfg(),
+    "walk": TrainCfg(),
+    "locomotion": TrainCfg(
+        dataset=Path("datasets/g1_locomotion.npz"),
+        task="Isaac-AMP-Locomotion-Flat-G1",
+        max_iterations=1000,
+        reference_share=0.7,
+        condition_on_command=True,
+        symmetry=True,
+        agent=AmpAgentCfg(task_weight=2.0),
+    ),
     "published": TrainCfg(
         dataset=Path("datasets/g1_walk.npz"),
         features=("joint_pos",),
@@ -119,9 +137,9 @@ RECIPES: dict[str, TrainCfg] = {
         ),
     ),
 }
-"""What ``--recipe`` stands for. ``published`` is the recipe that this project started from: joint positions of two
-frames, task 0.9 and style 0.1. It counts the style per step, and 0.1 at 50 Hz is 5 per second. Its gradient penalty is
-skrl's 5, which has no factor 1/2, hence 10 here."""
+"""What ``--recipe`` stands for. ``walk`` imitates one walk; ``locomotion`` obeys commands. ``published`` is the recipe
+that this project started from: joint positions of two frames, task 0.9 and style 0.1. It counts the style per step, and
+0.1 at 50 Hz is 5 per second. Its gradient penalty is skrl's 5, which has no factor 1/2, hence 10 here."""
 
 STILL_RAD = 1e-3
 """A joint whose positions have a smaller standard deviation than this does not move."""
@@ -267,7 +285,7 @@ def command_line(cfg: TrainCfg) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    recipe: Literal["default", "published"] = "default"
+    recipe: Literal["walk", "locomotion", "published"] = "walk"
     """Recipe that the other defaults come from."""
 
 

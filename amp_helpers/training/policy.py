@@ -12,7 +12,7 @@ from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.checkpoint import check_fit, load_checkpoint, save_parts
-from amp_helpers.agent.networks import Policy
+from amp_helpers.agent.networks import Mirror, Policy
 from amp_helpers.errors import InputError
 from amp_helpers.training.run_folder import CONFIG_FILE, write_json
 from amp_helpers.utils.resources import POLICIES, find_data
@@ -32,7 +32,7 @@ class TrainedPolicy:
     @torch.no_grad()
     def __call__(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the mean actions (E, A) for observations (E, O) of the ``policy`` group."""
-        return self._policy.net(self._scaler(observations))
+        return self._policy.mean(self._scaler(observations))
 
 
 def save_policy(folder: Path, agent: AmpAgent, config: dict[str, Any]) -> None:
@@ -61,7 +61,13 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
     assert action_space is not None, "an open environment has one"
     if not isinstance(spaces, gymnasium.spaces.Dict) or "policy" not in spaces.spaces:
         raise InputError(f"{file}: the task has no observation group 'policy'; evaluate on the task it was trained on")
-    policy = Policy(spaces["policy"], action_space, env.device, hidden=config["hidden"])
+    policy = Policy(
+        spaces["policy"],
+        action_space,
+        env.device,
+        hidden=config["hidden"],
+        mirrors=_blank_mirrors(spaces["policy"], action_space) if config.get("symmetry") else None,
+    )
     scaler = RunningStandardScaler(size=spaces["policy"], device=env.device)
     for name, module in (("policy", policy), ("observation_preprocessor", scaler)):
         if not isinstance(saved.get(name), dict):
@@ -69,6 +75,11 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
         check_fit(file, name, module, saved[name])
         module.load_state_dict(saved[name])
     return TrainedPolicy(policy.to(env.device).eval(), scaler, config)
+
+
+def _blank_mirrors(*spaces: gymnasium.Space) -> tuple[Mirror, Mirror]:
+    seen, done = (Mirror.blank(gymnasium.spaces.flatdim(space)) for space in spaces)
+    return seen, done
 
 
 def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:

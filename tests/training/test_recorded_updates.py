@@ -60,7 +60,7 @@ def machine() -> dict[str, str]:
     return {"cpu": models[0].strip() if models else "", "torch": torch.__version__}
 
 
-@pytest.mark.parametrize("recipe", ["default", "published"])
+@pytest.mark.parametrize("recipe", ["walk", "published"])
 def test_the_same_seed_makes_the_recorded_updates(recipe, tmp_path):
     recorded = json.loads(RECORD.read_text())
     # In a process of its own: other tests choose other numbers of threads.

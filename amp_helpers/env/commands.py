@@ -1,0 +1,148 @@
+"""Velocity commands that cover standing, straight ahead and turning, and the errors of following them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.envs.mdp import UniformVelocityCommand, UniformVelocityCommandCfg
+from isaaclab.utils import configclass
+from isaaclab.utils.math import quat_apply_inverse, wrap_to_pi, yaw_quat
+
+from amp_helpers.env.mdp import reset_robot
+
+
+class LocomotionCommand(UniformVelocityCommand):
+    """Isaac Lab's velocity command with a share of straight commands, turns that a robot can follow, and errors.
+
+    An episode that starts in a reference state first gets the command which that clip is a reference for. Two errors
+    are kept for rewards and the value function, because the policy's errors at one instant say little about them: a
+    gait sways by more than its mean is off.
+    """
+
+    cfg: "LocomotionCommandCfg"
+
+    def __init__(self, cfg: "LocomotionCommandCfg", env: ManagerBasedRLEnv) -> None:
+        super().__init__(cfg, env)
+        self.mean_error = torch.zeros(self.num_envs, 2, device=self.device)
+        """Forward and left velocity in the heading frame less the command, m/s, averaged over ``error_time_s``
+        (exponentially)."""
+        self.heading_error = torch.zeros(self.num_envs, device=self.device)
+        """Heading less the integral of the commanded turn since the command was drawn, rad, in -pi..pi."""
+        self._heading = torch.zeros(self.num_envs, device=self.device)
+
+    @property
+    def standing(self) -> torch.Tensor:
+        """Environments that are told to stand still, (E,) bool."""
+        return (self.vel_command_b == 0).all(dim=1)
+
+    def reset(self, env_ids: Sequence[int] | None = None) -> dict[str, torch.Tensor]:
+        rows: Any = slice(None) if env_ids is None else env_ids
+        extras = super().reset(env_ids)
+        self.mean_error[rows] = 0.0
+        if self.cfg.reset_event:
+            self._follow_reference(rows)
+        return extras
+
+    def _follow_reference(self, env_ids: Any) -> None:
+        term = self._env.event_manager.get_term_cfg(self.cfg.reset_event).func
+        if not isinstance(term, reset_robot) or term.commands is None:
+            return
+        commands, started = term.commands[env_ids], term.from_reference[env_ids]
+        moves = commands.abs().sum(dim=1, keepdim=True) > 0
+        jitter = 2 * torch.rand_like(commands) - 1
+        commands = commands + moves * jitter * commands.new_tensor(self.cfg.reference_jitter)
+        velocity = torch.stack((commands[:, 0], torch.zeros_like(commands[:, 0]), commands[:, 1]), dim=1)
+        self.vel_command_b[env_ids] = torch.where(started.unsqueeze(1), velocity, self.vel_command_b[env_ids])
+        self.is_standing_env[env_ids] &= ~started
+
+    def _resample_command(self, env_ids: Any) -> None:
+        super()._resample_command(env_ids)
+        command = self.vel_command_b[env_ids]
+        forward, turn = command[:, 0], command[:, 2]
+        straight = torch.rand_like(turn) < self.cfg.rel_straight_envs
+        in_place = ~straight & (torch.rand_like(turn) < self.cfg.rel_in_place_envs)
+        if _is_drawn(self.cfg.ranges.lin_vel_x):
+            forward = torch.where(in_place | (forward < self.cfg.min_speed), 0.0, forward)
+        if _is_drawn(self.cfg.ranges.ang_vel_z):
+            # v w is the acceleration towards the center of the arc.
+            most = self.cfg.max_lateral_acceleration / forward.clamp(min=1e-3)
+            turn = torch.where(straight, 0.0, torch.minimum(torch.maximum(turn, -most), most))
+        self.vel_command_b[env_ids] = torch.stack((forward, command[:, 1], turn), dim=1)
+        self._heading[env_ids] = self.robot.data.heading_w.torch[env_ids]
+
+    def _update_command(self) -> None:
+        super()._update_command()
+        data, dt = self.robot.data, self._env.step_dt
+        velocity = quat_apply_inverse(yaw_quat(data.root_link_quat_w.torch), data.root_link_lin_vel_w.torch)[:, :2]
+        share = dt / self.cfg.error_time_s
+        self.mean_error += share * (velocity - self.vel_command_b[:, :2] - self.mean_error)
+        self.heading_error = wrap_to_pi(data.heading_w.torch - self._heading)
+        self._heading += self.vel_command_b[:, 2] * dt
+
+
+@configclass
+class LocomotionCommandCfg(UniformVelocityCommandCfg):
+    """Configuration of :class:`LocomotionCommand`."""
+
+    class_type: type = LocomotionCommand
+    rel_straight_envs: float = 0.5
+    """Share of commands without a turn."""
+    rel_in_place_envs: float = 0.2
+    """Share of the other commands that turn on the spot."""
+    min_speed: float = 0.1
+    """Slower forward commands become 0, m/s."""
+    max_lateral_acceleration: float = 1.2
+    """Limit of forward speed times turning speed, m/s^2."""
+    error_time_s: float = 1.0
+    """Time constant of ``mean_error``, s."""
+    reset_event: str = "reference"
+    """Reset event whose reference states come with a command; empty for none."""
+    reference_jitter: tuple[float, float] = (0.1, 0.2)
+    """Largest difference of such a command from its clip's, m/s and rad/s; none for a clip that stands."""
+
+
+def mean_velocity_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
+    """Observe the averaged forward and left velocity error, (E, 2) m/s."""
+    return _command(env, command_name).mean_error
+
+
+def heading_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
+    """Observe the heading error, (E, 1) rad."""
+    return _command(env, command_name).heading_error.unsqueeze(1)
+
+
+def track_mean_velocity_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
+    """Reward a small averaged velocity error, ``exp(-|e|^2 / std^2)``, (E,); ``std`` in m/s."""
+    return torch.exp(-_command(env, command_name).mean_error.square().sum(dim=1) / std**2)
+
+
+def track_heading_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
+    """Reward a small heading error, ``exp(-e^2 / std^2)``, (E,); ``std`` in rad."""
+    return torch.exp(-_command(env, command_name).heading_error.square() / std**2)
+
+
+def steps_while_standing(
+    env: ManagerBasedRLEnv, command_name: str, sensor_cfg: Any, force_n: float = 1.0
+) -> torch.Tensor:
+    """Count the feet in the air of robots that are told to stand, (E,)."""
+    forces = env.scene.sensors[sensor_cfg.name].data.net_normal_forces_w.torch[:, sensor_cfg.body_ids]  # pyright: ignore[reportAttributeAccessIssue]
+    in_air = (forces.norm(dim=-1) < force_n).sum(dim=1)
+    return in_air * _command(env, command_name).standing
+
+
+def motion_while_standing(env: ManagerBasedRLEnv, command_name: str, asset_cfg: Any) -> torch.Tensor:
+    """Sum the squared joint velocities of robots that are told to stand, (E,) rad^2/s^2."""
+    velocity = env.scene[asset_cfg.name].data.joint_vel.torch
+    return velocity.square().sum(dim=1) * _command(env, command_name).standing
+
+
+def _is_drawn(interval: tuple[float, float]) -> bool:
+    """Whether values differ between draws; an exact command stays exact."""
+    return interval[0] < interval[1]
+
+
+def _command(env: ManagerBasedRLEnv, name: str) -> LocomotionCommand:
+    term = env.command_manager.get_term(name)
+    assert isinstance(term, LocomotionCommand), f"command '{name}' is a {type(term).__name__}"
+    return term

@@ -1,0 +1,220 @@
+"""The task ``Isaac-AMP-Locomotion-Flat-G1``: the 23-dof G1 stands, walks, runs and turns as commanded.
+
+It differs from :mod:`amp_helpers.env.task` in three ways: the commands cover standing, 0 to 2.6 m/s and turns; the
+policy observes only what the robot's own sensors measure, so not the base's velocity; and the physics is randomized.
+"""
+
+from collections.abc import Collection
+
+import gymnasium
+import isaaclab.envs.mdp as lab
+import isaaclab_tasks.core.velocity.mdp as velocity
+from isaaclab.managers import EventTermCfg, ObservationGroupCfg, RewardTermCfg, SceneEntityCfg
+from isaaclab.managers import ObservationTermCfg as ObsTerm
+from isaaclab.utils import configclass
+from isaaclab.utils.noise import NoiseModelWithAdditiveBiasCfg, UniformNoiseCfg
+
+from amp_helpers.env import commands
+from amp_helpers.env.actions import DelayedJointPositionActionCfg
+from amp_helpers.env.task import (
+    CriticObservationsCfg,
+    EventsCfg,
+    G1AmpEnvCfg,
+    RewardsCfg,
+    feet_sensor,
+    in_dataset_order,
+)
+from amp_helpers.errors import InputError
+from amp_helpers.robots.robot import G1_23DOF
+
+LOCOMOTION_TASK = "Isaac-AMP-Locomotion-Flat-G1"
+
+RANDOMIZATIONS = ("friction", "mass", "center_of_mass", "gains", "joint_offsets", "push", "latency")
+"""What the task randomizes; :meth:`G1LocomotionEnvCfg.randomize` selects some."""
+
+_COMMAND = {"command_name": "base_velocity"}
+
+
+@configclass
+class LocomotionCommandsCfg:
+    """Standing, straight ahead and turning; a new command every few seconds."""
+
+    base_velocity = commands.LocomotionCommandCfg(
+        asset_name="robot",
+        resampling_time_range=(3.0, 8.0),
+        rel_standing_envs=0.1,
+        heading_command=False,
+        ranges=commands.LocomotionCommandCfg.Ranges(
+            lin_vel_x=(0.0, 2.6), lin_vel_y=(0.0, 0.0), ang_vel_z=(-1.0, 1.0), heading=None
+        ),
+    )
+
+
+@configclass
+class LocomotionActionsCfg:
+    """Joint position targets relative to the default pose, in the dataset's order, in some episodes a step late."""
+
+    joint_pos = DelayedJointPositionActionCfg(
+        asset_name="robot",
+        joint_names=list(G1_23DOF.joint_names),
+        scale=0.5,
+        use_default_offset=True,
+        preserve_order=True,
+    )
+
+
+@configclass
+class SensedObservationsCfg(ObservationGroupCfg):
+    """The policy's observations: what gyroscope, accelerometer and joint encoders tell, with noise and history."""
+
+    base_ang_vel = ObsTerm(func=lab.base_ang_vel, noise=UniformNoiseCfg(n_min=-0.2, n_max=0.2))
+    projected_gravity = ObsTerm(func=lab.projected_gravity, noise=UniformNoiseCfg(n_min=-0.05, n_max=0.05))
+    velocity_commands = ObsTerm(func=lab.generated_commands, params=_COMMAND)
+    joint_pos = ObsTerm(
+        func=lab.joint_pos_rel,
+        params={"asset_cfg": in_dataset_order()},
+        noise=NoiseModelWithAdditiveBiasCfg(
+            noise_cfg=UniformNoiseCfg(n_min=-0.01, n_max=0.01),
+            bias_noise_cfg=UniformNoiseCfg(n_min=-0.02, n_max=0.02),
+        ),
+    )
+    joint_vel = ObsTerm(
+        func=lab.joint_vel_rel,
+        params={"asset_cfg": in_dataset_order()},
+        noise=UniformNoiseCfg(n_min=-1.5, n_max=1.5),
+    )
+    actions = ObsTerm(func=lab.last_action)
+
+    def __post_init__(self) -> None:
+        self.enable_corruption = True
+        self.concatenate_terms = True
+        self.history_length = 5
+
+
+@configclass
+class LocomotionCriticCfg(CriticObservationsCfg):
+    """The value function also knows the errors that the rewards are made of."""
+
+    mean_velocity_error = ObsTerm(func=commands.mean_velocity_error, params=_COMMAND)
+    heading_error = ObsTerm(func=commands.heading_error, params=_COMMAND)
+
+
+@configclass
+class LocomotionObservationsCfg:
+    """Groups ``policy`` and ``critic``."""
+
+    policy: SensedObservationsCfg = SensedObservationsCfg()
+    critic: LocomotionCriticCfg = LocomotionCriticCfg()
+
+
+@configclass
+class LocomotionRewardsCfg(RewardsCfg):
+    """Track the command at each instant, on average and in heading; stand still when told to."""
+
+    track_lin_vel_xy = RewardTermCfg(
+        func=velocity.track_lin_vel_xy_yaw_frame_exp, weight=3.0, params=_COMMAND | {"std": 0.4}
+    )
+    track_ang_vel_z = RewardTermCfg(func=velocity.track_ang_vel_z_world_exp, weight=1.5, params=_COMMAND | {"std": 0.4})
+    track_mean_velocity = RewardTermCfg(
+        func=commands.track_mean_velocity_exp, weight=2.0, params=_COMMAND | {"std": 0.1}
+    )
+    track_heading = RewardTermCfg(func=commands.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
+    steps_while_standing = RewardTermCfg(
+        func=commands.steps_while_standing, weight=-2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()}
+    )
+    motion_while_standing = RewardTermCfg(
+        func=commands.motion_while_standing, weight=-0.05, params=_COMMAND | {"asset_cfg": SceneEntityCfg("robot")}
+    )
+
+
+@configclass
+class LocomotionEventsCfg(EventsCfg):
+    """Resets, pushes, and Isaac Lab's own randomization of the physics."""
+
+    push: EventTermCfg | None = EventTermCfg(
+        func=lab.push_by_setting_velocity,
+        mode="interval",
+        interval_range_s=(3.0, 8.0),
+        params={"velocity_range": {"x": (-0.6, 0.6), "y": (-0.6, 0.6)}},
+    )
+    friction: EventTermCfg | None = EventTermCfg(
+        func=lab.randomize_rigid_body_material,  # pyright: ignore[reportArgumentType]
+        mode="startup",
+        params={
+            "asset_cfg": SceneEntityCfg("robot", body_names=list(G1_23DOF.foot_bodies)),
+            "static_friction_range": (0.5, 1.25),
+            "dynamic_friction_range": (0.5, 1.25),
+            "restitution_range": (0.0, 0.0),
+            "num_buckets": 64,
+        },
+    )
+    mass: EventTermCfg | None = EventTermCfg(
+        func=lab.randomize_rigid_body_mass,  # pyright: ignore[reportArgumentType]
+        mode="startup",
+        params={
+            "asset_cfg": SceneEntityCfg("robot"),
+            "mass_distribution_params": (0.9, 1.1),
+            "operation": "scale",
+        },
+    )
+    center_of_mass: EventTermCfg | None = EventTermCfg(
+        func=lab.randomize_rigid_body_com,  # pyright: ignore[reportArgumentType]
+        mode="startup",
+        params={
+            "asset_cfg": SceneEntityCfg("robot", body_names=["torso_link"]),
+            "com_range": {"x": (-0.03, 0.03), "y": (-0.03, 0.03), "z": (-0.03, 0.03)},
+        },
+    )
+    gains: EventTermCfg | None = EventTermCfg(
+        func=lab.randomize_actuator_gains,  # pyright: ignore[reportArgumentType]
+        mode="startup",
+        params={
+            "asset_cfg": SceneEntityCfg("robot"),
+            "stiffness_distribution_params": (0.9, 1.1),
+            "damping_distribution_params": (0.9, 1.1),
+            "operation": "scale",
+        },
+    )
+
+
+@configclass
+class G1LocomotionEnvCfg(G1AmpEnvCfg):
+    """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
+
+    observations: LocomotionObservationsCfg = LocomotionObservationsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
+    actions: LocomotionActionsCfg = LocomotionActionsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
+    commands: LocomotionCommandsCfg = LocomotionCommandsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
+    rewards: LocomotionRewardsCfg = LocomotionRewardsCfg()
+    events: LocomotionEventsCfg = LocomotionEventsCfg()
+
+    def randomize(self, names: Collection[str]) -> None:
+        """Keep these of :data:`RANDOMIZATIONS` and turn the others off.
+
+        Raises:
+            InputError: a name is unknown.
+        """
+        unknown = [name for name in names if name not in RANDOMIZATIONS]
+        if unknown:
+            raise InputError(f"randomization {', '.join(unknown)} not found; available: {', '.join(RANDOMIZATIONS)}")
+        for event in ("friction", "mass", "center_of_mass", "gains", "push"):
+            if event not in names:
+                setattr(self.events, event, None)
+        if "joint_offsets" not in names:
+            noise = self.observations.policy.joint_pos.noise
+            self.observations.policy.joint_pos.noise = noise.noise_cfg  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        if "latency" not in names:
+            self.actions.joint_pos.delayed_share = 0.0
+
+    def play_mode(self) -> None:
+        """Configure for evaluation: no noise, nothing randomized, no reference states."""
+        self.randomize(())
+        super().play_mode()
+
+
+if LOCOMOTION_TASK not in gymnasium.registry:
+    gymnasium.register(
+        id=LOCOMOTION_TASK,
+        entry_point="isaaclab.envs:ManagerBasedRLEnv",
+        disable_env_checker=True,
+        kwargs={"env_cfg_entry_point": f"{__name__}:G1LocomotionEnvCfg"},
+    )

@@ -1,0 +1,105 @@
+"""The left-right mirror image of a task's observations and actions, from the robot's own axes.
+
+A reflection in the robot's x-z plane keeps the forward and upward components of a vector and negates the sideways one;
+of a pseudovector, such as an angular velocity, it keeps the sideways component and negates the others. Joints change
+places with their counterparts, with the signs of :func:`amp_helpers.robots.symmetry.mirror_signs`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from isaaclab.envs import ManagerBasedRLEnv
+
+from amp_helpers.agent.networks import Mirror
+from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
+from amp_helpers.errors import InputError
+from amp_helpers.robots.model_file import bare_model
+from amp_helpers.robots.robot import Robot
+from amp_helpers.robots.symmetry import mirror_signs, other_side
+
+_VECTOR, _PSEUDOVECTOR = (1.0, -1.0, 1.0), (-1.0, 1.0, -1.0)
+_SIGNS = {
+    "base_pos_z": (1.0,),
+    "base_lin_vel": _VECTOR,
+    "projected_gravity": _VECTOR,
+    "base_ang_vel": _PSEUDOVECTOR,
+    "generated_commands": (1.0, -1.0, -1.0),  # forward, left, yaw
+}
+"""Signs of the components of a term, by the name of its function."""
+_SYMMETRIC_RAD = 1e-3
+
+
+def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror]:
+    """Return the mirror images of the ``policy`` group and of the actions.
+
+    Args:
+        env: an open environment.
+        robot: the model of its robot, whose joint axes tell the signs.
+
+    Raises:
+        InputError: an observation term, a joint or the default pose has no mirror image.
+    """
+    signs = mirror_signs(bare_model(robot.mjcf_path))
+    articulation = env.scene["robot"]
+    default = dict(zip(articulation.joint_names, articulation.data.default_joint_pos.torch[0].tolist(), strict=True))
+    actions = [
+        name
+        for term in env.action_manager.active_terms
+        for name in _action_joints(term, env.action_manager.get_term(term))
+    ]
+    _check_pose(default, signs)
+    columns: list[int] = []
+    factors: list[float] = []
+    for term in observation_terms(env):
+        index, sign = _term_mirror(term, signs, actions)
+        for frame in range(max(term.history, 1)):
+            columns += [term.start + frame * len(index) + column for column in index]
+            factors += sign
+    return Mirror(columns, factors), Mirror(*_joint_mirror(actions, signs, "the actions"))
+
+
+def _term_mirror(
+    term: ObservationTerm, signs: dict[str, float], actions: Sequence[str]
+) -> tuple[list[int], list[float]]:
+    """Return index and sign of each column of one frame of a term."""
+    if term.joint_names:
+        return _joint_mirror(term.joint_names, signs, f"observation '{term.name}'")
+    if term.function == "last_action":
+        return _joint_mirror(actions, signs, f"observation '{term.name}'")
+    found = _SIGNS.get(term.function)
+    width = (term.stop - term.start) // max(term.history, 1)
+    if found is None or len(found) != width:
+        raise InputError(
+            f"observation '{term.name}': the mirror image of {term.function} is not known; train with --no_symmetry, "
+            f"or use terms of joints, actions or: {', '.join(_SIGNS)}"
+        )
+    return list(range(width)), list(found)
+
+
+def _joint_mirror(names: Sequence[str], signs: dict[str, float], what: str) -> tuple[list[int], list[float]]:
+    names = list(names)
+    lonely = [name for name in names if other_side(name) not in names or name not in signs]
+    if lonely:
+        raise InputError(
+            f"{what}: {', '.join(lonely)} has no counterpart on the robot's other side; train with --no_symmetry"
+        )
+    return [names.index(other_side(name)) for name in names], [signs[name] for name in names]
+
+
+def _action_joints(name: str, term: Any) -> Sequence[str]:
+    joints = getattr(term.IO_descriptor, "joint_names", None)
+    if not joints:
+        raise InputError(f"action '{name}' does not drive joints, so its mirror image is not known; use --no_symmetry")
+    return joints
+
+
+def _check_pose(default: dict[str, float], signs: dict[str, float]) -> None:
+    """Refuse a default pose that differs from its mirror image: offsets from it would have none."""
+    for name, value in default.items():
+        image = default.get(other_side(name), np.nan) * signs.get(name, np.nan)
+        if not abs(image - value) <= _SYMMETRIC_RAD:
+            raise InputError(
+                f"joint '{name}' is at {value:.3f} rad in the default pose and its counterpart's mirror image at "
+                f"{image:.3f}; make the default pose symmetric, or train with --no_symmetry"
+            )
