@@ -13,6 +13,7 @@ import numpy as np
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
+from amp_helpers.formats.joint_names import shown
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
@@ -84,6 +85,7 @@ def convert(
         raise InputError(f"--speed_by {speed_by}: not a way to change the speed; give one of {', '.join(SPEED_BY)}")
     at_speed = Motion.at_speed if speed_by == "time" else _gait_speed(robot)
     files, lines = _weighted_files(motions, weights, output)
+    doubts: dict[str, list[str]] = {}  # warning -> labels of the clips
 
     def clips() -> Iterator[Motion]:
         # Shown on a terminal only, because tqdm writes to stderr, where scripts read errors.
@@ -93,6 +95,8 @@ def convert(
             for stored in read_motions(
                 path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
             ):
+                for warning in stored.findings.warnings():
+                    doubts.setdefault(warning, []).append(stored.label)
                 motion = apply_repairs(replace(stored, weight=weight * stored.weight), repairs)
                 report = JointOrder(robot.joint_names).compare(motion.joint_names)
                 filled = report.missing if fill_missing else ()
@@ -111,6 +115,9 @@ def convert(
             f"{output}: {count}, {len(dataset)} pairs of {robot.num_joints} joints ({robot.name}), "
             f"{len(dataset) * control_dt:.2f} s"
         )
+        for warning, labels in doubts.items():
+            more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+            print(f"warning: {labels[0]}{more}: {warning}", file=sys.stderr)
     return dataset
 
 
@@ -149,6 +156,11 @@ def _gait_speed(robot: Robot) -> Callable[[Motion, float], Motion]:
 def _for_robot(
     path: str | os.PathLike, motion: Motion, robot: Robot, missing: Sequence[str], fill_missing: bool
 ) -> Motion:
+    if len(missing) == robot.num_joints:
+        raise InputError(
+            f"{path}: has no joint of {robot.name} (found: {', '.join(map(shown, motion.joint_names[:8]))}); choose "
+            "the robot it was made for with --robot"
+        )
     if missing and not fill_missing:
         raise InputError(
             f"{path}: lacks joints of {robot.name}: {', '.join(missing)}; choose the robot it was made for with "

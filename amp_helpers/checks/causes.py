@@ -33,8 +33,13 @@ def quaternion_order(clip: CheckedMotion) -> Outcome:
 
 
 def column_order(clip: CheckedMotion) -> Outcome | None:
-    """Check that the columns hold the joints they are named for; no outcome without a diagnosis."""
-    return _from_diagnosis(clip, "column order", "no other order of these joints is known")
+    """Check that the columns hold the joints they are named for; without a diagnosis, that their order is known."""
+    found = _from_diagnosis(clip, "column order", "no other order of these joints is known")
+    reading = clip.motion.findings.joints
+    if reading and not reading.decided and found is None:
+        evidence = f"{reading.width} columns without names are taken for {reading.order}'s by their number"
+        return warn(evidence, "look at the rendered clip, and give --joint_order if joints move wrongly.")
+    return found
 
 
 def left_and_right(clip: CheckedMotion) -> Outcome | None:

@@ -93,7 +93,7 @@ def _unit_quaternions(
     """Scale quaternions to unit length, and record their norms and sign flips.
 
     Raises:
-        InputError: they are too far from unit length for rotations, or for what the user lets repair.
+        InputError: they are too far from unit length for rotations.
     """
     with np.errstate(over="ignore"):  # the square of a damaged number may overflow, which the check below reports
         norm = np.linalg.norm(root_rot.astype(np.float64), axis=1)
@@ -105,15 +105,8 @@ def _unit_quaternions(
         )
     wanted = repairs or ()
     findings = Findings(quaternion_norm=(round(float(norm.min()), 8), round(float(norm.max()), 8)))
-    if abs(norm[worst] - 1) > NORM_TOLERANCE:
-        between = f"norms {norm.min():.3f} to {norm.max():.3f}"
-        if repairs is not None and "quaternion_norm" not in wanted:
-            raise InputError(
-                f"{path}: {key} holds no unit quaternions ({between}, furthest at frame {worst}); bring them to unit "
-                "length with --repair quaternion_norm"
-            )
-        if wanted:
-            findings = findings.with_repair("quaternion_norm", f"{between} made 1")
+    if abs(norm[worst] - 1) > NORM_TOLERANCE and "quaternion_norm" in wanted:
+        findings = findings.with_repair("quaternion_norm", f"norms {norm.min():.3f} to {norm.max():.3f} made 1")
     unit = root_rot / norm[:, None]
     count = int(np.count_nonzero(np.einsum("ni,ni->n", unit[1:], unit[:-1]) < 0))
     if count and "quaternion_sign" in wanted:

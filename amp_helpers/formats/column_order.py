@@ -145,7 +145,10 @@ def decide_columns(
                 f"{path}: its {width} columns are not those of {order.robot.name}: {implausible}; name the robot that "
                 "the file was made for with --robot, or the order of its columns with --joint_order"
             )
-        finding = replace(finding, limits_of=order.robot.name)
+        others = [known for known in orders(width, robot) if known.names != names] if given is None else []
+        only = bool(others) and evidence.share_beyond_limits(order) < 0.01
+        only = only and all(evidence.share_beyond_limits(known) > 0.05 for known in others)
+        finding = replace(finding, limits_of=order.robot.name, only_within_limits=only)
     return Columns(names, order, finding)
 
 
@@ -209,7 +212,9 @@ def _stored_names(path: Path, stored: object, width: int, key: str, names_key: s
 def _given_names(path: Path, given: Sequence[str] | str, width: int, key: str, robot: Robot | None) -> tuple[str, ...]:
     if isinstance(given, str) and given in OWN_ORDERS:
         wanted = OWN_ORDERS[given] == "breadth-first"
-        found = [order for order in orders(width, robot) if order.breadth_first == wanted]
+        # A robot's own orders hold all of its joints, unlike gmt_23, which holds some of a G1's.
+        whole = (order for order in orders(width, robot) if len(order.names) == order.robot.num_joints)
+        found = [order for order in whole if order.breadth_first == wanted]
         if not found:
             raise InputError(
                 f"{path}: {key} has {width} columns, and {_has_joints(robot)}; name the robot that the file was made "

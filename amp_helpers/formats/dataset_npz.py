@@ -20,6 +20,7 @@ def clips_of_dataset(path: Path, content: NpzFile, options: ReadOptions) -> Iter
             joint_names=list(clip.joint_names),
             name=clip.name,
             quaternion="xyzw",
+            quaternion_computed=True,
             weight=clip.weight,
             command=clip.command,
             notes=tuple(dict.fromkeys((*clip.notes, "read from a dataset"))),

@@ -18,6 +18,7 @@ from amp_helpers.motion.motion import Motion
 
 REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
 KEYS = {"joint_pos": "dof_pos"}
+LINK_KEYS = ("link_body_list", "body_names", "link_names", "body_list")
 
 
 def clips_of_gmr(path: Path, content: object, options: ReadOptions) -> Iterator[StoredClip]:
@@ -57,14 +58,17 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
 
 def _bodies(content: Mapping[str, object]) -> Bodies | None:
     """Extract the link positions; None where the file has none in GMR's layout."""
-    positions, names = content.get("local_body_pos"), content.get("link_body_list")
-    if not isinstance(positions, np.ndarray) or positions.ndim != 3 or not isinstance(names, list | tuple):
-        return None
-    joints = content["dof_pos"]
+    positions, joints = content.get("local_body_pos"), content["dof_pos"]
     frames = len(joints) if isinstance(joints, Sized) else 0
-    if positions.shape != (frames, len(names), 3) or positions.dtype.kind not in "fiu":
+    if not isinstance(positions, np.ndarray) or positions.ndim != 3 or positions.dtype.kind not in "fiu":
         return None
-    return Bodies(positions, tuple(map(str, names)), in_root=True)
+    if positions.shape[::2] != (frames, 3) or not positions.shape[1]:
+        return None
+    lists = (content.get(key) for key in LINK_KEYS)
+    stored = (names.tolist() if isinstance(names, np.ndarray) else names for names in lists)
+    named = (names for names in stored if isinstance(names, list | tuple) and len(names) == positions.shape[1])
+    names = next(named, None)
+    return Bodies(positions, None if names is None else tuple(map(str, names)), in_root=True)
 
 
 def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:

@@ -39,7 +39,7 @@ _SIDES: dict[str, tuple[str, ...]] = {
        for side, hand in ((_LEFT, "l"), (_RIGHT, "r")) for pair in (letter + hand, hand + letter)},
 }  # fmt: skip
 """Word -> the words that it stands for; ``rr`` is rear right."""
-_FILLERS = frozenset(["dof", "dofs", "joint", "joints", "jnt", "j", "q", "qpos", "pos", "position", "angle"])
+_FILLERS = frozenset(["dof", "dofs", "joint", "joints", "jnt", "j", "q", "qpos", "pos", "position", "angle", "link"])
 """Words that do not tell joints apart."""
 _KEYS = re.compile(r"(joints?|dofs?|motors?|actuators?|hinges?)(names?|lists?|orders?|labels?){1,2}")
 """Keys, without separators and in lower case, under which files list their joints."""

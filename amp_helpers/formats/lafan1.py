@@ -86,6 +86,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
         },
         convention_of="LAFAN1's",
         quaternion=order,
+        quaternion_computed=columns.kind in ("euler", "vector"),
         notes=tuple(notes),
     )
 

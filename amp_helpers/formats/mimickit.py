@@ -40,6 +40,7 @@ def clips_of_mimickit(path: Path, content: dict, options: ReadOptions) -> Iterat
         fps=content.get("fps"),
         keys={"joint_pos": "frames after the root"},
         quaternion="xyzw",
+        quaternion_computed=True,
         notes=(f"MimicKit clip{loop}, root rotation from its exponential map",),
     )
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from amp_helpers.errors import InputError
+from amp_helpers.formats.joint_names import match_names
 from amp_helpers.formats.stored_clip import Bodies
 from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.rotations import rotate_inverse
 from amp_helpers.robots.robot import G1_29DOF, JOINT_ORDERS, ROBOTS, Robot, robot_with, robots_beside
 
 if TYPE_CHECKING:
@@ -114,13 +117,36 @@ class Evidence:
             apart = np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).mean(axis=0)
             fewer = 1 if apart.shape[0] <= apart.shape[1] else 0  # a file may hold a few of the links, or more
             return float(apart.min(axis=fewer).mean())
-        names = _kinematics(order.robot).body_names
-        shared = [name for name in names if name in bodies.names]
-        if not shared:
+        pairs = _same_links(bodies.names, _kinematics(order.robot).body_names)
+        if not pairs:
             return float("inf")
-        model = links[:, [names.index(name) for name in shared]]
-        stored = bodies.positions[:, [bodies.names.index(name) for name in shared]]
-        return float(np.linalg.norm(model - stored, axis=-1).mean())
+        stored, model = map(list, zip(*pairs, strict=True))
+        return float(np.linalg.norm(links[:, model] - bodies.positions[:, stored], axis=-1).mean())
+
+    def attachment_error(self, quaternion: str) -> float | None:
+        """Compute how much, m, the link that is held best in the root's frame moves in it; no model is needed.
+
+        A robot's root carries some links, such as the first of each leg, without moving them: read in the right order,
+        they stay where they are. None where the file has no link positions in the world.
+        """
+        bodies = self.bodies
+        if bodies is None or bodies.in_root:
+            return None
+        away = bodies.positions - self.root_pos[:, None]
+        beside = np.linalg.norm(away, axis=2).min(axis=0) > 0.01  # not the root itself
+        if not beside.any() or len(away) < 3:
+            return None
+        turns = np.repeat(self.rotations[quaternion][:, None], int(beside.sum()), axis=1)
+        held = rotate_inverse(turns, away[:, beside])
+        return float(np.linalg.norm(held - held.mean(axis=0), axis=2).mean(axis=0).min())
+
+    def ground_error(self, order: Order, quaternion: str) -> float | None:
+        """Compute the mean distance, m, of the robot's lowest point from the ground; None for a model without shapes.
+
+        Feet need not be lowest: a robot on its hands has them up.
+        """
+        heights = _kinematics(order.robot).lowest_heights(self._motion(order, quaternion))
+        return None if heights is None else float(np.abs(heights).mean())
 
     def _links(self, order: Order, frame: str) -> np.ndarray:
         """Compute the model's link positions once: in the root's frame, or with a quaternion order in the world's."""
@@ -170,6 +196,19 @@ class Evidence:
             root_pos=self.root_pos,
             root_quat=self.rotations[quaternion],
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _same_links(stored: tuple[str, ...], model: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Pair the links of a file with those of a model: by equal names, or else as joints are matched."""
+    pairs = [(stored.index(name), column) for column, name in enumerate(model) if name in stored]
+    if pairs or len(set(stored)) < len(stored):
+        return pairs
+    try:
+        found = match_names(stored, model).joints
+    except InputError:  # two names of one link
+        return []
+    return [(column, model.index(name)) for column, name in enumerate(found) if name]
 
 
 @functools.cache

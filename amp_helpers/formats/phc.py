@@ -56,6 +56,7 @@ def _clip(path: Path, content: dict, name: str) -> StoredClip:
         keys={**KEYS, "joint_names": names_key},
         convention_of="ASAP's",
         quaternion=stated,
+        quaternion_computed=stated is not None,
         notes=notes,
     )
 

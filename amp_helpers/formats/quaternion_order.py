@@ -11,6 +11,9 @@ from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.findings import ByOrder, QuaternionOrder, QuaternionOrderFinding
 from amp_helpers.motion.rotations import rotate_inverse
 
+HELD_M = 0.001
+"""Largest mean movement, m, in the root's frame of a link that the root carries."""
+
 OTHER: dict[str, QuaternionOrder] = {"xyzw": "wxyz", "wxyz": "xyzw"}
 
 
@@ -33,7 +36,7 @@ def decide_quaternion(
             the world's frame.
         order: the decision on the columns; None leaves feet and links out.
     """
-    given = _given(options.quaternion)
+    given = None if clip.quaternion_computed else _given(options.quaternion)
     soles = links = None
     if order and options.robot:
         soles = _measure(lambda name: evidence.sole_error(order, name))
@@ -41,15 +44,23 @@ def decide_quaternion(
         links = _measure(lambda name: evidence.link_error(order, name))
     # Mean vertical component of the pelvis' z axis: 1 upright, 0 lying, -1 upside down.
     up = _measure(lambda name: float(np.mean(1 - 2 * (rotations[name][:, 0] ** 2 + rotations[name][:, 1] ** 2))))
-    favored = _nearer(links) or _by_pelvis(up) or _by_feet(up, soles)
     convention = clip.quaternion_convention
+    held = _measure_all(evidence.attachment_error)
+    overturned = up[convention] < -0.5 and up[OTHER[convention]] > 0.5
+    ground = _measure_all(lambda name: evidence.ground_error(order, name)) if overturned and order else None
+    favored = _nearer(links) or _by_attachment(held)
+    if favored is None:
+        # A clip that stands on its head is not turned over because a robot usually stands: the ground decides.
+        favored = _nearer(ground, 0.05) if overturned else _by_pelvis(up) or _by_feet(up, soles)
     finding = QuaternionOrderFinding(
         order=given or clip.quaternion or favored or convention,
         basis="user" if given else "file" if clip.quaternion else "evidence" if favored else "convention",
         pelvis_up=_rounded(up),
         sole_error_m=soles and _rounded(soles),
         link_error_m=links and _rounded(links),
-        favored=favored or "",
+        attachment_error_m=held and _rounded(held),
+        ground_error_m=ground and _rounded(ground),
+        favored="" if clip.quaternion_computed else favored or "",
     )
     if finding.decided:
         return finding
@@ -78,6 +89,11 @@ def _measure(quantity: Callable[[str], float]) -> ByOrder:
     return ByOrder(quantity("xyzw"), quantity("wxyz"))
 
 
+def _measure_all(quantity: Callable[[str], float | None]) -> ByOrder | None:
+    xyzw, wxyz = quantity("xyzw"), quantity("wxyz")
+    return None if xyzw is None or wxyz is None else ByOrder(xyzw, wxyz)
+
+
 def _rounded(values: ByOrder) -> ByOrder:
     # Digits beyond the eighth are rounding noise of the machine, and would differ between otherwise equal datasets.
     return ByOrder(round(values.xyzw, 8), round(values.wxyz, 8))
@@ -94,13 +110,21 @@ def _by_feet(up: ByOrder, error: ByOrder | None) -> QuaternionOrder | None:
     return None if one < -0.5 < 0.5 < other else _nearer(error)
 
 
-def _nearer(error: ByOrder | None) -> QuaternionOrder | None:
-    """Return the order with the clearly smaller error, by half and a centimeter."""
+def _by_attachment(error: ByOrder | None) -> QuaternionOrder | None:
+    """Return the order in which a link stays in place in the root's frame, and clearly moves in the other."""
+    if error is None:
+        return None
+    near: QuaternionOrder = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
+    return near if error[near] < min(HELD_M, 0.2 * error[OTHER[near]]) and error[OTHER[near]] > HELD_M / 2 else None
+
+
+def _nearer(error: ByOrder | None, by: float = 0.01) -> QuaternionOrder | None:
+    """Return the order with the clearly smaller error, by half and ``by`` meters."""
     if error is None:
         return None
     near: QuaternionOrder = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
     far = error[OTHER[near]]
-    return near if error[near] < 0.5 * far and far - error[near] > 0.01 else None
+    return near if error[near] < 0.5 * far and far - error[near] > by else None
 
 
 def _forward_speed(quat: np.ndarray, velocity: np.ndarray) -> float:

@@ -101,8 +101,8 @@ def read_motions(
         fps: frames per second of a file that does not state them, as a CSV; a stated rate is preferred.
         robot: the robot that the file is for; its model then gives the evidence of feet and joint limits. Without it,
             this project's robots are compared, and only where nothing else decides.
-        repairs: names of repairs to make. Given, even empty, quaternions off unit length are an error unless
-            ``quaternion_norm`` is among them; left out, they are normalized.
+        repairs: names of repairs to make. Quaternions are brought to unit length in any case; with
+            ``quaternion_norm`` this is recorded as a repair.
 
     Returns:
         The clips as stored (not resampled); quaternions xyzw, of unit length, without sign flips. Each motion's

@@ -36,7 +36,7 @@ class ReadOptions:
     robot: Robot | None = None
     """Robot that the file is for; None compares with this project's robots, where nothing else decides."""
     repairs: Collection[str] | None = None
-    """Names of the repairs to make; None brings quaternions to unit length without recording a repair."""
+    """Names of the repairs to make."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,8 @@ class StoredClip:
     """The file's own terms for ``joint_pos``, ``root_pos``, ``root_rot`` and ``joint_names``, for error messages."""
     quaternion: QuaternionOrder | None = None
     """Quaternion order that the file itself states."""
+    quaternion_computed: bool = False
+    """The reader computed the quaternions, of Euler angles for instance, so that nobody needs to say their order."""
     quaternion_convention: QuaternionOrder = "xyzw"
     """The format's quaternion order, assumed where the evidence does not decide."""
     convention_of: str = "GMR's"

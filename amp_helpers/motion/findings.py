@@ -8,6 +8,10 @@ from typing import Literal
 QuaternionOrder = Literal["xyzw", "wxyz"]
 """Component order of a stored quaternion."""
 
+# Fields that are left out of the JSON where they are empty, so that datasets of before are reproduced byte for byte.
+_LATER_QUATERNION = ("attachment_error_m", "ground_error_m")
+_LATER_JOINTS = ("only_within_limits",)
+
 NORM_TOLERANCE = 1e-3
 """Deviation of a quaternion's norm from 1 that rounding explains."""
 
@@ -45,11 +49,21 @@ class JointOrderFinding:
     """The closest orders with the mean distance, m, between the model's links and the file's; the closest first."""
     limits_of: str = ""
     """Robot whose joint limits the columns keep; empty where that was not tested."""
+    only_within_limits: bool = False
+    """No other known order of as many columns keeps the joints within their limits."""
 
     @property
     def decided(self) -> bool:
         """Whether the order is known rather than assumed."""
-        return self.basis != "width"
+        return self.basis != "width" or self.only_within_limits
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a sentence with a remedy where the order is assumed."""
+        if not self.decided:
+            yield (
+                f"its {self.width} columns are taken for {self.order}'s by their number alone; if joints move wrongly, "
+                "give their order with --joint_order, or name them in the file"
+            )
 
     def phrase(self) -> str:
         """Return the words for a report; empty where the file names its joints."""
@@ -62,7 +76,9 @@ class JointOrderFinding:
         words = {"width": words, "format": f"joints of {self.order} as the format has them"}.get(
             self.basis, "joints as given"
         )
-        return f"{words}, and within {self.limits_of}'s limits" if self.limits_of else words
+        if self.limits_of:
+            words += f", and within {self.limits_of}'s limits"
+        return words + " in this order only" if self.only_within_limits else words
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,10 @@ class QuaternionOrderFinding:
     """Mean distance of the lowest sole from the ground, m."""
     link_error_m: ByOrder | None = None
     """Mean distance between the model's links and the file's, m."""
+    attachment_error_m: ByOrder | None = None
+    """Mean movement in the root's frame of the link that the root holds best, m."""
+    ground_error_m: ByOrder | None = None
+    """Mean distance of the lowest point from the ground, m; measured where one order stands on its head."""
     forward_speed_mps: ByOrder | None = None
     """Median speed along the root's x axis, m/s; measured where the evidence above does not decide."""
     favored: str = ""
@@ -100,6 +120,24 @@ class QuaternionOrderFinding:
     def decided(self) -> bool:
         """Whether the order is known rather than assumed."""
         return self.basis != "convention"
+
+    def warnings(self) -> Iterator[str]:
+        """Yield sentences with a remedy where the order is assumed, contradicts the evidence, or looks wrong."""
+        other = "wxyz" if self.order == "xyzw" else "xyzw"
+        if self.pelvis_up[self.order] < -0.5:
+            yield f"the root stands on its head as {self.order}; if it should not, give --quaternion {other}"
+        elif not self.decided:
+            yield (
+                f"the quaternion order is undecided, and {self.order} is taken by {self.convention} convention; if the "
+                f"clip faces or walks the wrong way, give --quaternion {other}"
+            )
+        if self.favored in ("", self.order) or self.basis not in ("user", "file"):
+            return
+        remedy = "leave --quaternion out" if self.basis == "user" else f"give --quaternion {self.favored}"
+        yield (
+            f"the quaternion order is {self.order} {'as given' if self.basis == 'user' else 'by the file'}, and the "
+            f"evidence speaks for {self.favored}; {remedy} if the clip faces wrongly"
+        )
 
     def phrase(self) -> str:
         """Return the words for a report."""
@@ -114,6 +152,11 @@ class QuaternionOrderFinding:
             (self.pelvis_up, ", pelvis up {:.2f} as xyzw, {:.2f} as wxyz"),
             (_centimeters(self.sole_error_m), ", soles {:.1f} cm off the ground as xyzw, {:.1f} as wxyz"),
             (_centimeters(self.link_error_m), ", links {:.1f} cm off as xyzw, {:.1f} as wxyz"),
+            (
+                None if self.link_error_m else _centimeters(self.attachment_error_m),
+                ", a link moves {:.1f} cm in the root's frame as xyzw, {:.1f} as wxyz",
+            ),
+            (_centimeters(self.ground_error_m), ", lowest point {:.1f} cm off the ground as xyzw, {:.1f} as wxyz"),
             (self.forward_speed_mps, ", walking forward at {:.2f} m/s as xyzw, {:.2f} as wxyz"),
         ):
             words += form.format(measured.xyzw, measured.wxyz) if measured else ""
@@ -171,13 +214,23 @@ class Findings:
             yield f"{flips(self.sign_flips)}, which do not change the rotation"
         yield from (f"repaired: {repair.what}" for repair in self.repairs)
 
+    def warnings(self) -> Iterator[str]:
+        """Yield a sentence with a remedy for each decision that is an assumption or contradicts the evidence."""
+        for finding in (self.joints, self.quaternion):
+            yield from finding.warnings() if finding else ()
+
     def sentence(self) -> str:
         """Return the phrases as one line."""
         return "; ".join(filter(None, self.phrases()))
 
     def to_json(self) -> str:
         """Return the findings as JSON, as a dataset stores them."""
-        return json.dumps(asdict(self))
+        content = asdict(self)
+        for part, later in (("quaternion", _LATER_QUATERNION), ("joints", _LATER_JOINTS)):
+            for key in later if content[part] else ():
+                if not content[part][key]:
+                    del content[part][key]
+        return json.dumps(content)
 
     @classmethod
     def from_json(cls, text: str) -> "Findings":

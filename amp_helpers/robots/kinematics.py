@@ -117,11 +117,20 @@ class Kinematics:
         """Height of the lowest point of each foot's collision shapes, (N, F), m; negative below the ground."""
         geoms = [self._foot_shapes(name) for name in self.robot.foot_bodies]
         flat = np.concatenate(geoms)
-        height = self._per_frame(motion, lambda data: data.geom_xpos[flat, 2])
-        # The last row of a shape's rotation matrix is the world's vertical in the shape's frame.
-        up = self._per_frame(motion, lambda data: data.geom_xmat[flat, 6:])
-        lowest = lowest_points(self.model, flat, height, up)
+        lowest = self._lowest(motion, flat)
         return np.stack([lowest[:, np.isin(flat, foot)].min(axis=1) for foot in geoms], axis=1)
+
+    def lowest_heights(self, motion: Motion) -> np.ndarray | None:
+        """Height of the robot's lowest point, (N,) m; None where the model has no shapes."""
+        geoms = np.concatenate([shapes(self.model, body) for body in range(1, self.model.nbody)])
+        return self._lowest(motion, geoms).min(axis=1) if len(geoms) else None
+
+    def _lowest(self, motion: Motion, geoms: np.ndarray) -> np.ndarray:
+        """Height of the lowest point of each shape, (N, G) m."""
+        height = self._per_frame(motion, lambda data: data.geom_xpos[geoms, 2])
+        # The last row of a shape's rotation matrix is the world's vertical in the shape's frame.
+        up = self._per_frame(motion, lambda data: data.geom_xmat[geoms, 6:])
+        return lowest_points(self.model, geoms, height, up)
 
     def _foot_shapes(self, body: str) -> np.ndarray:
         found = shapes(self.model, self.model.body(body).id)

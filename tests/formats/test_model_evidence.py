@@ -194,3 +194,57 @@ def test_a_custom_robot_with_29_joints_is_not_taken_for_a_g1(write, walk, tmp_pa
     )
     with pytest.raises(InputError, match="29 joint columns and no joint names"):
         convert([write()], tmp_path / "d.npz", robot=Robot.from_file(path))
+
+
+@pytest.mark.parametrize("key", ["link_body_list", "body_names", "link_names", None])
+def test_link_positions_decide_under_any_key_for_their_names(write, walk, key):
+    stored = breadth_first(Kinematics(G1_29DOF).model)
+    links = local_links(walk)
+    names = links.pop("link_body_list")
+    more = {} if key is None else {key: np.array(names) if key == "link_names" else names}
+    path = write(dof_pos=walk.select(stored).joint_pos, **links, **more)
+    motion = read_motion(path, robot=G1_29DOF)
+    np.testing.assert_allclose(motion.select(NAMES_29).joint_pos, walk.joint_pos, atol=1e-6)
+    assert "joints of g1_29dof breadth-first by its links" in motion.source
+
+
+def test_columns_taken_by_their_number_are_a_warning_unless_the_limits_leave_no_other_order(
+    write, walk, tmp_path, capsys
+):
+    convert([write()], tmp_path / "d.npz")
+    assert "warning" not in capsys.readouterr().err
+    convert([write(dof_pos=0.01 * walk.joint_pos)], tmp_path / "d.npz")
+    assert "29 columns are taken for g1_29dof's by their number alone; " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("order", ["robot", "physx"])
+def test_the_orders_are_those_of_the_robot_given_only(write, walker, tmp_path, order):
+    """A file of 29 columns is never read in a G1's order for a robot with four joints."""
+    with pytest.raises(InputError, match="has 29 columns, and walker has 4 joints; name the robot"):
+        convert([write()], tmp_path / "d.npz", robot=walker, joint_order=order)
+    with pytest.raises(InputError, match=r"29 joint columns and no joint names, and walker has 4 joints; ") as caught:
+        convert([write()], tmp_path / "d.npz", robot=walker, fill_missing=True)
+    assert "g1" not in str(caught.value)
+
+
+def test_23_columns_for_a_robot_of_29_are_refused_or_filled_by_name(write, walk, tmp_path):
+    names = JOINT_ORDERS["g1_23dof"]
+    part = walk.select(names).joint_pos
+    for order in (None, "robot", "physx"):
+        with pytest.raises(InputError, match=r"23 joint columns|has 23 columns, and g1_29dof has 29 joints"):
+            convert([write(dof_pos=part)], tmp_path / "d.npz", robot="g1_29dof", joint_order=order, fill_missing=True)
+    how = {"robot": "g1_29dof", "control_dt": walk.dt, "fill_missing": True, "verbose": False}
+    dataset = convert([write(dof_pos=part, dof_names=list(names))], tmp_path / "d.npz", **how)
+    kept = [dataset.joint_names.index(name) for name in names]
+    np.testing.assert_allclose(dataset.states[:, kept], part[:-1], atol=1e-6)
+
+
+def test_filling_in_every_joint_is_refused(write, walk, tmp_path):
+    other = [f"{name}_{number}" for number, name in enumerate(NAMES_29)]
+    with pytest.raises(InputError, match="no joints of g1_23dof: 'left_hip_pitch_joint_0'"):
+        convert([write(dof_names=other)], tmp_path / "d.npz", fill_missing=True)
+    with pytest.raises(InputError, match="has no joint of g1_23dof"):
+        only = walk.select(["waist_roll_joint", "waist_pitch_joint"])
+        convert(
+            [write(dof_pos=only.joint_pos, dof_names=list(only.joint_names))], tmp_path / "d.npz", fill_missing=True
+        )

@@ -165,12 +165,12 @@ def test_repairs_are_applied_on_request_recorded_and_otherwise_offered(tmp_path,
         main([str(tmp_path / "m.pkl"), "--output", str(tmp_path / "f.npz"), "--repair", "gaps"])
 
 
-def test_norms_and_signs_of_quaternions_are_repaired_only_on_request(tmp_path):
+def test_norms_and_signs_of_quaternions_are_repaired_and_recorded(tmp_path):
     content = load_pickle(write(tmp_path, norm=0.97, flip=[10, 30]))
     assert np.linalg.norm(content["root_rot"], axis=1).max() < 0.98
     path = tmp_path / "m.pkl"
-    with pytest.raises(InputError, match=r"m\.pkl: root_rot holds no unit quaternions .*--repair quaternion_norm"):
-        convert([path], tmp_path / "d.npz", repair=["first_jump"])
+    plain = convert([path], tmp_path / "d.npz", verbose=False)
+    assert "norms 0.970 to 0.970, normalized" in plain.source[0]
     source = convert([path], tmp_path / "d.npz", repair=["quaternion_norm"], verbose=False).source[0]
     assert "2 sign flips of the quaternion, which do not change the rotation" in source
     assert "repaired: norms 0.970 to 0.970 made 1" in source
