@@ -150,8 +150,10 @@ class BodyModel:
         self._model = self.kinematics.model
         self._data = mujoco.MjData(self._model)
         self._feet = [self._model.body(name).id for name in robot.foot_bodies]
-        self._soles = [_outline(sole) for sole in soles(self.kinematics)]
-        self._flat = np.array([_is_flat(sole) for sole in self._soles])
+        self.soles = soles(self.kinematics)
+        """Soles of the robot's feet, in the order of ``Robot.foot_bodies``."""
+        self._outlines = [_outline(sole) for sole in self.soles]
+        self._flat = np.array([_is_flat(sole) for sole in self._outlines])
         limits = robot.joint_limits().astype(np.float64)
         self._low, self._high = limits.T
         self.pairs = counterparts(robot.joint_names)
@@ -182,9 +184,9 @@ class BodyModel:
         position, rotation, overlap = self._pose(motion)
         points = [
             position[:, foot, None] + sole.centers @ np.swapaxes(rotation[:, foot], 1, 2)
-            for foot, sole in enumerate(self._soles)
+            for foot, sole in enumerate(self._outlines)
         ]
-        heights = [at[..., 2] - sole.radii for at, sole in zip(points, self._soles, strict=True)]
+        heights = [at[..., 2] - sole.radii for at, sole in zip(points, self._outlines, strict=True)]
         soles_low = np.stack([height.min(axis=1) for height in heights], axis=1)
         lowest = soles_low.min(axis=1)
         standing = soles_low <= lowest[:, None] + 1e-9
@@ -232,7 +234,7 @@ class BodyModel:
         return float(np.minimum(together, _MAX_SLIP_MPS).mean()) if together.size else 0.0
 
     def _tilt(self, rotation: np.ndarray, standing: np.ndarray) -> float:
-        up = np.stack([rotation[:, foot, 2] @ sole.up for foot, sole in enumerate(self._soles)], axis=1)
+        up = np.stack([rotation[:, foot, 2] @ sole.up for foot, sole in enumerate(self._outlines)], axis=1)
         flat = standing & self._flat
         return float(np.arccos(np.clip(up[flat], -1, 1)).mean()) if flat.any() else 0.0
 

@@ -11,7 +11,7 @@ from amp_helpers.checks.diagnosis import SAMPLE_FRAMES, Diagnosis, diagnose
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import Defect, find_defects
 from amp_helpers.robots.robot import Robot
-from amp_helpers.robots.soles import slip, soles
+from amp_helpers.robots.soles import slip
 
 MAX_FRAMES = 30_000
 """Default bound of the frames whose feet are computed: ten minutes at 50 fps."""
@@ -47,7 +47,7 @@ class SoleTrack:
         else:
             frames, joined, dt = np.arange(motion.num_frames), np.ones(motion.num_frames - 1, dtype=bool), motion.dt
         position, rotation = body.foot_poses(motion)
-        feet = list(enumerate(soles(body.kinematics)))
+        feet = list(enumerate(body.soles))
         heights = np.stack([sole.height(position[:, i], rotation[:, i]) for i, sole in feet], axis=1)
         slips = np.stack([slip(sole, position[:, i], rotation[:, i], dt) for i, sole in feet], axis=1)
         travel = np.linalg.norm(np.diff(motion.root_pos[:, :2], axis=0), axis=1)[joined] / dt
@@ -80,6 +80,8 @@ class CheckedMotion:
     """Bound of the frames whose feet are computed; a longer clip is sampled."""
     env_joint_names: Sequence[str] | None = None
     """An order in which the columns may be although they are named otherwise."""
+    diagnosed: bool = True
+    """Whether the clip is diagnosed; otherwise the checks that need a diagnosis have no outcome."""
 
     @cached_property
     def motion(self) -> Motion:
@@ -117,14 +119,19 @@ class CheckedMotion:
         return body_model(self.robot)
 
     @cached_property
+    def fits_body(self) -> bool:
+        """Whether the feet can be computed: not for one frame, without all leg joints, or for angles in degrees."""
+        return self.has_steps and not self.in_degrees and self.body.leg_joints <= set(self.motion.joint_names)
+
+    @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """Fit of the clip to the body; ``None`` for one frame, without all leg joints, or for angles in degrees."""
-        if not self.has_steps or self.in_degrees or self.body.leg_joints - set(self.motion.joint_names):
+        """Fit of the clip to the body; ``None`` where the feet cannot be computed."""
+        if not self.fits_body or not self.diagnosed:
             return None
         frames = int(np.clip(self.max_frames // 10, 60, SAMPLE_FRAMES))
         return diagnose(self.original, self.body, self.env_joint_names, frames)
 
     @cached_property
     def sole_track(self) -> SoleTrack | None:
-        """Soles over the clip; ``None`` where there is no diagnosis."""
-        return None if self.diagnosis is None else SoleTrack.of(self.motion, self.body, self.max_frames)
+        """Soles over the clip; ``None`` where the feet cannot be computed."""
+        return SoleTrack.of(self.motion, self.body, self.max_frames) if self.fits_body else None

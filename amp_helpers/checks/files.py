@@ -68,7 +68,9 @@ def check_dataset_file(
         env.reset()
         lab = facts(env)
         environment = check_environment(env, data, amp_group)
-    return CheckTable([*check_dataset(data, robot, lab.joint_names, lab.default_pose, lab.step_dt), *environment])
+    table = check_dataset(data, robot, lab.joint_names, lab.default_pose, lab.step_dt)
+    table.extend(environment)
+    return table
 
 
 def _default_robot(joint_names: Sequence[str]) -> Robot:

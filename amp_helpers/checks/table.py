@@ -53,7 +53,12 @@ class CheckResult:
 
 
 class CheckTable(list[CheckResult]):
-    """A list of results that prints as a table in a terminal and in a notebook."""
+    """A list of results that prints as a table in a terminal and in a notebook, with a note below it."""
+
+    def __init__(self, results: Iterable[CheckResult] = (), note: str = "") -> None:
+        super().__init__(results)
+        self.note = note
+        """What the checks did not look at; empty where they looked at everything."""
 
     @property
     def verdict(self) -> Verdict:
@@ -81,7 +86,7 @@ class CheckTable(list[CheckResult]):
         return format_table(self)
 
     def _repr_html_(self) -> str:
-        """The findings as a table; below it the passed checks, collapsed."""
+        """The findings as a table; below it the passed checks, collapsed, and the note."""
         parts = []
         if self.findings:
             parts.append(_html_table(self.findings))
@@ -89,6 +94,8 @@ class CheckTable(list[CheckResult]):
             names = html.escape(", ".join(result.name for result in self.passed))
             summary = f'<b style="color:{_COLOR["ok"]}">{len(self.passed)} ok</b>: {names}'
             parts.append(f"<details><summary>{summary}</summary>{_html_table(self.passed)}</details>")
+        if self.note:
+            parts.append(f"<p>{html.escape(self.note)}</p>")
         return "".join(parts)
 
 
@@ -108,14 +115,13 @@ def _html_row(result: CheckResult, columns: list[str]) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def format_table(results: Iterable[CheckResult], evidence: bool = False) -> str:
+def format_table(table: CheckTable, evidence: bool = False) -> str:
     """Format results for a terminal, at most 120 characters wide.
 
     Args:
-        results: the results.
+        table: the results.
         evidence: whether to give each passed check a line with its evidence; otherwise they are listed by name.
     """
-    table = CheckTable(results)
     lines = []
     for result in table.findings:
         line = f"{result.verdict:<5}{result.name:<20}{result.evidence}"
@@ -126,6 +132,7 @@ def format_table(results: Iterable[CheckResult], evidence: bool = False) -> str:
     elif table.passed:
         names = f"ok   {', '.join(result.name for result in table.passed)}"
         lines += textwrap.wrap(names, _WIDTH, subsequent_indent=" " * 5)
+    lines += textwrap.wrap(f"note {table.note}", _WIDTH, subsequent_indent=" " * 5) if table.note else []
     return "\n".join(lines)
 
 

@@ -1,0 +1,44 @@
+"""Which clips of a large dataset are diagnosed: a diagnosis evaluates some fifty corrections of each clip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_helpers.checks.body_fit import ClipSample
+from amp_helpers.checks.checked_motion import CheckedMotion
+
+MOST_DIAGNOSED = 100
+"""Number of clips up to which all are diagnosed."""
+_WORST = 60
+"""Clips that fit the robot worst, as stored; a wrong clip among sound ones of the same kind is one of them."""
+_FRAMES = 60
+
+
+@dataclass(frozen=True)
+class DiagnosedClips:
+    """Indices of the clips that are diagnosed, and a remark that says which they are."""
+
+    indices: frozenset[int]
+    note: str = ""
+    """Empty where all clips are diagnosed."""
+
+    @classmethod
+    def of(cls, clips: Sequence[CheckedMotion]) -> "DiagnosedClips":
+        """Choose all clips, or of more than ``MOST_DIAGNOSED`` the worst-fitting ones and others from first to last."""
+        count = len(clips)
+        if count <= MOST_DIAGNOSED:
+            return cls(frozenset(range(count)))
+        misfits = np.array([_misfit(clip) for clip in clips])
+        by_misfit = np.argsort(-misfits, kind="stable")
+        worst, rest = by_misfit[:_WORST], np.sort(by_misfit[_WORST:])
+        spread = rest[np.linspace(0, len(rest) - 1, MOST_DIAGNOSED - _WORST).astype(int)]
+        note = (
+            f"order, sides, signs and offset were tested in {MOST_DIAGNOSED} of {count} clips: the {_WORST} that fit "
+            f"the robot worst, and {len(spread)} from the first to the last of the others"
+        )
+        return cls(frozenset(map(int, (*worst, *spread))), note)
+
+
+def _misfit(clip: CheckedMotion) -> float:
+    return clip.body.fit(ClipSample.of(clip.motion, _FRAMES)).misfit if clip.fits_body else 0.0
