@@ -1,18 +1,35 @@
-"""Measure a policy: ``python -m amp_helpers.evaluate --checkpoint P --velocity 0.8 --output DIR``."""
+"""Measure a policy: ``python -m amp_helpers.evaluate --checkpoint P --velocity 0.8 --output DIR``.
 
+``--grid`` measures many commands at once, ``--steps 0 1 2 0`` a command that changes.
+"""
+
+import itertools
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from amp_helpers.errors import InputError, run_cli
+from amp_helpers.errors import InputError, atomic_path, run_cli
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, Robot, get_robot, robot_with_links
 from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.table import grid_table
 from amp_helpers.utils.threads import spin_briefly
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+    from amp_helpers.dataset import MotionDataset
+    from amp_helpers.training.policy import TrainedPolicy
+
+HOLD_S = 4.0
+"""Time that each command of ``steps`` is held, s."""
 
 
 def evaluate(
@@ -22,17 +39,22 @@ def evaluate(
     num_envs: int = 16,
     seconds: float = 10.0,
     velocity: float = 0.8,
+    turn: float = 0.0,
+    steps: Sequence[float] = (),
     device: str | None = "cpu",
     seed: int = 0,
     dataset: str | Path | None = None,
     video: bool = False,
     robot: str | Robot | None = None,
+    pushes: bool = False,
+    randomize: bool = False,
 ) -> dict[str, float]:
-    """Run a policy at one commanded speed and compare it with its reference.
+    """Run a policy under one command, or through steps of it, and compare it with its reference.
 
     Actions are deterministic, and the task is configured by :func:`amp_helpers.env.configure_for_measuring`: no noise,
-    pushes or randomization, the same command all the time. A warm-up of 3 s precedes the measured time. Writes
-    ``metrics.json``, ``rollout.npz`` and, with ``video``, ``video.mp4`` (policy beside reference) to ``output``.
+    pushes or randomization unless asked for, the same command all the time. A warm-up of 3 s precedes the measured
+    time. Writes ``metrics.json``, ``rollout.npz`` and, with ``video``, ``video.mp4`` (policy beside reference) to
+    ``output``.
 
     Args:
         checkpoint: see :func:`amp_helpers.training.load_policy`.
@@ -40,12 +62,17 @@ def evaluate(
         num_envs: environments simulated side by side.
         seconds: measured time, s.
         velocity: commanded forward speed, m/s.
+        turn: commanded turning speed, rad/s, left positive.
+        steps: commanded forward speeds, m/s, each held for ``HOLD_S``, in place of ``velocity`` and ``seconds``; what
+            compares with one reference is then undefined.
         device: ``cpu`` or ``cuda:0``; ``None`` selects the first GPU, or the CPU where there is none.
         seed: random seed of the environment.
         dataset: reference to compare with; ``None`` for the dataset that the policy was trained on.
         video: write ``video.mp4``.
         robot: robot whose feet are measured, see :func:`amp_helpers.robots.get_robot`; ``None`` for the one named in
             training, else a built-in robot with the same links.
+        pushes: push every robot by 0.6 m/s every 3 s in a random horizontal direction.
+        randomize: keep everything that the task randomizes in training.
 
     Returns:
         The metrics of :func:`amp_helpers.metrics.evaluate_rollout`.
@@ -54,38 +81,132 @@ def evaluate(
         InputError: the checkpoint, dataset or an option cannot be used.
     """
     # The simulator takes seconds to load, and --help does not need it.
-    from amp_helpers.env.make import make_env
     from amp_helpers.env.measuring import check_command
-    from amp_helpers.env.rollout import WARMUP_S, record_rollout, reference_motion
-    from amp_helpers.training.policy import find_policy, load_policy
+    from amp_helpers.env.rollout import WARMUP_S, record_profile, record_rollout, step_profile
 
-    if not 0 < seconds < math.inf or not math.isfinite(velocity):
-        raise InputError(f"seconds is {seconds} and velocity {velocity}; give a positive time and a finite speed")
+    _check(output, seconds, (velocity, turn, *steps))
+    if steps and video:
+        raise InputError("a video shows one command beside its reference; leave out --steps or --video")
+    first = (steps[0], 0.0) if steps else (velocity, turn)
+    opened = _open(checkpoint, num_envs, first, device, seed, dataset, robot, pushes, randomize)
+    with opened as (env, policy, references, measured):
+        if steps:
+            reference = None
+            rollout = record_profile(env, policy, step_profile(steps, HOLD_S, env.step_dt), measured)
+        else:
+            reference = references.nearest(first)
+            rollout = record_rollout(env, policy, velocity, WARMUP_S + seconds, measured, turn)
+            check_command(env, velocity, turn)
     output = Path(output)
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; give a folder for the results")
-    _, config = find_policy(checkpoint)
-    reference_motion(config, dataset)  # reports a missing dataset before the simulator starts
-    robot = robot or config.get("robot")
-    robot = get_robot(robot) if isinstance(robot, str) else robot
-    with make_env(config["task"], num_envs=num_envs, device=device, seed=seed, play=True, velocity=velocity) as env:
-        reference = reference_motion(config, dataset, env, velocity)
-        robot = robot or robot_with_links(env.scene["robot"].body_names)
-        rollout = record_rollout(env, load_policy(checkpoint, env), velocity, WARMUP_S + seconds, robot)
-        check_command(env, velocity)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)
-    if video:
-        write_comparison(output / "video.mp4", rollout, reference, robot)
+    if video and reference:
+        write_comparison(output / "video.mp4", rollout, reference, measured)
     return metrics
+
+
+def evaluate_grid(
+    checkpoint: str | Path,
+    output: str | Path,
+    *,
+    commands: Sequence[tuple[float, float]] | None = None,
+    num_envs: int = 16,
+    seconds: float = 10.0,
+    device: str | None = "cpu",
+    seed: int = 0,
+    dataset: str | Path | None = None,
+    robot: str | Robot | None = None,
+    pushes: bool = False,
+    randomize: bool = False,
+) -> list[dict[str, float]]:
+    """Measure a policy under a grid of commands, all in one environment, each against the clip nearest to it.
+
+    Writes ``grid.json``, a list of the rows of :func:`amp_helpers.training.grid_row`, and the figure ``grid.png`` to
+    ``output``.
+
+    Args:
+        commands: forward speed, m/s, and turning speed, rad/s; ``None`` for :data:`amp_helpers.training.GRID`.
+        num_envs: environments for each command.
+        checkpoint, output, seconds, device, seed, dataset, robot, pushes, randomize: see :func:`evaluate`.
+
+    Returns:
+        The rows.
+
+    Raises:
+        InputError: the checkpoint, dataset or an option cannot be used.
+    """
+    from amp_helpers.plots.commands import command_grid
+    from amp_helpers.training.command_grid import GRID, measure_grid, rounds_of
+    from amp_helpers.training.run_folder import write_json
+
+    commands = list(GRID if commands is None else commands)
+    if num_envs < 1 or not commands:
+        raise InputError(f"{len(commands)} commands with {num_envs} environments each; give at least 1 of both")
+    _check(output, seconds, [value for command in commands for value in command])
+    side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
+    opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, robot, pushes, randomize)
+    with opened as (env, policy, references, measured):
+        rows = measure_grid(env, policy, commands, num_envs, references, seconds, measured)
+    write_json(Path(output) / "grid.json", [_for_json(row) for row in rows])
+    with atomic_path(Path(output) / "grid.png") as temporary:
+        command_grid(rows).savefig(temporary, dpi=110)
+    return rows
+
+
+def _check(output: str | Path, seconds: float, commands: Sequence[float]) -> None:
+    if not 0 < seconds < math.inf or not all(map(math.isfinite, commands)):
+        told = ", ".join(f"{value:g}" for value in commands)
+        raise InputError(f"seconds is {seconds} and the command {told}; give a positive time and finite speeds")
+    if Path(output).exists() and not Path(output).is_dir():
+        raise InputError(f"{output}: is a file; give a folder for the results")
+
+
+@contextmanager
+def _open(
+    checkpoint: str | Path,
+    num_envs: int,
+    command: tuple[float, float],
+    device: str | None,
+    seed: int,
+    dataset: str | Path | None,
+    robot: str | Robot | None,
+    pushes: bool,
+    randomize: bool,
+) -> "Iterator[tuple[ManagerBasedRLEnv, TrainedPolicy, MotionDataset, Robot]]":
+    """Open the task of a policy for measuring: the environment, the policy, its references and the robot."""
+    from amp_helpers.env.make import make_env
+    from amp_helpers.env.rollout import reference_dataset
+    from amp_helpers.training.policy import find_policy, load_policy
+
+    _, config = find_policy(checkpoint)
+    reference_dataset(config, dataset)  # reports a missing dataset before the simulator starts
+    robot = robot or config.get("robot")
+    robot = get_robot(robot) if isinstance(robot, str) else robot
+    with make_env(
+        config["task"],
+        num_envs=num_envs,
+        device=device,
+        seed=seed,
+        play=True,
+        velocity=command[0],
+        turn=command[1],
+        pushes=pushes,
+        randomize=randomize,
+    ) as env:
+        robot = robot or robot_with_links(env.scene["robot"].body_names)
+        yield env, load_policy(checkpoint, env), reference_dataset(config, dataset, env), robot
 
 
 def write_metrics(path: Path, metrics: dict[str, float]) -> None:
     """Write ``metrics.json``; NaN, which JSON lacks, is written as null."""
     from amp_helpers.training.run_folder import write_json
 
-    write_json(path, {name: value if math.isfinite(value) else None for name, value in metrics.items()})
+    write_json(path, _for_json(metrics))
+
+
+def _for_json(metrics: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def write_comparison(
@@ -105,7 +226,13 @@ def write_comparison(
     reference = reference.loop(max(1, math.ceil(length / reference.duration_s)))
     with Renderer(robot) as renderer:
         frames = [renderer.video(motion.trim(0.0, length), fps) for motion in (policy, reference)]
-    return write_video(path, side_by_side(*frames, labels=(f"policy, {rollout.command:g} m/s", "reference")), fps)
+    return write_video(path, side_by_side(*frames, labels=(f"policy, {_told(rollout)}", "reference")), fps)
+
+
+def _told(rollout: Rollout) -> str:
+    """The command of a rollout in words."""
+    turn = f", {rollout.command_turn:g} rad/s" if rollout.command_turn else ""
+    return f"{rollout.command:g} m/s{turn}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +247,20 @@ class _CommandLine:
     """Measured time, s, after a warm-up of 3 s."""
     velocity: float = 0.8
     """Commanded forward speed, m/s."""
+    turn: float = 0.0
+    """Commanded turning speed, rad/s, left positive."""
+    steps: tuple[float, ...] = ()
+    """Commanded forward speeds, m/s, each held for 4 s, in place of --velocity and --seconds: how fast it responds."""
+    grid: bool = False
+    """Measure many commands in one environment, num_envs for each: writes grid.json and grid.png."""
+    grid_forward: tuple[float, ...] = ()
+    """Forward speeds of the grid, m/s, each with every turn; by default 0 to 2.5 straight ahead, and turns at three."""
+    grid_turn: tuple[float, ...] = ()
+    """Turning speeds of the grid, rad/s, left positive; by default 0 with --grid_forward."""
+    pushes: bool = False
+    """Push every robot by 0.6 m/s every 3 s in a random horizontal direction."""
+    randomize: bool = False
+    """Keep everything that the task randomizes in training: physics, noise, pushes."""
     device: str | None = None
     """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
     seed: int = 0
@@ -141,14 +282,25 @@ def main() -> int:
         cfg = tyro.cli(
             _CommandLine,
             prog="python -m amp_helpers.evaluate",
-            description="Run a policy at one commanded speed and compare it with its reference.",
+            description="Run a policy under one command, steps of it, or a grid of commands, beside its reference.",
             use_underscores=True,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     options = vars(cfg)
-    del options["headless"]
+    grid, forward, turn, _ = (options.pop(name) for name in ("grid", "grid_forward", "grid_turn", "headless"))
+    if grid or forward or turn:
+        return _grid(options, list(itertools.product(forward or (0.0,), turn or (0.0,))) if forward or turn else None)
     for name, value in evaluate(**options).items():
         print(f"{name:24s} {value:.4f}")
+    return 0
+
+
+def _grid(options: dict[str, Any], commands: list[tuple[float, float]] | None) -> int:
+    """Measure a grid and print a line for each command."""
+    for name, default in {"velocity": 0.8, "turn": 0.0, "steps": (), "video": False}.items():
+        if options.pop(name) != default:
+            raise InputError(f"--grid measures commands of its own; leave out --{name}, or --grid")
+    print(grid_table(evaluate_grid(commands=commands, **options)))
     return 0
 
 

@@ -12,9 +12,16 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
-from amp_helpers.env.rollout import record_rollout, reference_motion, rollout_motion
+from amp_helpers.env.rollout import (
+    record_commands,
+    record_profile,
+    record_rollout,
+    reference_motion,
+    rollout_motion,
+    step_profile,
+)
 from amp_helpers.errors import InputError
-from amp_helpers.evaluate import evaluate
+from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.metrics.rollout import SAVED
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
@@ -72,6 +79,48 @@ def test_evaluation_is_reproducible(measured, small_run, tmp_path):
         "from the training checkpoint as from the run folder"
     )
     assert (tmp_path / "rollout.npz").read_bytes() == (output / "rollout.npz").read_bytes()
+
+
+def test_a_grid_has_a_row_for_each_command(small_run, metric_names, tmp_path):
+    commands = [(0.0, 0.0), (0.6, 0.4), (1.2, -0.8)]
+    rows = evaluate_grid(small_run.folder, tmp_path, commands=commands, num_envs=2, seconds=0.5)
+    written = json.loads((tmp_path / "grid.json").read_text())
+    assert [(row["forward"], row["turn"]) for row in rows] == commands
+    for row, saved in zip(rows, written, strict=True):
+        assert metric_names < set(row) == set(saved)
+        assert all(saved[name] == (value if math.isfinite(value) else None) for name, value in row.items())
+    assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_each_environment_keeps_its_command_through_falls_and_as_it_changes():
+    """A robot with constant actions falls; the policy sees the commanded speed in its observations."""
+    seen = []
+
+    def fall(observations: torch.Tensor) -> torch.Tensor:
+        seen.append(observations.clone())
+        return torch.full((4, 23), 3.0)
+
+    with make_env(num_envs=4, play=True, velocity=0.3) as env:
+        rollouts = record_commands(env, fall, [(0.5, 0.0), (1.5, -0.7)], 2.0)
+        wanted = torch.tensor([[0.5, 0.0, 0.0]] * 2 + [[1.5, 0.0, -0.7]] * 2)
+        # The newest frame of the history of the commands, which follow 9 numbers with 5 frames each.
+        assert all(torch.equal(observation[:, 57:60], wanted) for observation in seen)
+        assert [(r.command, r.command_turn, r.joint_pos.shape[0]) for r in rollouts] == [(0.5, 0.0, 2), (1.5, -0.7, 2)]
+        assert all(rollout.fell.any() for rollout in rollouts)
+        seen.clear()
+        profile = step_profile([0.0, 1.0, 2.0], 0.2, env.step_dt)
+        rollout = record_profile(env, fall, profile)
+        with pytest.raises(InputError, match="4 environments cannot be shared by 3 commands"):
+            record_commands(env, fall, [(0.0, 0.0)] * 3, 0.1)
+    assert [float(observation[0, 57]) for observation in seen] == [0.0] * 11 + [1.0] * 10 + [2.0] * 9
+    assert rollout.commands[:, 0].tolist() == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
+
+
+def test_steps_of_the_command_have_a_response(small_run, tmp_path):
+    metrics = evaluate(small_run.folder, tmp_path, num_envs=2, steps=(0.0, 1.0))
+    assert 0 < metrics["response_s"] <= 4.0 and math.isnan(metrics["pose_rmse_rad"])
+    with np.load(tmp_path / "rollout.npz") as rollout:
+        assert rollout["root_pos"].shape == (2, 400, 3)
 
 
 def test_falls_are_counted_and_truncations_are_not(small_run):

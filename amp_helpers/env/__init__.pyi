@@ -12,9 +12,13 @@ from .measuring import check_command as check_command
 from .measuring import configure_for_measuring as configure_for_measuring
 from .measuring import set_command as set_command
 from .rollout import WARMUP_S as WARMUP_S
+from .rollout import record_commands as record_commands
+from .rollout import record_profile as record_profile
 from .rollout import record_rollout as record_rollout
+from .rollout import reference_dataset as reference_dataset
 from .rollout import reference_motion as reference_motion
 from .rollout import rollout_motion as rollout_motion
+from .rollout import step_profile as step_profile
 from .task import TASK as TASK
 from .task import G1AmpEnvCfg as G1AmpEnvCfg
 from .wrapper import AmpEnv as AmpEnv

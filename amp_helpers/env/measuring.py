@@ -15,6 +15,7 @@ import torch
 from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
 
+from amp_helpers.env.held_command import HeldCommand, held
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
 
@@ -41,7 +42,8 @@ class MeasuringRules:
     pushes: bool = False
     """Push every robot by ``PUSH_MPS`` in a random horizontal direction every ``PUSH_INTERVAL_S``."""
     randomize: bool = False
-    """Keep the task's observation noise and its randomization of masses, friction, gains and the like."""
+    """Keep what the task randomizes in training: masses, friction, gains and the like, observation noise, and its own
+    events at intervals, such as pushes."""
 
 
 def configure_for_measuring(
@@ -50,9 +52,10 @@ def configure_for_measuring(
     """Configure an environment for measuring: changes ``cfg`` in place.
 
     - Every event at an interval is off, and so are curricula; ``rules.pushes`` adds the same push on every task.
-    - Events that randomize (``randomize_...``) or disturb are off, unless ``rules.randomize``.
+    - Events that randomize (``randomize_...``) or disturb are off, and observations have no noise.
+    - With ``rules.randomize``, events that randomize, noise, and events at intervals stay as the task has them; with
+      ``rules.pushes`` too, the pushes are those of the rules alone.
     - Episodes start in the default state, joints within ``START_NOISE_RAD`` of it where the task draws them.
-    - Observations have no noise, unless ``rules.randomize``.
     - The velocity command is (``forward``, 0, ``turn``) in every environment for the whole episode: no standing
       share, no heading control, no resampling. It is recognized by its kind; its name is free.
 
@@ -117,39 +120,54 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
     return [f"command '{name}' ({type(term).__name__}) is drawn as the task has it" for name, term in others]
 
 
-def set_command(env: ManagerBasedRLEnv, forward: float, turn: float = 0.0) -> None:
+def set_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
     """Change the velocity command of an environment that is open for measuring, at once and for later episodes.
 
     Args:
         env: environment opened with a commanded velocity, see :func:`configure_for_measuring`.
-        forward: forward speed, m/s.
-        turn: turning speed, rad/s, left positive.
+        forward: forward speed, m/s, of all environments or of each, (E,).
+        turn: turning speed, rad/s, left positive, likewise.
+
+    Raises:
+        InputError: the environment was opened without a commanded velocity.
     """
-    for name, command in _velocity_commands(env.cfg):
-        term: Any = env.command_manager.get_term(name)
-        for cfg in (command, term.cfg):
-            cfg.ranges.lin_vel_x, cfg.ranges.lin_vel_y = (forward, forward), (0.0, 0.0)
-            cfg.ranges.ang_vel_z = (turn, turn)
-        term.command[:, :3] = torch.tensor([forward, 0.0, turn], device=term.command.device)
+    for name, term in _command_terms(env):
+        if not isinstance(term, HeldCommand):
+            raise InputError(f"command '{name}' is drawn at random; open the environment with a velocity to set it")
+        term.hold(_commands(term, forward, turn))
 
 
-def check_command(env: ManagerBasedRLEnv, forward: float, turn: float = 0.0) -> None:
-    """Check that every environment commands exactly (``forward``, 0, ``turn``).
+def check_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
+    """Check that every environment commands exactly (``forward``, 0, ``turn``), as given to :func:`set_command`.
 
     Raises:
         InputError: a command term computes something else from its configuration.
     """
-    for name, _ in _velocity_commands(env.cfg):
-        term = env.command_manager.get_term(name)
-        wanted = torch.tensor([forward, 0.0, turn], device=term.command.device)
+    for name, term in _command_terms(env):
+        wanted = _commands(term, forward, turn)
         wrong = ~torch.isclose(term.command[:, :3], wanted, atol=1e-6).all(dim=1)
         if wrong.any():
             env_id = int(wrong.nonzero()[0])
-            got = ", ".join(f"{value:.3g}" for value in term.command[env_id, :3].tolist())
-            raise InputError(
-                f"command '{name}' ({type(term).__name__}) gives ({got}) in environment {env_id}, asked for "
-                f"({forward:g}, 0, {turn:g}); measure with Isaac Lab's UniformVelocityCommandCfg in its place"
+            got, asked = (
+                ", ".join(f"{value:.3g}" for value in values[env_id, :3].tolist()) for values in (term.command, wanted)
             )
+            raise InputError(
+                f"command '{name}' ({type(term).__name__}) gives ({got}) in environment {env_id}, asked for ({asked}); "
+                "measure with Isaac Lab's UniformVelocityCommandCfg in its place"
+            )
+
+
+def _command_terms(env: ManagerBasedRLEnv) -> Iterator[tuple[str, Any]]:
+    """The velocity command terms of an open environment by name."""
+    for name, _ in _velocity_commands(env.cfg):
+        yield name, env.command_manager.get_term(name)
+
+
+def _commands(term: Any, forward: float | torch.Tensor, turn: float | torch.Tensor) -> torch.Tensor:
+    """(E, 3): forward, left and turning speed."""
+    commands = torch.zeros(term.num_envs, 3, device=term.command.device)
+    commands[:, 0], commands[:, 2] = (torch.as_tensor(value).to(commands) for value in (forward, turn))
+    return commands
 
 
 def has_velocity_command(cfg: Any) -> bool:
@@ -180,7 +198,8 @@ def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[
     for name, event in list(_terms(cfg.events)):
         function = _function_name(event.func)
         if event.mode == "interval":
-            _assign(cfg.events, name, None)
+            if not rules.randomize or (rules.pushes and function in _DISTURBANCES):
+                _assign(cfg.events, name, None)
         elif function.startswith("randomize_") or function in _DISTURBANCES:
             randomized |= function.startswith("randomize_")
             if not rules.randomize:
@@ -251,6 +270,7 @@ def _uniform(command: Any) -> lab.UniformVelocityCommandCfg:
 
 def _hold(command: Any) -> None:
     """Leave a velocity command nothing to draw: no heading control, no standing share, no resampling."""
+    command.class_type = held(command.class_type)
     command.resampling_time_range = (NEVER_S, NEVER_S)
     if hasattr(command, "heading_command"):
         command.heading_command = False

@@ -1,13 +1,15 @@
 """Record what a policy does, and choose the reference clip that it is compared with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.dataset import MotionDataset, check_joints
+from amp_helpers.env.measuring import set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.rollout import Rollout
@@ -46,12 +48,74 @@ def record_rollout(
     return _record(env, policy, round(seconds / env.step_dt), robot).rollout(velocity, turn)
 
 
-def _record(env: ManagerBasedRLEnv, policy: Policy, steps: int, robot: Robot) -> StepRecorder:
+def record_commands(
+    env: ManagerBasedRLEnv,
+    policy: Policy,
+    commands: Sequence[tuple[float, float]],
+    seconds: float,
+    robot: Robot = G1_23DOF,
+) -> list[Rollout]:
+    """Run a policy under several commands side by side, each in an equal share of the environments.
+
+    Args:
+        env: environment opened for measuring; a number of environments that is a multiple of the commands'.
+        policy: actions for observations.
+        commands: forward speed, m/s, and turning speed, rad/s, left positive.
+        seconds: length of the rollout, s.
+        robot: the model whose feet are recorded.
+
+    Returns:
+        A rollout for each command.
+
+    Raises:
+        InputError: see :func:`record_rollout` and :func:`amp_helpers.env.set_command`.
+    """
+    share = env.num_envs // len(commands)
+    if share * len(commands) != env.num_envs:
+        raise InputError(f"{env.num_envs} environments cannot be shared by {len(commands)} commands; open a multiple")
+    forward, turn = torch.tensor(commands, dtype=torch.float32).repeat_interleave(share, dim=0).T
+    set_command(env, forward, turn)
+    recorder = _record(env, policy, round(seconds / env.step_dt), robot)
+    return [
+        recorder.rollout(*command, slice(first, first + share))
+        for command, first in zip(commands, range(0, env.num_envs, share), strict=True)
+    ]
+
+
+def record_profile(env: ManagerBasedRLEnv, policy: Policy, profile: np.ndarray, robot: Robot = G1_23DOF) -> Rollout:
+    """Run a policy under a command that changes.
+
+    Args:
+        env: environment opened for measuring.
+        policy: actions for observations.
+        profile: forward and turning speed of each step, (T, 2) m/s and rad/s.
+        robot: the model whose feet are recorded.
+
+    Raises:
+        InputError: see :func:`record_rollout` and :func:`amp_helpers.env.set_command`.
+    """
+    recorder = _record(env, policy, len(profile), robot, profile)
+    return recorder.rollout(float(profile[0, 0]), float(profile[0, 1]), profile=profile)
+
+
+def step_profile(speeds: Sequence[float], hold_s: float, dt: float) -> np.ndarray:
+    """Profile (T, 2) of forward speeds, m/s, each held for ``hold_s`` seconds, straight ahead."""
+    forward = np.repeat(np.asarray(speeds, dtype=float), round(hold_s / dt))
+    return np.stack([forward, np.zeros_like(forward)], axis=-1)
+
+
+def _record(
+    env: ManagerBasedRLEnv, policy: Policy, steps: int, robot: Robot, profile: np.ndarray | None = None
+) -> StepRecorder:
     recorder = StepRecorder(env, robot, steps)
     env.cfg.episode_length_s = steps * env.step_dt + 1.0
+    if profile is not None:
+        set_command(env, *profile[0])
     observations, _ = env.reset()
     with torch.inference_mode():
-        for _ in range(steps):
+        for step in range(steps):
+            if profile is not None and step and (profile[step] != profile[step - 1]).any():
+                set_command(env, *profile[step])
             actions = policy(cast(torch.Tensor, observations["policy"]))
             observations, _, terminated, _, _ = env.step(actions)
             recorder.step(actions, terminated)

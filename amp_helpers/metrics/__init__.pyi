@@ -18,3 +18,4 @@ from .tracking import heading as heading
 from .tracking import response_times as response_times
 from .tracking import tracking_error as tracking_error
 from .tracking import turn_error as turn_error
+from .tracking import yaw_rate as yaw_rate

@@ -34,6 +34,11 @@ def forward_speed(rollout: Rollout) -> np.ndarray:
     return velocity[..., 0] * np.cos(angle) + velocity[..., 1] * np.sin(angle)
 
 
+def yaw_rate(rollout: Rollout) -> np.ndarray:
+    """Change of the heading between neighboring frames over the time between them, (E, T - 1) rad/s, left positive."""
+    return np.diff(np.unwrap(heading(rollout.root_quat), axis=1), axis=1) / rollout.dt
+
+
 def tracking_error(rollout: Rollout, keep: np.ndarray) -> float:
     """RMS over environments and time of the forward speed less its command, both averaged over 1 s, m/s.
 
@@ -70,8 +75,7 @@ def turn_error(rollout: Rollout, keep: np.ndarray) -> float:
         rad/s; NaN without an unbroken second.
     """
     length = _frames(AVERAGE_S, rollout.dt)
-    rate = np.diff(np.unwrap(heading(rollout.root_quat), axis=1), axis=1) / rollout.dt
-    error = moving_mean(rate - rollout.commands[1:, 1], length)
+    error = moving_mean(yaw_rate(rollout) - rollout.commands[1:, 1], length)
     return rms(error[unbroken(keep, length + 1)])
 
 

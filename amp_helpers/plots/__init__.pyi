@@ -1,3 +1,4 @@
+from .commands import command_grid as command_grid
 from .feet import foot_curves as foot_curves
 from .feet import foot_panels as foot_panels
 from .motion import gait_phase as gait_phase

@@ -6,6 +6,9 @@ from .cfg import REFINED_DATASET as REFINED_DATASET
 from .cfg import TrainCfg as TrainCfg
 from .cfg import drop_patterns as drop_patterns
 from .cfg import resolve as resolve
+from .command_grid import GRID as GRID
+from .command_grid import grid_row as grid_row
+from .command_grid import measure_grid as measure_grid
 from .comparisons import Comparison as Comparison
 from .comparisons import RecordedRun as RecordedRun
 from .comparisons import Results as Results

@@ -5,7 +5,7 @@ import fcntl
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -160,7 +160,7 @@ def check_finite(run_dir: Path, health: Health) -> None:
         )
 
 
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
+def write_json(file: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write indented JSON, whole or not at all."""
     with atomic_path(file) as temporary:
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")

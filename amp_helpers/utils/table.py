@@ -105,3 +105,21 @@ def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
         for key, (meaning, goal) in _METRICS.items()
     ]
     return Table(("", *results, "best"), rows)
+
+
+def grid_table(rows: Sequence[Mapping[str, float | None]]) -> Table:
+    """Rows of ``grid.json``: how each command is obeyed, and the style beside it."""
+    columns = {
+        "forward": "m/s",
+        "turn": "rad/s",
+        "falls_per_env_10s": "falls",
+        "tracking_rmse_mps": "tracking",
+        "turn_error_radps": "turn error",
+        "drift_mps": "drift",
+        "gait_frequency_ratio": "stride ratio",
+        "pose_rmse_rad": "pose",
+        "coverage_rmse_rad": "coverage",
+        "tilt_rmse_rad": "tilt",
+        "lift_offs_per_env_10s": "lift-offs",
+    }
+    return Table(tuple(columns.values()), [tuple(_defined(row[key]) for key in columns) for row in rows])

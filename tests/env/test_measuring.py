@@ -132,7 +132,11 @@ def test_an_unknown_event_stays_and_is_named():
 def test_randomization_stays_when_asked_and_where_there_is_none_the_option_is_refused():
     cfg = Foreign()
     configure_for_measuring(cfg, MeasuringRules(randomize=True))
-    assert cfg.events.material is not None and cfg.events.shove is None
+    assert cfg.events.material is not None and cfg.events.shove is not None
+    assert cfg.observations.policy.enable_corruption
+    cfg = Foreign()
+    configure_for_measuring(cfg, MeasuringRules(randomize=True, pushes=True))
+    assert cfg.events.shove is None, "the rules' pushes alone"
     cfg = Foreign()
     cfg.events.material = None
     with pytest.raises(InputError, match="task 'T' has no event that randomizes anything; measure without"):
