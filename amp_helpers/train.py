@@ -94,7 +94,8 @@ def main() -> int:
     folder = train(cfg, on_update=history.append)
     print(history[-1].sentence if history else "no update was finished")
     print(f"run: {folder}")
-    speed = MotionDataset.load(cfg.dataset).clips()[0].forward_speed
+    clip = MotionDataset.load(cfg.dataset).clips()[0]
+    speed, _ = clip.command or clip.measured_command
     checkpoint = shlex.quote(str(folder))
     print(f"next: python -m amp_helpers.evaluate --checkpoint {checkpoint} --velocity {speed:.2f} --output DIR")
     return 0

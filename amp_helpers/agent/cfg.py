@@ -107,6 +107,11 @@ class AmpAgentCfg:
     replay_share: float = 0.1
     """Share of the replay buffer that one rollout may replace, in (0, 1]."""
 
+    @property
+    def min_std(self) -> float:
+        """Smallest standard deviation of the actions: 0.05, or a smaller one that was asked for."""
+        return min(0.05, self.initial_std, self.final_std or math.inf)
+
     def validate(self) -> None:
         """Check every value against its range.
 

@@ -16,7 +16,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.soles import Sole, soles
-from amp_helpers.robots.symmetry import counterparts, mirror_signs
+from amp_helpers.robots.symmetry import mirror_joints
 
 SAMPLE_HZ = 30.0
 _STRETCH_S = 1.5
@@ -156,9 +156,10 @@ class BodyModel:
         self._flat = np.array([_is_flat(sole) for sole in self._outlines])
         limits = robot.joint_limits().astype(np.float64)
         self._low, self._high = limits.T
-        self.pairs = counterparts(robot.joint_names)
+        mirror = mirror_joints(self._model)
+        self.pairs = {name: other for name, (other, _) in mirror.items() if other != name}
         """Joint -> its counterpart on the other side."""
-        self.mirror_signs = mirror_signs(self._model)
+        self.mirror_signs = {name: sign for name, (_, sign) in mirror.items()}
 
     @property
     def leg_joints(self) -> set[str]:

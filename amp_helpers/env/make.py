@@ -1,6 +1,7 @@
 """Open an Isaac Lab environment, and read from it what a dataset has to match."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import Any, cast
 import gymnasium
 from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.physics import PhysxAutoCfg
 from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
@@ -52,7 +54,8 @@ def make_env(
         num_envs: environments simulated side by side.
         device: ``cpu`` or ``cuda:0``; ``None`` selects the first GPU, or the CPU where there is none.
         seed: random seed of the environment.
-        physics: physics preset of the task, such as ``newton_mjwarp`` or ``physx``; ``None`` for the task's default.
+        physics: physics preset of the task, such as ``newton_mjwarp``; ``None`` for the task's default. PhysX needs
+            Isaac Sim.
         dataset: reference states for resets, for a task with a ``reset_robot`` event, under any name.
         reference_share: share of episodes that start in a reference state.
         play: configure for measuring, on every task by the rules of :mod:`amp_helpers.env.measuring`: without noise,
@@ -127,7 +130,21 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any
             f"task '{task}' has no manager-based scene with a 'robot'; AMP reads its states from one, so give a "
             "manager-based task whose scene names its articulation 'robot'"
         )
+    _check_physics(cfg, task, physics)
     return cfg
+
+
+def _check_physics(cfg: Any, task: str, physics: str | None) -> None:
+    """Refuse PhysX where it cannot run: without Isaac Sim."""
+    chosen = cfg.sim.physics
+    if chosen is not None and "physx" not in type(chosen).__name__.lower():
+        return
+    if importlib.util.find_spec("isaacsim") is None or isinstance(chosen, PhysxAutoCfg):
+        remedy = "leave --physics out" if physics else "set sim.physics to a NewtonCfg in its configuration"
+        unset = " (sim.physics is not set)" if chosen is None else ""
+        raise InputError(
+            f"task '{task}' would run on PhysX{unset}, which needs Isaac Sim and is not supported; {remedy}"
+        )
 
 
 def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:

@@ -255,7 +255,7 @@ class EventsCfg:
 
 @configclass
 class PhysicsCfg(PresetCfg):
-    """Physics presets: ``newton_mjwarp`` runs on any machine; ``physx`` needs Isaac Sim and is untested."""
+    """Physics presets: ``newton_mjwarp`` runs on any machine; ``physx`` is refused, see make_env."""
 
     newton_mjwarp = NewtonCfg(
         solver_cfg=MJWarpSolverCfg(

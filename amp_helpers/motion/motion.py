@@ -124,9 +124,8 @@ class Motion:
 
     @property
     def forward_speed(self) -> float:
-        """Horizontal distance between the first and the last frame over the time between them, m/s."""
-        self._needs_two_frames()
-        return float(np.linalg.norm(self.root_pos[-1, :2] - self.root_pos[0, :2]) / self.duration_s)
+        """Mean horizontal velocity along the heading, m/s: the first of ``measured_command``; on a circle too."""
+        return self.measured_command[0]
 
     @property
     def measured_command(self) -> tuple[float, float]:

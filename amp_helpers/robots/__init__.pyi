@@ -11,4 +11,5 @@ from .robot import robot_with as robot_with
 from .soles import Sole as Sole
 from .soles import slip as slip
 from .symmetry import counterparts as counterparts
+from .symmetry import mirror_joints as mirror_joints
 from .symmetry import mirror_signs as mirror_signs

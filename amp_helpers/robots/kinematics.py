@@ -12,7 +12,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.model import lowest_points, shapes
 from amp_helpers.robots.model_file import bare_model
 from amp_helpers.robots.robot import Robot
-from amp_helpers.robots.symmetry import counterparts, mirror_signs, other_side
+from amp_helpers.robots.symmetry import mirror_joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +51,30 @@ class Kinematics:
         """Mirror image of a motion in the world's x-z plane: left and right exchanged, signs by the joint axes.
 
         Raises:
-            InputError: the motion has a joint without its counterpart, or no joint whose name tells its side.
+            InputError: the motion has a joint without its counterpart.
         """
         self._check_joints(motion)
         names = motion.joint_names
-        lonely = [name for name in names if other_side(name) not in names]
+        pairs = mirror_joints(self.model)
+        lonely = [name for name in names if name not in pairs]
         if lonely:
             raise InputError(
-                f"{motion.label}: {', '.join(lonely)} have no counterpart on the other side; "
-                "select joints in pairs before mirroring"
+                f"{motion.label}: robot '{self.robot.name}' has no counterpart of {', '.join(lonely)} "
+                "on its other side, neither by name nor by place and axis; such a robot cannot be mirrored"
             )
-        if not counterparts(names):
+        missing = [pairs[name][0] for name in names if pairs[name][0] not in names]
+        if missing:
+            raise InputError(f"{motion.label}: lacks {', '.join(missing)}; select joints in pairs before mirroring")
+        if all(pairs[name][0] == name for name in names):
             raise InputError(
-                f"{motion.label}: no joint name tells left from right (found: {', '.join(names)}); "
-                "name joints by side, such as left_knee and right_knee, in the motion and in the robot's file"
+                f"{motion.label}: all its joints are in the middle of robot '{self.robot.name}'; there is no left and "
+                "right to exchange"
             )
-        signs = mirror_signs(self.model)
-        columns = [names.index(other_side(name)) for name in names]
+        columns = [names.index(pairs[name][0]) for name in names]
+        signs = [pairs[name][1] for name in names]
         return replace(
             motion,
-            joint_pos=motion.joint_pos[:, columns] * np.array([signs[name] for name in names], np.float32),
+            joint_pos=motion.joint_pos[:, columns] * np.array(signs, np.float32),
             root_pos=motion.root_pos * (1, -1, 1),
             # The axis of a rotation is a pseudovector: its components in the mirror's plane change sign.
             root_quat=motion.root_quat * (-1, 1, -1, 1),

@@ -130,7 +130,15 @@ def build_agent(setup: TrainingSetup) -> AmpAgent:
     mirrors = policy_mirrors(env.lab, _robot(setup)) if setup.cfg.symmetry else None
     return AmpAgent(
         cfg=cfg,
-        policy=Policy(spaces[0], spaces[2], device, hidden=cfg.hidden, initial_std=cfg.initial_std, mirrors=mirrors),
+        policy=Policy(
+            spaces[0],
+            spaces[2],
+            device,
+            hidden=cfg.hidden,
+            initial_std=cfg.initial_std,
+            min_std=cfg.min_std,
+            mirrors=mirrors,
+        ),
         value=Value(*spaces, device, hidden=cfg.hidden),
         discriminator=Discriminator(
             window_space,

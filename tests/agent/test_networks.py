@@ -1,11 +1,15 @@
 """The networks compute what plain layers and skrl's own mixin compute; only how a GPU gets there differs."""
 
+import math
+
 import gymnasium
 import numpy as np
+import pytest
 import torch
 from skrl.models.torch import GaussianMixin
 from torch import nn
 
+from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.networks import BatchLinear, Policy
 
 
@@ -58,3 +62,15 @@ def test_actions_are_drawn_around_the_mean_where_none_are_given():
     torch.testing.assert_close(actions.std(0), torch.full((3,), 0.5), atol=0.02, rtol=0)
     _, given = policy.act({"observations": observations, "taken_actions": actions}, role="policy")
     torch.testing.assert_close(given["log_prob"], outputs["log_prob"])
+
+
+@pytest.mark.parametrize("asked", [{"final_std": 0.01}, {"initial_std": 0.02, "final_std": 0.0}])
+def test_a_standard_deviation_below_the_usual_minimum_is_what_was_asked(asked):
+    cfg = AmpAgentCfg(**asked)
+    policy = Policy(box(5), box(3), "cpu", hidden=(8,), min_std=cfg.min_std)
+    std = min(value for value in asked.values() if value)
+    with torch.no_grad():
+        policy.log_std.fill_(math.log(std))
+    _, outputs = policy.act({"observations": torch.zeros(1, 5)}, role="policy")
+    assert outputs["log_std"].exp().max().item() == pytest.approx(std)
+    assert AmpAgentCfg().min_std == AmpAgentCfg(final_std=0.0).min_std == 0.05

@@ -225,3 +225,15 @@ def test_signs_are_made_continuous_without_changing_the_rotation(signs):
     out = continuous(flipped)
     assert (np.einsum("ni,ni->n", out[1:], out[:-1]) > 0).all()
     np.testing.assert_allclose(np.abs(np.einsum("ni,ni->n", out, smooth)), 1)
+
+
+def test_a_clip_on_a_circle_has_its_speed():
+    """Where it starts and ends in one place."""
+    angle = np.linspace(0, 2 * np.pi, 201)
+    clip = make_motion(
+        frames=201,
+        fps=50.0,
+        root_pos=np.stack([np.sin(angle), 1 - np.cos(angle), 0 * angle + 0.8], axis=1),
+        root_quat=np.stack([0 * angle, 0 * angle, np.sin(angle / 2), np.cos(angle / 2)], axis=1),
+    )
+    assert clip.forward_speed == pytest.approx(2 * np.pi / 4, rel=1e-3)

@@ -129,11 +129,56 @@ def test_mirroring_twice_is_the_same_motion_and_once_exchanges_the_sides(kinemat
     np.testing.assert_allclose(again.root_quat, motion.root_quat, atol=1e-12)
 
 
+LEG = """<body name="{n}" pos="{x} {y} 0"><joint name="{n}_{p[0]}" axis="{s} 0 0" range="-2 2"/>
+<geom type="capsule" fromto="0 0 0 0 0 -.2" size=".02"/><body name="{n}_b" pos="0 {t} -.2">
+<joint name="{n}_{p[1]}" axis="0 1 0" range="-2 2"/><geom type="sphere" size=".03" pos="0 0 -.2"/></body></body>"""
+BEAST = """<mujoco model="beast"><compiler angle="radian"/><worldbody><body name="trunk" pos="0 0 .4"><freejoint/>
+<geom type="box" size=".3 .1 .05"/><body name="head" pos=".3 0 0"><joint name="neck_r" axis="1 0 0" range="-1 1"/>
+<geom type="sphere" size=".05" pos=".1 0 0"/></body>{legs}{more}</body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(
+    "legs",
+    [
+        ("LF", "RF", "LH", "RH"),  # ANYmal
+        ("FL", "FR", "RL", "RR"),
+        ("FLleg", "FRleg", "HLleg", "HRleg"),
+        ("one", "two", "three", "four"),
+        ("LeftFront", "RightFront", "LeftBack", "RightBack"),
+    ],
+)
+def test_legs_are_paired_whatever_their_names(tmp_path, legs):
+    """By place and axis, where the names do not tell the side. Right hips turn about the opposite axis."""
+    places = [(0.2, 0.1, 1), (0.2, -0.1, -1), (-0.2, 0.1, 1), (-0.2, -0.1, -1)]
+    body = "".join(
+        LEG.format(n=name, x=x, y=y, s=side, t=0.05 * side, p=("HAA", "KFE"))
+        for name, (x, y, side) in zip(legs, places, strict=True)
+    )
+    (tmp_path / "beast.xml").write_text(BEAST.format(legs=body, more=""))
+    kinematics = Kinematics(Robot.from_file(tmp_path / "beast.xml", foot_bodies=[f"{name}_b" for name in legs]))
+    motion, other = moving(kinematics.robot), dict(zip(legs, [legs[1], legs[0], legs[3], legs[2]], strict=True))
+    mirrored = kinematics.mirror(motion)
+    assert np.abs(mirrored.joint_pos - motion.joint_pos).max() > 0.1
+    names = kinematics.body_names
+    leg = {body: next((leg for leg in legs if body in (leg, f"{leg}_b")), "") for body in names}
+    swap = [names.index(body.replace(leg[body], other.get(leg[body], ""))) for body in names]
+    expected = kinematics.body_positions(motion)[:, swap] * (1, -1, 1)
+    np.testing.assert_allclose(kinematics.body_positions(mirrored), expected, atol=1e-5)
+
+
+def test_a_joint_on_one_side_alone_is_named(tmp_path):
+    arm = LEG.format(n="gripper", x=0.3, y=0.1, s=1, t=0, p=("lift", "grip"))
+    (tmp_path / "beast.xml").write_text(BEAST.format(legs="", more=arm))
+    kinematics = Kinematics(Robot.from_file(tmp_path / "beast.xml", foot_bodies=["gripper_b"]))
+    with pytest.raises(InputError, match="no counterpart of gripper_lift, gripper_grip on its other side, neither by"):
+        kinematics.mirror(moving(kinematics.robot))
+
+
 def test_motions_without_a_mirror_image_are_refused(kinematics):
     motion = standing()
-    with pytest.raises(InputError, match="left_hip_roll_joint have no counterpart"):
+    with pytest.raises(InputError, match="lacks right_hip_roll_joint; select joints in pairs before mirroring"):
         kinematics.mirror(motion.select(("left_hip_roll_joint",)))
-    with pytest.raises(InputError, match=r"no joint name tells left from right \(found: waist_yaw_joint\)"):
+    with pytest.raises(InputError, match="all its joints are in the middle of robot 'g1_23dof'"):
         kinematics.mirror(motion.select(("waist_yaw_joint",)))
 
 
