@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.feet import FootIkCosts, FootLockCfg, GaitChange, change_gait, lock_feet
+from amp_helpers.feet import GaitChange, change_gait
 from amp_helpers.feet.gait_speed import RUN_STRIDE_SHARE, WALK_STRIDE_SHARE
 from amp_helpers.feet.ik import solve_foot_ik
 from amp_helpers.motion import Motion, as_cycle, close_loop
@@ -30,8 +30,6 @@ SHORTEST_S = 4.0
 LEAST_KNEE = 0.12
 """Knees straighter than this are bent to it, rad: a straight leg has no inverse kinematics."""
 SMOOTHING_HZ = 8.0
-_COSTS = FootIkCosts(root=(50.0, 50.0))
-LOCK = FootLockCfg(flat_tilt=0.04, rolling_tilt=0.10, costs=_COSTS)
 RUN_ANKLE = 0.25
 """Added to the ankle pitch of the run, rad: in the middle of a stance the copied angles leave the toes this far up."""
 
@@ -64,8 +62,9 @@ def _clips(cycles: dict[str, Motion], turns: dict[str, Motion], kinematics: Kine
             yield from both_sides(clip, kinematics, *(f"turn {speed:g} {side:+g}" for side in (turn, -turn)))
     for name, turn in turns.items():
         clip = prepared(close_loop(turn, 0.0, turn.duration_s))
-        clip = lock_feet(resampled(clip, even(clip.duration_s / CONTROL_DT)), kinematics)
-        clip = replace(close_loop(clip, 0.0, clip.duration_s), fps=1 / CONTROL_DT)
+        clip = resampled(clip, even(clip.duration_s / CONTROL_DT))
+        clip = change_gait(clip, kinematics, GaitChange())
+        clip = replace(clip, fps=1 / CONTROL_DT)
         yield from both_sides(replace(clip, command=clip.measured_command), kinematics, name, f"{name} mirrored")
 
 
@@ -79,7 +78,7 @@ def at_command(
     base = resampled(walk, frames)
     cadence = 1 / (CONTROL_DT * base.fps)
     stride = forward / (base.measured_command[0] * cadence)
-    change = GaitChange(stride=stride, cadence=cadence, turn=turn, lean=lean, lock=LOCK)
+    change = GaitChange(stride=stride, cadence=cadence, turn=turn, lean=lean)
     changed = change_gait(base, kinematics, change)
     return replace(changed, fps=1 / CONTROL_DT, command=(forward, turn))
 
@@ -169,7 +168,7 @@ def standing(walk: Motion, kinematics: Kinematics) -> Motion:
         ahead = center_of_mass(pose, kinematics)[0] - middle
         pose = replace(pose, root_pos=pose.root_pos - [ahead, 0, 0])
         flat = np.tile(np.eye(3), (1, 2, 1, 1))
-        pose = solve_foot_ik(pose, kinematics, soles(kinematics), targets, flat, FootIkCosts(root=(50.0, 50.0)))
+        pose = solve_foot_ik(pose, kinematics, soles(kinematics), targets, flat, GaitChange().lock.costs)
     frames = round(SHORTEST_S / CONTROL_DT) + 1
     joint_pos = (pose.joint_pos + kinematics.mirror(pose).joint_pos) / 2
     return replace(

@@ -33,10 +33,10 @@ _FLIGHT = 0.1
 """Share of a clip without a foot in stance from which it is a run."""
 _LEAST_SWING, _MOST_SWING = 0.3, 1.3
 """Limits of the factor of the swings of root, waist and arms."""
-_REACH = 0.99
+_REACH = 0.995
 """Longest leg, hip to foot, against the clip's longest: a knee that is not quite straight bends smoothly."""
-_COSTS = FootIkCosts(root=(50.0, 50.0))
-"""The root weighs nearly as much as the feet, so that the legs alone give way."""
+_COSTS = FootIkCosts(foot=(400.0, 10.0), root=(200.0, 200.0))
+"""Feet and root are where they should be, and the legs give way; at the end of an ankle's range, the foot tilts."""
 _SMOOTHING_S = 0.04
 """Standard deviation of the Gaussian that smooths the change of the root's height, s."""
 
@@ -57,7 +57,7 @@ class GaitChange:
     """Added to the turning speed, rad/s, left positive: the path is bent to an arc."""
     lean: float = 1.0
     """Factor of the root's mean tilt: runners lean less when they run slower."""
-    lock: FootLockCfg = field(default_factory=lambda: FootLockCfg(flat_tilt=0.03, rolling_tilt=0.06, costs=_COSTS))
+    lock: FootLockCfg = field(default_factory=lambda: FootLockCfg(flat_tilt=0.04, rolling_tilt=0.10, costs=_COSTS))
     """How standing feet are found and held. By default soles are made flat only where they nearly are: a clip whose
     feet are locked already stays as it is."""
 
@@ -273,7 +273,7 @@ def _keep_stance_legs(
 ) -> Motion:
     """Shift the root vertically so that stance legs keep their lengths, and no leg is longer than any was."""
     shifts, weights, most = (np.zeros(feet.stance.shape) for _ in range(3))
-    for foot, offset in enumerate(_hip_offsets(kinematics)):
+    for foot, offset in enumerate(_hips(kinematics)):
         old, new = (clip.root_pos + Rotation.from_quat(clip.root_quat).apply(offset) for clip in (before, after))
         length = np.linalg.norm(old - (feet.position[:, foot] - [0.0, 0.0, feet.ground]), axis=1)
         apart = new - position[:, foot]
@@ -299,16 +299,23 @@ def _keep_stance_legs(
     return replace(after, root_pos=after.root_pos + np.multiply.outer(shift, [0.0, 0.0, 1.0]))
 
 
-def _hip_offsets(kinematics: Kinematics) -> list[np.ndarray]:
-    """Origin of the first link of each leg in the root's frame, (3,) m, in the order of ``Robot.foot_bodies``."""
+def _hips(kinematics: Kinematics) -> list[np.ndarray]:
+    """Hip of each leg in the root's frame, (3,) m, in the order of ``Robot.foot_bodies``.
+
+    It is the point of the first leg joint's axis that is nearest to the second joint: the leg turns about it.
+    """
     model = kinematics.model
-    offsets = []
+    hips = []
     for name in kinematics.robot.foot_bodies:
-        body = model.body(name).id
-        while model.body_parentid[model.body_parentid[body]]:
-            body = model.body_parentid[body]
-        offsets.append(model.body_pos[body].copy())
-    return offsets
+        chain = [model.body(name).id]
+        while model.body_parentid[model.body_parentid[chain[-1]]]:
+            chain.append(model.body_parentid[chain[-1]])
+        first, second = chain[-1], chain[-min(2, len(chain))]
+        axis = model.jnt_axis[model.body_jntadr[first]]
+        along = axis * (axis @ model.body_pos[second]) if second != first else np.zeros(3)
+        turn = Rotation.from_quat(model.body_quat[first], scalar_first=True)
+        hips.append(model.body_pos[first] + turn.apply(along))
+    return hips
 
 
 def _yaw(angle: np.ndarray) -> Rotation:
