@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import reprlib
 import sys
 import tempfile
 import traceback
@@ -16,16 +17,23 @@ _EXTRAS = {
 }
 """Extra of this package -> modules that a command needs from it."""
 
+_LONGEST_MESSAGE = 2000
+"""Characters of an error message; a list of names from a damaged file could fill the screen."""
+
 
 class InputError(ValueError):
     """A user's input cannot be used.
 
-    The message is one sentence of the form ``FILE: what is wrong; what to do`` and lists the valid names.
+    The message is one sentence of the form ``FILE: what is wrong; what to do`` and lists the valid names. Parts of it
+    may come from files, so it is brought to one line without control characters.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message), _LONGEST_MESSAGE))
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython prints for this error: the message, or the traceback when ``AMP_DEBUG`` is set."""
-        return full_traceback(self) if debugging() else [f"error: {_one_line(self)}"]
+        return full_traceback(self) if debugging() else [f"error: {self}"]
 
 
 def debugging() -> bool:
@@ -79,7 +87,7 @@ def _message(error: BaseException) -> str:
         return f"{where}{error.strerror or error}; check the path, the free space and the permissions"
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; pip install 'amp_helpers[{_extra(error)}]'"
-    return _one_line(error)
+    return one_line(str(error), _LONGEST_MESSAGE)
 
 
 def _extra(error: ModuleNotFoundError) -> str | None:
@@ -87,8 +95,25 @@ def _extra(error: ModuleNotFoundError) -> str | None:
     return next((extra for extra, modules in _EXTRAS.items() if error.name in modules), None)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def one_line(text: str, most: int | None = None) -> str:
+    """Bring text to one line: white space becomes a space, other control characters are escaped, the middle is cut.
+
+    Args:
+        text: any text, also from a file: a terminal would obey its control characters.
+        most: most characters to keep.
+    """
+    if most is not None and len(text) > most:
+        text = f"{text[: most * 2 // 3]} … {text[-(most // 3) :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+
+
+def shown(value: object, most: int = 80) -> str:
+    """Return a value from a file as Python writes it, cut to one short line, for a message."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = most
+    return one_line(brief.repr(value), most)
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def evaluate(
     seed: int = 0,
     dataset: str | Path | None = None,
     video: bool = False,
+    task: str | None = None,
     robot: str | Robot | None = None,
     pushes: bool = False,
     randomize: bool = False,
@@ -69,6 +70,8 @@ def evaluate(
         seed: random seed of the environment.
         dataset: reference to compare with; ``None`` for the dataset that the policy was trained on.
         video: write ``video.mp4``.
+        task: task to evaluate in, see :func:`amp_helpers.env.make_env`; ``None`` for the one trained in. A module of
+            another package than this and Isaac Lab has to be named here, because importing it runs its code.
         robot: robot whose feet are measured, see :func:`amp_helpers.robots.get_robot`; ``None`` for the one named in
             training, else a built-in robot with the same links.
         pushes: push every robot by 0.6 m/s every 3 s in a random horizontal direction.
@@ -88,7 +91,7 @@ def evaluate(
     if steps and video:
         raise InputError("a video shows one command beside its reference; leave out --steps or --video")
     first = (steps[0], 0.0) if steps else (velocity, turn)
-    opened = _open(checkpoint, num_envs, first, device, seed, dataset, robot, pushes, randomize)
+    opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, robot, pushes, randomize)
     with opened as (env, policy, references, measured):
         if steps:
             reference = None
@@ -116,6 +119,7 @@ def evaluate_grid(
     device: str | None = "cpu",
     seed: int = 0,
     dataset: str | Path | None = None,
+    task: str | None = None,
     robot: str | Robot | None = None,
     pushes: bool = False,
     randomize: bool = False,
@@ -128,7 +132,7 @@ def evaluate_grid(
     Args:
         commands: forward speed, m/s, and turning speed, rad/s; ``None`` for :data:`amp_helpers.training.GRID`.
         num_envs: environments for each command.
-        checkpoint, output, seconds, device, seed, dataset, robot, pushes, randomize: see :func:`evaluate`.
+        checkpoint, output, seconds, device, seed, dataset, task, robot, pushes, randomize: see :func:`evaluate`.
 
     Returns:
         The rows.
@@ -145,7 +149,7 @@ def evaluate_grid(
         raise InputError(f"{len(commands)} commands with {num_envs} environments each; give at least 1 of both")
     _check(output, seconds, [value for command in commands for value in command])
     side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
-    opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, robot, pushes, randomize)
+    opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, task, robot, pushes, randomize)
     with opened as (env, policy, references, measured):
         rows = measure_grid(env, policy, commands, num_envs, references, seconds, measured)
     write_json(Path(output) / "grid.json", [_for_json(row) for row in rows])
@@ -170,6 +174,7 @@ def _open(
     device: str | None,
     seed: int,
     dataset: str | Path | None,
+    task: str | None,
     robot: str | Robot | None,
     pushes: bool,
     randomize: bool,
@@ -179,7 +184,7 @@ def _open(
     from amp_helpers.env.rollout import reference_dataset
     from amp_helpers.training.policy import find_policy, load_policy
 
-    _, config = find_policy(checkpoint)
+    _, config = find_policy(checkpoint, task=task, robot=robot.name if isinstance(robot, Robot) else robot)
     reference_dataset(config, dataset)  # reports a missing dataset before the simulator starts
     robot = robot or config.get("robot")
     robot = get_robot(robot) if isinstance(robot, str) else robot
@@ -267,6 +272,8 @@ class _CommandLine:
     """Random seed of the environment."""
     dataset: Path | None = None
     """Reference to compare with; by default the dataset that the policy was trained on."""
+    task: str | None = None
+    """Task to evaluate in: an ID, or package.module:ID; by default the one trained in."""
     robot: str | None = None
     """Robot whose feet are measured: a name, your MJCF or URDF, or package.module:NAME; by default as in training."""
     video: bool = False

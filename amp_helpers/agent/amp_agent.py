@@ -352,6 +352,8 @@ class AmpAgent(Agent):
         load_parts(path, self.checkpoint_modules)
 
     def _set_progress(self, state: dict[str, int]) -> None:
+        if state["updates"] < 0:
+            raise ValueError("a negative number of updates")
         self.updates = state["updates"]
 
     # -- skrl's interface, for its own trainers --

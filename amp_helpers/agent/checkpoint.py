@@ -2,16 +2,16 @@
 
 import copy
 import io
-import pickle
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.errors import InputError, atomic_path, one_line
+from amp_helpers.formats.torch_file import parse_torch
 
 
 class Slot:
@@ -37,36 +37,78 @@ def set_random_state(state: dict[str, Any]) -> None:
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     """Read a file of tensors and plain values; nothing in it is executed.
 
+    ``torch.load(weights_only=True)`` executes nothing either, but a few hundred bytes can keep it busy for hours
+    (nested tuples as keys) or make it take any amount of memory, and it makes tensors that no network can use (meta,
+    sparse, quantized). So the file is read as motion files are, within four times its size.
+
     Raises:
         InputError: it does not exist, or is something else.
     """
     try:
-        content = io.BytesIO(Path(path).read_bytes())
+        raw = Path(path).read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such checkpoint; give a file written by training") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; give one of the checkpoints/agent_*.pt in it") from error
     try:
-        with warnings.catch_warnings(action="ignore"):  # of another pickle protocol: it is refused anyway
-            saved = torch.load(content, map_location=device, weights_only=True)
-    # In a damaged file torch can also seek to an impossible position, which is an OSError.
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: is not a checkpoint of tensors; give a file written by training") from error
+        saved = _tensors(parse_torch(Path(path), raw), device)
+    except (InputError, TypeError) as error:  # a TypeError for arrays of text
+        reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+        raise InputError(
+            f"{path}: is not a checkpoint of tensors ({reason}); give a file written by training"
+        ) from error
     if not isinstance(saved, dict):
         raise InputError(f"{path}: holds no named parts; give a file written by training")
     return saved
 
 
-def check_fit(path: str | Path, name: str, module: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Raise :class:`InputError` when ``state`` does not fit ``module``, naming the first parameter that differs."""
+def _tensors(content: Any, device: str | torch.device) -> Any:
+    """Convert the arrays in nested containers to tensors."""
+    if isinstance(content, np.ndarray):
+        native = np.array(content, dtype=content.dtype.newbyteorder("="))
+        return torch.from_numpy(native).to(device)
+    if isinstance(content, dict):
+        return {key: _tensors(value, device) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(_tensors(value, device) for value in content)
+    return content
+
+
+def check_fit(path: str | Path, name: str, module: nn.Module, state: Mapping[str, Any]) -> None:
+    """Check that a state has a module's parameters, and usable numbers in them.
+
+    Raises:
+        InputError: a parameter is missing, has another shape or type, or holds NaN, infinity or a negative variance;
+            the message names the first.
+    """
     own = module.state_dict()
-    for key in [*own, *state]:
+    for key in dict.fromkeys([*own, *state]):
+        told = one_line(str(key), 80)
         shapes = [tuple(t.shape) if isinstance(t, torch.Tensor) else "absent" for t in (state.get(key), own.get(key))]
         if "absent" in shapes or shapes[0] != shapes[1]:
             raise InputError(
-                f"{path}: made for another network, {name} {key} is {shapes[0]} in the file and {shapes[1]} here; "
-                "use the task, features and network sizes that it was trained with"
+                f"{path}: made for another network, {name} {told} is {shapes[0]} in the file and {shapes[1]} "
+                "here; use the task, features and network sizes that it was trained with"
             )
+        value = state[key]
+        if value.is_floating_point() != own[key].is_floating_point() or value.is_complex():
+            kind = str(value.dtype).removeprefix("torch.")
+            fault = f"is of type {kind} in place of {str(own[key].dtype).removeprefix('torch.')}"
+        elif not torch.isfinite(value).all():
+            fault = "is NaN or infinite"
+        elif key.endswith("variance") and (value < 0).any():
+            fault = "is a negative variance"
+        else:
+            continue
+        raise InputError(f"{path}: {name} {told} {fault}; give another checkpoint of the run")
+
+
+def check_modules(path: str | Path, modules: Mapping[str, nn.Module], saved: Mapping[str, Any]) -> None:
+    """Check that a checkpoint holds the state of every module, by :func:`check_fit`."""
+    for name, module in modules.items():
+        if not isinstance(saved.get(name), dict):
+            raise InputError(f"{path}: holds no {name}; give a file written by training")
+        check_fit(path, name, module, saved[name])
 
 
 def save_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
@@ -91,6 +133,8 @@ def check_parts(path: str | Path, parts: Mapping[str, Any]) -> dict[str, Any]:
     for name, part in parts.items():
         if isinstance(part, nn.Module):
             check_fit(path, name, part, saved[name])
+        elif not _alike(part.state_dict(), saved[name]) or not _moments_fit(part, saved[name]):
+            raise InputError(f"{path}: its {name} is not that of a run like this one; give another checkpoint")
     return saved
 
 
@@ -105,8 +149,40 @@ def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         try:
             part.load_state_dict(saved[name])
-        except (ValueError, RuntimeError, LookupError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever a part makes of a foreign state
             for changed, state in before.items():
                 parts[changed].load_state_dict(state)
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: its {name} cannot be loaded ({reason}); give another checkpoint") from error
+            raise InputError(
+                f"{path}: its {name} cannot be loaded ({one_line(str(error), 200)}); give another checkpoint"
+            ) from error
+
+
+def _alike(own: object, saved: object) -> bool:
+    """Whether a saved state has the keys and types of one's own; shapes may differ, and a number may be a tensor."""
+    if isinstance(own, dict):
+        return isinstance(saved, dict) and all(key in saved and _alike(own[key], saved[key]) for key in own)
+    if isinstance(own, list | tuple):
+        # Of another length where the numbers of GPUs differ.
+        return isinstance(saved, list | tuple) and all(map(_alike, own, saved))
+    if isinstance(own, torch.Tensor):
+        number = type(saved) in (int, float) and own.numel() == 1
+        return number or (isinstance(saved, torch.Tensor) and saved.is_floating_point() == own.is_floating_point())
+    if isinstance(own, float):
+        return isinstance(saved, float | int) or (isinstance(saved, torch.Tensor) and saved.numel() == 1)
+    return type(saved) is type(own) or own is None or (saved is None and isinstance(own, bool))
+
+
+def _moments_fit(part: object, saved: dict[str, Any]) -> bool:
+    """Whether an optimizer's saved moments have the shapes of its parameters, which torch does not check."""
+    if not isinstance(part, torch.optim.Optimizer):
+        return True
+    parameters = [parameter for group in part.param_groups for parameter in group["params"]]
+    numbers = [number for group in saved["param_groups"] for number in group["params"]]
+    state = saved["state"]
+    if len(numbers) != len(parameters) or not isinstance(state, dict):
+        return False
+    return all(
+        isinstance(value, torch.Tensor) and value.shape in (parameter.shape, torch.Size([]))
+        for number, parameter in zip(numbers, parameters, strict=True)
+        for value in state.get(number, {}).values()
+    )

@@ -58,11 +58,13 @@ class ReplayBuffer:
         """Load a state, also of a buffer of another size: of a larger one, the newest windows.
 
         Raises:
-            ValueError: the windows have another width.
+            ValueError: the windows have another width or are not finite, or the position is outside of them.
         """
         windows, index, size, view = state["windows"], state["index"], self._memory.memory_size, self._windows
         if windows.shape[1:] != view.shape[1:]:
             raise ValueError(f"windows of {tuple(windows.shape[1:])} columns for a buffer of {tuple(view.shape[1:])}")
+        if not torch.isfinite(windows).all() or not 0 <= index <= len(windows):
+            raise ValueError("windows that are NaN or infinite, or a position outside of them")
         # In a buffer of the same size rows keep their place, so that a resumed agent draws the same ones.
         if not (state["filled"] and len(windows) == size):
             windows = (windows.roll(-index, dims=0) if state["filled"] else windows)[-size:]

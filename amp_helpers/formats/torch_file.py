@@ -44,12 +44,18 @@ def _tensor(storage: object, offset: Any, size: Any, stride: Any, *_: object) ->
     return np.lib.stride_tricks.as_strided(storage[offset:], size, bytes_apart, writeable=False)
 
 
+def _parameter(data: object, *_: object) -> object:
+    """Stand-in for ``torch._utils._rebuild_parameter``: its tensor."""
+    return data
+
+
 _CODES = {"Double": "f8", "Float": "f4", "Half": "f2", "Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1"}
 _CODES |= {"Byte": "u1", "Bool": "?"}
 _NAMES = {
     **ALLOWED,
     **{("torch", f"{kind}Storage"): _StorageType(code) for kind, code in _CODES.items()},
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
 }
 
 
@@ -60,12 +66,14 @@ def parse_torch(path: Path, raw: bytes) -> object:
         InputError: it is damaged or too large, or holds a name outside the allow-list.
     """
     members = npz_names(path, raw, remedy=_AGAIN, most=MAX_MOTION_BYTES, kind="torch")
-    top = next((name.removesuffix("/data.pkl") for name in members if name.endswith("/data.pkl")), None)
+    top = next((name.removesuffix("/data.pkl") for name in sorted(members) if name.endswith("/data.pkl")), None)
     if top is None:
         raise InputError(f"{path}: is a torch archive without its data.pkl; {_AGAIN}")
 
     with readable(path, "torch", _AGAIN), zipfile.ZipFile(io.BytesIO(raw)) as archive:
         order = archive.read(f"{top}/byteorder") if f"{top}/byteorder" in members else b"little"
+
+        storages: dict[str, bytes] = {}
 
         def storage(reference: object) -> np.ndarray:
             if not isinstance(reference, tuple) or len(reference) != 5 or not isinstance(reference[1], _StorageType):
@@ -74,7 +82,9 @@ def parse_torch(path: Path, raw: bytes) -> object:
             if name not in members:
                 raise ValueError(f"no member {str(reference[2])[:20]}")
             dtype = reference[1].numpy.newbyteorder(">" if order == b"big" else "<")
-            return np.frombuffer(archive.read(name), dtype=dtype)
+            if name not in storages:  # a few bytes of the pickle refer to it again
+                storages[name] = archive.read(name)
+            return np.frombuffer(storages[name], dtype=dtype)
 
         return parse_pickle(
             path, archive.read(f"{top}/data.pkl"), within="torch", names=_NAMES, external=storage, size=len(raw)

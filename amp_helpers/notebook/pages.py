@@ -8,14 +8,14 @@ its last state; no library does that.
 import base64
 import copy
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
 
-from amp_helpers.errors import atomic_path
+from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.resources import checkout
 
 GLOSSARY = (checkout() or Path.cwd()) / "docs" / "glossary.md"
@@ -215,7 +215,11 @@ def _files(output: Path, *patterns: str) -> list[dict[str, str]]:
 
 
 def _metrics(path: Path) -> dict[str, object]:
+    """Read the numbers of ``metrics.json``; empty where there is none, or another file of that name."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
+        content = read_json(path, "evaluate again") if path.is_file() else {}
+    except InputError:
+        content = {}
+    return (
+        {name: value for name, value in content.items() if fits(value, float | None)} if type(content) is dict else {}
+    )

@@ -1,6 +1,5 @@
 """Figures of a training run, of recorded comparisons, and of benchmarks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
 from amp_helpers.training.comparisons import Results, spread
 from amp_helpers.training.run_folder import Update
+from amp_helpers.utils.json_data import read_json
 
 if TYPE_CHECKING:
     from amp_helpers.lessons.discriminators import SaturationResult
@@ -185,7 +185,7 @@ def command_response(files: Mapping[str, str | Path]) -> Figure:
     style_axes(poses, "pose RMSE, rad", xlabel="commanded speed, m/s")
     for (label, file), color in zip(files.items(), SERIES, strict=False):
         try:
-            rows = json.loads(Path(file).read_text())["speeds"]
+            rows = read_json(Path(file), "measure again")["speeds"]
             commands = [row["command"] for row in rows]
             speed.plot(commands, [row["forward_speed_mps"] for row in rows], "o-", color=color, label=label)
             poses.plot(commands, [row["pose_rmse_rad"] for row in rows], "o-", color=color)
@@ -210,7 +210,7 @@ def throughput(*files: str | Path) -> Figure:
     measured: dict[int, list[float]] = {}
     for file in files:
         try:
-            report = json.loads(Path(file).read_text())
+            report = read_json(Path(file), "measure again")
             hardware, first = report["hardware"], report["counts"][0]["contenders"]
             contenders = contenders or list(first)
             for count in report["counts"]:

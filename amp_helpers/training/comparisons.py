@@ -31,10 +31,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 
-from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.errors import InputError, atomic_path, one_line, shown
+from amp_helpers.utils.json_data import fits, read_json, wrong_types
 from amp_helpers.utils.resources import short_commit
 
 CURVE_FIELDS = (
@@ -115,22 +117,27 @@ def read_results(path: str | Path) -> Results:
         InputError: it does not exist, has another layout, or names a run twice.
     """
     path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there are no recorded results; take the file from the repository")
+    remedy = "see amp_helpers.training.comparisons for the layout"
+    content = read_json(path, remedy)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         results = Results(
-            tuple(Comparison(**entry) for entry in content["comparisons"]),
-            tuple(RecordedRun(**entry) for entry in content["runs"]),
+            tuple(_entry(Comparison, entry) for entry in content["comparisons"]),
+            tuple(_entry(RecordedRun, entry) for entry in content["runs"]),
         )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there are no recorded results; take the file from the repository") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: is not a file of recorded runs ({error}); see amp_helpers.training.comparisons for the layout"
-        ) from error
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not a file of recorded runs ({one_line(str(error), 80)}); {remedy}") from error
     names = [run.name for run in results.runs]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"{path}: two runs are named {', '.join(repeated)}; rename one")
     return results
+
+
+def _entry[T](kind: type[T], entry: Any) -> T:
+    if wrong := wrong_types(entry, get_type_hints(kind)):
+        raise TypeError(f"{wrong[0]} is {shown(entry[wrong[0]])}")
+    return kind(**entry)
 
 
 def write_results(path: str | Path, results: Results) -> None:
@@ -168,15 +175,16 @@ def record_run(
     Raises:
         InputError: the folder holds no run that has ended.
     """
+    from amp_helpers.training.config_file import read_config
     from amp_helpers.training.run_folder import CONFIG_FILE, read_run
 
     folder = Path(folder)
     run = read_run(folder)
     if not run.ended or not run.updates:
         raise InputError(f"{folder}: its run has not ended, or made no update; record it once it has")
-    config = json.loads((folder / CONFIG_FILE).read_text())
+    config = read_config(folder / CONFIG_FILE, ("seed", "commit", "wall_s", "updates", "rollouts", "num_envs"))
     if not isinstance(metrics, Mapping):
-        metrics = dict(json.loads(Path(metrics).read_text()))
+        metrics = read_metrics(Path(metrics))
     chosen = [run.updates[i] for i in _spaced(len(run.updates), _POINTS)]
     measured = [update for update in run.updates if update.gait]
     return RecordedRun(
@@ -205,6 +213,19 @@ def record_run(
         },
         note=note,
     )
+
+
+def read_metrics(file: Path) -> dict[str, float | None]:
+    """Read ``metrics.json`` as :mod:`amp_helpers.evaluate` writes it; undefined metrics are ``None``.
+
+    Raises:
+        InputError: it is something else.
+    """
+    remedy = "take the file that evaluation wrote"
+    metrics = read_json(file, remedy)
+    if not isinstance(metrics, dict) or not fits(metrics, dict[str, float | None]):
+        raise InputError(f"{file}: is not a table of metrics, names with numbers or null; {remedy}")
+    return metrics
 
 
 def spread(

@@ -1,6 +1,5 @@
 """A trained policy on disk: its weights, its observation scaler and the configuration of its training."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from isaaclab.envs import ManagerBasedRLEnv
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.amp_agent import AmpAgent
-from amp_helpers.agent.checkpoint import check_fit, load_checkpoint, save_parts
+from amp_helpers.agent.checkpoint import check_modules, load_checkpoint, save_parts
 from amp_helpers.agent.networks import Mirror, Policy
 from amp_helpers.errors import InputError
+from amp_helpers.training.config_file import choose_names, read_config
 from amp_helpers.training.run_folder import CONFIG_FILE, write_json
 from amp_helpers.utils.resources import POLICIES, find_data
 
@@ -31,8 +31,19 @@ class TrainedPolicy:
 
     @torch.no_grad()
     def __call__(self, observations: torch.Tensor) -> torch.Tensor:
-        """Return the mean actions (E, A) for observations (E, O) of the ``policy`` group."""
-        return self._policy.mean(self._scaler(observations))
+        """Return the mean actions (E, A) for observations (E, O) of the ``policy`` group.
+
+        Raises:
+            InputError: an action is NaN or infinite.
+        """
+        actions = self._policy.mean(self._scaler(observations))
+        if not torch.isfinite(actions).all():
+            cause = "its observations are too" if not torch.isfinite(observations).all() else "its observations are not"
+            raise InputError(
+                f"the policy's actions became NaN or infinite ({cause}), so nothing can be measured; "
+                "take another checkpoint of the run"
+            )
+        return actions
 
 
 def save_policy(folder: Path, agent: AmpAgent, config: dict[str, Any]) -> None:
@@ -55,7 +66,7 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
     Raises:
         InputError: there is none, or it was trained with another network, task or number of joints.
     """
-    file, config = find_policy(path)
+    file, _, config = _find(path)
     saved = load_checkpoint(file, env.device)
     spaces, action_space = env.single_observation_space, env.single_action_space
     assert action_space is not None, "an open environment has one"
@@ -69,10 +80,9 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
         mirrors=_blank_mirrors(spaces["policy"], action_space) if config.get("symmetry") else None,
     )
     scaler = RunningStandardScaler(size=spaces["policy"], device=env.device)
-    for name, module in (("policy", policy), ("observation_preprocessor", scaler)):
-        if not isinstance(saved.get(name), dict):
-            raise InputError(f"{file}: holds no {name}; give a file written by training")
-        check_fit(file, name, module, saved[name])
+    modules = {"policy": policy, "observation_preprocessor": scaler}
+    check_modules(file, modules, saved)
+    for name, module in modules.items():
         module.load_state_dict(saved[name])
     return TrainedPolicy(policy.to(env.device).eval(), scaler, config)
 
@@ -82,14 +92,25 @@ def _blank_mirrors(*spaces: gymnasium.Space) -> tuple[Mirror, Mirror]:
     return seen, done
 
 
-def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:
+def find_policy(path: str | Path, *, task: str | None = None, robot: str | None = None) -> tuple[Path, dict[str, Any]]:
     """Find the weights and the configuration that a ``--checkpoint`` names.
 
     ``g1_walk`` and ``policies/g1_walk`` name the shipped policy where the current folder has no such path.
 
+    Args:
+        path: see :func:`load_policy`.
+        task: task to use in place of the configuration's.
+        robot: robot to use in place of the configuration's.
+
     Raises:
-        InputError: one of them does not exist or cannot be read.
+        InputError: one of them does not exist or cannot be read, or the configuration names a module of somebody else
+            for its task or robot and you do not name one.
     """
+    file, config_file, config = _find(path)
+    return file, choose_names(config_file, config, task, robot)
+
+
+def _find(path: str | Path) -> tuple[Path, Path, dict[str, Any]]:
     shipped = shipped_policies()
     path = Path(path)
     path = find_data(path if path.exists() or str(path) not in shipped else Path("policies", path))
@@ -101,30 +122,14 @@ def find_policy(path: str | Path) -> tuple[Path, dict[str, Any]]:
         )
     for folder in (file.parent, file.parent.parent):
         if (folder / CONFIG_FILE).is_file():
-            return file, read_config(folder / CONFIG_FILE)
+            config_file = folder / CONFIG_FILE
+            return file, config_file, read_config(config_file, ("task", "hidden", "dataset"))
     raise InputError(f"{file}: has no {CONFIG_FILE} beside it; keep the two files of a run together")
 
 
 def shipped_policies() -> list[str]:
     """List the policies that come with this package."""
     return sorted(file.parent.name for file in POLICIES.glob(f"*/{POLICY_FILE}"))
-
-
-def read_config(file: Path) -> dict[str, Any]:
-    """Read a run's ``config.json`` and check that it holds what evaluation needs."""
-    try:
-        config = json.loads(file.read_text())
-    except ValueError as error:
-        raise InputError(f"{file}: is not valid JSON; take the file that training wrote") from error
-    missing = (
-        [key for key in ("task", "hidden", "dataset") if key not in config] if isinstance(config, dict) else ["all"]
-    )
-    if missing:
-        raise InputError(f"{file}: lacks {', '.join(missing)}; take the file that training wrote")
-    widths = config["hidden"]
-    if not isinstance(widths, list) or not all(isinstance(w, int) and w > 0 for w in widths):
-        raise InputError(f"{file}: hidden is {widths!r}, not a list of widths; take the file that training wrote")
-    return config
 
 
 def state_config(state: Any) -> dict[str, Any]:

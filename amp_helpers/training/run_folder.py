@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, get_type_hints
 
 from amp_helpers.agent.health import Health
-from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.errors import InputError, atomic_path, shown
+from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system without locks answers."""
+_REMEDY = "take the file that training wrote"
 SILENT_AFTER_S = 60.0
 """A run that has not ended and has written nothing for this long has probably crashed, s."""
 
@@ -30,6 +32,10 @@ class Update:
     """Time since the run started, s."""
     gait: dict[str, float | None] | None
     """Metrics of :meth:`.gait_probe.GaitProbe.measure` where one was due; undefined ones are ``None``."""
+
+
+_UPDATE_KINDS = get_type_hints(Health) | {"wall_s": float, "gait": dict[str, float | None] | None}
+"""Field of a line -> type."""
 
 
 @dataclass(frozen=True)
@@ -118,24 +124,27 @@ def clear_stop(folder: str | Path) -> None:
 
 
 def _config(file: Path) -> dict[str, Any]:
+    """Read what the state of a run needs of ``config.json``; :mod:`.config_file` checks all of it."""
     if not file.is_file():
         return {}
-    try:
-        config = json.loads(file.read_text())
-    except ValueError as error:
-        raise InputError(f"{file}: is not valid JSON; take the file that training wrote") from error
-    return config if isinstance(config, dict) else {}
+    config = read_json(file, _REMEDY)
+    if not isinstance(config, dict) or wrong_types(config, {"max_iterations": int, "wall_s": float}):
+        raise InputError(f"{file}: is not the configuration of a run; {_REMEDY}")
+    return config
 
 
 def _update(file: Path, number: int, line: str) -> Update:
     try:
-        values = json.loads(line)
-        health = Health(**{name: values[name] for name in Health.names()})
-        return Update(health, float(values["wall_s"]), values.get("gait"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{file}: line {number} is no health record ({error}); take the file that training wrote"
-        ) from error
+        values = parse_json(line)
+        if not isinstance(values, dict):
+            raise ValueError(shown(values))
+        values = {name: values.get(name) for name in _UPDATE_KINDS}
+        if wrong := wrong_types(values, _UPDATE_KINDS):
+            raise ValueError(f"{wrong[0]} is {shown(values[wrong[0]])}")
+    except ValueError as error:
+        raise InputError(f"{file}: line {number} is no health record ({error}); {_REMEDY}") from error
+    seconds, gait = float(values.pop("wall_s")), values.pop("gait")
+    return Update(Health(**values), seconds, gait)
 
 
 @contextmanager

@@ -19,12 +19,23 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.formats.pickles.stand_ins import ALLOWED, CLASSES, Dtype, PendingArray, Refused, check_keys, collect
+from amp_helpers.formats.pickles.stand_ins import (
+    ALLOWED,
+    CLASSES,
+    Dtype,
+    OrderedDict,
+    PendingArray,
+    Refused,
+    check_keys,
+    collect,
+)
 
 MAX_GROWTH = 4
 """Most memory that the objects of a pickle may take, as a multiple of the file's size."""
 MIN_MEMORY = 64 * 1024**2
 """Memory that the objects of any pickle may take, bytes."""
+MIN_UNFOLDED = 16 * 1024**2
+"""Bytes that any pickle may unfold to. A still clip as plain lists names one row again and again."""
 MAX_OPCODES = 2**23
 """Most opcodes, not counting runs of floats; a few seconds' work."""
 
@@ -50,10 +61,12 @@ def interpret(
 
     Raises:
         Refused: it holds a name outside the allow-list, or an opcode that plain data do not need.
-        TooLarge: its objects would take more than ``MAX_GROWTH`` times its size and more than ``MIN_MEMORY``.
+        TooLarge: its objects would take more than ``MAX_GROWTH`` times its size and more than ``MIN_MEMORY``, or with
+            every mention of one of them counted more than ``MAX_GROWTH`` times its size and ``MIN_UNFOLDED``.
         ValueError, KeyError, IndexError and others: the data are malformed; :mod:`.load` has the list.
     """
-    stream, memory, budget = io.BytesIO(raw), 0, max(MIN_MEMORY, MAX_GROWTH * (len(raw) if size is None else size))
+    size = len(raw) if size is None else size
+    stream, memory, budget = io.BytesIO(raw), 0, max(MIN_MEMORY, MAX_GROWTH * size)
     stack: list = []
     marks: list[int] = []
     memo: dict[int, object] = {}
@@ -65,7 +78,7 @@ def interpret(
         return items
 
     def top[T](kind: type[T]) -> T:
-        if type(stack[-1]) is not kind:
+        if not isinstance(stack[-1], kind):
             raise ValueError(f"{kind.__name__} expected")
         return stack[-1]
 
@@ -144,15 +157,16 @@ def interpret(
                     memo.update(dict.fromkeys(target.memo, stack[-1]))
                     target.memo.clear()
                     memory += _size(stack[-1])
-                elif isinstance(target, Dtype):
+                elif isinstance(target, Dtype | OrderedDict):
                     target.build(state)
                 else:
                     raise Refused("an attempt to alter a constructor" if callable(target) else "an instance of a class")
             case "PROTO" | "FRAME":
                 pass
             case "STOP":
-                if _num_values(stack[-1], {}) > budget // 8:
-                    raise TooLarge(f"holds lists within lists of more than {budget // 8} values")
+                most = max(MIN_UNFOLDED, MAX_GROWTH * size)
+                if unfolded_bytes(stack[-1]) > most:
+                    raise TooLarge(f"mentions its content so often that it unfolds to over {most // 1024**2} MiB")
                 return stack[-1]
             case "BINPERSID" if external is not None:
                 stack.append(external(stack.pop()))
@@ -188,19 +202,27 @@ def _size(value: object) -> int:
     return len(value) if isinstance(value, bytes | str) else 0
 
 
-def _num_values(content: object, done: dict[int, int]) -> int:
-    """Number of values in nested containers; a container that is mentioned many times counts each time.
+def unfolded_bytes(content: object) -> int:
+    """Bytes of content written out in full: a container or an array that is mentioned many times counts each time.
 
     Containers nested in themselves, or deeper than Python's stack, raise RecursionError.
     """
+    return _unfolded(content, {})
+
+
+def _unfolded(content: object, done: dict[int, int]) -> int:
     if isinstance(content, PendingArray | Dtype) or callable(content):
         raise ValueError("array without content")
-    if not isinstance(content, dict | list | tuple):
-        return 1
+    if isinstance(content, str | bytes | bytearray):
+        return 8 + len(content)
+    if (nbytes := getattr(content, "nbytes", None)) is not None:
+        return 64 + nbytes
+    if not isinstance(content, dict | list | tuple | set | frozenset):
+        return 8
     if id(content) not in done:
         items = content.values() if isinstance(content, dict) else content
         numbers = set(map(type, items)) <= {float, int}  # rows of plain lists need no look at each number
-        done[id(content)] = len(items) if numbers else sum(_num_values(item, done) for item in items)
+        done[id(content)] = 64 + (8 * len(items) if numbers else sum(_unfolded(item, done) for item in items))
     return done[id(content)]
 
 

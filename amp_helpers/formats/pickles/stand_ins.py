@@ -37,6 +37,22 @@ class Dtype:
         self.numpy = self.numpy.newbyteorder(state[1])
 
 
+class OrderedDict(dict):
+    """Stand-in for ``collections.OrderedDict``; attributes, as torch gives them to a module's state, are left out."""
+
+    def __init__(self, items: object = ()) -> None:
+        pairs = items if isinstance(items, list) else []
+        if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in pairs):
+            raise ValueError("a dict of something other than pairs")
+        check_keys([pair[0] for pair in pairs])
+        super().__init__(pairs)
+
+    def build(self, state: object) -> None:
+        """Pass over the attributes."""
+        if not isinstance(state, dict):
+            raise ValueError("attributes that are no dict")
+
+
 class PendingArray:
     """Stand-in for an array before its content: a state tuple, or with joblib raw bytes after the opcode."""
 
@@ -146,15 +162,6 @@ def check_keys(keys: list | tuple) -> None:
             raise ValueError("a key that is neither text nor an ordinary number")
 
 
-def _ordered_dict(items: object = ()) -> dict:
-    """Stand-in for ``collections.OrderedDict``, with or without a list of pairs."""
-    pairs = items if isinstance(items, list) else []
-    if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in pairs):
-        raise ValueError("a dict of something other than pairs")
-    check_keys([pair[0] for pair in pairs])
-    return {pair[0]: pair[1] for pair in pairs}
-
-
 def _reconstructor(kind: object, *_: object) -> Record:
     """Stand-in for ``copyreg._reconstructor``, with which protocols below 2 make an object."""
     if kind is not Record:
@@ -181,7 +188,7 @@ ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "dtype"): Dtype,
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): PendingArray,
     ("_codecs", "encode"): _encode,
-    ("collections", "OrderedDict"): _ordered_dict,
+    ("collections", "OrderedDict"): OrderedDict,
 }
 """(module, name) -> stand-in; every other name is refused."""
 for _core in ("numpy.core", "numpy._core"):

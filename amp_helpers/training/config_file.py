@@ -1,0 +1,70 @@
+"""A run's ``config.json``, whoever wrote it: data, checked against the types of the configuration.
+
+Everything that reads the file does so here. A policy or run may come from somebody else, so a task or robot that the
+file names as ``package.module:NAME`` is refused, unless it is this package's or Isaac Lab's: importing runs code.
+"""
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from amp_helpers.agent.cfg import AmpAgentCfg
+from amp_helpers.errors import InputError, shown
+from amp_helpers.robots.robot import FILE_SUFFIXES
+from amp_helpers.training.cfg import TrainCfg
+from amp_helpers.utils.json_data import fits, read_json, wrong_types
+from amp_helpers.utils.plugins import check_recorded_name
+
+_REMEDY = "take the file that training wrote"
+_RECORDED: dict[str, Any] = {
+    "amp_state": dict[str, Any],
+    "joint_names": tuple[str, ...],
+    "dataset_sources": tuple[str, ...],
+    "dataset_sha256": tuple[str, ...],
+    "commit": str,
+    "updates": int,
+    "wall_s": float,
+    "peak_gpu_memory_gib": float,
+}
+"""What training adds to the settings: field -> type."""
+_MOST_LAYERS, _WIDEST = 64, 2**16
+
+
+def read_config(file: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read ``config.json`` and check the types of everything in it; nothing that it names is imported.
+
+    Args:
+        file: the file.
+        needs: fields that it must have.
+
+    Raises:
+        InputError: it is no JSON object, lacks a field, or a field is of another type.
+    """
+    config = read_json(file, _REMEDY)
+    if not isinstance(config, dict):
+        raise InputError(f"{file}: is {shown(config)}, not a configuration; {_REMEDY}")
+    if missing := [key for key in needs if key not in config]:
+        raise InputError(f"{file}: lacks {', '.join(missing)}; {_REMEDY}")
+    for key in ("hidden", "discriminator_hidden"):
+        widths = config.get(key, [1])
+        network = fits(widths, tuple[int, ...]) and 0 < len(widths) <= _MOST_LAYERS
+        if not network or not all(0 < width <= _WIDEST for width in widths):
+            raise InputError(f"{file}: {key} is {shown(widths)}, not a list of widths; {_REMEDY}")
+    kinds = get_type_hints(TrainCfg) | get_type_hints(AmpAgentCfg) | _RECORDED
+    if wrong := wrong_types(config, kinds):
+        raise InputError(f"{file}: {wrong[0]} is {shown(config[wrong[0]])}, which is no such setting; {_REMEDY}")
+    return config
+
+
+def choose_names(file: Path, config: dict[str, Any], task: str | None, robot: str | None) -> dict[str, Any]:
+    """Return the configuration with the user's task and robot, where given, in place of those that the file names.
+
+    Raises:
+        InputError: the file itself names a module that only the user may name.
+    """
+    given = {key: value for key, value in (("task", task), ("robot", robot)) if value is not None}
+    for key in ("task", "robot"):
+        name = config.get(key)
+        model = key == "robot" and str(name).lower().endswith(FILE_SUFFIXES)  # a path, which may hold a colon
+        if key not in given and name is not None and not model:
+            check_recorded_name(file, f"--{key}", name)
+    return config | given
