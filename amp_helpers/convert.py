@@ -139,6 +139,10 @@ def _weighted_files(
     files, lines = [], []
     for motion, weight in zip(motions, weights, strict=True):
         found, notes = motion_files([motion], output=output)
+        if same := [path for path in found if _same_file(path, output)]:
+            raise InputError(
+                f"{output}: is {same[0]}, a motion to read, and would be replaced; choose another --output"
+            )
         files += [(path, float(weight)) for path in found]
         lines += notes
     return files, lines
@@ -151,6 +155,10 @@ def _gait_speed(robot: Robot) -> Callable[[Motion, float], Motion]:
 
     kinematics = Kinematics(robot)
     return lambda motion, speed: at_gait_speed(motion, kinematics, speed)
+
+
+def _same_file(path: Path, output: str | os.PathLike) -> bool:
+    return path.exists() and os.path.exists(output) and os.path.samefile(path, output)
 
 
 def _for_robot(

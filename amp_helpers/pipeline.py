@@ -115,11 +115,19 @@ def _writing_to(output: Path) -> Iterator[None]:
         ) from error
 
 
+_WORDS = {"true": "True", "false": "False", "none": "None", "null": "None"}
+
+
 def parse_value(text: str) -> object:
-    """Parse a parameter of the command line: a Python literal (also ``true`` and ``false``), else the text itself."""
+    """Parse a parameter of the command line: a Python or JSON literal, else the text itself.
+
+    :func:`~amp_helpers.notebook.execute.check_parameters` refuses literals of types that JSON lacks.
+    """
     try:
-        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
-    except (ValueError, SyntaxError):
+        return ast.literal_eval(
+            {"true": "True", "false": "False", "none": "None", "null": "None"}.get(text.lower(), text)
+        )
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 

@@ -194,3 +194,14 @@ def test_a_file_name_may_hold_brackets(clip, tmp_path, capsys):
     assert list(check_motion_files([path])) == ["walk (1).pkl"]
     with pytest.raises(InputError, match=r"^walk \(1\)\.pkl: no frame lies between"):
         read_motion(path).trim(50, 60)
+
+
+def test_a_motion_is_never_replaced_by_the_dataset_made_of_it(tmp_path):
+    convert(["datasets/g1_walk.npz"], tmp_path / "walk.npz", verbose=False)
+    before = (tmp_path / "walk.npz").read_bytes()
+    (tmp_path / "link.npz").symlink_to(tmp_path / "walk.npz")
+    (tmp_path / "twin.npz").hardlink_to(tmp_path / "walk.npz")
+    for output in ("walk.npz", "link.npz", "twin.npz", f"../{tmp_path.name}/walk.npz"):
+        with pytest.raises(InputError, match="a motion to read, and would be replaced; choose another --output"):
+            convert([tmp_path / "walk.npz"], tmp_path / output, verbose=False)
+    assert (tmp_path / "walk.npz").read_bytes() == before

@@ -11,6 +11,7 @@ for what papermill lacks:
 
 import ast
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, shown
 from amp_helpers.notebook import pages
 from amp_helpers.utils.resources import checkout
 
@@ -68,7 +69,8 @@ def notebook_parameters(notebook: nbformat.NotebookNode) -> dict[str, object]:
 def check_parameters(name: str, given: Mapping[str, object], known: Mapping[str, object]) -> None:
     """Check parameters against a notebook's names and default values.
 
-    An integer is accepted for a float, and anything for a default of ``None``.
+    An integer is accepted for a float, and any JSON value for a default of ``None``: papermill writes values of other
+    types into the generated cell unescaped, where they would run as code.
 
     Raises:
         InputError: an unknown name, or a value of another type.
@@ -77,12 +79,27 @@ def check_parameters(name: str, given: Mapping[str, object], known: Mapping[str,
         if key not in known:
             valid = ", ".join(sorted(known)) or "none"
             raise InputError(f"{name}: unknown parameter '{key}'; available: {valid}")
+        if not _is_json(value):
+            raise InputError(
+                f"{name}: parameter '{key}' is {shown(value)}; give text, a number, true, false, null, or a list or "
+                "object of these, as in JSON"
+            )
         default = known[key]
         same = type(value) is type(default) or (type(default) is float and type(value) is int)
         if default is not None and not same:
             raise InputError(
-                f"{name}: parameter '{key}' is {value!r}; give a {type(default).__name__} such as {default!r}"
+                f"{name}: parameter '{key}' is {shown(value)}; give a {type(default).__name__} such as {default!r}"
             )
+
+
+def _is_json(value: object) -> bool:
+    if type(value) is list:
+        return all(map(_is_json, value))
+    if type(value) is dict:
+        return all(type(key) is str and _is_json(item) for key, item in value.items())
+    if type(value) is float:
+        return math.isfinite(value)
+    return value is None or type(value) in (str, int, bool)
 
 
 def hidden_errors(notebook: nbformat.NotebookNode) -> list[str]:

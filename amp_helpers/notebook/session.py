@@ -27,6 +27,8 @@ FIGURE_DPI, SCREEN_DPI = 160, 88
 EMBED_BYTES = 3_000_000
 """Largest video that is embedded in the page; larger ones are linked."""
 
+_DRAFT = "_new"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -52,17 +54,30 @@ class Workspace:
             InputError: the folder holds something other than a training run.
         """
         folder = self.output / name
-        if (
-            folder.exists()
-            and any(folder.iterdir())
-            and not any((folder / name).is_file() for name in (HEALTH_FILE, LOG_FILE))
-        ):
-            raise InputError(
-                f"{folder}: holds something other than a training run; move it, or choose another output_dir"
-            )
+        _check_run_or_empty(folder)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+    def draft_folder(self, name: str) -> Path:
+        """Make an empty folder ``NAME_new`` for a training run that :meth:`keep` moves to ``NAME`` once it is complete.
+
+        Raises:
+            InputError: one of the two folders holds something other than a training run.
+        """
+        _check_run_or_empty(self.output / name)
+        return self.fresh_folder(f"{name}{_DRAFT}")
+
+    def keep(self, draft: Path) -> Path:
+        """Move a complete run of :meth:`draft_folder` to its place, and delete the earlier run there; return the place.
+
+        Raises:
+            InputError: the place holds something other than a training run.
+        """
+        folder = self.output / draft.name.removesuffix(_DRAFT)
+        _check_run_or_empty(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        return draft.rename(folder)
 
     @contextmanager
     def scratch_folder(self, name: str) -> Iterator[Path]:
@@ -98,6 +113,13 @@ class Workspace:
             for title, path in videos.items()
         )
         display(HTML(f'<div style="display:flex;flex-wrap:wrap;gap:12px">{tiles}</div>'))
+
+
+def _check_run_or_empty(folder: Path) -> None:
+    if folder.is_file() or (
+        folder.exists() and any(folder.iterdir()) and not any((folder / n).is_file() for n in (HEALTH_FILE, LOG_FILE))
+    ):
+        raise InputError(f"{folder}: holds something other than a training run; move it, or choose another output_dir")
 
 
 def _video_source(path: Path) -> str:

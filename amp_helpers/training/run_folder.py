@@ -138,7 +138,7 @@ def _update(file: Path, number: int, line: str) -> Update:
         values = parse_json(line)
         if not isinstance(values, dict):
             raise ValueError(shown(values))
-        values = {name: values.get(name) for name in _UPDATE_KINDS}
+        values: dict[str, Any] = {name: values.get(name) for name in _UPDATE_KINDS}
         if wrong := wrong_types(values, _UPDATE_KINDS):
             raise ValueError(f"{wrong[0]} is {shown(values[wrong[0]])}")
     except ValueError as error:

@@ -1,7 +1,9 @@
 """The pipeline on small notebooks: it finds the failures that papermill misses."""
 
+import ast
 import errno
 import re
+import shutil
 import subprocess
 import sys
 
@@ -73,6 +75,50 @@ def test_types_follow_the_default():
     for wrong in ({"steps": "many"}, {"steps": 1.5}, {"flag": 1}, {"rate": "fast"}):
         with pytest.raises(InputError, match="such as"):
             check_parameters("a", wrong, known)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """b'"; __import__("os").system("touch executed"); "'""",
+        """('"; __import__("os").system("touch executed"); "',)""",
+        """{'"; __import__("os").system("touch executed"); "'}""",
+        """{b'"; __import__("os").system("touch executed"); "': 1}""",
+        """[(b'x',)]""",
+        "1j",
+        "...",
+        "1e999",
+        "{1: 2}",
+    ],
+)
+@pytest.mark.parametrize("default", [None, "text", [1], 0.5])
+def test_values_of_types_that_json_lacks_are_refused(text, default):
+    with pytest.raises(InputError, match=r"parameter 'label' is .* as in JSON"):
+        check_parameters("a", {"label": pipeline.parse_value(text)}, {"label": default})
+
+
+TEXTS = [
+    '"; x = 1 #',
+    "\\",
+    '\\"; x = 1 #',
+    "\n__import__('os')",
+    "'''",
+    '"' * 3,
+    "a\x00b",
+    "{x!r}",
+    "\u2028x=1",
+    "[" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_is_one_literal_in_the_generated_cell(text):
+    from papermill.translators import PythonTranslator
+
+    for value in (text, [text], {text: text}):
+        check_parameters("a", {"label": value}, {"label": None})
+        assert ast.literal_eval(PythonTranslator.translate(value)) == value
+    assert pipeline.parse_value(text) == text or text == "'''"
 
 
 def test_an_unknown_parameter_stops_the_run_before_anything_starts(folder, output):
@@ -226,9 +272,31 @@ def test_only_an_earlier_site_is_replaced(good_run, tmp_path, monkeypatch):
     for folder, reason in ((tmp_path, "other than a site"), (output, "is made"), (output.parent, "is made")):
         with pytest.raises(InputError, match=reason):
             site.write_site(output, folder)
+    (tmp_path / "index.html").write_text("<h1>My homepage</h1>")
+    shutil.copytree(output, tmp_path / "other_outputs")  # with an index of this package
+    for folder in (tmp_path, tmp_path / "other_outputs"):
+        with pytest.raises(InputError, match="other than a site"):
+            site.write_site(output, folder)
+    assert (tmp_path / "other_outputs" / "a.ipynb").exists()
     with pytest.raises(InputError, match="run 'make run' first"):
         site.write_site(tmp_path, tmp_path / "site")
     assert (tmp_path / "thesis.tex").exists() and (output / "a.html").exists()
+
+
+def test_a_site_that_cannot_be_made_leaves_the_earlier_one(good_run, tmp_path, monkeypatch):
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (tmp_path / "site").iterdir() if path.is_file()}
+
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(site, "NOTEBOOKS", ("a",))
+    site.write_site(good_run[0].parent, tmp_path / "site")
+    before = files()
+    monkeypatch.setattr(pages, "write_index", full)
+    with pytest.raises(OSError, match="no space"):
+        site.write_site(good_run[0].parent, tmp_path / "site")
+    assert files() == before and [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

@@ -35,6 +35,25 @@ def test_a_fresh_folder_replaces_a_run_and_nothing_else(tmp_path):
     assert (run / "thesis.tex").exists()
 
 
+def test_a_run_takes_the_place_of_an_earlier_one_only_when_it_is_complete(tmp_path):
+    space = start(tmp_path, needs=())
+    for text in ("first", "second"):
+        draft = space.draft_folder("run")
+        assert list(draft.iterdir()) == [] and draft != tmp_path / "run"
+        (draft / "health.jsonl").write_text(text)
+        assert text == "first" or (tmp_path / "run" / "health.jsonl").read_text() == "first"
+        run = space.keep(draft)
+        assert run == tmp_path / "run" and (run / "health.jsonl").read_text() == text and not draft.exists()
+    (space.draft_folder("run") / "output.txt").write_text("error: out of memory")  # a run that failed
+    assert (run / "health.jsonl").read_text() == "second"
+    assert list(space.draft_folder("run").iterdir()) == []
+    (run / "health.jsonl").rename(run / "thesis.tex")
+    for blocked in (lambda: space.draft_folder("run"), lambda: space.keep(tmp_path / "run_new")):
+        with pytest.raises(InputError, match="other than a training run"):
+            blocked()
+    assert (run / "thesis.tex").read_text() == "second"
+
+
 def test_figures_and_videos_are_shown_and_kept(tmp_path, monkeypatch):
     import IPython.display
 
