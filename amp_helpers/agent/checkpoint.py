@@ -98,6 +98,8 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: Mapping[str
             fault = "is NaN or infinite"
         elif key.endswith("variance") and (value < 0).any():
             fault = "is a negative variance"
+        elif key.endswith("index") and not ((value >= 0) & (value < len(value))).all():
+            fault = "names columns that do not exist"
         else:
             continue
         raise InputError(f"{path}: {name} {told} {fault}; give another checkpoint of the run")

@@ -100,6 +100,7 @@ class Scaler(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("running_mean", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("index", torch.arange(2))
         self.register_buffer("running_variance", torch.ones(2, dtype=torch.float64))
 
 
@@ -111,6 +112,8 @@ class Scaler(nn.Module):
         ("running_variance", torch.tensor([1.0, -1e-9]), "running_variance is a negative variance"),
         ("running_mean", torch.zeros(2, dtype=torch.int32), "is of type int32 in place of float64"),
         ("running_mean", torch.zeros(2, dtype=torch.bool), "is of type bool in place of float64"),
+        ("index", torch.tensor([0, 2]), "index names columns that do not exist"),
+        ("index", torch.tensor([0, -1]), "index names columns that do not exist"),
         ("running_mean", torch.zeros(3), r"running_mean is \(3,\) in the file and \(2,\) here"),
         ("running_mean", 3.0, "running_mean is absent in the file"),
         ("more", torch.zeros(2), r"more is \(2,\) in the file and absent here"),
