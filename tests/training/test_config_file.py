@@ -46,7 +46,7 @@ def policy(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["evil.payload:ID", "evil:ID", "isaaclab_evil.payload:ID", "evil.payload:a;rm -rf x"])
 @pytest.mark.parametrize("key", ["task", "robot"])
 def test_a_module_that_a_policy_folder_names_is_not_imported(policy, key, name):
-    with pytest.raises(InputError, match=rf"config\.json: asks for the {key} evil|{key} isaaclab_evil") as error:
+    with pytest.raises(InputError, match=rf"config\.json: asks for the {key} '(isaaclab_)?evil") as error:
         find_policy(policy(**{key: name}))
     assert f"if you trust it, give --{key} " in one_sentence(error)
 
