@@ -1,6 +1,7 @@
 """Mutations of motion files, and generators of unusual ones."""
 
 import io
+import json
 import pickle
 import re
 import zipfile
@@ -9,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import joblib
+import motion_contents
 import motion_samples
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
@@ -126,9 +128,16 @@ def damaged(
 
 _MOTION = motion_samples.walk(6)
 _CONTENTS: dict[str, dict[str, object]] = {
-    "GMR pickle": motion_samples.gmr_content(_MOTION) | {"local_body_pos": None, "link_body_list": None},
-    "ASAP/PHC pickle": motion_samples.phc_content(_MOTION),
+    "GMR pickle": motion_contents.gmr(_MOTION) | {"local_body_pos": None, "link_body_list": None},
+    "ASAP/PHC pickle": motion_contents.phc(_MOTION),
     "MimicKit pickle": {"fps": 30, "loop_mode": 1, "frames": np.zeros((6, 35)).tolist()},
+    "legged_lab pickle": motion_contents.legged_lab(_MOTION),
+    "SONIC pickle": motion_contents.tracking(_MOTION),
+    "BeyondMimic JSON": motion_contents.tracking(_MOTION) | {"fps": 30},
+    "AMP JSON": motion_contents.amp_json(_MOTION)[0],
+    "amp-rsl-rl npy": motion_contents.amp_rsl_rl(_MOTION),
+    "loco-mujoco npz": motion_contents.loco_mujoco(_MOTION),
+    "loco-mujoco npz of version 0": motion_contents.loco_mujoco_arrays(_MOTION),
 }
 
 _odd_numbers = st.sampled_from([0, -1, 1e-300, 1e-9, 1e9, 1e300, float("nan"), float("inf"), 2**63, True])
@@ -184,7 +193,8 @@ def _contents(draw: st.DrawFn) -> motion_samples.Sample:
     pose = tuple(table[0].tolist()) if known else None
     if draw(st.booleans()):
         content = {draw(st.text(max_size=5)): content, "other": draw(st.just(content) | _odd_values)}
-    return motion_samples.Sample(kind, *_stored(content, draw(st.sampled_from(["pickle", "joblib", "npz"]))), pose)
+    way = draw(st.sampled_from(["pickle", "joblib", "npz", "npy", "json"]))
+    return motion_samples.Sample(kind, *_stored(content, way), pose)
 
 
 def _stored(content: dict[object, object], way: str) -> tuple[str, bytes]:
@@ -195,9 +205,19 @@ def _stored(content: dict[object, object], way: str) -> tuple[str, bytes]:
         # Python objects are stored as pickles, as some writers do.
         np.savez(stream, **{f"{key}": _as_array(value) for key, value in content.items() if "/" not in key})
         return ".npz", stream.getvalue()
+    elif way == "npy":
+        np.save(stream, content, allow_pickle=True)
+        return ".npy", stream.getvalue()
+    elif way == "json":
+        text = json.dumps(content, default=_plain, skipkeys=True)
+        return ".json", text.encode("utf-8", "surrogatepass")
     else:
         pickle.dump(content, stream)
     return ".pkl", stream.getvalue()
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) and value.dtype.kind in "fiubU" else repr(value)
 
 
 def _as_array(value: object) -> np.ndarray:

@@ -14,7 +14,7 @@ Which of them a file has is decided by its numbers: velocities are the differenc
 length, and the number of joints is that of the names or of the robot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.json_file import JSON
 from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import read_table
+from amp_helpers.formats.values import read_array, read_table, take
 from amp_helpers.motion.rotations import from_euler
 from amp_helpers.robots.robot import JOINT_ORDERS, robots_beside
 
@@ -46,9 +46,9 @@ class _Layout:
         return self.rotation > 0
 
 
-def clips_of_amp_json(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
+def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clip of an AMP JSON file."""
-    frames = read_table(path, "Frames", content.pop("Frames"))
+    frames = read_table(path, "Frames", take(content, "Frames"))
     names_key, names = find_names(content)
     layout = _layout_of(path, frames, _num_joints(names, options))
     if not layout.has_root:
@@ -134,9 +134,11 @@ def _layouts(width: int) -> Iterator[_Layout]:
 def _rate(path: Path, duration: object) -> float | None:
     if duration is None:
         return None
-    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 1e-4 <= duration <= 10:
-        raise InputError(f"{path}: FrameDuration is {duration!r:.40}; store the seconds from one frame to the next")
-    return 1 / duration
+    seconds = read_array(path, "FrameDuration", duration)
+    if seconds.size != 1 or not 1e-4 <= float(seconds.ravel()[0]) <= 10:
+        shown = " ".join(str(duration).split())[:40]
+        raise InputError(f"{path}: FrameDuration is {shown}; store the seconds from one frame to the next")
+    return 1 / float(seconds.ravel()[0])
 
 
 AMP_JSON = Format("AMP JSON", JSON, clips_of_amp_json, keys=("Frames", "FrameDuration"))

@@ -6,7 +6,7 @@ Layout as in MimicKit's ``anim/motion.py`` (Peng 2025).
 
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,17 @@ import numpy as np
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import read_table
+from amp_helpers.formats.values import read_table, take
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import from_rotation_vector, rotation_vector
 
 ROOT_COLUMNS = 6
 
 
-def clips_of_mimickit(path: Path, content: dict, options: ReadOptions) -> Iterator[StoredClip]:
+def clips_of_mimickit(path: Path, content: Mapping[str, object], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clip of a MimicKit pickle."""
     # Removed from the content, because as lists the numbers take four times the table's memory.
-    frames = read_table(path, "frames", content.pop("frames"))
+    frames = read_table(path, "frames", take(content, "frames"))
     if frames.shape[1] <= ROOT_COLUMNS:
         raise InputError(
             f"{path}: frames have {frames.shape[1]} columns, and MimicKit's have 3 of root position, 3 of root "

@@ -1,6 +1,7 @@
 """Reading a file's bytes, and checking the frame rate and the tables of numbers in them."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -101,6 +102,11 @@ def _positive(path: Path, value: object) -> float:
         low, high = FPS_RANGE
         raise InputError(f"{path}: fps is {fps:g}; give the frames per second, a number from {low:g} to {high:g}")
     return fps
+
+
+def take(content: Mapping[str, object], key: str) -> object:
+    """Take a value out of a file's content, so that its memory is free once it is converted."""
+    return content.pop(key) if isinstance(content, dict) else content[key]
 
 
 def read_array(path: Path, key: str, value: object, *, text: bool = False) -> np.ndarray:

@@ -14,6 +14,7 @@ from support import make_motion
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+import motion_contents
 import motion_samples
 
 from amp_helpers.convert import convert
@@ -59,11 +60,13 @@ def test_every_sample_stands_upright_and_walks_forward(samples, tmp_path):
 
 def test_the_same_dict_is_the_same_motion_however_it_is_stored(tmp_path):
     motion = motion_samples.walk()
-    content = motion_samples.gmr_content(motion)
+    content = motion_contents.gmr(motion)
     boxed = io.BytesIO()
     np.save(boxed, content, allow_pickle=True)
     lists = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in content.items()}
-    for data in (pickle.dumps(content), boxed.getvalue(), json.dumps(lists).encode()):
+    packed = io.BytesIO()
+    np.savez(packed, **content)
+    for data in (packed.getvalue(), pickle.dumps(content), boxed.getvalue(), json.dumps(lists).encode()):
         path = tmp_path / "motion"
         path.write_bytes(data)
         np.testing.assert_allclose(read_motion(path).joint_pos, motion.joint_pos, atol=1e-6)
@@ -103,7 +106,7 @@ def test_a_folder_of_pointers_alone_is_an_error_with_its_remedy(tmp_path):
 
 
 def test_members_that_hold_none_are_skipped(tmp_path):
-    content = motion_samples.gmr_content(motion_samples.walk())
+    content = motion_contents.gmr(motion_samples.walk())
     odd = {"local_body_pos": None, "link_body_list": None, "note": {"by": "somebody"}, "tags": np.array(["a", None])}
     np.savez(tmp_path / "m.npz", **content, **odd)
     np.testing.assert_allclose(read_motion(tmp_path / "m.npz").joint_pos, motion_samples.walk().joint_pos)
@@ -208,6 +211,22 @@ class Call:
         return eval, (self.code,)
 
 
+def test_every_dict_format_is_read_from_every_container(tmp_path):
+    walk = motion_samples.walk()
+    every = [motion_contents.gmr, motion_contents.phc, motion_contents.amp, motion_contents.tracking]
+    every += [motion_contents.amp_rsl_rl, motion_contents.protomotions, motion_contents.loco_mujoco]
+    dicts = [make(walk) for make in every] + motion_contents.amp_json(walk)
+    for content in dicts:
+        npz, npy = io.BytesIO(), io.BytesIO()
+        np.savez(npz, **content)
+        np.save(npy, content, allow_pickle=True)
+        for data in (npz.getvalue(), npy.getvalue(), pickle.dumps(content)):
+            path = tmp_path / "motion"
+            path.write_bytes(data)
+            motion = read_motions(path, fps=30, robot=G1_29DOF)[0]
+            np.testing.assert_allclose(motion.select(walk.joint_names).joint_pos[0], walk.joint_pos[0], atol=1e-6)
+
+
 # --- CSV ------------------------------------------------------------------------------------------------------------
 
 WALK = make_motion(40, 50, joint_names=G1_29DOF.joint_names, joint_pos=motion_samples.walk().joint_pos)
@@ -271,7 +290,7 @@ def sonic(tmp_path) -> Path:
 
 def sonic_folder(path: Path, bodies: int = 30) -> Path:
     path.mkdir(parents=True)
-    content = motion_samples.tracking_content(motion_samples.walk())
+    content = motion_contents.tracking(motion_samples.walk())
     tables = {"joint_pos": content["joint_pos"], "joint_vel": content["joint_vel"]}
     tables |= {"body_pos": content["body_pos_w"][:, :bodies], "body_quat": content["body_quat_w"][:, :bodies]}
     for name, table in tables.items():
