@@ -15,9 +15,7 @@ import tyro
 
 from amp_helpers.errors import InputError, atomic_path, run_cli
 from amp_helpers.metrics.policy import evaluate_rollout
-from amp_helpers.metrics.rollout import Rollout
-from amp_helpers.motion.motion import Motion
-from amp_helpers.robots.robot import G1_23DOF, Robot, get_robot, robot_with_links
+from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.table import grid_table
 from amp_helpers.utils.threads import spin_briefly
@@ -85,27 +83,27 @@ def evaluate(
     """
     # The simulator takes seconds to load, and --help does not need it.
     from amp_helpers.env.measuring import check_command
-    from amp_helpers.env.rollout import WARMUP_S, record_profile, record_rollout, step_profile
+    from amp_helpers.env.rollout import WARMUP_S, profile_reference, record_profile, record_rollout, step_profile
+    from amp_helpers.render.comparison import write_comparison
 
     _check(output, seconds, (velocity, turn, *steps))
-    if steps and video:
-        raise InputError("a video shows one command beside its reference; leave out --steps or --video")
     first = (steps[0], 0.0) if steps else (velocity, turn)
     opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, robot, pushes, randomize)
     with opened as (env, policy, references, measured):
         if steps:
-            reference = None
-            rollout = record_profile(env, policy, step_profile(steps, HOLD_S, env.step_dt), measured)
+            profile = step_profile(steps, HOLD_S, env.step_dt)
+            reference, shown = None, profile_reference(references, profile, env.step_dt)
+            rollout = record_profile(env, policy, profile, measured)
         else:
-            reference = references.nearest(first)
+            reference = shown = references.nearest(first)
             rollout = record_rollout(env, policy, velocity, WARMUP_S + seconds, measured, turn)
             check_command(env, velocity, turn)
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)
-    if video and reference:
-        write_comparison(output / "video.mp4", rollout, reference, measured)
+    if video:
+        write_comparison(output / "video.mp4", rollout, shown, measured)
     return metrics
 
 
@@ -212,32 +210,6 @@ def write_metrics(path: Path, metrics: dict[str, float]) -> None:
 
 def _for_json(metrics: dict[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-
-
-def write_comparison(
-    path: str | Path,
-    rollout: Rollout,
-    reference: Motion,
-    robot: Robot = G1_23DOF,
-    seconds: float = 8.0,
-    fps: float = 30,
-) -> Path:
-    """Write a real-time video of the first environment, from the end of the warm-up, beside the looped reference."""
-    from amp_helpers.env.rollout import WARMUP_S, rollout_motion
-    from amp_helpers.render.renderer import Renderer, side_by_side, write_video
-
-    policy = rollout_motion(rollout, start_s=WARMUP_S)
-    length = min(seconds, policy.duration_s)
-    reference = reference.loop(max(1, math.ceil(length / reference.duration_s)))
-    with Renderer(robot) as renderer:
-        frames = [renderer.video(motion.trim(0.0, length), fps) for motion in (policy, reference)]
-    return write_video(path, side_by_side(*frames, labels=(f"policy, {_told(rollout)}", "reference")), fps)
-
-
-def _told(rollout: Rollout) -> str:
-    """The command of a rollout in words."""
-    turn = f", {rollout.command_turn:g} rad/s" if rollout.command_turn else ""
-    return f"{rollout.command:g} m/s{turn}"
 
 
 @dataclass(frozen=True, kw_only=True)

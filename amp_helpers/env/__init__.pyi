@@ -12,6 +12,7 @@ from .measuring import check_command as check_command
 from .measuring import configure_for_measuring as configure_for_measuring
 from .measuring import set_command as set_command
 from .rollout import WARMUP_S as WARMUP_S
+from .rollout import profile_reference as profile_reference
 from .rollout import record_commands as record_commands
 from .rollout import record_profile as record_profile
 from .rollout import record_rollout as record_rollout

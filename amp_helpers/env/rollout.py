@@ -14,6 +14,7 @@ from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.rotations import conjugate, multiply, rotate, yaw_part
 from amp_helpers.robots.robot import G1_23DOF, Robot
 from amp_helpers.utils.resources import find_data, read_recorded_path
 
@@ -156,6 +157,39 @@ def reference_motion(
     """
     loaded = reference_dataset(config, dataset, env)
     return loaded.clips()[0] if velocity is None else loaded.nearest((velocity, turn))
+
+
+def profile_reference(references: MotionDataset, profile: np.ndarray, dt: float) -> Motion:
+    """Return a clip that follows a changing command: each time the nearest clip, from where the last one ended.
+
+    Clips are repeated as long as their command lasts. Poses jump where it changes.
+
+    Args:
+        references: the clips.
+        profile: forward and turning speed of each step, (T, 2) m/s and rad/s.
+        dt: seconds between steps.
+    """
+    begins = [0, *(np.flatnonzero((np.diff(profile, axis=0) != 0).any(axis=1)) + 1)]
+    position, yaw = np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])
+    parts = []
+    for begin, end in zip(begins, [*begins[1:], len(profile)], strict=True):
+        clip = references.nearest(tuple(profile[begin])).resample(dt)
+        clip = clip.loop(-(-(end - begin) // (clip.num_frames - 1)))
+        turned = multiply(yaw, conjugate(yaw_part(clip.root_quat[0])))
+        travel = (clip.root_pos - clip.root_pos[0]) * (1, 1, 0)
+        roots = rotate(turned, travel) + position + clip.root_pos * (0, 0, 1)
+        quats = multiply(turned, clip.root_quat)
+        parts.append((clip.joint_pos[: end - begin], roots[: end - begin], quats[: end - begin]))
+        position, yaw = roots[end - begin] * (1, 1, 0), yaw_part(quats[end - begin])
+    joint_pos, root_pos, root_quat = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return Motion(
+        fps=1.0 / dt,
+        joint_names=references.joint_names,
+        joint_pos=joint_pos,
+        root_pos=root_pos,
+        root_quat=root_quat,
+        name="reference",
+    )
 
 
 def reference_dataset(

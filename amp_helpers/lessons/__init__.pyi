@@ -12,3 +12,5 @@ from .gaits import early_policy as early_policy
 from .gaits import half_steps as half_steps
 from .gaits import level_feet as level_feet
 from .gaits import speed_up as speed_up
+from .known_rollouts import approach as approach
+from .known_rollouts import move_root as move_root

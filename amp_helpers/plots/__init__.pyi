@@ -1,4 +1,8 @@
 from .commands import command_grid as command_grid
+from .commands import falls_under_pushes as falls_under_pushes
+from .commands import gait_phases as gait_phases
+from .commands import paths as paths
+from .commands import speed_over_time as speed_over_time
 from .feet import foot_curves as foot_curves
 from .feet import foot_panels as foot_panels
 from .motion import gait_phase as gait_phase

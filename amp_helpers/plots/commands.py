@@ -6,7 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, blank_figure, style_axes
+from amp_helpers.joints import match_joints
+from amp_helpers.metrics.frames import moving_mean
+from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.metrics.tracking import RESPONSE_AVERAGE_S, forward_speed
+from amp_helpers.motion.motion import Motion
+from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
 
 Row = Mapping[str, float | None]
 """A row of ``grid.json``."""
@@ -15,6 +20,7 @@ MAPS = {
     "tracking_rmse_mps": ("speed error, m/s", 0.3),
     "turn_error_radps": ("turn error, rad/s", 0.3),
     "pose_rmse_rad": ("pose RMSE, rad", 0.12),
+    "tilt_rmse_rad": ("tilt RMSE, rad", 0.12),
 }
 """Metrics of the heat maps: label, and the value of the darkest color."""
 
@@ -28,9 +34,9 @@ def command_grid(rows: Sequence[Row]) -> Figure:
     turns = sorted({_number(row, "turn") for row in rows})
     straight = [row for row in rows if row["turn"] == 0]
     lines, maps = bool(straight), len(turns) > 1
-    height = 2.9 * lines + (0.42 * len(turns) + 1.5) * maps
-    figure = blank_figure(9.5, height)
-    parts = figure.subfigures(lines + maps, 1, squeeze=False, height_ratios=[1.0] * (lines + maps))[:, 0]
+    heights = [4.6] * lines + [2 * (0.3 * len(turns) + 0.9)] * maps
+    figure = blank_figure(7.0, sum(heights))
+    parts = figure.subfigures(lines + maps, 1, squeeze=False, height_ratios=heights)[:, 0]
     if lines:
         _draw_lines(parts[0], straight)
     if maps:
@@ -38,16 +44,122 @@ def command_grid(rows: Sequence[Row]) -> Figure:
     return figure
 
 
+def falls_under_pushes(measured: Mapping[str, Sequence[Row]], bar: float = 0.05) -> Figure:
+    """Draw the falls of each command, measured under several conditions: straight commands as lines, turns as crosses.
+
+    Args:
+        measured: condition, such as ``pushed``, -> the content of its ``grid.json``.
+        bar: falls per environment and 10 s that are allowed, a dotted line.
+    """
+    figure = blank_figure(7.0, 3.3)
+    axes = style_axes(figure.add_subplot(), xlabel="forward command, m/s", ylabel="falls per environment in 10 s")
+    axes.axhline(bar, color=GRAY, linestyle=":")
+    axes.annotate(f"bar {bar:g}", (1, bar), (-4, 4), xycoords=("axes fraction", "data"), textcoords="offset points")
+    axes.texts[-1].set(ha="right", fontsize=9, color=GRAY)
+    for (label, rows), color in zip(measured.items(), SERIES, strict=False):
+        straight = sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
+        turning = [row for row in rows if row["turn"] != 0]
+        key = "falls_per_env_10s"
+        axes.plot(_column(straight, "forward"), _column(straight, key), "o-", color=color, label=label)
+        axes.plot(_column(turning, "forward"), _column(turning, key), "x", color=color, markersize=7)
+    axes.set_ylim(-0.02 * axes.dataLim.y1 - 0.001, max(1.1 * axes.dataLim.y1, 1.5 * bar))
+    axes.plot([], [], "x", color=INK, label="turning")
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def speed_over_time(rollouts: Mapping[str, Rollout]) -> Figure:
+    """Draw the forward speed over time, averaged over 0.5 s, beside the command: mean and range over environments.
+
+    Args:
+        rollouts: label -> rollout.
+    """
+    figure = blank_figure(8.0, 3.2)
+    axes = style_axes(figure.add_subplot(), xlabel="time, s", ylabel="forward speed, m/s")
+    for (label, rollout), color in zip(rollouts.items(), SERIES, strict=False):
+        times = np.arange(rollout.fell.shape[1]) * rollout.dt
+        axes.step(times, rollout.commands[:, 0], "--", color=INK, linewidth=1.0, where="post")
+        length = round(RESPONSE_AVERAGE_S / rollout.dt)
+        speed = moving_mean(forward_speed(rollout), length)
+        middle = times[: speed.shape[1]] + RESPONSE_AVERAGE_S / 2
+        axes.fill_between(middle, speed.min(axis=0), speed.max(axis=0), color=color, alpha=0.18, linewidth=0)
+        axes.plot(middle, speed.mean(axis=0), color=color, linewidth=1.8, label=label)
+    axes.plot([], [], "--", color=INK, linewidth=1.0, label="command")
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def paths(rollouts: Mapping[str, Rollout]) -> Figure:
+    """Draw the paths of the roots from above, a panel each, beside the commanded path, dashed.
+
+    Args:
+        rollouts: label -> rollout at a constant command, its first frame at the start of an episode.
+    """
+    figure, panels = _panels(len(rollouts))
+    for axes, (label, rollout) in zip(panels, rollouts.items(), strict=True):
+        style_axes(axes, label)
+        position = rollout.root_pos - rollout.root_pos[:, :1]
+        for env in range(min(len(position), 8)):
+            axes.plot(position[env, :, 0], position[env, :, 1], color=BLUE, linewidth=1.6, alpha=0.8)
+        angle = np.cumsum(rollout.commands[:, 1]) * rollout.dt
+        step = rollout.commands[:, 0] * rollout.dt
+        axes.plot(np.cumsum(step * np.cos(angle)), np.cumsum(step * np.sin(angle)), "--", color=INK, linewidth=1.0)
+        axes.set_aspect("equal", adjustable="datalim")
+    figure.supxlabel("x, m", fontsize=10, color=INK)
+    figure.supylabel("y, m", fontsize=10, color=INK)
+    return figure
+
+
+def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0) -> Figure:
+    """Draw knee over hip pitch of both legs for several commands, a panel each, over the reference in gray.
+
+    Args:
+        pairs: label, such as a speed, -> motion of the policy, and its reference.
+        seconds: length of the part that is drawn, s.
+    """
+    figure, panels = _panels(len(pairs), share=True)
+    for axes, (label, (policy, reference)) in zip(panels, pairs.items(), strict=True):
+        style_axes(axes, label)
+        for clip, colors, width in ((reference, (GRAY, GRAY), 3.5), (policy, (BLUE, RED), 1.1)):
+            part = clip.times <= seconds
+            hips, knees = (
+                [clip.joint_names.index(name) for name in match_joints((pattern,), clip.joint_names)]
+                for pattern in (".*_hip_pitch.*", ".*_knee.*")
+            )
+            for hip, knee, color in zip(hips, knees, colors, strict=True):
+                axes.plot(
+                    clip.joint_pos[part, hip], clip.joint_pos[part, knee], color=color, linewidth=width, alpha=0.8
+                )
+    panels[0].set_ylabel("knee, rad", fontsize=10, color=INK)
+    for label, color, width in (("left leg", BLUE, 1.5), ("right leg", RED, 1.5), ("reference", GRAY, 3.5)):
+        panels[0].plot([], [], color=color, linewidth=width, label=label)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def _panels(count: int, share: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure of panels in two columns, which a phone still shows legibly."""
+    columns = min(count, 2)
+    rows = -(-count // columns)
+    figure = blank_figure(3.2 * columns + 0.4, 2.5 * rows + 0.5)
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).flat)
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    return figure, panels[:count]
+
+
 def _draw_lines(figure, rows: Sequence[Row]) -> None:
     rows = sorted(rows, key=lambda row: _number(row, "forward"))
     commands = [_number(row, "forward") for row in rows]
-    speed, gait, poses = figure.subplots(1, 3)
+    (speed, gait), (poses, drift) = figure.subplots(2, 2, sharex=True)
     style_axes(speed, "forward speed, m/s", xlabel="command, m/s")
     speed.plot(commands, commands, ":", color=GRAY)
     speed.plot(commands, _column(rows, "forward_speed_mps"), "o-", color=BLUE)
     style_axes(gait, "stride frequency / clip's", xlabel="command, m/s")
     gait.axhspan(0.9, 1.1, color=GRAY, alpha=0.15, linewidth=0)
     gait.plot(commands, _column(rows, "gait_frequency_ratio"), "o-", color=GREEN)
+    low, high = gait.get_ylim()
+    gait.set_ylim(min(low, 0.8), max(high, 1.2))
     style_axes(poses, "poses, rad", xlabel="command, m/s")
     for key, label, color in (
         ("pose_rmse_rad", "pose", RED),
@@ -55,24 +167,34 @@ def _draw_lines(figure, rows: Sequence[Row]) -> None:
         ("tilt_rmse_rad", "tilt", PURPLE),
     ):
         poses.plot(commands, _column(rows, key), "o-", color=color, label=label)
-    poses.set_ylim(bottom=0)
     poses.legend(frameon=False, fontsize=8)
+    style_axes(drift, "errors, m/s", xlabel="command, m/s")
+    drift.plot(commands, _column(rows, "drift_mps"), "o-", color=BLUE, label="drift")
+    drift.plot(commands, _column(rows, "tracking_rmse_mps"), "o-", color=SKY, label="speed error")
+    drift.legend(frameon=False, fontsize=8)
+    for axes in (poses, drift):
+        axes.set_ylim(bottom=0)
+    for axes in (speed, gait):
+        axes.set_xlabel("")
 
 
 def _draw_maps(figure, rows: Sequence[Row], turns: Sequence[float]) -> None:
     speeds = sorted({_number(row, "forward") for row in rows})
-    for axes, (metric, (label, most)) in zip(figure.subplots(1, len(MAPS)), MAPS.items(), strict=True):
+    for axes, (metric, (label, most)) in zip(
+        figure.subplots(2, 2, sharex=True, sharey=True).flat, MAPS.items(), strict=True
+    ):
         values = np.full((len(turns), len(speeds)), np.nan)
         for row in rows:
             value = row.get(metric)
             if value is not None:
                 values[turns.index(_number(row, "turn")), speeds.index(_number(row, "forward"))] = value
         _heat_map(axes, values, most)
-        style_axes(axes, label, xlabel="forward command, m/s", grid="both")
+        style_axes(axes, label)
         axes.grid(visible=False)
         axes.set_xticks(range(len(speeds)), [f"{speed:g}" for speed in speeds])
         axes.set_yticks(range(len(turns)), [f"{turn:g}" for turn in turns])
-    figure.axes[0].set_ylabel("turn command, rad/s", fontsize=10, color=INK)
+    figure.supxlabel("forward command, m/s", fontsize=10, color=INK)
+    figure.supylabel("turn command, rad/s", fontsize=10, color=INK)
 
 
 def _heat_map(axes: Axes, values: np.ndarray, most: float) -> None:

@@ -1,3 +1,4 @@
+from .comparison import write_comparison as write_comparison
 from .gl import gl_available as gl_available
 from .renderer import CAMERAS as CAMERAS
 from .renderer import Renderer as Renderer

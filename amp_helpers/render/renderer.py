@@ -124,9 +124,11 @@ def shared_renderer(
 
 
 def side_by_side(
-    frames_a: Sequence[np.ndarray], frames_b: Sequence[np.ndarray], labels: tuple[str, str]
+    frames_a: Sequence[np.ndarray],
+    frames_b: Sequence[np.ndarray],
+    labels: tuple[str | Sequence[str], str | Sequence[str]],
 ) -> list[np.ndarray]:
-    """Join two videos horizontally, each with its label; the shorter one repeats its last frame.
+    """Join two videos horizontally, each with its label or a label a frame; the shorter one repeats its last frame.
 
     Raises:
         InputError: a video is empty, or their heights differ.
@@ -139,7 +141,8 @@ def side_by_side(
     joined = []
     for i in range(max(len(frames_a), len(frames_b))):
         pair = frames_a[min(i, len(frames_a) - 1)], frames_b[min(i, len(frames_b) - 1)]
-        left, right = (_labeled(frame, text) for frame, text in zip(pair, labels, strict=True))
+        texts = [label if isinstance(label, str) else label[min(i, len(label) - 1)] for label in labels]
+        left, right = (_labeled(frame, text) for frame, text in zip(pair, texts, strict=True))
         joined.append(np.concatenate([left, gap, right], axis=1))
     return joined
 

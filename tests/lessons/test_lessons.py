@@ -15,6 +15,8 @@ from amp_helpers.lessons.discriminators import (
     windows,
 )
 from amp_helpers.lessons.gaits import add_jitter, early_policy, half_steps, level_feet, speed_up
+from amp_helpers.lessons.known_rollouts import move_root
+from amp_helpers.metrics import evaluate_rollout
 from amp_helpers.robots.robot import G1_23DOF
 
 
@@ -110,3 +112,13 @@ def test_input_noise_hides_jitter(clip, pose):
     clean, noisy = (style_experiment(clip, pose, (".*wrist.*",), gaits, noise) for noise in (0.0, 0.3))
     assert noisy.right_gait > 1.2 * clean.right_gait
     assert noisy.right_gait > noisy.wrong_gait + 0.03, "it still tells a good step from a bad one"
+
+
+def test_a_root_that_moves_as_told_has_the_clips_style_and_the_lean_it_was_given(clip):
+    """Poses and stride frequency are the clip's by construction, so each metric has a known answer."""
+    exact = evaluate_rollout(move_root(0.75, command=(0.75, 0.0), clip=clip), clip)
+    assert exact["pose_rmse_rad"] < 1e-6 and exact["coverage_rmse_rad"] < 1e-6 and exact["tilt_rmse_rad"] < 1e-3
+    assert exact["gait_frequency_ratio"] == pytest.approx(1.0, abs=0.02)
+    assert exact["tracking_rmse_mps"] < 0.01 and exact["drift_mps"] < 0.02 and exact["turn_error_radps"] < 0.02
+    leaning = evaluate_rollout(move_root(0.75, lean=0.2, command=(0.75, 0.0), clip=clip), clip)
+    assert leaning["tilt_rmse_rad"] == pytest.approx(0.2, abs=0.01) and leaning["pose_rmse_rad"] < 1e-6

@@ -1,43 +1,28 @@
 """Following a command: each metric on paths whose value is known by construction, and what it cannot see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_rollouts import DT, make_reference, make_rollout
 from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
+from amp_helpers.lessons.known_rollouts import Speed, approach, move_root
 from amp_helpers.metrics import Rollout, evaluate_rollout, forward_speed, heading, response_times, settled_frames
 
-STEPS, WARMUP_S = 650, 3.0
-Speed = float | np.ndarray
+DT, STEPS, WARMUP_S = 0.02, 650, 3.0
 
 
-def move(forward: Speed, turn: Speed = 0.0, sideways: Speed = 0.0, lean: Speed = 0.0, **changes) -> Rollout:
-    """A root that moves as told, with speeds broadcast to (E, T): m/s along and left of its heading, and rad/s."""
-    given = [np.atleast_2d(np.asarray(value, dtype=float)) for value in (forward, turn, sideways, lean)]
-    envs, steps = np.broadcast_shapes(*(value.shape for value in given))
-    steps = STEPS if steps == 1 else steps
-    forward, turn, sideways, lean = (np.broadcast_to(value, (envs, steps)) for value in given)
-
-    def velocity(yaw: np.ndarray) -> np.ndarray:
-        cosine, sine = np.cos(yaw), np.sin(yaw)
-        return np.stack([forward * cosine - sideways * sine, forward * sine + sideways * cosine, 0 * yaw], axis=-1)
-
-    yaw = np.cumsum(turn, axis=1) * DT
-    rotation = Rotation.from_euler("ZY", np.stack([yaw, lean], axis=-1).reshape(-1, 2))
-    content = {
-        "joint_pos": np.zeros((envs, steps, 6)),
-        "root_pos": np.cumsum(velocity(yaw - turn * DT / 2), axis=1) * DT,
-        "root_quat": rotation.as_quat().reshape(envs, steps, 4),
-        "root_lin_vel": rotation.inv().apply(velocity(yaw).reshape(-1, 3)).reshape(envs, steps, 3),
-    }
-    return make_rollout(envs, steps, **(content | changes))
+def move(*speeds: Speed, command: float = 0.0, command_turn: float = 0.0, lean: Speed = 0.0, **changes) -> Rollout:
+    """A root that moves as told, see :func:`move_root`, upright and with one still joint, and changes to its record."""
+    given = {key: changes.pop(key) for key in ("turn", "sideways", "profile") if key in changes}
+    return replace(move_root(*speeds, lean=lean, command=(command, command_turn), **given), **changes)
 
 
 def measure(rollout: Rollout) -> dict[str, float]:
-    return evaluate_rollout(rollout, make_reference(), WARMUP_S)
+    return evaluate_rollout(rollout, None, WARMUP_S)
 
 
 @given(st.floats(0, 3), st.floats(0, 3), st.floats(-0.3, 0.3))
@@ -128,14 +113,13 @@ def test_after_a_fall_a_path_begins_anew():
     quat[:, 400:] = Rotation.from_euler("z", 1.0).as_quat()
     along = np.array([np.cos(1.0), np.sin(1.0), 0]) * 0.8 * DT
     position[:, 400:] = np.arange(600)[:, None] * along
-    again = make_rollout(1, 1000, root_quat=quat, root_pos=position, fell=fell, command=0.8)
-    result = measure(again)
+    result = measure(replace(rollout, root_quat=quat, root_pos=position))
     assert result["drift_mps"] == pytest.approx(0, abs=1e-9)
     assert result["turn_error_radps"] == pytest.approx(0, abs=1e-9), "the jump of a reset is no turn"
 
 
 def test_times_that_are_too_short_are_undefined():
-    result = evaluate_rollout(move(np.full(190, 0.8)), make_reference(), WARMUP_S)
+    result = measure(move(np.full(190, 0.8)))
     assert np.isnan([result["tracking_rmse_mps"], result["turn_error_radps"], result["drift_mps"]]).all()
 
 
@@ -145,19 +129,10 @@ def steps_of(speeds, hold_s=4.0) -> np.ndarray:
     return np.stack([forward, 0 * forward], axis=-1)
 
 
-def ramp_after(profile: np.ndarray, seconds: float) -> np.ndarray:
-    """Speed (T,) that goes from one command to the next at a constant rate in this time."""
-    speed = profile[:, 0].copy()
-    for begin in np.flatnonzero(np.diff(profile[:, 0])) + 1:
-        count = round(seconds / DT)
-        speed[begin : begin + count] = np.linspace(speed[begin - 1], profile[begin, 0], count)
-    return speed
-
-
 @pytest.mark.parametrize("seconds", [0.8, 1.0, 2.0])
 def test_the_response_to_a_step_is_the_time_to_nine_tenths_of_it(seconds):
     profile = steps_of([0.0, 1.0, 2.0, 0.0])
-    rollout = move(ramp_after(profile, seconds), command_profile=profile, command=0.0)
+    rollout = move(approach(profile, seconds), profile=profile, command=0.0)
     times = response_times(rollout)
     assert times == pytest.approx([0.9 * seconds] * 3, abs=0.05)
     assert measure(rollout)["response_s"] == max(times)
@@ -165,25 +140,25 @@ def test_the_response_to_a_step_is_the_time_to_nine_tenths_of_it(seconds):
 
 def test_the_slowest_step_is_the_response():
     profile = steps_of([0.0, 1.0, 0.0])
-    speed = np.where(np.arange(600) < 400, ramp_after(profile, 0.5), ramp_after(profile, 3.0))
-    assert measure(move(speed, command_profile=profile))["response_s"] == pytest.approx(2.7, abs=0.05)
+    speed = np.where(np.arange(600) < 400, approach(profile, 0.5), approach(profile, 3.0))
+    assert measure(move(speed, profile=profile))["response_s"] == pytest.approx(2.7, abs=0.05)
 
 
 def test_a_step_that_is_never_reached_counts_with_the_whole_time():
     profile = steps_of([0.0, 2.0])
-    slow = move(np.minimum(profile[:, 0], 1.7), command_profile=profile)
+    slow = move(np.minimum(profile[:, 0], 1.7), profile=profile)
     assert response_times(slow) == [4.0]
     fell = np.zeros((2, 400), dtype=bool)
     fell[1, 210] = True
-    both = move(np.tile(ramp_after(profile, 1.0), (2, 1)), command_profile=profile, fell=fell)
+    both = move(np.tile(approach(profile, 1.0), (2, 1)), profile=profile, fell=fell)
     assert response_times(both) == pytest.approx([(0.9 + 4.0) / 2], abs=0.03), "a fall is no response"
 
 
 def test_a_step_of_the_turn_has_a_response_too():
     profile = np.zeros((400, 2))
     profile[200:, 1] = -0.8
-    turn = -ramp_after(np.abs(profile[:, ::-1]), 1.0)
-    assert response_times(move(0.0, turn, command_profile=profile)) == pytest.approx([0.9], abs=0.05)
+    turn = -approach(np.abs(profile[:, ::-1]), 1.0)
+    assert response_times(move(0.0, turn, profile=profile)) == pytest.approx([0.9], abs=0.05)
 
 
 def test_a_constant_command_has_no_response():
@@ -193,14 +168,12 @@ def test_a_constant_command_has_no_response():
 
 def test_a_changing_command_is_followed_over_the_same_seconds():
     profile = steps_of([0.0, 1.0, 2.0, 0.0])
-    result = measure(move(profile[:, 0], command_profile=profile, command=0.0))
+    result = measure(move(profile[:, 0], profile=profile, command=0.0))
     assert result["tracking_rmse_mps"] == pytest.approx(0, abs=1e-9)
     assert result["drift_mps"] == pytest.approx(0, abs=1e-9), "a straight path at any speed"
     turning = profile.copy()
     turning[:, 1] = 0.4
-    assert np.isnan(measure(move(profile[:, 0], 0.4, command_profile=turning))["drift_mps"]), (
-        "a path of changing radius"
-    )
+    assert np.isnan(measure(move(profile[:, 0], 0.4, profile=turning))["drift_mps"]), "a path of changing radius"
 
 
 def test_a_profile_has_a_row_for_each_step():
@@ -224,4 +197,4 @@ def test_what_the_docstrings_say_that_these_metrics_cannot_see():
     assert measure(move(0.8, sideways=there_and_back, command=0.8))["drift_mps"] < 0.01, "what it comes back from"
     profile = steps_of([0.0, 1.0])
     overshoot = np.where(profile[:, 0] > 0, 3.0, 0.0)
-    assert response_times(move(overshoot, command_profile=profile))[0] < 0.1, "overshoot"
+    assert response_times(move(overshoot, profile=profile))[0] < 0.1, "overshoot"

@@ -1,0 +1,43 @@
+"""Videos of a policy beside the clip that it imitates."""
+
+import math
+from pathlib import Path
+
+from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.motion.motion import Motion
+from amp_helpers.render.renderer import Renderer, side_by_side, write_video
+from amp_helpers.robots.robot import G1_23DOF, Robot
+
+
+def write_comparison(
+    path: str | Path,
+    rollout: Rollout,
+    reference: Motion,
+    robot: Robot = G1_23DOF,
+    seconds: float = 8.0,
+    fps: float = 30,
+) -> Path:
+    """Write a real-time video of the first environment beside the looped reference, with the command above it.
+
+    A constant command is shown from the end of the warm-up, for ``seconds``; one that changes from the start to the
+    end, beside a reference of the same length (:func:`amp_helpers.env.profile_reference`).
+    """
+    # Loads the simulator, which rendering a clip does not need.
+    from amp_helpers.env.rollout import WARMUP_S, rollout_motion
+
+    changing = rollout.command_profile is not None
+    start_s = 0.0 if changing else WARMUP_S
+    policy = rollout_motion(rollout, start_s=start_s)
+    length = policy.duration_s if changing else min(seconds, policy.duration_s)
+    reference = reference.loop(max(1, math.ceil(length / reference.duration_s - 1e-6)))
+    with Renderer(robot) as renderer:
+        frames = [renderer.video(motion.trim(0.0, length), fps) for motion in (policy, reference)]
+    first = round(start_s / rollout.dt)
+    rows = [min(first + round(i / fps / rollout.dt), len(rollout.commands) - 1) for i in range(len(frames[0]))]
+    told = [_told(*rollout.commands[row]) for row in rows]
+    return write_video(path, side_by_side(*frames, labels=([f"policy, {text}" for text in told], "reference")), fps)
+
+
+def _told(forward: float, turn: float) -> str:
+    """A command in words."""
+    return f"{forward:g} m/s" + (f", {turn:g} rad/s" if turn else "")
