@@ -78,7 +78,7 @@ def at_command(
     base = resampled(walk, frames)
     cadence = 1 / (CONTROL_DT * base.fps)
     stride = forward / (base.measured_command[0] * cadence)
-    change = GaitChange(stride=stride, cadence=cadence, turn=turn, lean=lean)
+    change = GaitChange(stride=stride, cadence=cadence, turn=turn, lean=lean, balance=1.0)
     changed = change_gait(base, kinematics, change)
     return replace(changed, fps=1 / CONTROL_DT, command=(forward, turn))
 
@@ -165,7 +165,7 @@ def standing(walk: Motion, kinematics: Kinematics) -> Motion:
     targets = feet - feet.mean(axis=1, keepdims=True) * (1, 1, 1) - [0, 0, sole.height(np.zeros(3), np.eye(3))]
     pose = replace(pose, root_pos=-feet.mean(axis=1) + targets.mean(axis=1))
     for _ in range(4):
-        ahead = center_of_mass(pose, kinematics)[0] - middle
+        ahead = centers_of_mass(pose, kinematics)[0, 0] - middle
         pose = replace(pose, root_pos=pose.root_pos - [ahead, 0, 0])
         flat = np.tile(np.eye(3), (1, 2, 1, 1))
         pose = solve_foot_ik(pose, kinematics, soles(kinematics), targets, flat, GaitChange().lock.costs)
@@ -179,13 +179,16 @@ def standing(walk: Motion, kinematics: Kinematics) -> Motion:
     )
 
 
-def center_of_mass(pose: Motion, kinematics: Kinematics) -> np.ndarray:
-    """Center of mass (3,) m of the first frame."""
+def centers_of_mass(motion: Motion, kinematics: Kinematics) -> np.ndarray:
+    """Center of mass of each frame, (N, 3) m."""
     data = mujoco.MjData(kinematics.model)
-    data.qpos[:] = kinematics.qpos(pose)[0]
-    mujoco.mj_kinematics(kinematics.model, data)
-    mujoco.mj_comPos(kinematics.model, data)
-    return data.subtree_com[1].copy()
+    centers = np.empty((motion.num_frames, 3))
+    for frame, qpos in enumerate(kinematics.qpos(motion)):
+        data.qpos[:] = qpos
+        mujoco.mj_kinematics(kinematics.model, data)
+        mujoco.mj_comPos(kinematics.model, data)
+        centers[frame] = data.subtree_com[1]
+    return centers
 
 
 def repeated(cycle: Motion) -> Motion:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.ndimage import convolve1d, gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
@@ -57,6 +57,9 @@ class GaitChange:
     """Added to the turning speed, rad/s, left positive: the path is bent to an arc."""
     lean: float = 1.0
     """Factor of the root's mean tilt: runners lean less when they run slower."""
+    balance: float = 0.0
+    """Share of the sway to the sides that is computed rather than scaled: at 1, the root sways as a linear inverted
+    pendulum on these feet. A robot whose feet are further apart than the person's keeps its balance so."""
     lock: FootLockCfg = field(default_factory=lambda: FootLockCfg(flat_tilt=0.04, rolling_tilt=0.10, costs=_COSTS))
     """How standing feet are found and held. By default soles are made flat only where they nearly are: a clip whose
     feet are locked already stays as it is."""
@@ -70,6 +73,8 @@ class GaitChange:
             raise InputError(f"turn {self.turn}: not a turning speed; give a number of rad/s")
         if not np.isfinite(self.lean):
             raise InputError(f"lean {self.lean}: not a factor of the root's tilt; give a number")
+        if not 0 <= self.balance <= 1:
+            raise InputError(f"balance {self.balance}: not a share of the sway; give a number from 0 to 1")
 
     @property
     def tilt(self) -> float:
@@ -114,8 +119,8 @@ def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> M
 
     A stance is moved and turned as a whole, with the path at its middle. Soles keep their heights; their tilt grows and
     shrinks with the stride, and so do the swings of root, waist and arms. The root's height follows from the stance
-    legs, which keep their lengths. The root sways to the sides as much as an inverted pendulum at that cadence, and
-    leans into the turn as the path's acceleration requires.
+    legs, which keep their lengths. The root sways to the sides more at a slower cadence, in proportion to an inverted
+    pendulum, and leans into the turn as the path's acceleration requires.
 
     Args:
         motion: clip of at least two frames; a cycle stays a cycle.
@@ -146,7 +151,12 @@ def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> M
     outward = -np.tan(lean) * clip.root_height.mean()
     moved_feet = _move_feet(feet, robot_soles, path, new_path, change, outward)
     position, rotation = foot_targets(moved_feet, robot_soles, change.lock)
-    body = _move_body(clip, kinematics, path, new_path, change, lean, _sway_factor(clip, stride_s, change.cadence))
+    side = path.to_local(clip.root_pos[:, :2])[:, 1]
+    side = _scaled_swing(side, _sway_factor(clip, stride_s, change.cadence))
+    if change.balance:
+        swaying = _pendulum(feet, path, clip, change.cadence, cyclic)
+        side = (1 - change.balance) * side + change.balance * swaying
+    body = _move_body(clip, kinematics, path, new_path, change, lean, side)
     body = _keep_stance_legs(clip, body, kinematics, feet, position)
     body, position, rotation = _from_origin(_rows(body, keep), position[keep], rotation[keep], new_path, keep)
     solved = solve_foot_ik(body, kinematics, robot_soles, position, rotation, change.lock.costs)
@@ -173,13 +183,13 @@ def upper_joints(kinematics: Kinematics) -> list[str]:
 def _move_feet(
     feet: Feet, soles: Sequence[Sole], path: Path, new_path: Path, change: GaitChange, outward: float
 ) -> Feet:
-    """Feet along the new path, with the heights of their soles; a stance moves as a whole."""
+    """Feet along the new path, shifted to its left; a stance moves as a whole."""
     position, rotation = feet.position.copy(), feet.rotation.copy()
     for foot, sole in enumerate(soles):
         frames = _path_frames(feet.stance[:, foot])
         here, there = path.at(frames), new_path.at(frames)
         position[:, foot, :2] = there.to_world(
-            here.to_local(position[:, foot, :2]) * (change.stride, 1.0) + (0, outward)
+            here.to_local(position[:, foot, :2]) * (change.stride, 1.0) + (0.0, outward)
         )
         turned = Rotation.from_matrix(rotation[:, foot])
         if sole.flat:
@@ -223,16 +233,22 @@ def _path_frames(stance: np.ndarray) -> np.ndarray:
 
 
 def _move_body(
-    motion: Motion, kinematics: Kinematics, path: Path, new_path: Path, change: GaitChange, lean: float, sway: float
+    motion: Motion,
+    kinematics: Kinematics,
+    path: Path,
+    new_path: Path,
+    change: GaitChange,
+    lean: float,
+    side: np.ndarray,
 ) -> Motion:
-    """Move the root along the new path, and scale the swings of root, waist and arms."""
+    """Move the root along the new path, ``side`` (N,) m to its left, and scale the swings of root, waist and arms."""
     local = (_yaw(-path.heading) * Rotation.from_quat(motion.root_quat)).as_rotvec()
     turned = _yaw(new_path.heading) * Rotation.from_rotvec([-lean, 0.0, 0.0])
     tilt = local.mean(axis=0) * (1 - change.lean) * (1.0, 1.0, 0.0)
     turned = turned * Rotation.from_rotvec(_scaled_swing(local, change.swing) - tilt)
     place = path.to_local(motion.root_pos[:, :2])
     place[:, 0] *= change.stride
-    place[:, 1] = _scaled_swing(place[:, 1], sway)
+    place[:, 1] = side
     columns = [motion.joint_names.index(name) for name in upper_joints(kinematics) if name in motion.joint_names]
     joint_pos = motion.joint_pos.astype(np.float64)
     joint_pos[:, columns] = _scaled_swing(joint_pos[:, columns], change.swing)
@@ -268,11 +284,48 @@ def _sway_factor(motion: Motion, stride_s: float, cadence: float) -> float:
     return float((1 - 1 / np.cosh(quarter / cadence)) / (1 - 1 / np.cosh(quarter)))
 
 
+def _pendulum(feet: Feet, path: Path, motion: Motion, cadence: float, cyclic: bool) -> np.ndarray:
+    """Place to the left of the path (N,) m of a linear inverted pendulum that stands on the feet in stance.
+
+    With support at p, the pendulum obeys y'' = (y - p) / c^2, c = sqrt(height / gravity). Its only bounded solution is
+    p smoothed by exp(-|t| / c) / 2c, at frequency w a factor of 1 / (1 + w^2 c^2).
+    """
+    places = [
+        path.at(_path_frames(feet.stance[:, foot])).to_local(feet.position[:, foot, :2])[:, 1]
+        for foot in range(feet.stance.shape[1])
+    ]
+    support = _over_stances(np.stack(places, axis=1), feet.stance)
+    frames = np.sqrt(motion.root_height.mean() / GRAVITY) * motion.fps * cadence
+    reach = int(np.ceil(6 * frames))
+    kernel = np.exp(-np.abs(np.arange(-reach, reach + 1)) / frames)
+    # The last frame of cycles is the first of the next.
+    steps = support[:-1] if cyclic else support
+    smoothed = convolve1d(steps, kernel / kernel.sum(), mode="wrap" if cyclic else "nearest")
+    return np.append(smoothed, smoothed[0]) if cyclic else smoothed
+
+
+def _over_stances(values: np.ndarray, stance: np.ndarray) -> np.ndarray:
+    """Average values of the feet (N, F) over those in stance, each weighing most in the middle of its stance, (N,).
+
+    Frames without a stance are interpolated.
+    """
+    weights = np.zeros(stance.shape)
+    for foot in range(stance.shape[1]):
+        for run in stances(stance[:, foot]):
+            weights[run, foot] = np.sin(np.pi * np.linspace(0, 1, len(run) + 2)[1:-1]) ** 2
+    total = weights.sum(axis=1)
+    stands = np.flatnonzero(total > 0)
+    average = (weights * values).sum(axis=1)[stands] / total[stands]
+    if len(stands) == 1:
+        return np.full(len(stance), average[0])
+    return PchipInterpolator(stands, average)(np.clip(np.arange(len(stance)), stands[0], stands[-1]))
+
+
 def _keep_stance_legs(
     before: Motion, after: Motion, kinematics: Kinematics, feet: Feet, position: np.ndarray
 ) -> Motion:
     """Shift the root vertically so that stance legs keep their lengths, and no leg is longer than any was."""
-    shifts, weights, most = (np.zeros(feet.stance.shape) for _ in range(3))
+    shifts, most = np.zeros(feet.stance.shape), np.zeros(feet.stance.shape)
     for foot, offset in enumerate(_hips(kinematics)):
         old, new = (clip.root_pos + Rotation.from_quat(clip.root_quat).apply(offset) for clip in (before, after))
         length = np.linalg.norm(old - (feet.position[:, foot] - [0.0, 0.0, feet.ground]), axis=1)
@@ -284,16 +337,8 @@ def _keep_stance_legs(
 
         shifts[:, foot] = rise(length)
         most[:, foot] = rise(np.full_like(length, _REACH * length.max()))
-        for run in stances(feet.stance[:, foot]):
-            weights[run, foot] = np.sin(np.pi * np.linspace(0, 1, len(run) + 2)[1:-1]) ** 2
-    total = weights.sum(axis=1)
-    stands = np.flatnonzero(total > 0)
-    shift = (weights * shifts).sum(axis=1)[stands] / total[stands]
-    frames = np.arange(before.num_frames)
-    if len(stands) > 1:
-        shift = PchipInterpolator(stands, shift)(np.clip(frames, stands[0], stands[-1]))
     width = _SMOOTHING_S * before.fps
-    shift = gaussian_filter1d(np.broadcast_to(shift, len(frames)), width, mode="nearest")
+    shift = gaussian_filter1d(_over_stances(shifts, feet.stance), width, mode="nearest")
     excess = maximum_filter1d(np.maximum(shift - most.min(axis=1), 0), 2 * int(np.ceil(2 * width)) + 1)
     shift = shift - gaussian_filter1d(excess, width, mode="nearest")
     return replace(after, root_pos=after.root_pos + np.multiply.outer(shift, [0.0, 0.0, 1.0]))

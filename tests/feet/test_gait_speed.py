@@ -111,6 +111,18 @@ def test_a_slower_walk_sways_more(walk, kinematics):
     assert sway[0] > 1.1 * sway[1] > 1.1**2 * sway[2]
 
 
+def test_a_balanced_walk_sways_as_a_pendulum_on_its_feet(walk, kinematics):
+    """y'' = (y - p) / c^2: half way between two steps the pendulum is between the feet, and then nearer to the foot."""
+    feet = kinematics.foot_positions(walk)[..., 1].mean()
+    swaying = change_gait(walk, kinematics, GaitChange(balance=1.0))
+    side = swaying.root_pos[:, 1] - swaying.root_pos[:, 1].mean()
+    assert abs(feet) < 0.01 and 1.3 * np.ptp(walk.root_pos[:, 1]) < np.ptp(side) < 0.08
+    still = find_stance(walk, kinematics).stance
+    alone = still[:, 0] & ~still[:, 1]
+    assert side[alone].mean() > 0.015, "over the left foot while it stands alone"
+    np.testing.assert_allclose(side[:19], -side[19:38], atol=0.003)
+
+
 def test_a_clip_that_is_no_cycle_changes_too(walk, kinematics):
     part = walk.loop(3).trim(0.4, 2.7)
     changed = at_gait_speed(part, kinematics, 0.6)
@@ -141,6 +153,7 @@ def test_lean_scales_the_mean_tilt_of_the_root(kinematics):
         ({"cadence": 0.0}, r"cadence 0\.0: .*give a positive number"),
         ({"turn": float("nan")}, "turn nan: .*give a number of rad/s"),
         ({"lean": float("inf")}, "lean inf: .*give a number"),
+        ({"balance": 1.5}, r"balance 1\.5: .*give a number from 0 to 1"),
     ],
 )
 def test_changes_that_mean_nothing_are_refused(change, message):
