@@ -35,7 +35,8 @@ import motion_samples
 
 MEMORY_FACTOR, MEMORY_CONSTANT = 4, 64 * 1024**2
 """Memory limit in bytes: the factor times the file size, plus the constant."""
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
+"""Processor time after which a file counts as hanging, s."""
 SENTENCE = re.compile(r"[^\n]{10,1000}; [^\n]+")
 
 
@@ -48,6 +49,7 @@ class Outcome:
     """``converted``, ``refused``, or a fault: one of ``FAULTS``."""
     sentence: str = ""
     seconds: float = 0.0
+    """Processor time, s."""
     memory: int = 0
     """Peak of the memory allocated by Python and numpy, bytes."""
     size: int = 0
@@ -110,10 +112,10 @@ def judge(sample: motion_samples.Sample, folder: Path) -> Outcome:
     path.write_bytes(sample.data)
     said, printed = io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     tracemalloc.reset_peak()
-    before, start = tracemalloc.get_traced_memory()[0], time.perf_counter()
+    before, start = tracemalloc.get_traced_memory()[0], time.process_time()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
         code = run_cli(lambda: 0 if convert([path], output, robot="g1_29dof", fps=30.0) else 1)
-    seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1] - before
+    seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1] - before
     sentence = said.getvalue().removeprefix("error: ").rstrip("\n")
     how = "refused" if code else "converted"
     if code and not (sentence.startswith((str(path), path.name)) and SENTENCE.fullmatch(sentence)):
@@ -129,6 +131,8 @@ def judge(sample: motion_samples.Sample, folder: Path) -> Outcome:
         how, sentence = "litter", ", ".join(left)
     if peak > MEMORY_FACTOR * len(sample.data) + MEMORY_CONSTANT:
         how = "memory"
+    if seconds > PATIENCE_S:
+        how = "hang"
     return Outcome(sample.kind, how, sentence.replace(f"{folder}/", ""), seconds, peak, len(sample.data))
 
 
@@ -164,7 +168,7 @@ class Judge:
         start = time.perf_counter()
         self._pipe.send(sample)
         try:
-            if self._pipe.poll(PATIENCE_S):
+            if self._pipe.poll(10 * PATIENCE_S):  # other processes may share the cores
                 return self._pipe.recv()
             how, said = "hang", ""
         except EOFError:

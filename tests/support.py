@@ -19,6 +19,8 @@ JOINTS = (
     "right_hip_roll_joint",
     "waist_yaw_joint",
 )
+PATIENCE_S = 900
+"""Time after which a step counts as hanging, s; on a busy machine, steps take many times as long as usual."""
 SMALL_RUN = ["--num_envs", "4", "--rollouts", "16", "--max_iterations", "1", "--hidden", "32", "--device", "cpu"]
 """Options of a training run of one update on a CPU."""
 
@@ -42,7 +44,9 @@ def train_command(folder: Path, *arguments: object, **variables: str) -> subproc
     """Run the train command in ``folder``, with environment variables."""
     line = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, *map(str, arguments)]
     environment = os.environ | variables
-    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        line, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 def dead_links(folder: Path, ours: tuple[str, ...] | None = None) -> list[str]:

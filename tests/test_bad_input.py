@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import PATIENCE_S
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -285,7 +286,7 @@ def test_the_commands_print_one_line(walk, small_run, tmp_path):
         ("evaluate", [*evaluation, "--device", "cpu", "--num_envs", 1]),
     ):
         command = [sys.executable, "-m", f"amp_helpers.{name}", *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert result.returncode == 2 and result.stdout == ""
         assert result.stderr == (
             f"error: {tmp_path / 'fast.npz'}: was made for a control step of 0.01 s but the environment steps 0.02 s; "

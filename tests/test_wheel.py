@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import SMALL_RUN
+from support import PATIENCE_S, SMALL_RUN
 
 import amp_helpers
 
@@ -44,7 +44,7 @@ class Installed:
         variables |= {"PATH": str(self.environment / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [self.environment / "bin" / "python", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout

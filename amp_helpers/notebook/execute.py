@@ -169,6 +169,8 @@ def _engine(log: Path) -> str:
                 kernel_manager_class=ThisInterpreter,
                 startup_timeout=start_timeout,
                 coalesce_streams=True,
+                # On a busy machine, the last outputs of a cell may arrive long after its reply.
+                iopub_timeout=60,
                 # A cell may compute for minutes without printing.
                 raise_on_iopub_timeout=False,
             ).execute()
@@ -233,6 +235,7 @@ def execute(
                 engine_name=_engine(log),
                 kernel_name="python3",
                 cwd=str(path.parent),
+                start_timeout=300,  # s; on a busy machine, a kernel takes long to start
                 # papermill hands a dictionary on to tqdm; its type hint says bool.
                 progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,  # type: ignore
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import PATIENCE_S
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -37,7 +38,7 @@ def user_folder(repo_root, tmp_path_factory) -> Path:
         env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     (folder / "output").write_text(done.stdout)

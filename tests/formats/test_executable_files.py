@@ -17,6 +17,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from support import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -151,7 +152,7 @@ def files(tmp_path_factory) -> list[tuple[str, str]]:
 
 def run(script: str, files: list[tuple[str, str]], folder: Path) -> str:
     command = [sys.executable, "-c", script, json.dumps(files)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -32,7 +32,7 @@ def test_every_format_has_converted_and_refused_files(summary):
     """This includes formats added later: they write their own sample, or need a function in ``BUILT``."""
     assert set(summary.counts) == {kind.name for kind in FORMATS if kind.suffixes}
     for kind, counts in summary.counts.items():
-        assert counts["converted"] > 0 and counts["refused"] > 5, kind
+        assert counts["converted"] > 0 and counts["refused"] > 2, kind
 
 
 def test_it_is_quick_and_small(summary):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support import PATIENCE_S
+
 from amp_helpers.formats.registry import FORMATS
 
 SCRIPT = """
@@ -38,7 +40,7 @@ def test_reading_opens_a_file_once_and_compiles_a_model_once(repo_root, tmp_path
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     # An audit hook cannot be removed, so it gets a process of its own.
     done = subprocess.run(
-        command, cwd=Path(repo_root) / "benchmarks", capture_output=True, text=True, timeout=120, check=False
+        command, cwd=Path(repo_root) / "benchmarks", capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -160,9 +160,9 @@ def test_two_gibibytes_are_refused_before_they_are_read(tmp_path, suffix):
     with path.open("wb") as file:
         file.truncate(2 * 1024**3)  # a hole: nothing is on the disk
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InputError, match=r"long\.(pkl|csv|npz): is 2048 MiB, more than the (256|1024) MiB"):
         read_motion(path, fps=30)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.perf_counter() - start < 1 and peak < 1024**2
+    assert time.process_time() - start < 1 and peak < 1024**2

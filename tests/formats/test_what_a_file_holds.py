@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import make_motion
+from support import PATIENCE_S, make_motion
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -180,7 +180,7 @@ def test_reading_a_torch_archive_needs_no_torch(samples, tmp_path):
     path.write_bytes(next(sample.data for sample in samples if sample.kind == "ProtoMotions motion"))
     script = "import sys; from amp_helpers.formats import read_motion as read; read(sys.argv[1])"
     script += "; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=PATIENCE_S)
 
 
 def test_tensors_never_reach_beyond_their_storage(tmp_path):

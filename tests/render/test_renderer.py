@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from support import PATIENCE_S
 
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
@@ -159,7 +160,7 @@ def test_an_interpreter_that_exits_without_closing_prints_nothing(device, monkey
     """A device that does not exist makes OpenGL unavailable, and the drawing takes over."""
     if device:
         monkeypatch.setenv("MUJOCO_EGL_DEVICE_ID", device)
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     expected = str(gl_available() and device is None)

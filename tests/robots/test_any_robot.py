@@ -10,6 +10,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from support import PATIENCE_S
 
 from amp_helpers import check, convert
 from amp_helpers.checks.preflight import check_motion
@@ -275,5 +276,5 @@ def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for block in blocks(repo_root, "bash"):
         if "--task" not in block and "evaluate" not in block:
-            subprocess.run(["bash", "-ec", block], env=os.environ | {"PATH": tools}, check=True, timeout=200)
+            subprocess.run(["bash", "-ec", block], env=os.environ | {"PATH": tools}, check=True, timeout=PATIENCE_S)
     assert (tmp_path / "my_walk.mp4").stat().st_size > 10_000

@@ -182,8 +182,8 @@ def test_motions_without_a_mirror_image_are_refused(kinematics):
         kinematics.mirror(motion.select(("waist_yaw_joint",)))
 
 
-def test_ten_thousand_frames_within_two_seconds(kinematics):
+def test_ten_thousand_frames_within_two_seconds_of_processor_time(kinematics):
     motion = standing(frames=10_000)
-    start = time.perf_counter()
+    start = time.process_time()
     kinematics.sole_heights(motion)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0

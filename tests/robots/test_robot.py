@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from support import PATIENCE_S
 
 from amp_helpers.errors import InputError
 from amp_helpers.robots import assets as cache
@@ -148,7 +149,7 @@ def test_two_processes_build_at_once_with_one_download(fresh_cache):
     code = "from amp_helpers.robots.robot import G1_23DOF as r; r.build(); print(r.mjcf_path, r.usd_path)"
     env = os.environ | {"AMP_HELPERS_CACHE": str(fresh_cache)}
     both = [subprocess.Popen([sys.executable, "-c", code], env=env, stdout=-1, stderr=-1, text=True) for _ in "ab"]
-    results = [process.communicate(timeout=300) for process in both]
+    results = [process.communicate(timeout=PATIENCE_S) for process in both]
     assert [process.returncode for process in both] == [0, 0], results
     assert results[0][0] == results[1][0] != ""
     # One fetches, the other waits.
@@ -182,7 +183,7 @@ def test_without_network_the_message_has_a_remedy(fresh_cache):
     env = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
     env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
     done = subprocess.run(
-        [sys.executable, "-m", "amp_helpers.robots"], env=env, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "amp_helpers.robots"], env=env, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 2
     error = done.stderr.splitlines()[-1]

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+from support import PATIENCE_S
+
 CHILD = """
 import pathlib, sys, time
 from amp_helpers.training.background import abandoned
@@ -25,8 +27,8 @@ os.kill(os.getpid(), 9)
 
 def test_it_ends_when_the_notebook_is_killed(repo_root, tmp_path):
     said = tmp_path / "said"
-    subprocess.run([sys.executable, "-c", PARENT, CHILD, str(said)], cwd=repo_root, timeout=60, check=False)
-    deadline = time.time() + 20
+    subprocess.run([sys.executable, "-c", PARENT, CHILD, str(said)], cwd=repo_root, timeout=PATIENCE_S, check=False)
+    deadline = time.time() + PATIENCE_S
     while said.read_text() != "ended" and time.time() < deadline:
         time.sleep(0.05)
     assert said.read_text() == "ended"

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from support import PATIENCE_S
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -72,7 +73,7 @@ def test_the_same_seed_makes_the_recorded_updates(recipe, tmp_path):
     command = [sys.executable, "-c", code, recipe, str(tmp_path / "run")]
     search = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2], timeout=300)
+    subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2], timeout=PATIENCE_S)
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     if machine() == recorded["made_on"]:
         assert result == recorded[recipe]

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
+from support import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 
@@ -127,7 +128,7 @@ def lab(workspace, repo_root) -> str:
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while not answers(f"{address}/api/status?token={token}"):
             assert server.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
             time.sleep(0.2)
@@ -142,9 +143,9 @@ def lab(workspace, repo_root) -> str:
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as reply:
+        with urllib.request.urlopen(url, timeout=60) as reply:
             return reply.status == 200
-    except (urllib.error.URLError, ConnectionError):
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
 
 
@@ -162,6 +163,8 @@ def browser():
 @pytest.fixture
 def page(browser) -> Page:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(PATIENCE_S * 1000)
+    expect.set_options(timeout=PATIENCE_S * 1000)
     yield context.new_page()
     context.close()
 
@@ -172,19 +175,19 @@ def connected(page: Page) -> bool:
     return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
 
-def run_all(page: Page, address: str, timeout_s: float) -> None:
+def run_all(page: Page, address: str) -> None:
     """Open a notebook, run all its cells, and wait for the last one."""
     page.goto(address)
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     # Before the page is connected to its kernel, Run opens a dialog for the kernel.
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not connected(page):
         assert time.monotonic() < deadline, "no kernel"
         page.wait_for_timeout(200)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     state = {}
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + PATIENCE_S
     while not state.get("done"):
         assert time.monotonic() < deadline, f"cells still waiting: {state}"
         page.wait_for_timeout(500)
@@ -219,11 +222,23 @@ def changed(before: np.ndarray, after: np.ndarray) -> float:
 
 def wait_for_change(page: Page, picture, before: np.ndarray, share: float = 0.002) -> np.ndarray:
     """Wait until at least ``share`` of an image's pixels differ from ``before``, and return it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while changed(before, after := pixels(picture)) < share:
         assert time.monotonic() < deadline, "the image did not change"
         page.wait_for_timeout(50)
     return after
+
+
+def settled(page: Page, picture) -> np.ndarray:
+    """Wait until an image has not changed for a second, and return it."""
+    deadline, before = time.monotonic() + 60, pixels(picture)
+    while True:
+        page.wait_for_timeout(1000)
+        after = pixels(picture)
+        if changed(before, after) == 0:
+            return after
+        assert time.monotonic() < deadline, "the image keeps changing"
+        before = after
 
 
 def console_errors(page: Page) -> list[str]:
@@ -237,14 +252,15 @@ def console_errors(page: Page) -> list[str]:
 def fits_in_narrow_pages(page: Page, *outputs) -> None:
     for width in (1280, 800):
         page.set_viewport_size({"width": width, "height": 1000})
-        page.wait_for_timeout(300)
-        for output in outputs:
-            assert output.evaluate(HIDDEN_WIDTH) <= 4, f"cut off at {width} pixels"
+        deadline = time.monotonic() + 60
+        while any(output.evaluate(HIDDEN_WIDTH) > 4 for output in outputs):
+            assert time.monotonic() < deadline, f"cut off at {width} pixels"
+            page.wait_for_timeout(100)
 
 
 def test_a_plain_ipywidget_responds(lab, page):
     """If this fails, check JupyterLab and the browser first."""
-    run_all(page, lab.format(name="00_slider"), 60)
+    run_all(page, lab.format(name="00_slider"))
     widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)")
     before = pixels(widget.locator("img"))
     move(page, widget.locator(".noUi-handle"))
@@ -253,27 +269,25 @@ def test_a_plain_ipywidget_responds(lab, page):
 
 def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
     errors = console_errors(page)
-    run_all(page, lab.format(name="01_joint_order"), 300)
+    run_all(page, lab.format(name="01_joint_order"))
     widget = page.locator(".jp-OutputArea-output:has(.amp-joints)")
     robot, joints, table = (widget.locator(name) for name in ("img", "select", ".amp-joints"))
     handle = widget.locator(".widget-slider", has_text="Frame").locator(".noUi-handle")
     joint = widget.locator(".noUi-handle").last
-    expect(robot).to_be_visible(timeout=20_000)
+    expect(robot).to_be_visible()
     start = pixels(robot)
 
     move(page, handle)  # the frame, by keyboard
     wait_for_change(page, robot, start)
     expect(widget).to_contain_text("left_knee_joint: column 3 of the dataset")
 
-    handle.focus()  # thirty quick steps: the last is drawn soon, and nothing after it
+    handle.focus()  # thirty quick steps: the last is drawn, and nothing after it
     for _ in range(30):
         page.keyboard.press("ArrowRight")
     last = round(float(handle.get_attribute("aria-valuenow")))
-    expect(widget).to_contain_text(f"frame {last}, ", timeout=3_000)
-    page.wait_for_timeout(300)
-    moved = pixels(robot)
-    page.wait_for_timeout(700)
-    assert changed(moved, pixels(robot)) == 0
+    expect(widget).to_contain_text(f"frame {last}, ")
+    moved = settled(page, robot)
+    expect(widget).to_contain_text(f"frame {last}, ")
 
     joint.focus()  # another joint, by keyboard: another link is highlighted, another curve is drawn
     page.keyboard.press("ArrowRight")
@@ -300,10 +314,7 @@ def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
     for _ in range(4):
         shown.append(wait_for_change(page, robot, shown[-1]))
     widget.locator(".widget-play button").first.click()
-    page.wait_for_timeout(500)
-    still = pixels(robot)
-    page.wait_for_timeout(700)
-    assert changed(still, pixels(robot)) == 0, "playback went on after Stop"
+    settled(page, robot)  # playback does not go on after Stop
     assert float(handle.get_attribute("aria-valuenow")) != frame
 
     offsets = page.locator(".jp-OutputArea-output:has(textarea)")
@@ -321,7 +332,7 @@ def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
 
 def test_notebook_3_plays_clips_synchronously_and_edits_one(lab, page):
     errors = console_errors(page)
-    run_all(page, lab.format(name="03_feet_removal"), 300)
+    run_all(page, lab.format(name="03_feet_removal"))
     players = page.locator(".jp-OutputArea-output:has(.widget-play)")
     expect(players).to_have_count(2)
     feet, refiner = players.first, players.last
