@@ -131,6 +131,20 @@ def protomotions(motion: Motion) -> Content:
     }
 
 
+def protomotions_library(motion: Motion) -> Content:
+    """Content of a ProtoMotions library: a motion and its first frames."""
+    one = protomotions(motion)
+    parts = {"dps": "dof_pos", "gts": "rigid_body_pos", "grs": "rigid_body_rot"}
+    arrays = {key: np.asarray(one[name]) for key, name in parts.items()}
+    return {
+        **{key: np.concatenate([value, value[:20]]) for key, value in arrays.items()},
+        "length_starts": np.array([0, motion.num_frames]),
+        "motion_num_frames": np.array([motion.num_frames, 20]),
+        "motion_dt": np.array([1 / 30, 1 / 30], dtype=np.float32),
+        "motion_files": ("a/walk.motion", "b/start.motion"),
+    }
+
+
 def loco_mujoco(motion: Motion) -> Content:
     """Content of a loco-mujoco npz, two clips of one motion."""
     return {

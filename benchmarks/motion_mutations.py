@@ -136,6 +136,7 @@ _CONTENTS: dict[str, dict[str, object]] = {
     "BeyondMimic JSON": motion_contents.tracking(_MOTION) | {"fps": 30},
     "AMP JSON": motion_contents.amp_json(_MOTION)[0],
     "amp-rsl-rl npy": motion_contents.amp_rsl_rl(_MOTION),
+    "ProtoMotions library": motion_contents.protomotions_library(_MOTION),
     "loco-mujoco npz": motion_contents.loco_mujoco(_MOTION),
     "loco-mujoco npz of version 0": motion_contents.loco_mujoco_arrays(_MOTION),
 }

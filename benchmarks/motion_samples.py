@@ -139,8 +139,7 @@ def _amp_rsl_rl(motion: Motion, path: Path) -> list[bytes]:
     return [_npy(content), _npy(content | {"root_position": motion.root_pos, "joint_positions": motion.joint_pos})]
 
 
-def _protomotions(motion: Motion, path: Path) -> list[bytes]:
-    content = contents.protomotions(motion)
+def _torch(content: Mapping[str, Any]) -> list[bytes]:
     tensors = {key: torch.tensor(value) if isinstance(value, np.ndarray) else value for key, value in content.items()}
     stream = io.BytesIO()
     torch.save(tensors, stream)
@@ -162,7 +161,8 @@ BUILT: Mapping[str, Callable[[Motion, Path], list[bytes]]] = {
     "GMR npz": lambda motion, _: [_npz(contents.gmr(motion))],
     "AMP JSON": lambda motion, _: [_json(content) for content in contents.amp_json(motion)],
     "amp-rsl-rl npy": _amp_rsl_rl,
-    "ProtoMotions motion": _protomotions,
+    "ProtoMotions motion": lambda motion, _: _torch(contents.protomotions(motion)),
+    "ProtoMotions library": lambda motion, _: _torch(contents.protomotions_library(motion)),
     "loco-mujoco npz": lambda motion, _: [_npz(contents.loco_mujoco(motion))],
     "loco-mujoco npz of version 0": lambda motion, _: [_npz(contents.loco_mujoco_arrays(motion))],
     "dataset npz": _dataset,

@@ -147,8 +147,7 @@ def save_refined(path: str | os.PathLike, motion: Motion, source: str | os.PathL
         raise InputError(f"{path}: a refined clip is written as a GMR pickle; choose a name that ends in .pkl")
     if path.exists() and path.samefile(source):
         raise InputError(f"{path}: is the source itself, which is never overwritten; choose another name")
-    earlier = read_history(source) if source.suffix.lower() in PICKLE_SUFFIXES else ()
-    lines = [*earlier, f"read {source.name}, SHA-256 {motion.sha256}", *map(str, edits)]
+    lines = [*read_history(source), f"read {source.name}, SHA-256 {motion.sha256}", *map(str, edits)]
     write_gmr(path, motion, history=lines)
 
 

@@ -10,6 +10,8 @@ TienKung-Lab, to look at    root position 3, Euler angles 3, D angles, 3 + 3 roo
 TienKung-Lab, to train on   D angles, D velocities, positions of hands and feet; no root
 ==========================  =======================================================================================
 
+AMP_for_hardware's quadrupeds come in PyBullet's order of legs or in Isaac Gym's; the feet tell which.
+
 Which of them a file has is decided by its numbers: velocities are the differences of positions, quaternions have unit
 length, and the number of joints is that of the names or of the robot.
 """
@@ -31,6 +33,8 @@ from amp_helpers.motion.rotations import from_euler
 from amp_helpers.robots.robot import JOINT_ORDERS, robots_beside
 
 MAX_FEET = 8
+LEG = ("hip", "thigh", "calf")
+"""Joints of a leg, as Unitree names them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class _Layout:
     """Columns of the root's rotation: 4 quaternion, 3 Euler, 0 where there is no root."""
     joints: slice
     velocities: slice | None
+    feet: slice = slice(0)
+    """Columns of the feet's positions in the root's frame."""
 
     @property
     def has_root(self) -> bool:
@@ -57,6 +63,10 @@ def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOp
             "robot's height and heading are unknown; give the file of the same motion that has the root "
             "(motion_visualization in TienKung-Lab)"
         )
+    notes = [f"columns as in {layout.name}"]
+    if names is None and (legs := _legs(frames[:, layout.joints], frames[:, layout.feet])):
+        names_key, names = "the feet's positions", [f"{leg}_{part}_joint" for leg in legs for part in LEG]
+        notes.append(f"legs {', '.join(legs)} by the positions of their feet")
     rotation = frames[:, 3 : 3 + layout.rotation]
     yield StoredClip(
         joint_pos=frames[:, layout.joints],
@@ -72,8 +82,17 @@ def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOp
         },
         quaternion=None if layout.rotation == 4 else "xyzw",
         convention_of="AMP_for_hardware's",
-        notes=(f"columns as in {layout.name}",),
+        notes=tuple(notes),
     )
+
+
+def _legs(joints: np.ndarray, feet: np.ndarray) -> list[str]:
+    """Name the four legs of three joints each, in the file's order, by where their feet are; empty for other robots."""
+    if joints.shape[1] != 4 * len(LEG) or feet.shape[1] != 4 * 3:
+        return []
+    ahead, left, _ = np.median(feet.reshape(-1, 4, 3), axis=0).T
+    legs = [("F" if x > 0 else "R") + ("L" if y > 0 else "R") for x, y in zip(ahead, left, strict=True)]
+    return legs if len(set(legs)) == 4 and np.abs([ahead, left]).min() > 0.02 else []
 
 
 def _num_joints(names: object, options: ReadOptions) -> tuple[int, ...]:
@@ -118,8 +137,11 @@ def _layouts(width: int) -> Iterator[_Layout]:
     for feet in range(MAX_FEET + 1):
         joints, odd = divmod(width - 13 - 6 * feet, 2)
         if joints > 0 and not odd:
-            start = 7 + joints + 3 * feet + 6
-            yield _Layout("AMP_for_hardware", 4, slice(7, 7 + joints), slice(start, start + joints))
+            end = 7 + joints + 3 * feet
+            start = end + 6
+            yield _Layout(
+                "AMP_for_hardware", 4, slice(7, 7 + joints), slice(start, start + joints), slice(7 + joints, end)
+            )
     joints, odd = divmod(width - 12, 2)
     if joints > 0 and not odd:
         yield _Layout("TienKung-Lab", 3, slice(6, 6 + joints), slice(12 + joints, 12 + 2 * joints))

@@ -14,6 +14,7 @@ from amp_helpers.formats.format import NPZ, PICKLE, Format
 from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
+from amp_helpers.formats.values import HEAD_BYTES
 from amp_helpers.motion.motion import Motion
 
 REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
@@ -98,7 +99,11 @@ def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = 
 
 def read_history(path: str | os.PathLike) -> tuple[str, ...]:
     """Read the lines on how a clip was made that :func:`write_gmr` stored; empty for files without them."""
-    content = load_pickle(Path(path))
+    path = Path(path)
+    with path.open("rb") as file:
+        if not PICKLE.starts(file.read(HEAD_BYTES)):
+            return ()
+    content = load_pickle(path)
     lines = content.get("history") if isinstance(content, dict) else None
     return tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()
 

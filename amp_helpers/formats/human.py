@@ -13,6 +13,10 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("body_pose", "global_orient"),
         ("smpl_poses", "smpl_trans"),
         ("fullpose", "transl"),
+        ("pose", "betas"),
+        ("pose_world", "trans_world"),
+        ("pose_aa", "trans_orig"),
+        ("smpl_params_global",),
     ),
     "poselib": (("skeleton_tree", "rotation"), ("skeleton_tree", "root_translation"), ("rotation", "root_translation")),
     "DeepMimic": (("Loop", "Frames"),),
@@ -20,6 +24,10 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Name of a kind of human motion -> sets of keys by which its files are known."""
 _STARTS = {b"HIERARCHY": "BVH", b"Kaydara FBX": "FBX", b":ASF": "ASF", b"#!OML:ASF": "AMC"}
 """First bytes -> name of a kind of human motion."""
+_ROBOT = ("dof", "dof_pos", "joint_pos", "qpos", "joint_positions", "dof_positions")
+"""Keys of a robot's joint angles, beside which a file may hold the person that it was retargeted from."""
+_SHAPES = ((22, 3), (24, 3), (52, 3), (55, 3), (263,), (251,))
+"""Shapes of a frame of SMPL's joints, or of their features in HumanML3D and KIT."""
 
 
 def refuse_human_bytes(path: Path, head: bytes) -> None:
@@ -39,9 +47,21 @@ def refuse_human_keys(path: Path, keys: Collection[object]) -> None:
     Raises:
         InputError: it has them.
     """
+    if any(key in keys for key in _ROBOT):
+        return
     for kind, sets in _KEYS.items():
         if any(all(key in keys for key in needed) for needed in sets):
             raise _error(path, kind)
+
+
+def refuse_human_shape(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse an array of the shape of a person's joints.
+
+    Raises:
+        InputError: it has such a shape.
+    """
+    if shape[1:] in _SHAPES:
+        raise _error(path, f"an array of shape {shape}")
 
 
 def _error(path: Path, kind: str) -> InputError:

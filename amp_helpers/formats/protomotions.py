@@ -1,8 +1,13 @@
-"""ProtoMotions' ``.motion``: an archive of ``torch.save`` with ``fps``, ``dof_pos`` (N, D), ``rigid_body_pos``
-(N, B, 3) and ``rigid_body_rot`` (N, B, 4) xyzw of every body of its MJCF in the world's frame, the root first, and no
-names."""
+"""ProtoMotions' files.
+
+A ``.motion`` is an archive of ``torch.save`` with ``fps``, ``dof_pos`` (N, D), ``rigid_body_pos`` (N, B, 3) and
+``rigid_body_rot`` (N, B, 4) xyzw of every body of its MJCF in the world's frame, the root first, and no names. A library,
+``.pt``, has the clips one after the other as ``dps``, ``gts`` and ``grs``, with ``length_starts``, ``motion_num_frames``
+and ``motion_dt``, s, of each.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from amp_helpers.errors import InputError
@@ -42,6 +47,44 @@ def clips_of_protomotions(path: Path, content: Mapping[str, object], options: Re
     )
 
 
+def clips_of_library(path: Path, content: Mapping[str, object], options: ReadOptions) -> Iterator[StoredClip]:
+    """Extract the clips of a ProtoMotions library."""
+    joint_pos, positions, rotations, starts, counts, steps = (
+        read_array(path, key, content[key]) for key in PROTOMOTIONS_LIBRARY.keys
+    )
+    names = content.get("motion_files")
+    labels = [Path(str(name)).stem for name in names] if isinstance(names, list | tuple) else []
+    frames = len(joint_pos) if joint_pos.ndim else 0
+    if starts.ndim != 1 or not starts.shape == counts.shape == steps.shape or not starts.size:
+        raise InputError(
+            f"{path}: length_starts, motion_num_frames and motion_dt have shapes {starts.shape}, {counts.shape} and "
+            f"{steps.shape}, expected one number per clip; export the library again"
+        )
+    for number, (start, count, step) in enumerate(zip(starts.tolist(), counts.tolist(), steps.tolist(), strict=True)):
+        if not 0 <= start < start + count <= frames or not step > 0:
+            raise InputError(
+                f"{path}: clip {number} has frames {start} to {start + count} of {frames} and {step} s each; export "
+                "the library again"
+            )
+        part = slice(int(start), int(start + count))
+        arrays = (joint_pos[part], positions[part], rotations[part])
+        one = dict(zip(PROTOMOTIONS.keys, arrays, strict=True)) | {"fps": _steady(1 / step)}
+        name = labels[number] if len(labels) == len(starts) else str(number)
+        for clip in clips_of_protomotions(path, one, options):
+            yield replace(clip, name=name if len(starts) > 1 else "")
+
+
+def _steady(rate: float) -> float:
+    """Round a rate that single precision has made of a whole number."""
+    return float(round(rate)) if abs(rate - round(rate)) < 1e-5 * rate else rate
+
+
 PROTOMOTIONS = Format(
     "ProtoMotions motion", TORCH, clips_of_protomotions, keys=("dof_pos", "rigid_body_pos", "rigid_body_rot")
+)
+PROTOMOTIONS_LIBRARY = Format(
+    "ProtoMotions library",
+    TORCH,
+    clips_of_library,
+    keys=("dps", "gts", "grs", "length_starts", "motion_num_frames", "motion_dt"),
 )

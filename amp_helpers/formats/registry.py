@@ -20,14 +20,14 @@ from amp_helpers.formats.beyondmimic import BEYONDMIMIC, BEYONDMIMIC_JSON, HOLOS
 from amp_helpers.formats.dataset_npz import DATASET
 from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.gmr import GMR_NPZ, GMR_PICKLE
-from amp_helpers.formats.human import refuse_human_bytes, refuse_human_keys
+from amp_helpers.formats.human import refuse_human_bytes, refuse_human_keys, refuse_human_shape
 from amp_helpers.formats.isaaclab_amp import ISAACLAB_AMP
 from amp_helpers.formats.lafan1 import LAFAN1
 from amp_helpers.formats.legged_lab import LEGGED_LAB
 from amp_helpers.formats.loco_mujoco import LOCO_MUJOCO, LOCO_MUJOCO_ARRAYS
 from amp_helpers.formats.mimickit import MIMICKIT
 from amp_helpers.formats.phc import PHC
-from amp_helpers.formats.protomotions import PROTOMOTIONS
+from amp_helpers.formats.protomotions import PROTOMOTIONS, PROTOMOTIONS_LIBRARY
 from amp_helpers.formats.sonic import FOLDER, SONIC_FOLDER, SONIC_PICKLE, is_motion_folder, read_folder
 from amp_helpers.formats.stored_clip import ReadOptions
 from amp_helpers.formats.values import HEAD_BYTES, check_file, check_pointer, read_rest
@@ -52,6 +52,7 @@ FORMATS: tuple[Format, ...] = (
     AMP_JSON,
     AMP_RSL_RL,
     PROTOMOTIONS,
+    PROTOMOTIONS_LIBRARY,
     DATASET,
 )
 """The registry. Of formats whose keys match a file equally well, one of the file's own container is taken, of those the
@@ -155,7 +156,7 @@ def holds_motion(head: bytes) -> bool:
             f'"{key}"'.encode() in head for known in FORMATS if known.container is container for key in known.keys
         )
     if container is PROTOMOTIONS.container:
-        return b"rigid_body_pos" in head
+        return b"rigid_body_pos" in head or b"motion_num_frames" in head
     return container is not AMP_RSL_RL.container or b"'|O'" in head[:256]
 
 
@@ -168,6 +169,7 @@ def _select(path: Path, container: Container, content: object) -> Format:
     """
     candidates = [known for known in FORMATS if known.container is container]
     if isinstance(content, np.ndarray):
+        refuse_human_shape(path, content.shape)
         raise InputError(
             f"{path}: holds one array of shape {content.shape} and does not say what is in it; store it as a CSV with "
             "a header that names root and joints, or as a dict with the keys of a format"

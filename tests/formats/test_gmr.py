@@ -170,7 +170,7 @@ def test_a_small_file_cannot_expand_into_a_large_one(write):
     for _ in range(60):
         nested = [nested, nested]
     for content in (gmr(dof_pos=[row] * 10_000), gmr(fps=nested), nested):
-        with pytest.raises(InputError, match="holds lists within lists of more than 8388608 values"):
+        with pytest.raises(InputError, match="mentions its content so often that it unfolds to over 16 MiB"):
             read_motion(write(content))
 
 

@@ -1,5 +1,6 @@
 """A file's content decides its format, not its name; what a file holds besides motion is no obstacle or has a name."""
 
+import collections
 import io
 import json
 import pickle
@@ -23,7 +24,7 @@ from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.lafan1 import write_csv
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motion, read_motions
-from amp_helpers.robots.robot import G1_29DOF
+from amp_helpers.robots.robot import G1_29DOF, Robot
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 28237\n" % (b"8" * 64)
 SUFFIXES = (".pkl", ".csv", ".txt", "")
@@ -121,6 +122,7 @@ def test_members_that_hold_none_are_skipped(tmp_path):
         (("poses", "trans", "betas", "mocap_framerate"), "SMPL or AMASS"),
         (("pose_body", "root_orient", "trans"), "SMPL or AMASS"),
         (("smpl_poses", "smpl_trans", "smpl_scaling"), "SMPL or AMASS"),
+        (("pose_aa", "trans_orig", "root_trans_offset", "beta", "fps"), "SMPL or AMASS"),
         (("rotation", "root_translation", "skeleton_tree", "fps"), "poselib"),
     ],
 )
@@ -128,14 +130,27 @@ def test_the_motion_of_a_person_is_to_be_retargeted_first(tmp_path, keys, kind):
     content = {key: np.zeros((3, 3)) for key in keys}
     message = rf"holds the motion of a person \({kind}\), .*; retarget it to your robot first, with GMR"
     np.savez(tmp_path / "m.npz", **content)
-    np.save(tmp_path / "m.npy", content, allow_pickle=True)
-    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content))
+    np.save(tmp_path / "m.npy", collections.OrderedDict(content), allow_pickle=True)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({"clip": content} if kind != "poselib" else content))
     for name in ("m.npz", "m.npy", "m.pkl"):
         with pytest.raises(InputError, match=message):
             read_motion(tmp_path / name)
     (tmp_path / "m.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
     with pytest.raises(InputError, match=r"m\.bvh: holds the motion of a person \(BVH\)"):
         read_motion(tmp_path / "m.bvh")
+
+
+@pytest.mark.parametrize("shape", [(9, 22, 3), (9, 24, 3), (9, 263)])
+def test_joints_of_a_person_in_an_array_are_known_by_their_shape(tmp_path, shape):
+    np.save(tmp_path / "m.npy", np.zeros(shape))
+    with pytest.raises(InputError, match=r"the motion of a person \(an array of shape"):
+        read_motion(tmp_path / "m.npy")
+
+
+def test_a_person_beside_the_robot_is_no_obstacle(tmp_path):
+    content = motion_contents.gmr(motion_samples.walk()) | {"poses": np.zeros((40, 72)), "trans": np.zeros((40, 3))}
+    np.savez(tmp_path / "m.npz", **content)
+    np.testing.assert_allclose(read_motion(tmp_path / "m.npz").joint_pos, motion_samples.walk().joint_pos)
 
 
 def test_an_array_without_names_is_refused_with_what_to_do(tmp_path):
@@ -341,6 +356,56 @@ def test_feet_of_amp_for_hardware_are_no_joints(samples, tmp_path):
     path.write_text(json.dumps(content))
     motion = read_motion(path, robot=G1_29DOF)
     np.testing.assert_allclose(motion.joint_pos[0], with_feet.first_pose, atol=1e-6)
+
+
+@pytest.mark.parametrize("legs", [("FR", "FL", "RR", "RL"), ("FL", "FR", "RL", "RR")])
+def test_the_feet_of_a_quadruped_name_its_legs(tmp_path, legs):
+    """AMP_for_hardware stores PyBullet's order, and others Isaac Gym's."""
+    corner = {"F": 0.2, "R": -0.2}, {"L": 0.15, "R": -0.15}
+    feet = np.tile(np.ravel([[corner[0][leg[0]], corner[1][leg[1]], -0.3] for leg in legs]), (30, 1))
+    angles = 0.1 * np.sin(np.arange(30)[:, None] / 5 + np.arange(12))
+    rates = np.gradient(angles, axis=0) * 30
+    root = np.column_stack([np.arange(30) / 60, np.zeros(30), np.full(30, 0.3)])
+    turn = np.tile([0, 0, 0, 1], (30, 1))
+    frames = np.hstack([root, turn, angles, feet, np.zeros((30, 6)), rates, np.zeros((30, 12))])
+    (tmp_path / "m.txt").write_text(json.dumps({"FrameDuration": 1 / 30, "Frames": frames.tolist()}))
+    joints = [f"{leg}_{part}_joint" for leg in ("FL", "FR", "RL", "RR") for part in ("hip", "thigh", "calf")]
+    motion = read_motion(tmp_path / "m.txt", robot=quadruped(tmp_path))
+    column = 3 * legs.index("RL") + 2
+    np.testing.assert_allclose(motion.select(joints).joint_pos[:, 8], angles[:, column], atol=1e-6)
+    assert f"legs {', '.join(legs)} by the positions of their feet" in motion.source
+
+
+def quadruped(folder: Path) -> Robot:
+    legs = "".join(
+        f"""<body name="{leg}_hip" pos="{x} {y} 0">
+        <joint name="{leg}_hip_joint" axis="1 0 0" range="-2 2"/><geom size=".03"/>
+        <body name="{leg}_thigh"><joint name="{leg}_thigh_joint" axis="0 1 0" range="-2 2"/><geom size=".03"/>
+        <body name="{leg}_calf" pos="0 0 -.2"><joint name="{leg}_calf_joint" axis="0 1 0" range="-3 3"/>
+        <geom size=".02" pos="0 0 -.2"/></body></body></body>"""
+        for leg, x, y in (("FL", 0.2, 0.1), ("FR", 0.2, -0.1), ("RL", -0.2, 0.1), ("RR", -0.2, -0.1))
+    )
+    path = folder / "dog.xml"
+    path.write_text(
+        f"""<mujoco><compiler angle="radian"/><worldbody><body name="base">
+        <freejoint/><geom size=".1"/>{legs}</body></worldbody>
+        </mujoco>"""
+    )
+    return Robot.from_file(path)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_an_enumeration_of_protomotions_is_its_value(samples, tmp_path, protocol):
+    torch = pytest.importorskip("torch")
+    module = type(sys)("protomotions_state")
+    exec("import enum\nclass StateConversion(enum.Enum):\n    COMMON = 'common'", module.__dict__)
+    path = tmp_path / "m.motion"
+    path.write_bytes(next(sample.data for sample in samples if sample.kind == "ProtoMotions motion"))
+    content = torch.load(path, weights_only=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "protomotions_state", module)
+        torch.save(content | {"state_conversion": module.StateConversion.COMMON}, path, pickle_protocol=protocol)
+    assert read_motion(path, robot=G1_29DOF).num_frames == 40
 
 
 def test_amp_json_without_a_root_says_which_file_has_it(tmp_path):

@@ -180,8 +180,16 @@ def _member(value: object) -> object:
     return value
 
 
-CLASSES: dict[str, Callable[..., object]] = {"Motion": Record, "LoopMode": _member}
-"""Class name, of any module -> stand-in: MimicKit pickles its ``Motion``, whose module depends on how it was run."""
+def _getattr(kind: object, name: object) -> object:
+    """Stand-in for ``getattr``, with which some versions of Python store an enumeration's member: its name."""
+    if kind is not _member or not isinstance(name, str):
+        raise Refused("'builtins.getattr'")
+    return name
+
+
+CLASSES: dict[str, Callable[..., object]] = {"Motion": Record, "LoopMode": _member, "StateConversion": _member}
+"""Class name, of any module -> stand-in: MimicKit pickles its ``Motion``, whose module depends on how it was run, and
+ProtoMotions an enumeration."""
 
 ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "ndarray"): PendingArray,
@@ -199,5 +207,6 @@ for _module in ("copyreg", "copy_reg"):
     ALLOWED[_module, "_reconstructor"] = _reconstructor
 for _module in ("builtins", "__builtin__"):
     ALLOWED[_module, "object"] = _object
+    ALLOWED[_module, "getattr"] = _getattr
     for _kind in (list, tuple, set, frozenset, bytes):
         ALLOWED[_module, _kind.__name__] = partial(collect, _kind)
