@@ -11,11 +11,17 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import convolve1d, gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
+from amp_helpers.feet.gait_root import (
+    keep_stance_legs,
+    lean_into_turn,
+    path_frames,
+    pendulum_sway,
+    stride_frames,
+    sway_factor,
+)
 from amp_helpers.feet.ik import FootIkCosts, solve_foot_ik
 from amp_helpers.feet.lock import Feet, FootLockCfg, find_stance, foot_targets, stances, tilt_of
 from amp_helpers.motion.cycle import close_loop, is_cycle
@@ -24,8 +30,6 @@ from amp_helpers.motion.path import Path
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.soles import Sole, soles
 
-GRAVITY = 9.81
-"""m/s^2."""
 WALK_STRIDE_SHARE, RUN_STRIDE_SHARE = 0.5, 0.8
 """Exponent of the speed in the stride length; cadence takes the rest. For a third more speed, runners lengthened their
 stride by 28 % and raised their cadence by 4 % (Cavanagh & Kram, "Stride length in distance running", 1989)."""
@@ -33,12 +37,8 @@ _FLIGHT = 0.1
 """Share of a clip without a foot in stance from which it is a run."""
 _LEAST_SWING, _MOST_SWING = 0.3, 1.3
 """Limits of the factor of the swings of root, waist and arms."""
-_REACH = 0.995
-"""Longest leg, hip to foot, against the clip's longest: a knee that is not quite straight bends smoothly."""
 _COSTS = FootIkCosts(foot=(400.0, 10.0), root=(200.0, 200.0))
 """Feet and root are where they should be, and the legs give way; at the end of an ankle's range, the foot tilts."""
-_SMOOTHING_S = 0.04
-"""Standard deviation of the Gaussian that smooths the change of the root's height, s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,20 +144,20 @@ def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> M
         )
     clip = replace(clip, root_pos=clip.root_pos - [0.0, 0.0, feet.ground])
     robot_soles = soles(kinematics)
-    stride_s = _stride_duration(feet) / clip.fps
+    stride_s = stride_frames(feet) / clip.fps
     path = Path.of(clip, stride_s, cyclic)
     new_path = path.changed(change.stride, change.turn / (clip.fps * change.cadence))
-    lean = _lean(new_path, clip.fps * change.cadence) - _lean(path, clip.fps)
+    lean = lean_into_turn(new_path, clip.fps * change.cadence) - lean_into_turn(path, clip.fps)
     outward = -np.tan(lean) * clip.root_height.mean()
     moved_feet = _move_feet(feet, robot_soles, path, new_path, change, outward)
     position, rotation = foot_targets(moved_feet, robot_soles, change.lock)
     side = path.to_local(clip.root_pos[:, :2])[:, 1]
-    side = _scaled_swing(side, _sway_factor(clip, stride_s, change.cadence))
+    side = _scaled_swing(side, sway_factor(clip, stride_s, change.cadence))
     if change.balance:
-        swaying = _pendulum(feet, path, clip, change.cadence, cyclic)
+        swaying = pendulum_sway(feet, path, clip, change.cadence, cyclic)
         side = (1 - change.balance) * side + change.balance * swaying
     body = _move_body(clip, kinematics, path, new_path, change, lean, side)
-    body = _keep_stance_legs(clip, body, kinematics, feet, position)
+    body = keep_stance_legs(clip, body, kinematics, feet, position)
     body, position, rotation = _from_origin(_rows(body, keep), position[keep], rotation[keep], new_path, keep)
     solved = solve_foot_ik(body, kinematics, robot_soles, position, rotation, change.lock.costs)
     if cyclic:
@@ -186,7 +186,7 @@ def _move_feet(
     """Feet along the new path, shifted to its left; a stance moves as a whole."""
     position, rotation = feet.position.copy(), feet.rotation.copy()
     for foot, sole in enumerate(soles):
-        frames = _path_frames(feet.stance[:, foot])
+        frames = path_frames(feet.stance[:, foot])
         here, there = path.at(frames), new_path.at(frames)
         position[:, foot, :2] = there.to_world(
             here.to_local(position[:, foot, :2]) * (change.stride, 1.0) + (0.0, outward)
@@ -213,23 +213,6 @@ def _sole_height(height: np.ndarray, stance: np.ndarray, tilt: float) -> np.ndar
         even[swing] = height[swing].max() * np.sin(np.pi * np.linspace(0, 1, after[0] - before[-1] + 1)) ** 2
     share = min(tilt, 1.0)
     return share * height + (1 - share) * even
-
-
-def _path_frames(stance: np.ndarray) -> np.ndarray:
-    """Frame of the path (N,) that a foot follows: that of the stance's middle, and on to the next while it swings."""
-    frames = np.arange(len(stance), dtype=np.float64)
-    runs = stances(stance)
-    if not runs:
-        return frames
-    first, last = runs[0], runs[-1]
-    followed = np.where(frames < first[0], first.mean() + frames - first[0], last.mean() + frames - last[-1])
-    for run in runs:
-        followed[run] = run.mean()
-    for before, after in pairwise(runs):
-        share = np.linspace(0, 1, after[0] - before[-1] + 1)
-        moved = (after.mean() - before.mean()) * share**2 * (3 - 2 * share)
-        followed[before[-1] : after[0] + 1] = before.mean() + moved
-    return np.clip(followed, 0, len(stance) - 1)
 
 
 def _move_body(
@@ -259,108 +242,6 @@ def _move_body(
 def _scaled_swing(values: np.ndarray, factor: float) -> np.ndarray:
     mean = values.mean(axis=0)
     return mean + factor * (values - mean)
-
-
-def _lean(path: Path, fps: float) -> float:
-    """Angle, rad, at which the force on a body on this path points to its feet; positive for a left turn."""
-    return float(np.arctan(path.speed * path.turn * fps**2 / GRAVITY))
-
-
-def _stride_duration(feet: Feet) -> float:
-    """Median number of frames from a foot's stance to its next; that of the clip, where no foot stands twice."""
-    starts = [[run[0] for run in stances(feet.stance[:, foot])] for foot in range(feet.stance.shape[1])]
-    strides = np.concatenate([np.diff(frames) for frames in starts])
-    return float(np.median(strides)) if len(strides) else float(len(feet.stance))
-
-
-def _sway_factor(motion: Motion, stride_s: float, cadence: float) -> float:
-    """Factor of the sideways sway when the cadence changes.
-
-    A linear inverted pendulum that falls from one foot to the other sways by 1 - sech(T / 4 c) of the feet's distance,
-    for strides of T seconds and c = sqrt(height / gravity) (Kajita et al., "The 3D linear inverted pendulum mode", IROS
-    2001).
-    """
-    quarter = stride_s / 4 / np.sqrt(motion.root_height.mean() / GRAVITY)
-    return float((1 - 1 / np.cosh(quarter / cadence)) / (1 - 1 / np.cosh(quarter)))
-
-
-def _pendulum(feet: Feet, path: Path, motion: Motion, cadence: float, cyclic: bool) -> np.ndarray:
-    """Place to the left of the path (N,) m of a linear inverted pendulum that stands on the feet in stance.
-
-    With support at p, the pendulum obeys y'' = (y - p) / c^2, c = sqrt(height / gravity). Its only bounded solution is
-    p smoothed by exp(-|t| / c) / 2c, at frequency w a factor of 1 / (1 + w^2 c^2).
-    """
-    places = [
-        path.at(_path_frames(feet.stance[:, foot])).to_local(feet.position[:, foot, :2])[:, 1]
-        for foot in range(feet.stance.shape[1])
-    ]
-    support = _over_stances(np.stack(places, axis=1), feet.stance)
-    frames = np.sqrt(motion.root_height.mean() / GRAVITY) * motion.fps * cadence
-    reach = int(np.ceil(6 * frames))
-    kernel = np.exp(-np.abs(np.arange(-reach, reach + 1)) / frames)
-    # The last frame of cycles is the first of the next.
-    steps = support[:-1] if cyclic else support
-    smoothed = convolve1d(steps, kernel / kernel.sum(), mode="wrap" if cyclic else "nearest")
-    return np.append(smoothed, smoothed[0]) if cyclic else smoothed
-
-
-def _over_stances(values: np.ndarray, stance: np.ndarray) -> np.ndarray:
-    """Average values of the feet (N, F) over those in stance, each weighing most in the middle of its stance, (N,).
-
-    Frames without a stance are interpolated.
-    """
-    weights = np.zeros(stance.shape)
-    for foot in range(stance.shape[1]):
-        for run in stances(stance[:, foot]):
-            weights[run, foot] = np.sin(np.pi * np.linspace(0, 1, len(run) + 2)[1:-1]) ** 2
-    total = weights.sum(axis=1)
-    stands = np.flatnonzero(total > 0)
-    average = (weights * values).sum(axis=1)[stands] / total[stands]
-    if len(stands) == 1:
-        return np.full(len(stance), average[0])
-    return PchipInterpolator(stands, average)(np.clip(np.arange(len(stance)), stands[0], stands[-1]))
-
-
-def _keep_stance_legs(
-    before: Motion, after: Motion, kinematics: Kinematics, feet: Feet, position: np.ndarray
-) -> Motion:
-    """Shift the root vertically so that stance legs keep their lengths, and no leg is longer than any was."""
-    shifts, most = np.zeros(feet.stance.shape), np.zeros(feet.stance.shape)
-    for foot, offset in enumerate(_hips(kinematics)):
-        old, new = (clip.root_pos + Rotation.from_quat(clip.root_quat).apply(offset) for clip in (before, after))
-        length = np.linalg.norm(old - (feet.position[:, foot] - [0.0, 0.0, feet.ground]), axis=1)
-        apart = new - position[:, foot]
-
-        def rise(length: np.ndarray, apart: np.ndarray = apart) -> np.ndarray:
-            height = np.sqrt(np.maximum(length**2 - np.square(apart[:, :2]).sum(axis=1), (0.5 * length) ** 2))
-            return height - apart[:, 2]
-
-        shifts[:, foot] = rise(length)
-        most[:, foot] = rise(np.full_like(length, _REACH * length.max()))
-    width = _SMOOTHING_S * before.fps
-    shift = gaussian_filter1d(_over_stances(shifts, feet.stance), width, mode="nearest")
-    excess = maximum_filter1d(np.maximum(shift - most.min(axis=1), 0), 2 * int(np.ceil(2 * width)) + 1)
-    shift = shift - gaussian_filter1d(excess, width, mode="nearest")
-    return replace(after, root_pos=after.root_pos + np.multiply.outer(shift, [0.0, 0.0, 1.0]))
-
-
-def _hips(kinematics: Kinematics) -> list[np.ndarray]:
-    """Hip of each leg in the root's frame, (3,) m, in the order of ``Robot.foot_bodies``.
-
-    It is the point of the first leg joint's axis that is nearest to the second joint: the leg turns about it.
-    """
-    model = kinematics.model
-    hips = []
-    for name in kinematics.robot.foot_bodies:
-        chain = [model.body(name).id]
-        while model.body_parentid[model.body_parentid[chain[-1]]]:
-            chain.append(model.body_parentid[chain[-1]])
-        first, second = chain[-1], chain[-min(2, len(chain))]
-        axis = model.jnt_axis[model.body_jntadr[first]]
-        along = axis * (axis @ model.body_pos[second]) if second != first else np.zeros(3)
-        turn = Rotation.from_quat(model.body_quat[first], scalar_first=True)
-        hips.append(model.body_pos[first] + turn.apply(along))
-    return hips
 
 
 def _yaw(angle: np.ndarray) -> Rotation:
