@@ -16,6 +16,7 @@ from amp_helpers.checks.preflight import check_run
 from amp_helpers.checks.table import CheckTable, format_table
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
+from amp_helpers.formats.paths import motion_files
 from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS
 from amp_helpers.utils.threads import spin_briefly
 
@@ -55,8 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
     tables: dict[str, CheckTable] = {}
     if given.motions:
+        files, notes = motion_files(given.motions)
+        print("".join(f"{note}\n" for note in notes), end="")
         tables |= check_motion_files(
-            given.motions, given.robot, joint_order=given.joint_order, quaternion=given.quaternion, fps=given.fps
+            files, given.robot, joint_order=given.joint_order, quaternion=given.quaternion, fps=given.fps
         )
     if given.dataset:
         tables[given.dataset] = check_dataset_file(given.dataset, given.task, given.robot, given.amp_group)

@@ -40,8 +40,6 @@ class Case:
     """What the user has to say, by the error without it."""
     refused: str = ""
     """The sentence of a file that cannot be used."""
-    also: dict[str, Any] = field(default_factory=dict)
-    """Options that no error asks for, as of a robot with fewer joints."""
 
 
 FIELD = (
@@ -115,11 +113,10 @@ def rows_of(folder: Path, cases: tuple[Case, ...]) -> list[Row]:
 def _try(case: Case, folder: Path, scratch: Path) -> Row:
     path = folder / case.name
     robot = str(folder / "robots" / case.robot) if case.robot.endswith(".xml") else case.robot
-    first, dataset, options = _converted(path, scratch, robot, {}), None, {}
-    if isinstance(first, str) and case.options:
+    first, options = _converted(path, scratch, robot, {}), {}
+    if isinstance(first, str):
         options = case.options
-        dataset = _converted(path, scratch, robot, options)
-    dataset = first if dataset is None else dataset
+    dataset = _converted(path, scratch, robot, options) if options else first
     said = first.replace(f"{path}: ", "") if isinstance(first, str) else "converted"
     shown = " ".join(f"--{key} {value}" for key, value in options.items()).replace(" True", "")
     checks = _checks(path, robot, options)

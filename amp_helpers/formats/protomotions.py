@@ -1,9 +1,9 @@
 """ProtoMotions' files.
 
 A ``.motion`` is an archive of ``torch.save`` with ``fps``, ``dof_pos`` (N, D), ``rigid_body_pos`` (N, B, 3) and
-``rigid_body_rot`` (N, B, 4) xyzw of every body of its MJCF in the world's frame, the root first, and no names. A library,
-``.pt``, has the clips one after the other as ``dps``, ``gts`` and ``grs``, with ``length_starts``, ``motion_num_frames``
-and ``motion_dt``, s, of each.
+``rigid_body_rot`` (N, B, 4) xyzw of every body of its MJCF in the world's frame, the root first, and no names. A
+library, ``.pt``, has the clips one after the other as ``dps``, ``gts`` and ``grs``, with ``length_starts``,
+``motion_num_frames`` and ``motion_dt``, s, of each.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,14 @@
 """Real files of other people: the known trap of each is detected and reported."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import field_samples
 
 from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
@@ -76,3 +83,15 @@ def test_the_whole_folder_is_one_dataset(gmr_samples, tmp_path):
     assert rates["0807_yanjie_walk_001.pkl"] == pytest.approx(29.876, abs=1e-3)
     assert rates["B_HandsUp.csv"] == rates["protomotions_walk_wxyz.csv"] == 60
     assert set(dataset.joint_names) == set(JOINT_ORDERS["g1_23dof"])
+
+
+@pytest.mark.parametrize("case", [*field_samples.FIELD, *field_samples.GMR], ids=lambda case: case.name)
+def test_a_file_is_converted_right_or_refused_with_a_remedy(repo_root, case):
+    """What is known of each file decides whether its conversion is right."""
+    folders = [repo_root.parent / "shared" / name for name in ("field_samples", "gmr_samples")]
+    folder = next((folder for folder in folders if (folder / case.name).exists()), None)
+    if folder is None:
+        pytest.skip(f"{case.name} is not among the samples in {folders[0].parent}")
+    (row,) = field_samples.rows_of(folder, (case,))
+    assert row.outcome == ("refused" if case.refused else "right"), row
+    assert row.first == "converted" or "; " in row.first, "an error says what to do"
