@@ -114,7 +114,7 @@ def read_motions(
     """
     path = Path(path)
     options = ReadOptions(joint_names=joint_names, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs)
-    if path.is_dir() and is_motion_folder(path):
+    if is_motion_folder(path):
         container, raw = FOLDER, read_folder(path)
     else:
         check_file(path)

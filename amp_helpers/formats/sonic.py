@@ -20,11 +20,14 @@ from amp_helpers.formats.beyondmimic import clips_of_tracking
 from amp_helpers.formats.format import PICKLE, Container, Format
 from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
+from amp_helpers.formats.values import HEAD_BYTES, check_pointer, read_bytes
 
 KEYS = ("joint_pos", "body_pos_w", "body_quat_w")
 FILES = {"joint_pos.csv": "joint_pos", "body_pos.csv": "body_pos_w", "body_quat.csv": "body_quat_w"}
 """File of a folder that is a motion -> key of its table."""
 ALSO = {"joint_vel.csv": "joint_vel"}
+MAX_TABLE_BYTES = 128 * 1024**2
+"""Largest of a folder's files read."""
 
 
 def clips_of_sonic(path: Path, content: Mapping[str, Any], options: ReadOptions) -> Iterator[StoredClip]:
@@ -78,20 +81,25 @@ def parse_folder(path: Path, raw: bytes) -> dict[str, np.ndarray]:
 
 def is_motion_folder(path: Path) -> bool:
     """Whether a folder is one motion, by its files."""
-    return all((path / name).is_file() for name in FILES)
+    return path.is_dir() and all((path / name).is_file() for name in FILES)
 
 
 def read_folder(path: Path) -> bytes:
-    """Read the bytes of a folder that is a motion: each file's name, size and content, in one order."""
+    """Read the bytes of a folder that is a motion: each file's name, size and content, in one order.
+
+    Raises:
+        InputError: one of its files is too large, or a Git LFS pointer.
+    """
     parts = []
     for name in sorted(FILES | ALSO):
         if (path / name).is_file():
-            content = (path / name).read_bytes()
-            parts.append(f"{name} {len(content)}\n".encode() + content)
+            content = read_bytes(path / name, MAX_TABLE_BYTES)
+            check_pointer(path / name, content[:HEAD_BYTES])
+            parts += [f"{name} {len(content)}\n".encode(), content]
     return b"".join(parts)
 
 
-FOLDER = Container((), lambda head: False, 256 * 1024**2, parse_folder)
+FOLDER = Container((), lambda head: False, 4 * MAX_TABLE_BYTES, parse_folder)
 """Folders that are one motion."""
 
 SONIC_PICKLE = Format("SONIC pickle", PICKLE, clips_of_sonic, keys=KEYS, nested=True)

@@ -336,6 +336,12 @@ def test_a_folder_holds_folders_that_are_motions(sonic, tmp_path):
 
 
 def test_a_damaged_table_of_a_folder_is_named(sonic):
+    kept = (sonic / "body_quat.csv").read_bytes()
+    (sonic / "body_quat.csv").write_bytes(POINTER)
+    with pytest.raises(InputError, match=r"body_quat\.csv: is a Git LFS pointer"):
+        read_motion(sonic)
+    (sonic / "body_quat.csv").write_bytes(kept)
+    assert read_motion(sonic, robot=G1_29DOF).num_frames == 40
     (sonic / "body_quat.csv").write_text("a,b,c\n1,2,x\n")
     with pytest.raises(InputError, match=r"walk_a: body_quat\.csv is not a comma-separated table of numbers"):
         read_motion(sonic)
