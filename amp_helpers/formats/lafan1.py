@@ -236,7 +236,8 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
     """Parse the header's cells, empty without a header, and the table."""
     try:
         # A line at a time: the text decoded as a whole would take up to four times the file.
-        with io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig") as file:
+        coding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        with io.TextIOWrapper(io.BytesIO(raw), encoding=coding) as file:
             lines = (line for line in file if line.strip())
             first = next(lines, None)
             if first is None:
@@ -249,7 +250,7 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
                 raise InputError(f"{path}: has no row of numbers; give a CSV with a row per frame: {LAYOUT}")
             return header, _numbers(path, header, itertools.chain([second], lines))
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not text, so no CSV; give the file with the suffix of its own format") from None
+        raise InputError(f"{path}: is not text in UTF-8, so no CSV; save it as CSV in UTF-8") from None
 
 
 def _is_table(head: bytes) -> bool:

@@ -66,8 +66,8 @@ def _in_folder(folder: Path, own: Path | None, notes: list[str], empty: bool = F
     if pointers := [path for path in below if kinds[path] == "pointer"]:
         shown = _shown(folder, pointers)
         notes.append(
-            f"{folder}: left out {shown}, which are Git LFS pointers; run 'git lfs pull' in their repository for the "
-            "motions themselves"
+            f"{folder}: {len(pointers)} Git LFS pointers left out ({shown}); run 'git lfs pull' in their repository to "
+            "get the motions"
         )
     if not motions and not empty:
         if pointers:

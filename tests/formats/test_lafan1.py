@@ -144,7 +144,7 @@ def test_other_layouts_are_refused_in_one_sentence(write, table, header, message
         (b"1,2,x\n", "not a comma-separated table of numbers"),
         (b"1,,3\n", "not a comma-separated table of numbers"),
         (b"1;2;3\n4;5;6\n", "not a comma-separated table of numbers"),
-        (b"\xff\xfe1\x002\x00", "is not text"),
+        (b"\xff\x81,\x02\n", "is not text in UTF-8"),
     ],
 )
 def test_other_content_in_a_csv_is_refused_in_one_sentence(tmp_path, raw, message):

@@ -92,7 +92,7 @@ def test_a_pointer_is_named_and_does_not_stop_a_folder(folder):
         read_motion(folder / "pointer.pkl")
     files, notes = motion_files([folder])
     assert [path.name for path in files] == ["walk.pkl", "walk.txt"]
-    assert any("left out pointer.pkl, which are Git LFS pointers; run 'git lfs pull'" in note for note in notes)
+    assert any("1 Git LFS pointers left out (pointer.pkl); run 'git lfs pull'" in note for note in notes)
     assert any("3 of other kinds left out (README.txt, config.json, weights.npy)" in note for note in notes)
     dataset = convert([folder], folder / "d.npz", robot=G1_29DOF, joint_order="robot", verbose=False)
     assert list(dataset.name) == ["walk.pkl", "walk.txt"]
@@ -286,6 +286,12 @@ def test_a_header_of_pandas_is_no_row(tmp_path):
         motion = read_motion(csv(tmp_path / "m.csv", header, table), fps=50)
         assert motion.num_frames == len(TABLE)
         np.testing.assert_allclose(motion.root_pos, WALK.root_pos, atol=1e-6)
+
+
+def test_a_table_in_utf_16_is_text_too(tmp_path):
+    path = csv(tmp_path / "m.csv", HEADER, TABLE)
+    path.write_text(path.read_text(), encoding="utf-16")
+    np.testing.assert_allclose(read_motion(path, fps=50).root_pos, WALK.root_pos, atol=1e-6)
 
 
 def test_uneven_times_are_refused(tmp_path):
