@@ -5,6 +5,7 @@ from .commands import paths as paths
 from .commands import speed_over_time as speed_over_time
 from .feet import foot_curves as foot_curves
 from .feet import foot_panels as foot_panels
+from .gait import strides as strides
 from .motion import gait_phase as gait_phase
 from .motion import influence as influence
 from .motion import offsets as offsets
