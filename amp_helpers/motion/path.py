@@ -45,7 +45,9 @@ class Path:
         sideways = np.arctan2(mean[1], mean[0]) if np.linalg.norm(mean) * motion.fps > 0.05 else 0.0
         heading = heading + sideways
         position = _integrated(_turned(step, np.full(len(step), -sideways)), heading)
-        return cls(position + (motion.root_pos[:, :2] - position)[:-1].mean(axis=0), heading)
+        apart = motion.root_pos[:, :2] - position
+        # Velocities of a long clip do not add up to its path; in a cycle they do, by symmetry.
+        return cls(position + (apart[:-1].mean(axis=0) if cyclic else smooth(apart)), heading)
 
     def changed(self, stride: float, turn: float) -> "Path":
         """Scale the path's length, and bend it.

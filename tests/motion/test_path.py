@@ -53,3 +53,15 @@ def test_a_path_that_stays_in_place_still_turns():
     changed = Path.of(swaying(0.0), stride_s=1.0, cyclic=True).changed(stride=0.0, turn=0.02)
     assert np.abs(changed.position).max() < 0.01
     assert changed.turn == pytest.approx(0.02, abs=1e-4)
+
+
+def test_a_long_path_stays_with_the_root():
+    """A root that turns left and right for a minute; a drift would move places in the path's frame."""
+    t = np.arange(3001) / 50
+    heading = 2.0 * np.sin(0.4 * t)
+    steps = np.stack([np.cos(heading), np.sin(heading)], axis=1)[:-1] * 0.8 / 50
+    position = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    yaw = Rotation.from_euler("z", heading[:, None]).as_quat()
+    motion = Motion(50, ("a",), t[:, None], np.insert(position, 2, 0.8, axis=1), yaw)
+    path = Path.of(motion, stride_s=1.2, cyclic=False)
+    assert np.abs(path.to_local(position)[50:-50]).max() < 0.12
