@@ -91,6 +91,7 @@ def discriminator_gradients(
         policy,
         cfg.discriminator_loss,
         cfg.gradient_penalty,
+        discriminator.condition_dim,
     )
     last = [module for module in discriminator.modules() if isinstance(module, nn.Linear)][-1:]
     for layer in last if cfg.discriminator_logit_regularization else ():

@@ -26,6 +26,7 @@ def discriminator_loss(
     policy: torch.Tensor,
     loss: str,
     gradient_penalty: float,
+    condition_dim: int = 0,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Compute the discriminator's loss, with a penalty on its gradient at the reference.
 
@@ -35,6 +36,8 @@ def discriminator_loss(
         policy: normalized policy windows (m, dim).
         loss: ``lsgan`` (logits to +1 and -1) or ``bce``.
         gradient_penalty: weight of half the squared norm of the logit's gradient (Peng et al. 2021, equation 8).
+        condition_dim: number of last columns, the command, that the penalty leaves out. With them, the logit of a robot
+            that stands could hardly differ between the commands 0 and 0.3 m/s.
 
     Returns:
         The loss, and detached means: ``discriminator_loss``, ``gradient_penalty`` (the squared norm), ``expert_logit``,
@@ -47,7 +50,7 @@ def discriminator_loss(
     else:
         prediction = 0.5 * (F.softplus(-expert_logits).mean() + F.softplus(policy_logits).mean())
     (slope,) = torch.autograd.grad(expert_logits.sum(), reference, create_graph=True)
-    penalty = slope.square().sum(-1).mean()
+    penalty = slope[:, : slope.shape[1] - condition_dim].square().sum(-1).mean()
     total = prediction + 0.5 * gradient_penalty * penalty
     with torch.no_grad():
         accuracy = 0.5 * ((expert_logits > 0).float().mean() + (policy_logits < 0).float().mean())

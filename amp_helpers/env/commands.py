@@ -25,11 +25,17 @@ class LocomotionCommand(UniformVelocityCommand):
     def __init__(self, cfg: "LocomotionCommandCfg", env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
         self.mean_error = torch.zeros(self.num_envs, 2, device=self.device)
-        """Forward and left velocity in the heading frame less the command, m/s, averaged over ``error_time_s``
-        (exponentially)."""
+        """``velocity_error`` averaged over ``error_time_s``, exponentially."""
         self.heading_error = torch.zeros(self.num_envs, device=self.device)
         """Heading less the integral of the commanded turn since the command was drawn, rad, in -pi..pi."""
         self._heading = torch.zeros(self.num_envs, device=self.device)
+
+    @property
+    def velocity_error(self) -> torch.Tensor:
+        """Forward and left velocity in the heading frame less the command, (E, 2) m/s."""
+        data = self.robot.data
+        velocity = quat_apply_inverse(yaw_quat(data.root_link_quat_w.torch), data.root_link_lin_vel_w.torch)
+        return velocity[:, :2] - self.vel_command_b[:, :2]
 
     @property
     def standing(self) -> torch.Tensor:
@@ -73,11 +79,9 @@ class LocomotionCommand(UniformVelocityCommand):
 
     def _update_command(self) -> None:
         super()._update_command()
-        data, dt = self.robot.data, self._env.step_dt
-        velocity = quat_apply_inverse(yaw_quat(data.root_link_quat_w.torch), data.root_link_lin_vel_w.torch)[:, :2]
-        share = dt / self.cfg.error_time_s
-        self.mean_error += share * (velocity - self.vel_command_b[:, :2] - self.mean_error)
-        self.heading_error = wrap_to_pi(data.heading_w.torch - self._heading)
+        dt = self._env.step_dt
+        self.mean_error += dt / self.cfg.error_time_s * (self.velocity_error - self.mean_error)
+        self.heading_error = wrap_to_pi(self.robot.data.heading_w.torch - self._heading)
         self._heading += self.vel_command_b[:, 2] * dt
 
 
@@ -112,9 +116,26 @@ def heading_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
     return _command(env, command_name).heading_error.unsqueeze(1)
 
 
-def track_mean_velocity_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
-    """Reward a small averaged velocity error, ``exp(-|e|^2 / std^2)``, (E,); ``std`` in m/s."""
-    return torch.exp(-_command(env, command_name).mean_error.square().sum(dim=1) / std**2)
+def track_velocity_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
+    """Reward a small velocity error ``e`` at a command ``v``: ``exp(-|e|^2 / (std + relative |v|)^2)``, (E,).
+
+    Isaac Lab's term has one width for all commands: one that tells 0.3 m/s from standing gives a robot that walks when
+    it should run nothing to climb.
+
+    Args:
+        env: the environment.
+        std: width at command 0, m/s.
+        relative: additional width, as a share of the commanded speed.
+        command_name: a :class:`LocomotionCommand`.
+    """
+    command = _command(env, command_name)
+    return _kernel(command.velocity_error, command, std, relative)
+
+
+def track_mean_velocity_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
+    """Reward a small averaged velocity error as :func:`track_velocity_exp` does the present one, (E,)."""
+    command = _command(env, command_name)
+    return _kernel(command.mean_error, command, std, relative)
 
 
 def track_heading_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
@@ -135,6 +156,11 @@ def motion_while_standing(env: ManagerBasedRLEnv, command_name: str, asset_cfg: 
     """Sum the squared joint velocities of robots that are told to stand, (E,) rad^2/s^2."""
     velocity = env.scene[asset_cfg.name].data.joint_vel.torch
     return velocity.square().sum(dim=1) * _command(env, command_name).standing
+
+
+def _kernel(error: torch.Tensor, command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:
+    width = std + relative * command.vel_command_b[:, 0].abs()
+    return torch.exp(-error.square().sum(dim=1) / width.square())
 
 
 def _is_drawn(interval: tuple[float, float]) -> bool:

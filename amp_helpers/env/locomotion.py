@@ -112,11 +112,11 @@ class LocomotionRewardsCfg(RewardsCfg):
     """Track the command at each instant, on average and in heading; stand still when told to."""
 
     track_lin_vel_xy = RewardTermCfg(
-        func=velocity.track_lin_vel_xy_yaw_frame_exp, weight=3.0, params=_COMMAND | {"std": 0.4}
+        func=commands.track_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.25, "relative": 0.25}
     )
     track_ang_vel_z = RewardTermCfg(func=velocity.track_ang_vel_z_world_exp, weight=1.5, params=_COMMAND | {"std": 0.4})
     track_mean_velocity = RewardTermCfg(
-        func=commands.track_mean_velocity_exp, weight=2.0, params=_COMMAND | {"std": 0.1}
+        func=commands.track_mean_velocity_exp, weight=2.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
     )
     track_heading = RewardTermCfg(func=commands.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
     steps_while_standing = RewardTermCfg(

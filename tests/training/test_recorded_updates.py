@@ -71,7 +71,8 @@ def test_the_same_seed_makes_the_recorded_updates(recipe, tmp_path):
         "Path(sys.argv[2], 'result.json').write_text(json.dumps(result))"
     )
     command = [sys.executable, "-c", code, recipe, str(tmp_path / "run")]
-    search = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    search = os.pathsep.join(folders)
     environment = os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"}
     subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2], timeout=PATIENCE_S)
     result = json.loads((tmp_path / "run" / "result.json").read_text())
