@@ -22,13 +22,8 @@ KEYS = {"joint_pos": "dof_pos"}
 LINK_KEYS = ("link_body_list", "body_names", "link_names", "body_list")
 
 
-def clips_of_gmr(path: Path, content: object, options: ReadOptions) -> Iterator[StoredClip]:
+def clips_of_gmr(path: Path, content: Mapping[str, object], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clip of a GMR file."""
-    if not isinstance(content, Mapping):
-        raise InputError(
-            f"{path}: holds a {type(content).__name__}, not a GMR dict with fps, {', '.join(REQUIRED_KEYS)}; "
-            "export one motion per file"
-        )
     yield gmr_clip(path, content)
 
 
@@ -100,6 +95,8 @@ def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = 
 def read_history(path: str | os.PathLike) -> tuple[str, ...]:
     """Read the lines on how a clip was made that :func:`write_gmr` stored; empty for files without them."""
     path = Path(path)
+    if path.is_dir():
+        return ()
     with path.open("rb") as file:
         if not PICKLE.starts(file.read(HEAD_BYTES)):
             return ()

@@ -45,8 +45,11 @@ def motion_files(
             files.append(path)
         else:
             matches = sorted(map(Path, glob.glob(str(path), recursive=True)))
-            below = [file for match in matches if match.is_dir() for file in _in_folder(match, own, notes, empty=True)]
-            found = sorted({match for match in matches if match.is_file() and match.resolve() != own} | set(below))
+            whole = {match for match in matches if is_motion_folder(match)}
+            folders = [match for match in matches if match.is_dir() and match not in whole]
+            below = [file for folder in folders for file in _in_folder(folder, own, notes, empty=True)]
+            named = {match for match in matches if match.is_file() and match.resolve() != own}
+            found = sorted({*named, *whole, *below})
             if not found:
                 raise InputError(f"{path}: no file matches this pattern; check it")
             files += found

@@ -174,8 +174,13 @@ def _select(path: Path, container: Container, content: object) -> Format:
             f"{path}: holds one array of shape {content.shape} and does not say what is in it; store it as a CSV with "
             "a header that names root and joints, or as a dict with the keys of a format"
         )
-    if not isinstance(content, Mapping):
+    if isinstance(content, bytes):  # a table, which the one format of its container parses
         return candidates[0]
+    if not isinstance(content, Mapping):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, not a dict with the keys of a motion such as fps, root_pos, "
+            "root_rot and dof_pos; export one motion per file"
+        )
     refuse_human_keys(path, content)
     keys: Collection[object] = content
     if isinstance(content, dict) and content and all(isinstance(clip, dict) for clip in content.values()):

@@ -191,7 +191,7 @@ def with_nan(key: str, frame: int, value: float) -> dict:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1, 2], "holds a list, not a GMR dict with fps, root_pos"),
+        ([1, 2], "holds a list, not a dict with the keys of a motion such as fps, root_pos"),
         (
             {"fps": 30, "xpos": 1},
             "holds fps, xpos, which is no motion known here; .*GMR pickle: dof_pos, root_pos, root_rot",

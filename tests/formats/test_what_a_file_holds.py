@@ -20,6 +20,7 @@ import motion_samples
 
 from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
+from amp_helpers.feet.edits import Edit, refine_file
 from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.lafan1 import write_csv
 from amp_helpers.formats.paths import motion_files
@@ -114,6 +115,25 @@ def test_members_that_hold_none_are_skipped(tmp_path):
     np.savez(tmp_path / "m.npz", **(content | {"root_pos": None}))
     with pytest.raises(InputError, match="keys root_pos are missing"):
         read_motion(tmp_path / "m.npz")
+
+
+def test_content_that_is_no_dict_is_refused_in_every_container(tmp_path):
+    torch = pytest.importorskip("torch")
+    for content in ([{"fps": 30}], 7, "text", None):
+        boxed = np.empty((), dtype=object)
+        boxed[()] = content
+        np.save(tmp_path / "m.npy", boxed, allow_pickle=True)
+        (tmp_path / "m.pkl").write_bytes(pickle.dumps(content))
+        torch.save(content, tmp_path / "m.motion")
+        for name in ("m.npy", "m.pkl", "m.motion"):
+            with pytest.raises(InputError, match=rf"{name}: holds a \w+, not a dict with the keys of a motion"):
+                read_motion(tmp_path / name)
+
+
+def test_a_clip_of_any_format_can_be_refined(sonic, tmp_path):
+    trimmed = tmp_path / "refined.pkl"
+    refine_file(sonic, trimmed, [Edit("trim", (0.2, 1.0))], robot=G1_29DOF)
+    assert read_motion(trimmed).num_frames < 40
 
 
 @pytest.mark.parametrize(
@@ -336,7 +356,7 @@ def test_a_folder_holds_folders_that_are_motions(sonic, tmp_path):
     write_csv(sonic.parent / "other.csv", motion_samples.walk())
     shutil.copytree(sonic, sonic.parent / "walk_b")
     assert [path.name for path in motion_files([sonic.parent])[0]] == ["other.csv", "walk_a", "walk_b"]
-    assert motion_files([sonic])[0] == [sonic]
+    assert motion_files([sonic])[0] == motion_files([sonic.parent / "*_a"])[0] == [sonic]
     dataset = convert([sonic.parent], tmp_path / "d.npz", robot=G1_29DOF, fps=30, verbose=False)
     assert list(dataset.name) == ["other.csv", "walk_a", "walk_b"]
 
