@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import mujoco
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import convolve1d, gaussian_filter1d, maximum_filter1d
@@ -125,14 +126,17 @@ def _hips(kinematics: Kinematics) -> list[np.ndarray]:
     It is the point of the first leg joint's axis that is nearest to the second joint: the leg turns about it.
     """
     model = kinematics.model
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    root = model.body(kinematics.body_names[0]).id
     hips = []
     for name in kinematics.robot.foot_bodies:
-        chain = [model.body(name).id]
-        while model.body_parentid[model.body_parentid[chain[-1]]]:
-            chain.append(model.body_parentid[chain[-1]])
-        first, second = chain[-1], chain[-min(2, len(chain))]
-        axis = model.jnt_axis[model.body_jntadr[first]]
-        along = axis * (axis @ model.body_pos[second]) if second != first else np.zeros(3)
-        turn = Rotation.from_quat(model.body_quat[first], scalar_first=True)
-        hips.append(model.body_pos[first] + turn.apply(along))
+        body, joints = model.body(name).id, []
+        while body != root:
+            joints = [model.body_jntadr[body]] * model.body_jntnum[body] + joints
+            body = model.body_parentid[body]
+        first, second = joints[0], joints[min(1, len(joints) - 1)]
+        axis, between = data.xaxis[first], data.xanchor[second] - data.xanchor[first]
+        hip = data.xanchor[first] + axis * (axis @ between) - data.xpos[root]
+        hips.append(hip @ data.xmat[root].reshape(3, 3))
     return hips
