@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("motions", nargs="*", metavar="MOTION", help="motion files, folders or globs, as for convert")
     parser.add_argument("--dataset", metavar="D.npz", help="dataset of python -m amp_helpers.convert")
     parser.add_argument("--task", metavar="ID", help="also open this environment and check that it fits the dataset")
+    parser.add_argument("--asset", metavar="NAME", help="the robot's name in the task's scene (default: robot)")
     parser.add_argument("--amp_group", metavar="GROUP", help="observation group of the task to read AMP states from")
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
     parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF (default: the one with these joints)")
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if not (given.motions or given.dataset or given.run):
         raise InputError("nothing to check; name motion files, --dataset D.npz or --run DIR")
+    if given.asset and not given.task:
+        raise InputError(f"--asset {given.asset} names the robot in a task's scene; give --task ID too")
     if (given.task or given.amp_group) and not given.dataset:
         raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
     tables: dict[str, CheckTable] = {}
@@ -62,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             files, given.robot, joint_order=given.joint_order, quaternion=given.quaternion, fps=given.fps
         )
     if given.dataset:
-        tables[given.dataset] = check_dataset_file(given.dataset, given.task, given.robot, given.amp_group)
+        tables[given.dataset] = check_dataset_file(given.dataset, given.task, given.robot, given.amp_group, given.asset)
     if given.run:
         tables[given.run] = check_run(given.run)
     for label, table in tables.items():

@@ -179,6 +179,9 @@ def _open(
 ) -> "Iterator[tuple[ManagerBasedRLEnv, TrainedPolicy, MotionDataset, Robot]]":
     """Open the task of a policy for measuring: the environment, the policy, its references and the robot."""
     from amp_helpers.env.make import make_env
+
+    # isort: split
+    from amp_helpers.amp_state.asset import scene_robot
     from amp_helpers.env.rollout import reference_dataset
     from amp_helpers.training.policy import find_policy, load_policy
 
@@ -188,6 +191,7 @@ def _open(
     robot = get_robot(robot) if isinstance(robot, str) else robot
     with make_env(
         config["task"],
+        asset=config.get("asset"),
         num_envs=num_envs,
         device=device,
         seed=seed,
@@ -197,7 +201,7 @@ def _open(
         pushes=pushes,
         randomize=randomize,
     ) as env:
-        robot = robot or robot_with_links(env.scene["robot"].body_names)
+        robot = robot or robot_with_links(scene_robot(env).body_names)
         yield env, load_policy(checkpoint, env), reference_dataset(config, dataset, env), robot
 
 

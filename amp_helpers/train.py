@@ -44,6 +44,7 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
     from skrl import logger as skrl_logger
     from skrl.utils import set_seed
 
+    from amp_helpers.checks.preflight import check_task
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.training.loop import training_loop
     from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, open_env
@@ -58,6 +59,8 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
     with open_env(cfg, dataset) as lab, TrainingSetup.wrap(cfg, dataset, lab) as setup, writing(cfg.run_dir):
         for caveat in setup.env.source.caveats:
             print(f"note: {caveat}")
+        for found in check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings:
+            print(f"note: {found.name}: {found.evidence}; {found.remedy}")
         agent = build_agent(setup)
         if cfg.checkpoint:
             agent.load(str(cfg.checkpoint))

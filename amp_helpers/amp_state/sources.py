@@ -14,6 +14,7 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import ObservationGroupCfg, ObservationTermCfg
 
+from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.hooks import EnvIds, StepHooks
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
@@ -114,7 +115,7 @@ class SimulatorSource(AmpSource):
     """Frames from the articulation's state, without noise or history; joints are found by name."""
 
     def __init__(self, state: WindowSpec, env: ManagerBasedRLEnv) -> None:
-        self._robot = env.scene["robot"]
+        self._robot = scene_robot(env)
         index = JointOrder(state.joint_names).indices_from(tuple(self._robot.joint_names))
         self._joints = torch.as_tensor(index, device=env.device)
         self._offset = self._robot.data.default_joint_pos.torch[:, self._joints].clone()
@@ -255,9 +256,9 @@ class ObservationSource(AmpSource):
         self._group = group
         self._readers: list[_Reader] = []
         caveats: list[str] = []
-        default = env.scene["robot"].data.default_joint_pos.torch[0]
+        default = scene_robot(env).data.default_joint_pos.torch[0]
         for feature in state.features:
-            found = [t for t in terms if t.asset == "robot" and t.function in TERM_FUNCTIONS[feature]]
+            found = [t for t in terms if t.asset == robot_name(env) and t.function in TERM_FUNCTIONS[feature]]
             # Legs and arms may be separate terms: take the one with all joints, or the one that lacks fewest.
             found.sort(key=lambda t: len(set(state.joint_names) - set(t.joint_names)))
             term = next(iter(found), None)
@@ -271,7 +272,7 @@ class ObservationSource(AmpSource):
             columns = torch.arange(term.newest.start, term.newest.stop, device=env.device)
             offset = torch.zeros(len(columns), device=env.device)
             if term.function == "joint_pos":  # absolute positions, from which the default pose is not subtracted
-                robot_names = tuple(env.scene["robot"].joint_names)
+                robot_names = tuple(scene_robot(env).joint_names)
                 offset = default[torch.as_tensor(JointOrder(term.joint_names).indices_from(robot_names))]
             pick = torch.arange(len(columns), device=env.device)
             if term.joint_names:

@@ -6,6 +6,7 @@ from .preflight import check_environment as check_environment
 from .preflight import check_health as check_health
 from .preflight import check_motion as check_motion
 from .preflight import check_run as check_run
+from .preflight import check_task as check_task
 from .registry import CHECKS as CHECKS
 from .registry import Check as Check
 from .table import CheckResult as CheckResult

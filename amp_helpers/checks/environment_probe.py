@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
+from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.sources import TERM_FUNCTIONS, AmpSource, observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
@@ -38,7 +39,7 @@ class EnvironmentProbe:
     """A clip, an environment to put it into, and a reader of AMP frames.
 
     Args:
-        env: open environment with an articulation named ``robot``; its state is overwritten.
+        env: open environment ; its state is overwritten.
         dataset: dataset whose first clip is put into the simulator.
         group: observation group that AMP states come from; ``None`` for the simulator's state.
         features: features of the AMP states, as :func:`amp_features` gives them for the group.
@@ -57,7 +58,7 @@ class EnvironmentProbe:
         features: tuple[str, ...],
         reader: FrameReader | None,
     ) -> None:
-        shared = tuple(name for name in dataset.joint_names if name in env.scene["robot"].joint_names)
+        shared = tuple(name for name in dataset.joint_names if name in scene_robot(env).joint_names)
         if "joint_pos" not in features:
             raise InputError(
                 f"observation group '{group}' has no term with mdp.joint_pos_rel; add one or use the simulator's state"
@@ -107,7 +108,7 @@ class EnvironmentProbe:
             term.name
             for term in terms
             if term.noise
-            and term.asset == "robot"
+            and term.asset == robot_name(self.env)
             and term.function in functions
             and (not term.joint_names or joints <= set(term.joint_names))
         ]
@@ -160,7 +161,7 @@ def amp_features(env: ManagerBasedRLEnv, group: str | None) -> tuple[str, ...]:
     """
     if group is None:
         return tuple(FEATURE_DIMS)
-    functions = {term.function for term in observation_terms(env, group) if term.asset == "robot"}
+    functions = {term.function for term in observation_terms(env, group) if term.asset == robot_name(env)}
     return tuple(feature for feature in FEATURE_DIMS if functions & set(TERM_FUNCTIONS[feature]))
 
 

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Sequence
 
-from amp_helpers.checks.preflight import check_dataset, check_environment, check_motion
+from amp_helpers.checks.preflight import check_dataset, check_environment, check_motion, check_task
 from amp_helpers.checks.table import CheckTable
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.formats.paths import motion_files
@@ -46,6 +46,7 @@ def check_dataset_file(
     task: str | None = None,
     robot: str | Robot | None = None,
     amp_group: str | None = None,
+    asset: str | None = None,
 ) -> CheckTable:
     """Load a dataset and check it, and the environment too when a task is named.
 
@@ -54,6 +55,7 @@ def check_dataset_file(
         task: gymnasium id of an Isaac Lab task; its environment is opened for about half a minute.
         robot: robot or its name; by default the smallest built-in one that has the dataset's joints.
         amp_group: observation group of the task that AMP states come from; ``None`` for the simulator's state.
+        asset: name of the robot's articulation in the task's scene; ``None`` for ``robot``, or the only one.
 
     Raises:
         InputError: the dataset, the task, its group or the robot cannot be used.
@@ -64,10 +66,10 @@ def check_dataset_file(
         return check_dataset(data, robot)
     from amp_helpers.env.make import facts, make_env  # loads Isaac Lab, which takes seconds
 
-    with make_env(task, num_envs=2) as env:
+    with make_env(task, asset=asset, num_envs=2) as env:
         env.reset()
         lab = facts(env)
-        environment = check_environment(env, data, amp_group)
+        environment = [*check_task(env, data), *check_environment(env, data, amp_group)]
     table = check_dataset(data, robot, lab.joint_names, lab.default_pose, lab.step_dt)
     table.extend(environment)
     return table

@@ -17,6 +17,7 @@ from amp_helpers.checks.registry import (
     ENVIRONMENT_CHECKS,
     MOTION_CHECKS,
     RUN_CHECKS,
+    TASK_CHECKS,
     run_checks,
 )
 from amp_helpers.checks.run import CheckedRun
@@ -24,8 +25,10 @@ from amp_helpers.checks.sampling import DiagnosedClips
 from amp_helpers.checks.table import SEVERITY, CheckResult, CheckTable
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
+from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
+from amp_helpers.training.cfg import drop_patterns
 from amp_helpers.training.run_folder import read_run
 
 if TYPE_CHECKING:  # these load torch and Isaac Lab
@@ -108,7 +111,7 @@ def check_environment(
     """Check the AMP states of an environment: feature columns, noise, history and terminal frames.
 
     Args:
-        env: open environment with an articulation named ``robot``; its state is overwritten.
+        env: open environment; its state is overwritten.
         dataset: dataset that the discriminator compares with.
         group: observation group that AMP states come from; ``None`` for the simulator's state.
         reader: your own code in place of :class:`amp_helpers.amp_state.AmpSource`, see
@@ -117,10 +120,11 @@ def check_environment(
     Raises:
         InputError: there is no such group, or its terms are not concatenated into one vector.
     """
-    from amp_helpers.checks.environment_probe import EnvironmentProbe, amp_features  # loads torch and Isaac Lab
+    from amp_helpers.amp_state.asset import scene_robot  # loads torch and Isaac Lab
+    from amp_helpers.checks.environment_probe import EnvironmentProbe, amp_features
 
     features = amp_features(env, group)
-    if not set(dataset.joint_names) & set(env.scene["robot"].joint_names):
+    if not set(dataset.joint_names) & set(scene_robot(env).joint_names):
         evidence, remedy = "they have no joint in common", "convert for the environment's robot with --robot."
         return CheckTable([CheckResult("feature columns", "fail", evidence, remedy)])
     try:
@@ -132,6 +136,24 @@ def check_environment(
         return run_checks(ENVIRONMENT_CHECKS, probe)
     finally:
         probe.close()
+
+
+def check_task(
+    env: "ManagerBasedRLEnv", dataset: MotionDataset, judged: Sequence[str] | None = None, *, reset: bool = True
+) -> CheckTable:
+    """Check what a task does with its robot: which articulation, its start, its actions, commands and resets.
+
+    Args:
+        env: open environment.
+        dataset: dataset that the discriminator compares with.
+        judged: joints that the discriminator sees; ``None`` for those of the dataset that move.
+        reset: reset the environment to see how an episode starts; otherwise the robot's default state is taken.
+    """
+    from amp_helpers.checks.task_facts import read_task  # loads torch and Isaac Lab
+
+    if judged is None:
+        judged = JointOrder(dataset.joint_names).without(drop_patterns(("still",), None, dataset)).names
+    return run_checks(TASK_CHECKS, read_task(env, dataset.clips(), judged, reset=reset))
 
 
 def check_run(folder: str | os.PathLike[str]) -> CheckTable:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from amp_helpers.checks import causes, dataset, environment, ground, motion, run
+from amp_helpers.checks import causes, dataset, environment, ground, motion, run, task
 from amp_helpers.checks.table import CheckResult, CheckTable, Outcome
 
 
@@ -96,6 +96,17 @@ ENVIRONMENT_CHECKS = (
 )
 """Checks of a :class:`amp_helpers.checks.environment_probe.EnvironmentProbe`."""
 
+TASK_CHECKS = (
+    Check("robot asset", "is the articulation that is judged the one with these joints?", "fail", task.robot_asset),
+    Check("upright start", "do episodes start in an orientation that the clips have?", "fail", task.upright_start),
+    Check("driven joints", "does an action drive every joint that is judged?", "warn", task.driven_joints),
+    Check("velocity command", "which commands does evaluation set?", "warn", task.velocity_command),
+    Check(
+        "reference states", "is an event called reference the one that takes a dataset?", "warn", task.reference_states
+    ),
+)
+"""Checks of a :class:`amp_helpers.checks.task_facts.TaskFacts`."""
+
 RUN_CHECKS = (
     Check("reward shares", "does one reward dominate the other?", "warn", run.reward_shares),
     Check("discriminator", "is the discriminator neither saturated nor fooled?", "fail", run.discriminator),
@@ -103,7 +114,7 @@ RUN_CHECKS = (
 """Checks of a :class:`amp_helpers.checks.run.CheckedRun`."""
 
 CHECKS: dict[str, Check] = {
-    check.name: check for check in (*MOTION_CHECKS, *DATASET_CHECKS, *ENVIRONMENT_CHECKS, *RUN_CHECKS)
+    check.name: check for check in (*MOTION_CHECKS, *DATASET_CHECKS, *ENVIRONMENT_CHECKS, *TASK_CHECKS, *RUN_CHECKS)
 }
 """All checks by name."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import default_pose
@@ -16,7 +17,7 @@ from amp_helpers.motion.motion import Motion
 
 def place(env: ManagerBasedRLEnv, clip: Motion, frame: int) -> None:
     """Write frame ``frame`` of a clip into every environment: poses and velocities of root and joints."""
-    simulator = JointOrder(tuple(env.scene["robot"].joint_names))
+    simulator = JointOrder(tuple(scene_robot(env).joint_names))
     row = {
         "joint_pos": simulator.reorder(clip.joint_pos[frame], clip.joint_names),
         "joint_vel": simulator.reorder(clip.joint_vel[frame], clip.joint_names),
@@ -43,7 +44,7 @@ def replay(env: ManagerBasedRLEnv, dataset: MotionDataset, frames: int = 100) ->
     state = replace(joints, features=tuple(FEATURE_DIMS), window=2)
     rows, windows = joints.frames(clip, pose), state.from_dataset(dataset, pose).numpy()
     offset = np.array([pose[name] for name in dataset.joint_names], dtype=np.float32)
-    robot = env.scene["robot"].data
+    robot = scene_robot(env).data
     source = state.from_env(env)
     place(env, clip, 0)
     source.restart()

@@ -18,6 +18,7 @@ from isaaclab.physics import PhysxAutoCfg
 from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
+from amp_helpers.amp_state.asset import name_robot, scene_robot
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.locomotion import LOCOMOTION_TASK
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring, reference_event
@@ -31,6 +32,7 @@ from amp_helpers.utils.devices import check_device
 def make_env(
     task: str = TASK,
     *,
+    asset: str | None = None,
     num_envs: int = 16,
     device: str | None = "cpu",
     seed: int = 0,
@@ -51,6 +53,7 @@ def make_env(
     Args:
         task: id registered with Gymnasium, by this project, Isaac Lab or you; ``package.module:ID`` first imports the
             module that registers it.
+        asset: name of the robot's articulation in the scene; ``None`` for ``robot``, or the only articulation.
         num_envs: environments simulated side by side.
         device: ``cpu`` or ``cuda:0``; ``None`` selects the first GPU, or the CPU where there is none.
         seed: random seed of the environment.
@@ -79,7 +82,7 @@ def make_env(
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
     with contextlib.ExitStack() as stack:
         with _quiet() if quiet else contextlib.nullcontext():
-            cfg = _task_cfg(task, num_envs, device, physics)
+            cfg = _task_cfg(task, num_envs, device, physics, asset)
             cfg.seed = seed
             if randomize is None:
                 randomize = not play
@@ -88,7 +91,7 @@ def make_env(
             if play:
                 forward = velocity if isinstance(velocity, float | int) else None
                 rules = MeasuringRules(forward=forward, turn=turn, pushes=pushes, randomize=bool(randomize))
-                notes = configure_for_measuring(cfg, rules, task)
+                notes = configure_for_measuring(cfg, rules, task, name_robot(cfg, asset, task))
             if isinstance(velocity, tuple) or (velocity is not None and not play):
                 command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
             _configure_reference(cfg, task, dataset, reference_share)
@@ -115,7 +118,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any:
+def _task_cfg(task: str, num_envs: int, device: str, physics: str | None, asset: str | None = None) -> Any:
     if num_envs < 1:
         raise InputError(f"num_envs is {num_envs}; simulate at least 1 environment")
     register_task(task)
@@ -125,11 +128,12 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None) -> Any
     except (ValueError, KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' with physics '{physics or 'default'}': {reason}; choose another") from error
-    if getattr(getattr(cfg, "scene", None), "robot", None) is None or not hasattr(cfg, "observations"):
+    if not hasattr(cfg, "scene") or not hasattr(cfg, "observations"):
         raise InputError(
-            f"task '{task}' has no manager-based scene with a 'robot'; AMP reads its states from one, so give a "
-            "manager-based task whose scene names its articulation 'robot'"
+            f"task '{task}' is not a manager-based one; AMP reads its states through managers, so give a task with a "
+            "ManagerBasedRLEnvCfg"
         )
+    name_robot(cfg, asset, task)
     _check_physics(cfg, task, physics)
     return cfg
 
@@ -203,10 +207,10 @@ class EnvFacts:
 
 def facts(env: ManagerBasedRLEnv) -> EnvFacts:
     """Read the properties of an open environment that a dataset has to match."""
-    return EnvFacts(tuple(env.scene["robot"].joint_names), default_pose(env), float(env.step_dt))
+    return EnvFacts(tuple(scene_robot(env).joint_names), default_pose(env), float(env.step_dt))
 
 
 def default_pose(env: ManagerBasedRLEnv) -> dict[str, float]:
     """Return the robot's default joint positions, rad by joint name: the offset between dataset and AMP state."""
-    robot = env.scene["robot"]
+    robot = scene_robot(env)
     return dict(zip(robot.joint_names, robot.data.default_joint_pos.torch[0].tolist(), strict=True))

@@ -8,6 +8,7 @@ from isaaclab.envs import ManagerBasedEnv
 from isaaclab.managers import EventTermCfg, ManagerTermBase
 from isaaclab.utils.math import quat_apply
 
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import weighted_rows
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.joints import JointOrder
@@ -32,7 +33,7 @@ class reset_robot(ManagerTermBase):
 
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedEnv) -> None:
         super().__init__(cfg, env)
-        self._robot = env.scene["robot"]
+        self._robot = scene_robot(env)
         dataset: Any = cfg.params["dataset"]
         self._states: dict[str, torch.Tensor] = {}
         self.from_reference = torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
@@ -113,7 +114,7 @@ def write_state(
     """Write root and joint states into the simulator.
 
     Args:
-        env: environment with an articulation called ``robot``.
+        env: environment.
         env_ids: (n,) environments to write.
         joint_pos: (n, J) rad, in the **simulator's** joint order.
         joint_vel: (n, J) rad/s, in the same order.
@@ -122,7 +123,7 @@ def write_state(
         lin_vel: (n, 3) velocity of the root link in the root frame, m/s.
         ang_vel: (n, 3) angular velocity of the root link in the root frame, rad/s.
     """
-    robot = env.scene["robot"]
+    robot = scene_robot(env)
     position = env.scene.env_origins[env_ids]
     position[:, 2:3] += height
     velocity = quat_apply(quat.unsqueeze(1), torch.stack((lin_vel, ang_vel), dim=1)).flatten(1)

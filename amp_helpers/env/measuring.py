@@ -74,12 +74,12 @@ def configure_for_measuring(
     notes = _set_events(cfg, rules, task, asset)
     if getattr(cfg, "curriculum", None) is not None:
         cfg.curriculum = None
-    for _, group in _terms(cfg.observations):
+    for _, group in terms(cfg.observations):
         if hasattr(group, "enable_corruption") and not rules.randomize:
             group.enable_corruption = False
     if rules.forward is not None:
         notes += command_velocity(cfg, (rules.forward, rules.forward), rules.turn, task)
-        for _, command in _velocity_commands(cfg):
+        for _, command in velocity_commands(cfg):
             _hold(command)
     return notes
 
@@ -101,10 +101,9 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
     """
     if not forward[0] <= forward[1] or not all(map(math.isfinite, (*forward, turn or 0.0))):
         raise InputError(f"the velocity range is {forward[0]}..{forward[1]} m/s; give the lower speed first")
-    commands = dict(_velocity_commands(cfg))
-    others = [(name, term) for name, term in _terms(cfg.commands) if name not in commands]
+    commands, others = dict(velocity_commands(cfg)), other_commands(cfg)
     if not commands:
-        found = ", ".join(f"'{name}' ({type(term).__name__})" for name, term in others) or "none"
+        found = ", ".join(f"'{name}' ({kind})" for name, kind in others.items()) or "none"
         raise InputError(
             f"task '{task}' has no velocity command; its commands: {found}; leave the velocity out, or give a task "
             "with a UniformVelocityCommandCfg"
@@ -117,7 +116,7 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         command.ranges.lin_vel_y = (0.0, 0.0)
         if turn is not None:
             command.ranges.ang_vel_z = (float(turn), float(turn))
-    return [f"command '{name}' ({type(term).__name__}) is drawn as the task has it" for name, term in others]
+    return [f"command '{name}' ({kind}) is drawn as the task has it" for name, kind in others.items()]
 
 
 def set_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
@@ -159,7 +158,7 @@ def check_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: f
 
 def _command_terms(env: ManagerBasedRLEnv) -> Iterator[tuple[str, Any]]:
     """The velocity command terms of an open environment by name."""
-    for name, _ in _velocity_commands(env.cfg):
+    for name, _ in velocity_commands(env.cfg):
         yield name, env.command_manager.get_term(name)
 
 
@@ -172,12 +171,12 @@ def _commands(term: Any, forward: float | torch.Tensor, turn: float | torch.Tens
 
 def has_velocity_command(cfg: Any) -> bool:
     """Whether a task has a velocity command, under any name."""
-    return any(True for _ in _velocity_commands(cfg))
+    return any(True for _ in velocity_commands(cfg))
 
 
 def reference_event(cfg: Any) -> EventTermCfg | None:
     """Return the event that resets to reference states, recognized by its class; its name is free."""
-    for _, event in _terms(cfg.events):
+    for _, event in terms(cfg.events):
         if _is_reset_robot(event):
             return event
     return None
@@ -195,8 +194,8 @@ def push_robot(env: ManagerBasedEnv, env_ids: torch.Tensor, speed: float, asset_
 def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[str]:
     notes: list[str] = []
     randomized = False
-    for name, event in list(_terms(cfg.events)):
-        function = _function_name(event.func)
+    for name, event in list(terms(cfg.events)):
+        function = function_name(event.func)
         if event.mode == "interval":
             if not rules.randomize or (rules.pushes and function in _DISTURBANCES):
                 _assign(cfg.events, name, None)
@@ -245,19 +244,25 @@ def _is_reset_robot(event: EventTermCfg) -> bool:
     return isinstance(event.func, type) and issubclass(event.func, reset_robot)
 
 
-def _function_name(function: Any) -> str:
+def function_name(function: Any) -> str:
     """Name of a term's function, class, instance or ``module:name``."""
     if isinstance(function, str):
         return function.rpartition(":")[2]
     return getattr(function, "__name__", type(function).__name__)
 
 
-def _velocity_commands(cfg: Any) -> Iterator[tuple[str, Any]]:
+def velocity_commands(cfg: Any) -> Iterator[tuple[str, Any]]:
     """The velocity commands by name: those of Isaac Lab's kinds, and those of a user with the same ranges."""
-    for name, term in _terms(cfg.commands):
+    for name, term in terms(cfg.commands):
         ranges = getattr(term, "ranges", None)
         if isinstance(term, lab.UniformVelocityCommandCfg) or all(hasattr(ranges, part) for part in _COMPONENTS):
             yield name, term
+
+
+def other_commands(cfg: Any) -> dict[str, str]:
+    """Commands of other kinds: name -> kind."""
+    known = dict(velocity_commands(cfg))
+    return {name: type(term).__name__ for name, term in terms(cfg.commands) if name not in known}
 
 
 def _uniform(command: Any) -> lab.UniformVelocityCommandCfg:
@@ -281,7 +286,7 @@ def _hold(command: Any) -> None:
             setattr(command, name, 0.0)
 
 
-def _terms(group: Any) -> Iterator[tuple[str, Any]]:
+def terms(group: Any) -> Iterator[tuple[str, Any]]:
     """The terms of a manager's configuration, a class or a dictionary, without those that are off."""
     terms = group if isinstance(group, dict) else {} if group is None else vars(group)
     yield from ((name, term) for name, term in list(terms.items()) if term is not None)

@@ -8,6 +8,7 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.utils.math import quat_apply
 
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot
@@ -32,7 +33,7 @@ class StepRecorder:
 
     def __init__(self, env: ManagerBasedRLEnv, robot: Robot, steps: int) -> None:
         self._env, self._steps = env, steps
-        self._asset = env.scene["robot"]
+        self._asset = scene_robot(env)
         self._feet = _indices(
             robot.foot_bodies, self._asset.body_names, "the task's robot has no foot", "name it with --robot"
         )

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.measuring import set_command
 from amp_helpers.env.recorder import StepRecorder
@@ -215,5 +216,5 @@ def reference_dataset(
             "or this file, to compare with it all the same"
         )
     if env:
-        check_joints(loaded, env.scene["robot"])
+        check_joints(loaded, scene_robot(env))
     return loaded

@@ -12,6 +12,7 @@ import numpy as np
 from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.agent.networks import Mirror
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.errors import InputError
 from amp_helpers.robots.model_file import bare_model
@@ -41,7 +42,7 @@ def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror
         InputError: an observation term, a joint or the default pose has no mirror image.
     """
     signs = mirror_signs(bare_model(robot.mjcf_path))
-    articulation = env.scene["robot"]
+    articulation = scene_robot(env)
     default = dict(zip(articulation.joint_names, articulation.data.default_joint_pos.torch[0].tolist(), strict=True))
     actions = [
         name

@@ -51,6 +51,8 @@ class TrainCfg:
     """Dataset to imitate, written by python -m amp_helpers.convert; datasets/... also finds the demo datasets."""
     task: str = DEFAULT_TASK
     """Registered manager-based task; package.module:ID imports your own first."""
+    asset: str | None = None
+    """Name of the robot's articulation in the task's scene; by default robot, or the only articulation."""
     num_envs: int | None = None
     """Environments simulated side by side; by default 4096 on a GPU and 16 on a CPU."""
     device: str | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.joints import JointOrder
 from amp_helpers.metrics.frames import settled_frames
 from amp_helpers.metrics.gait import gait_frequency
@@ -84,7 +85,7 @@ class GaitProbe:
 
 def watch_gait(env: "AmpEnv", reference: Motion) -> GaitProbe:
     """Create a probe that records every step of ``env``."""
-    robot = env.lab.scene["robot"]
+    robot = scene_robot(env.lab)
     probe = GaitProbe(tuple(robot.joint_names), reference, env.lab.step_dt)
     env.on_step.append(lambda terminated, truncated: probe.record(robot.data.joint_pos.torch, terminated, truncated))
     return probe

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.networks import Discriminator, Policy, Value
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import AmpState, weighted_rows
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.make import default_pose, make_env
@@ -47,6 +48,7 @@ def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContex
     assert cfg.num_envs is not None, "resolve() sets the number"
     return make_env(
         cfg.task,
+        asset=cfg.asset,
         num_envs=cfg.num_envs,
         device=cfg.device,
         seed=cfg.seed,
@@ -92,7 +94,7 @@ class TrainingSetup:
             InputError: the dataset does not fit the environment, or ``cfg`` the dataset.
         """
         dataset = dataset.for_environment(control_dt=lab.step_dt)
-        check_joints(dataset, lab.scene["robot"])
+        check_joints(dataset, scene_robot(lab))
         state = amp_state(cfg, dataset)
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
         weights = state.window_weights(dataset).to(lab.device)
@@ -161,7 +163,7 @@ def build_agent(setup: TrainingSetup) -> AmpAgent:
 
 def _robot(setup: TrainingSetup) -> Robot:
     name = setup.cfg.robot
-    return get_robot(name) if name else robot_with_links(setup.env.lab.scene["robot"].body_names)
+    return get_robot(name) if name else robot_with_links(scene_robot(setup.env.lab).body_names)
 
 
 def experiment(cfg: TrainCfg) -> ExperimentCfg:

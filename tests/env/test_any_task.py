@@ -205,7 +205,7 @@ def test_a_group_that_lacks_a_feature_is_rejected_with_the_term_to_add(env, feat
         (":X", "'' is not a module name"),
         ("mine.walking:Mine-Walk", "close to it: Mine-Walking-v0, "),
         ("Mine-Walk", "name one of your own as package.module:ID"),
-        ("Isaac-Ant-Direct", "a manager-based task whose scene names its articulation 'robot'"),
+        ("Isaac-Ant-Direct", "is not a manager-based one; AMP reads its states through managers"),
     ],
 )
 def test_a_task_that_cannot_be_opened_is_one_sentence(user_folder, monkeypatch, task, sentence):
