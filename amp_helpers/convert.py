@@ -19,7 +19,9 @@ from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
+from amp_helpers.motion.repeats import ClipIndex
 from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
+from amp_helpers.utils.resources import find_data
 
 SPEED_BY = ("time", "gait")
 """Ways to change the speed of a clip."""
@@ -45,7 +47,8 @@ def convert(
     """Read motions, resample them to the control step, select the robot's joints, and write one dataset.
 
     Args:
-        motions: motion files, folders (searched recursively) and glob patterns; a file named twice counts twice.
+        motions: motion files, folders (searched recursively) and glob patterns; a file named twice counts twice. A
+            dataset in a folder or pattern beside the files that it was made from adds only the clips that they lack.
         output: npz file, replaced only on success.
         weights: one for each of ``motions``, by default 1: how often each frame is drawn when training, against those
             of weight 1. The weight of a folder or pattern applies to each of its files, that of a file to each clip.
@@ -91,10 +94,15 @@ def convert(
         # Shown on a terminal only, because tqdm writes to stderr, where scripts read errors.
         from tqdm import tqdm
 
-        for path, weight in tqdm(files, unit="file", disable=None if len(files) > 1 else True, leave=False):
+        index = ClipIndex()
+        for path, weight, searched in tqdm(files, unit="file", disable=None if len(files) > 1 else True, leave=False):
             for stored in read_motions(
                 path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
             ):
+                earlier = index.repeated(stored) if searched else None
+                if earlier and path.suffix == ".npz":
+                    lines.append(f"{stored.label}: left out, the same clip as {earlier}")
+                    continue
                 for warning in stored.findings.warnings():
                     doubts.setdefault(warning, []).append(stored.label)
                 motion = apply_repairs(replace(stored, weight=weight * stored.weight), repairs)
@@ -123,8 +131,8 @@ def convert(
 
 def _weighted_files(
     motions: Sequence[str | os.PathLike], weights: Sequence[float] | None, output: str | os.PathLike
-) -> tuple[list[tuple[Path, float]], list[str]]:
-    """List the files that the arguments name, each with its argument's weight, and a line on each folder."""
+) -> tuple[list[tuple[Path, float, bool]], list[str]]:
+    """List the files: path, weight of its argument, and whether a search found it; and a line on each folder."""
     if weights is None:
         weights = [1.0] * len(motions)
     if len(weights) != len(motions):
@@ -143,7 +151,10 @@ def _weighted_files(
             raise InputError(
                 f"{output}: is {same[0]}, a motion to read, and would be replaced; choose another --output"
             )
-        files += [(path, float(weight)) for path in found]
+        searched = found != [find_data(motion)]
+        # A dataset holds fewer joints, at another rate, than the file that it was made from, which is taken first.
+        found = sorted(found, key=lambda path: path.suffix == ".npz")
+        files += [(path, float(weight), searched) for path in found]
         lines += notes
     return files, lines
 

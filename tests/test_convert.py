@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, sha256
 from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.registry import read_motion, read_motions
+from amp_helpers.motion.repeats import ClipIndex
 from amp_helpers.robots.robot import G1_23DOF, JOINT_ORDERS
 
 
@@ -205,3 +207,27 @@ def test_a_motion_is_never_replaced_by_the_dataset_made_of_it(tmp_path):
         with pytest.raises(InputError, match="a motion to read, and would be replaced; choose another --output"):
             convert([tmp_path / "walk.npz"], tmp_path / output, verbose=False)
     assert (tmp_path / "walk.npz").read_bytes() == before
+
+
+def test_a_clip_is_taken_once_from_a_folder(repo_root, tmp_path, capsys):
+    """As pickle and as the dataset made from it, with fewer joints at another rate; but twice when named twice."""
+    folder = tmp_path / "motions"
+    folder.mkdir()
+    walk, run = (repo_root / "datasets" / f"g1_{name}.pkl" for name in ("walk", "run"))
+    shutil.copy(walk, folder / "walk.pkl")
+    convert([walk], folder / "a_walk.npz", verbose=False)
+    convert([run], folder / "run.npz", verbose=False)
+    dataset = convert([folder], tmp_path / "once.npz", robot="g1_29dof", fill_missing=True)
+    assert dataset.name == ("walk.pkl", "run.npz/g1_run.pkl"), "the only file of the run"
+    assert "a_walk.npz/g1_walk.pkl: left out, the same clip as walk.pkl" in capsys.readouterr().out
+    assert convert([folder / "walk.pkl", folder / "a_walk.npz"], tmp_path / "twice.npz").num_motions == 2
+
+
+def test_a_variant_of_a_clip_is_another_clip(repo_root):
+    walk = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
+    index = ClipIndex()
+    assert index.repeated(walk) is None and index.repeated(walk.resample(1 / 30)) == walk.label
+    assert index.repeated(walk.at_speed(0.9)) is None and index.repeated(walk.trim(0.0, 2.0)) is None
+    assert index.repeated(replace(walk, root_pos=np.add(walk.root_pos, (0, 0, 0.03)))) is None
+    assert index.repeated(replace(walk, root_pos=np.add(walk.root_pos, (5, 2, 0)))) == walk.label
+    assert index.repeated(replace(walk, joint_pos=walk.joint_pos + 0.05)) is None

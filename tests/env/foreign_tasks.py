@@ -187,3 +187,26 @@ def registered(change: Callable[[Foreign], None] | None = None, name: str = "For
 
 def zero_actions(env) -> torch.Tensor:
     return torch.zeros(env.num_envs, env.action_manager.total_action_dim, device=env.device)
+
+
+def with_everything_odd(cfg: Foreign) -> None:
+    """A robot under another name that stands on its head, legs-only actions, an event called reference, 100 Hz."""
+    robot = SceneEntityCfg("humanoid")
+    cfg.scene.humanoid, cfg.scene.robot = cfg.scene.robot, None
+    cfg.scene.humanoid.init_state.rot = (1.0, 0.0, 0.0, 0.0)  # upright in Isaac Lab 2.x
+    cfg.decimation = 2
+    cfg.actions.all_joints.joint_names, cfg.actions.all_joints.asset_name = LEGS, "humanoid"
+    cfg.commands.heading_and_speed.asset_name = "humanoid"
+    for group in (cfg.observations.policy, cfg.observations.another):
+        group.up.params = {"asset_cfg": SceneEntityCfg("humanoid")}
+        group.angles.params = {"asset_cfg": SceneEntityCfg("humanoid")}
+    cfg.events.material.params["asset_cfg"] = SceneEntityCfg("humanoid", body_names="pelvis")
+    for event in (cfg.events.place, cfg.events.bend, cfg.events.shove):
+        event.params["asset_cfg"] = robot
+    cfg.events.reference = EventTermCfg(func=count_resets, mode="reset")
+
+
+def mended(cfg: Foreign) -> None:
+    """The same after the remedy of the check."""
+    with_everything_odd(cfg)
+    cfg.scene.humanoid.init_state.rot = (0.0, 0.0, 0.0, 1.0)
