@@ -98,6 +98,9 @@ def evaluate(
             reference = shown = references.nearest(first)
             rollout = record_rollout(env, policy, velocity, WARMUP_S + seconds, measured, turn)
             check_command(env, velocity, turn)
+            if references.num_motions > 1:
+                about = f"one of {references.num_motions} clips"
+                print(f"reference: {reference.label}, {about}, nearest to the command; pose and coverage are of it")
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     rollout.save(output / "rollout.npz")

@@ -6,8 +6,11 @@ early how a run develops.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from amp_helpers.amp_state.asset import scene_robot
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 PROBE_ENVS, PROBE_SECONDS = 16, 4.0
 """Environments in a measurement, and its simulated time, s."""
+MAX_FRAMES, MAX_CLIPS = 5000, 100
+"""Frames and clips of a large dataset that a measurement compares with, evenly spread, so that it takes a moment."""
 SETTLE_S = 1.0
 """Time left out after a reset, and at the beginning of a measurement, which cannot see earlier resets, s."""
 
@@ -29,9 +34,12 @@ SETTLE_S = 1.0
 class GaitProbe:
     """Records a few environments and measures their gait whenever a few seconds are complete.
 
+    Several clips are one reference: a pose is compared with the nearest of them all, coverage is that of all their
+    poses, and the frequency is compared with the mean of theirs, by weight.
+
     Args:
         joint_names: (J) columns of :meth:`record`'s joint positions.
-        reference: the clip to compare with; joints that it lacks are ignored.
+        clips: the clips to compare with, at least one; joints that they lack are ignored.
         dt: control step, s.
         num_envs: environments to record, the first ones.
         seconds: simulated time of a measurement.
@@ -40,15 +48,17 @@ class GaitProbe:
     def __init__(
         self,
         joint_names: tuple[str, ...],
-        reference: Motion,
+        clips: Motion | Sequence[Motion],
         dt: float,
         num_envs: int = PROBE_ENVS,
         seconds: float = PROBE_SECONDS,
     ) -> None:
-        self._names = tuple(name for name in joint_names if name in reference.joint_names)
+        clips = [clips] if isinstance(clips, Motion) else clips
+        self._names = tuple(name for name in joint_names if name in clips[0].joint_names)
         self._columns = JointOrder(self._names).indices_from(joint_names)
-        self._reference, self._dt, self._envs = reference.resample(dt), dt, num_envs
-        self._reference_hz = gait_frequency(self._reference.joint_pos[None], reference.joint_names, dt)
+        self._dt, self._envs = dt, num_envs
+        self._reference = _all_poses(clips)
+        self._reference_hz = _mean_frequency(clips)
         self._length = round(seconds / dt)
         self._steps: list[tuple[torch.Tensor, ...]] = []
 
@@ -83,9 +93,35 @@ class GaitProbe:
         return {name: round(value, 5) if math.isfinite(value) else None for name, value in numbers.items()}
 
 
-def watch_gait(env: "AmpEnv", reference: Motion) -> GaitProbe:
+def _all_poses(clips: Sequence[Motion]) -> Motion:
+    """The frames of all clips as one, thinned out to at most ``MAX_FRAMES``; only its poses mean anything."""
+    step = math.ceil(sum(clip.num_frames for clip in clips) / MAX_FRAMES)
+
+    def joined(part: Callable[[Motion], np.ndarray]) -> np.ndarray:
+        return np.concatenate([part(clip) for clip in clips])[::step]
+
+    order = JointOrder(clips[0].joint_names)
+    return replace(
+        clips[0],
+        joint_pos=joined(lambda clip: order.reorder(clip.joint_pos, clip.joint_names)),
+        root_pos=joined(lambda clip: clip.root_pos),
+        root_quat=joined(lambda clip: clip.root_quat),
+    )
+
+
+def _mean_frequency(clips: Sequence[Motion]) -> float:
+    """Mean stride frequency of the clips that have one, by weight, Hz; NaN where none has."""
+    step = math.ceil(len(clips) / MAX_CLIPS)
+    found = [(gait_frequency(clip.joint_pos[None], clip.joint_names, clip.dt), clip.weight) for clip in clips[::step]]
+    found = [(hertz, weight) for hertz, weight in found if math.isfinite(hertz)]
+    return (
+        float(np.average([hertz for hertz, _ in found], weights=[weight for _, weight in found])) if found else math.nan
+    )
+
+
+def watch_gait(env: "AmpEnv", clips: Sequence[Motion]) -> GaitProbe:
     """Create a probe that records every step of ``env``."""
     robot = scene_robot(env.lab)
-    probe = GaitProbe(tuple(robot.joint_names), reference, env.lab.step_dt)
+    probe = GaitProbe(tuple(robot.joint_names), clips, env.lab.step_dt)
     env.on_step.append(lambda terminated, truncated: probe.record(robot.data.joint_pos.torch, terminated, truncated))
     return probe

@@ -197,7 +197,7 @@ class RunRecorder:
     ) -> None:
         self._cfg, self._started = setup.cfg, started
         self._config = run_config(setup.cfg, state_config(setup.state), setup.dataset) | dict(facts)
-        self._gait = watch_gait(setup.env, setup.dataset.clips()[0])
+        self._gait = watch_gait(setup.env, setup.dataset.clips())
         self._progress = progress
         assert setup.cfg.run_dir is not None, "resolve() names the folder"
         self.folder: Path = setup.cfg.run_dir

@@ -245,6 +245,25 @@ def test_the_probe_measures_the_clip_itself_and_counts_falls(repo_root):
     assert probe.measure() is None, "the buffer is empty again"
 
 
+def test_the_probe_compares_with_all_clips(repo_root):
+    """A policy that does the second of two clips is near a pose, and covers a part of both."""
+    torch = pytest.importorskip("torch")
+    walk, run = (
+        MotionDataset.load(repo_root / "datasets" / f"g1_{name}.npz").clips()[0].loop(8) for name in ("walk", "run")
+    )
+    measured = []
+    for clips in ([walk], [walk, run], [walk, replace(run, weight=3.0)]):
+        probe = GaitProbe(run.joint_names, clips, run.dt, num_envs=1)
+        for pose in run.joint_pos[:200]:
+            probe.record(torch.tensor(pose)[None], torch.tensor([False]), torch.tensor([False]))
+        measured.append(probe.measure())
+    assert measured[0]["pose_rmse_rad"] > 0.05 and measured[1]["pose_rmse_rad"] < 0.01
+    assert measured[1]["coverage_rmse_rad"] < measured[0]["coverage_rmse_rad"], "of both clips together"
+    assert (
+        measured[0]["gait_frequency_ratio"] > measured[1]["gait_frequency_ratio"] > measured[2]["gait_frequency_ratio"]
+    )
+
+
 def test_the_probe_reports_undefined_metrics(repo_root):
     torch = pytest.importorskip("torch")
     clip = MotionDataset.load(repo_root / "datasets" / "g1_walk.npz").clips()[0]
