@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.training.policy import TrainedPolicy
 
+VELOCITY = 0.8
+"""Commanded forward speed where none is given, m/s."""
 HOLD_S = 4.0
 """Time that each command of ``steps`` is held, s."""
 
@@ -36,7 +38,7 @@ def evaluate(
     *,
     num_envs: int = 16,
     seconds: float = 10.0,
-    velocity: float = 0.8,
+    velocity: float | None = None,
     turn: float = 0.0,
     steps: Sequence[float] = (),
     device: str | None = "cpu",
@@ -60,7 +62,8 @@ def evaluate(
         output: folder for the results.
         num_envs: environments simulated side by side.
         seconds: measured time, s.
-        velocity: commanded forward speed, m/s.
+        velocity: commanded forward speed, m/s; ``None`` for ``VELOCITY``, and for no command on a task without a
+            velocity command, whose metrics of obeying are then undefined.
         turn: commanded turning speed, rad/s, left positive.
         steps: commanded forward speeds, m/s, each held for ``HOLD_S``, in place of ``velocity`` and ``seconds``; what
             compares with one reference is then undefined.
@@ -86,7 +89,10 @@ def evaluate(
     from amp_helpers.env.rollout import WARMUP_S, profile_reference, record_profile, record_rollout, step_profile
     from amp_helpers.render.comparison import write_comparison
 
-    _check(output, seconds, (velocity, turn, *steps))
+    _check(output, seconds, (velocity or 0.0, turn, *steps))
+    if velocity is None:
+        commanded = steps or turn or _takes_velocity(checkpoint, task)
+        velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
     first = (steps[0], 0.0) if steps else (velocity, turn)
     opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, robot, pushes, randomize)
     with opened as (env, policy, references, measured):
@@ -97,7 +103,8 @@ def evaluate(
         else:
             reference = shown = references.nearest(first)
             rollout = record_rollout(env, policy, velocity, WARMUP_S + seconds, measured, turn)
-            check_command(env, velocity, turn)
+            if not math.isnan(velocity):
+                check_command(env, velocity, turn)
             if references.num_motions > 1:
                 about = f"one of {references.num_motions} clips"
                 print(f"reference: {reference.label}, {about}, nearest to the command; pose and coverage are of it")
@@ -167,6 +174,14 @@ def _check(output: str | Path, seconds: float, commands: Sequence[float]) -> Non
         raise InputError(f"{output}: is a file; give a folder for the results")
 
 
+def _takes_velocity(checkpoint: str | Path, task: str | None) -> bool:
+    """Whether the policy's task has a velocity command."""
+    from amp_helpers.env.make import takes_velocity
+    from amp_helpers.training.policy import find_policy
+
+    return takes_velocity(find_policy(checkpoint, task=task)[1]["task"])
+
+
 @contextmanager
 def _open(
     checkpoint: str | Path,
@@ -199,8 +214,8 @@ def _open(
         device=device,
         seed=seed,
         play=True,
-        velocity=command[0],
-        turn=command[1],
+        velocity=None if math.isnan(command[0]) else command[0],
+        turn=0.0 if math.isnan(command[1]) else command[1],
         pushes=pushes,
         randomize=randomize,
     ) as env:
@@ -229,8 +244,8 @@ class _CommandLine:
     """Environments simulated side by side."""
     seconds: float = 10.0
     """Measured time, s, after a warm-up of 3 s."""
-    velocity: float = 0.8
-    """Commanded forward speed, m/s."""
+    velocity: float | None = None
+    """Commanded forward speed, m/s; by default 0.8 on a task with a velocity command."""
     turn: float = 0.0
     """Commanded turning speed, rad/s, left positive."""
     steps: tuple[float, ...] = ()
@@ -283,7 +298,7 @@ def main() -> int:
 
 def _grid(options: dict[str, Any], commands: list[tuple[float, float]] | None) -> int:
     """Measure a grid and print a line for each command."""
-    for name, default in {"velocity": 0.8, "turn": 0.0, "steps": (), "video": False}.items():
+    for name, default in {"velocity": None, "turn": 0.0, "steps": (), "video": False}.items():
         if options.pop(name) != default:
             raise InputError(f"--grid measures commands of its own; leave out --{name}, or --grid")
     print(grid_table(evaluate_grid(commands=commands, **options)))

@@ -21,7 +21,13 @@ from isaaclab_tasks.utils import parse_env_cfg
 from amp_helpers.amp_state.asset import name_robot, scene_robot
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.locomotion import LOCOMOTION_TASK
-from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring, reference_event
+from amp_helpers.env.measuring import (
+    MeasuringRules,
+    command_velocity,
+    configure_for_measuring,
+    has_velocity_command,
+    reference_event,
+)
 from amp_helpers.env.registration import register_task
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
@@ -136,6 +142,16 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None, asset:
     name_robot(cfg, asset, task)
     _check_physics(cfg, task, physics)
     return cfg
+
+
+def takes_velocity(task: str) -> bool:
+    """Whether a task has a velocity command, under any name.
+
+    Raises:
+        InputError: the task is unknown.
+    """
+    with _quiet():
+        return has_velocity_command(_task_cfg(task, 1, "cpu", None))
 
 
 def _check_physics(cfg: Any, task: str, physics: str | None) -> None:

@@ -49,6 +49,11 @@ def count_resets(env, env_ids) -> None:
     env.resets = getattr(env, "resets", 0) + 1
 
 
+def nan_later(env) -> torch.Tensor:
+    """A reward that divides by zero once 20 steps have been made."""
+    return torch.full((env.num_envs,), float("nan") if env.common_step_counter > 20 else 1.0, device=env.device)
+
+
 @configclass
 class Scene(InteractiveSceneCfg):
     floor = AssetBaseCfg(prim_path="/World/floor", spawn=sim_utils.GroundPlaneCfg(usd_path=""))
@@ -204,6 +209,18 @@ def with_everything_odd(cfg: Foreign) -> None:
     for event in (cfg.events.place, cfg.events.bend, cfg.events.shove):
         event.params["asset_cfg"] = robot
     cfg.events.reference = EventTermCfg(func=count_resets, mode="reset")
+
+
+def without_commands(cfg: Foreign) -> None:
+    """The task commands nothing; the robot has another name."""
+    mended(cfg)
+    cfg.commands, cfg.curriculum = None, None
+    cfg.observations.policy.speed = cfg.observations.another.speed = None
+
+
+def turning_nan(cfg: Foreign) -> None:
+    """A reward turns NaN after 20 steps."""
+    cfg.rewards.alive.func = nan_later
 
 
 def mended(cfg: Foreign) -> None:

@@ -1,15 +1,15 @@
 """A stranger's task, odd in every respect, is checked, trained and measured, and what does not fit is named."""
 
 import json
+import math
 
 import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from foreign_tasks import mended, registered, with_everything_odd
+from foreign_tasks import mended, registered, turning_nan, with_everything_odd, without_commands
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.amp_state.asset import robot_name
 from amp_helpers.checks.files import check_dataset_file
 from amp_helpers.convert import convert
 from amp_helpers.env.make import make_env
@@ -48,25 +48,41 @@ def test_what_does_not_fit_is_named_and_the_remedies_hold(dataset, repo_root):
     assert "upright start" not in again and not [check for check in again.values() if check.verdict == "fail"]
 
 
-def test_it_trains_and_is_measured(dataset, tmp_path, capsys):
-    task = registered(mended)
+def small_run(task: str, dataset, folder, **options) -> TrainCfg:
     agent = AmpAgentCfg(rollouts=16, hidden=(16,), discriminator_hidden=(16,))
-    cfg = TrainCfg(
-        task=task, dataset=dataset, num_envs=4, device="cpu", max_iterations=1, run_dir=tmp_path / "run", agent=agent
-    )
-    train(cfg, progress=False)
+    usual = {"num_envs": 4, "device": "cpu", "max_iterations": 1, "agent": agent}
+    return TrainCfg(task=task, dataset=dataset, run_dir=folder, **(usual | options))
+
+
+def test_it_trains_and_is_measured(dataset, tmp_path, capsys):
+    train(small_run(registered(mended), dataset, tmp_path / "run"), progress=False)
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert any(line.startswith("note: driven joints: actions drive 12 of the ") for line in notes)
     assert not any("upright start" in line for line in notes)
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["asset"] is None
 
     metrics = evaluate(tmp_path / "run", tmp_path / "result", num_envs=3, seconds=0.5, velocity=0.7, turn=0.2)
     assert metrics["velocity_error_mps"] >= 0
     assert "event 'reference' (count_resets, at reset) stays as the task has it" in capsys.readouterr().err
 
-    dropped = TrainCfg(**(vars(cfg) | {"drop_joints": ("still", *ARMS), "run_dir": tmp_path / "second"}))
-    train(dropped, progress=False)
-    assert "driven joints" not in capsys.readouterr().out, "the remedy"
+
+def test_a_task_without_commands_is_measured_as_it_is(dataset, tmp_path, capsys):
+    """And the joints that nobody drives are left out, as the note says."""
+    task = registered(without_commands)
+    cfg = small_run(task, dataset, tmp_path / "run", drop_joints=("still", *ARMS), asset="humanoid")
+    train(cfg, progress=False)
+    assert "driven joints" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["asset"] == "humanoid"
+    with pytest.raises(InputError, match="has no velocity command; its commands: none; leave the velocity out"):
+        evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5, velocity=0.7)
+    metrics = evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5)
+    assert all(math.isnan(metrics[name]) for name in ("velocity_error_mps", "turn_error_radps", "drift_mps"))
+    assert metrics["mechanical_power_w"] >= 0
+
+
+def test_a_reward_that_turns_nan_ends_the_run_in_a_sentence(dataset, repo_root, tmp_path):
+    walk = repo_root / "datasets" / "g1_walk.npz"
+    with pytest.raises(InputError):
+        train(small_run(registered(turning_nan), walk, tmp_path / "run", max_iterations=3), progress=False)
 
 
 def test_an_articulation_that_is_not_there_is_named(dataset):
@@ -75,4 +91,3 @@ def test_an_articulation_that_is_not_there_is_named(dataset):
         make_env(registered(mended), asset="humanoide", num_envs=1),
     ):
         pass
-    assert callable(robot_name)

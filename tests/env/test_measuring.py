@@ -1,5 +1,8 @@
 """On any task, a policy is measured by the stated rules, or a sentence says what could not be set."""
 
+import contextlib
+import io
+
 import pytest
 import torch
 
@@ -9,6 +12,7 @@ import isaaclab.envs.mdp as mdp
 from foreign_tasks import Foreign, count_resets, registered, zero_actions
 from isaaclab.managers import EventTermCfg
 from isaaclab.utils import configclass
+from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.env.make import make_env
 from amp_helpers.env.mdp import reset_robot
@@ -159,3 +163,12 @@ def test_reference_states_are_found_by_the_class_of_the_event():
     assert found is not None and found.func is reset_robot
     configure_for_measuring(cfg, UNTURNED)
     assert cfg.events.anew.params["share"] == 0 and reference_event(Foreign()) is None
+
+
+def test_isaac_labs_velocity_tasks_need_no_note():
+    """The task as registered: pushes, curriculum, heading control and 50 environments at most in its play mode."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        cfg = parse_env_cfg("Isaac-Velocity-Flat-UnitreeGo2", device="cpu", num_envs=64)
+    assert configure_for_measuring(cfg, UNTURNED) == [] and cfg.scene.num_envs == 64
+    assert cfg.events.push_robot is None and cfg.curriculum is None and not cfg.observations.policy.enable_corruption
+    assert not cfg.commands.base_velocity.heading_command and cfg.commands.base_velocity.ranges.lin_vel_x == (0.5, 0.5)
