@@ -35,6 +35,8 @@ HIGHEST_M = 10.0
 LARGEST_ANGLE = 7.0
 """Angles larger than this, just over a turn in radians, are degrees."""
 
+SEPARATORS = (",", ";", "\t")
+"""Marks between the columns of a table; without any of them, spaces are."""
 MAX_JITTER = 0.25
 """Largest deviation of a time step from the mean, as a share of it."""
 
@@ -242,13 +244,16 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
             first = next(lines, None)
             if first is None:
                 raise InputError(f"{path}: is empty; give a CSV with a row per frame: {LAYOUT}")
-            header = [cell.strip().strip("\"'") for cell in first.split(",")]
+            separator = next((mark for mark in SEPARATORS if mark in first), None)
+            rows = (line.rstrip().removesuffix(separator or "") for line in itertools.chain([first], lines))
+            first = next(rows)
+            header = [cell.strip().strip("\"'") for cell in first.split(separator)]
             if any(_is_number(cell) for cell in header) and not _numbers_columns(header):
-                return [], _numbers(path, [], itertools.chain([first], lines))
-            second = next(lines, None)
+                return [], _numbers(path, [], itertools.chain([first], rows), separator)
+            second = next(rows, None)
             if second is None:
                 raise InputError(f"{path}: has no row of numbers; give a CSV with a row per frame: {LAYOUT}")
-            return header, _numbers(path, header, itertools.chain([second], lines))
+            return header, _numbers(path, header, itertools.chain([second], rows), separator)
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not text in UTF-8, so no CSV; save it as CSV in UTF-8") from None
 
@@ -258,7 +263,7 @@ def _is_table(head: bytes) -> bool:
     structured = line.lstrip().startswith((b"{", b"["))  # JSON
     return (
         not structured
-        and line.count(b",") >= ROOT_COLUMNS
+        and max(line.count(mark.encode()) for mark in SEPARATORS) >= ROOT_COLUMNS
         and all(32 <= byte < 127 or byte in b"\t\r" for byte in line)
     )
 
@@ -277,17 +282,17 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _numbers(path: Path, header: list[str], rows: Iterable[str]) -> np.ndarray:
+def _numbers(path: Path, header: list[str], rows: Iterable[str], separator: str | None) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an empty table is reported below
-            table = np.loadtxt(rows, delimiter=",", ndmin=2, comments=None)
+            table = np.loadtxt(rows, delimiter=separator, ndmin=2, comments=None, quotechar='"')
     except UnicodeDecodeError:
         raise
     except ValueError as error:
         detail = " ".join(str(error).split("; use")[0].split())[:120]
         raise InputError(
-            f"{path}: is not a comma-separated table of numbers ({detail}); give a row per frame: {LAYOUT}"
+            f"{path}: is not a table of numbers, separated by commas ({detail}); give a row per frame: {LAYOUT}"
         ) from None
     if header and len(header) != table.shape[1]:
         raise InputError(

@@ -308,6 +308,19 @@ def test_a_header_of_pandas_is_no_row(tmp_path):
         np.testing.assert_allclose(motion.root_pos, WALK.root_pos, atol=1e-6)
 
 
+@pytest.mark.parametrize("mark", [";", "\t", " ", ", "])
+def test_other_marks_between_columns_are_known_too(tmp_path, mark):
+    """So are rows that end in one, and cells in quotes."""
+    lines = csv(tmp_path / "m.csv", HEADER, TABLE).read_text().splitlines()
+    end = "" if mark == " " else mark
+    text = "\n".join(line.replace(",", mark) + end for line in lines)
+    (tmp_path / "m.csv").write_text(text)
+    np.testing.assert_allclose(read_motion(tmp_path / "m.csv", fps=50).joint_pos, WALK.joint_pos, atol=1e-6)
+    quoted = "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in lines)
+    (tmp_path / "m.csv").write_text(quoted)
+    np.testing.assert_allclose(read_motion(tmp_path / "m.csv", fps=50).joint_pos, WALK.joint_pos, atol=1e-6)
+
+
 def test_a_table_in_utf_16_is_text_too(tmp_path):
     path = csv(tmp_path / "m.csv", HEADER, TABLE)
     path.write_text(path.read_text(), encoding="utf-16")
