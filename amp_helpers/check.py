@@ -15,9 +15,9 @@ from amp_helpers.checks.files import check_dataset_file, check_motion_files
 from amp_helpers.checks.preflight import check_run
 from amp_helpers.checks.table import CheckTable, format_table
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
+from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
 from amp_helpers.formats.paths import motion_files
-from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS
+from amp_helpers.robots.robot import FEET_HELP, ROBOTS
 from amp_helpers.utils.threads import spin_briefly
 
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         InputError: a file, a task, a run or a combination of options cannot be used.
     """
     spin_briefly()
-    # argparse, not tyro: the choices come from OWN_ORDERS and JOINT_ORDERS at run time, and there is no configuration.
+    # argparse, not tyro: the choices come from ORDER_CHOICES at run time, and there is no configuration.
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.check", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("motions", nargs="*", metavar="MOTION", help="motion files, folders or globs, as for convert")
     parser.add_argument("--dataset", metavar="D.npz", help="dataset of python -m amp_helpers.convert")
@@ -37,10 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--amp_group", metavar="GROUP", help="observation group of the task to read AMP states from")
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
     parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF (default: the one with these joints)")
+    parser.add_argument("--feet", nargs="+", default=(), metavar="LINK", help=FEET_HELP)
     parser.add_argument(
         "--joint_order",
-        choices=(*OWN_ORDERS, TRUST_NAMES, *JOINT_ORDERS),
-        help="columns of motion files without joint names",
+        choices=ORDER_CHOICES,
+        help=ORDER_HELP,
     )
     parser.add_argument(
         "--quaternion",
@@ -62,10 +63,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         files, notes = motion_files(given.motions)
         print("".join(f"{note}\n" for note in notes), end="")
         tables |= check_motion_files(
-            files, given.robot, joint_order=given.joint_order, quaternion=given.quaternion, fps=given.fps
+            files,
+            given.robot,
+            feet=given.feet,
+            joint_order=given.joint_order,
+            quaternion=given.quaternion,
+            fps=given.fps,
         )
     if given.dataset:
-        tables[given.dataset] = check_dataset_file(given.dataset, given.task, given.robot, given.amp_group, given.asset)
+        tables[given.dataset] = check_dataset_file(
+            given.dataset, given.task, given.robot, given.amp_group, given.asset, given.feet
+        )
     if given.run:
         tables[given.run] = check_run(given.run)
     for label, table in tables.items():

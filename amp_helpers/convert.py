@@ -12,7 +12,7 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats.column_order import OWN_ORDERS, TRUST_NAMES
+from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
 from amp_helpers.formats.joint_names import shown
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motions
@@ -20,7 +20,7 @@ from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.motion.repeats import ClipIndex
-from amp_helpers.robots.robot import JOINT_ORDERS, Robot, get_robot
+from amp_helpers.robots.robot import FEET_HELP, Robot, get_robot
 from amp_helpers.utils.resources import find_data
 
 SPEED_BY = ("time", "gait")
@@ -34,6 +34,7 @@ def convert(
     *,
     weights: Sequence[float] | None = None,
     robot: str | Robot = "g1_23dof",
+    feet: Sequence[str] = (),
     control_dt: float = 0.02,
     quaternion: str = "auto",
     joint_order: str | None = None,
@@ -53,6 +54,7 @@ def convert(
         weights: one for each of ``motions``, by default 1: how often each frame is drawn when training, against those
             of weight 1. The weight of a folder or pattern applies to each of its files, that of a file to each clip.
         robot: the robot, or its name, whose joints become the columns.
+        feet: links that are the feet of a robot named by its file; by default they are found in it.
         control_dt: the environment's step, s.
         quaternion: ``auto``, ``xyzw`` or ``wxyz``, see :func:`amp_helpers.formats.registry.read_motions`.
         joint_order: for files that do not name their joints: a key of ``JOINT_ORDERS``, or ``robot`` or ``physx`` for
@@ -73,7 +75,7 @@ def convert(
     Raises:
         InputError: a motion or an argument cannot be used.
     """
-    robot = get_robot(robot) if isinstance(robot, str) else robot
+    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
     repairs = tuple(REPAIRS) if repair is True else check_repairs(repair or ())
     if not (np.isfinite(control_dt) and control_dt > 0):
         raise InputError(f"--control_dt {control_dt}: not a control step; give a positive number of seconds")
@@ -227,6 +229,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--robot", default="g1_23dof", help="robot whose joints become the columns: a name or your MJCF (%(default)s)"
     )
+    parser.add_argument("--feet", nargs="+", default=(), metavar="LINK", help=FEET_HELP)
     parser.add_argument(
         "--control_dt", type=float, default=0.02, help="control step of the environment, s (%(default)s)"
     )
@@ -238,9 +241,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--joint_order",
-        choices=(*OWN_ORDERS, TRUST_NAMES, *JOINT_ORDERS),
-        help="columns of files without joint names; 'robot': as in the robot's model, 'physx': breadth-first; "
-        "'names': the file's names, although its links contradict them",
+        choices=ORDER_CHOICES,
+        help=ORDER_HELP,
     )
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"

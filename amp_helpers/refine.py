@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from amp_helpers.errors import run_cli
 from amp_helpers.feet.edits import EDITS, Edit, compare_clips, refine_file
-from amp_helpers.robots.robot import JOINT_ORDERS
+from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
+from amp_helpers.robots.robot import FEET_HELP
 from amp_helpers.utils.table import Table
 
 
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         InputError: the motion, an edit, the robot or the output cannot be used.
     """
-    # argparse, not tyro: the options and their number of values come from EDITS, and the choices from JOINT_ORDERS.
+    # argparse, not tyro: the options and their number of values come from EDITS, and the choices from ORDER_CHOICES.
     parser = argparse.ArgumentParser(prog="python -m amp_helpers.refine", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("motion", metavar="MOTION", help="motion file to refine")
     parser.add_argument("--output", required=True, metavar="NEW.pkl", help="GMR pickle to write, never the source")
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             parser.add_argument(f"--{name}", type=float, nargs="*", metavar="X", help=kind.help)
     parser.add_argument("--robot", help="robot name or your MJCF (default: the smallest G1 that has all joints)")
-    parser.add_argument("--joint_order", choices=tuple(JOINT_ORDERS), help="columns of a file without joint names")
+    parser.add_argument("--joint_order", choices=ORDER_CHOICES, help=ORDER_HELP)
+    parser.add_argument("--feet", nargs="+", default=(), metavar="LINK", help=FEET_HELP)
     parser.add_argument(
         "--quaternion", choices=("auto", "xyzw", "wxyz"), default="auto", help="order of root quaternions (%(default)s)"
     )
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     edits = [Edit(name, tuple(numbers)) for name, numbers in values.items() if numbers is not None]
     source, output = given.pop("motion"), given.pop("output")
     before, after, kinematics = refine_file(source, output, edits, **given)
+    for warning in before.findings.warnings():
+        print(f"warning: {before.label}: {warning}", file=sys.stderr)
     print(Table(("", "before", "after"), compare_clips(before, after, kinematics)))
     print(f"{output}: {after.num_frames} frames at {after.fps:.4g} fps; {', '.join(map(str, edits))}")
 

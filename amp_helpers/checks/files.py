@@ -16,6 +16,7 @@ def check_motion_files(
     motions: Sequence[str | os.PathLike[str]],
     robot: str | Robot | None = None,
     *,
+    feet: Sequence[str] = (),
     joint_order: str | None = None,
     quaternion: str = "auto",
     fps: float | None = None,
@@ -25,6 +26,7 @@ def check_motion_files(
     Args:
         motions: files, folders or glob patterns.
         robot: robot or its name; by default the smallest built-in one that has the clip's joints.
+        feet: links that are the feet of a robot named by its file.
         joint_order, quaternion, fps: as in :func:`amp_helpers.formats.registry.read_motions`.
 
     Returns:
@@ -33,7 +35,7 @@ def check_motion_files(
     Raises:
         InputError: a file or an argument cannot be used.
     """
-    robot = get_robot(robot) if isinstance(robot, str) else robot
+    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
     tables: dict[str, CheckTable] = {}
     for path in motion_files(motions)[0]:
         for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot):
@@ -47,6 +49,7 @@ def check_dataset_file(
     robot: str | Robot | None = None,
     amp_group: str | None = None,
     asset: str | None = None,
+    feet: Sequence[str] = (),
 ) -> CheckTable:
     """Load a dataset and check it, and the environment too when a task is named.
 
@@ -54,6 +57,7 @@ def check_dataset_file(
         dataset: npz file of ``python -m amp_helpers.convert``.
         task: gymnasium id of an Isaac Lab task; its environment is opened for about half a minute.
         robot: robot or its name; by default the smallest built-in one that has the dataset's joints.
+        feet: links that are the feet of a robot named by its file.
         amp_group: observation group of the task that AMP states come from; ``None`` for the simulator's state.
         asset: name of the robot's articulation in the task's scene; ``None`` for ``robot``, or the only one.
 
@@ -61,7 +65,7 @@ def check_dataset_file(
         InputError: the dataset, the task, its group or the robot cannot be used.
     """
     data = MotionDataset.load(dataset)
-    robot = get_robot(robot) if isinstance(robot, str) else robot or _default_robot(data.joint_names)
+    robot = get_robot(robot, feet) if isinstance(robot, str) else robot or _default_robot(data.joint_names)
     if task is None:
         return check_dataset(data, robot)
     from amp_helpers.env.make import facts, make_env  # loads Isaac Lab, which takes seconds

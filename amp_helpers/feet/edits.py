@@ -157,6 +157,7 @@ def refine_file(
     edits: Sequence[Edit],
     *,
     robot: str | Robot | None = None,
+    feet: Sequence[str] = (),
     joint_order: str | None = None,
     quaternion: str = "auto",
     fps: float | None = None,
@@ -168,6 +169,7 @@ def refine_file(
         output: the new file; ends in ``.pkl``.
         edits: at least one edit, applied in order.
         robot: robot or its name; by default :func:`default_robot`.
+        feet: links that are the feet of a robot named by its file.
         joint_order, quaternion, fps: as in :func:`amp_helpers.formats.registry.read_motion`.
 
     Returns:
@@ -179,9 +181,9 @@ def refine_file(
     source = find_data(source)
     if not edits:
         raise InputError(f"{source}: no edit is given; name at least one of {', '.join(EDITS)}")
-    before = read_motion(source, joint_names=joint_order, quaternion=quaternion, fps=fps)
-    robot = get_robot(robot) if isinstance(robot, str) else robot or default_robot(before)
-    kinematics = Kinematics(robot)
+    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
+    before = read_motion(source, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot)
+    kinematics = Kinematics(robot or default_robot(before))
     after = apply_edits(before, edits, kinematics)
     save_refined(output, after, source, edits)
     return before, after, kinematics

@@ -19,6 +19,13 @@ OWN_ORDERS = {"robot": "depth-first", "physx": "breadth-first"}
 TRUST_NAMES = "names"
 """In place of an order: the names in the file count although its links contradict them."""
 
+ORDER_CHOICES = (*OWN_ORDERS, TRUST_NAMES, *JOINT_ORDERS)
+"""Values of ``--joint_order``."""
+ORDER_HELP = (
+    "columns of files without joint names; 'robot': as in the robot's model, 'physx': breadth-first; 'names': the "
+    "file's names, although its links contradict them"
+)
+
 _ROOT_WORDS = {"root", "free", "freejoint", "floating", "base", "pelvis", "world"}
 
 _USUAL = "g1_29dof"

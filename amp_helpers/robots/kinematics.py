@@ -118,11 +118,21 @@ class Kinematics:
         return places
 
     def sole_heights(self, motion: Motion) -> np.ndarray:
-        """Height of the lowest point of each foot's collision shapes, (N, F), m; negative below the ground."""
-        geoms = [self._foot_shapes(name) for name in self.robot.foot_bodies]
+        """Height of the lowest point of each foot's shapes, (N, F), m; negative below the ground.
+
+        A foot without shapes, whose mesh is missing for instance, is as high as its link's origin.
+        """
+        geoms = [shapes(self.model, self.model.body(name).id) for name in self.robot.foot_bodies]
         flat = np.concatenate(geoms)
+        origins = self.foot_positions(motion)[..., 2]
+        if not len(flat):
+            return origins
         lowest = self._lowest(motion, flat)
-        return np.stack([lowest[:, np.isin(flat, foot)].min(axis=1) for foot in geoms], axis=1)
+        heights = [
+            lowest[:, np.isin(flat, foot)].min(axis=1) if len(foot) else origins[:, column]
+            for column, foot in enumerate(geoms)
+        ]
+        return np.stack(heights, axis=1)
 
     def lowest_heights(self, motion: Motion) -> np.ndarray | None:
         """Height of the robot's lowest point, (N,) m; None where the model has no shapes."""
@@ -135,12 +145,6 @@ class Kinematics:
         # The last row of a shape's rotation matrix is the world's vertical in the shape's frame.
         up = self._per_frame(motion, lambda data: data.geom_xmat[geoms, 6:])
         return lowest_points(self.model, geoms, height, up)
-
-    def _foot_shapes(self, body: str) -> np.ndarray:
-        found = shapes(self.model, self.model.body(body).id)
-        if len(found) == 0:
-            raise InputError(f"{self.robot.mjcf_path}: '{body}' has no collision shape; name another foot body")
-        return found
 
     def _per_frame(self, motion: Motion, read: Callable[[mujoco.MjData], np.ndarray]) -> np.ndarray:
         data = mujoco.MjData(self.model)

@@ -1,6 +1,6 @@
 """Facts read from a MuJoCo model: joints, limits, default pose, feet, and the lowest points of its shapes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _SOLID = (
     _GEOM.mjGEOM_ELLIPSOID,
     _GEOM.mjGEOM_MESH,
 )
+COLLISION_GROUP = 3
+"""First geom group that is hidden by default, where models keep their collision shapes."""
 FOOT_TOLERANCE = 0.05
 """Height below which a body is a foot, above the lowest point, as a share of the robot's height."""
 FOOT_THICKNESS_M = 0.01
@@ -33,9 +35,17 @@ def joint_limits(model: mujoco.MjModel, names: tuple[str, ...]) -> np.ndarray:
 
 
 def shapes(model: mujoco.MjModel, body: int) -> np.ndarray:
-    """Indices (G) of a body's geoms that can touch others, without planes and height fields."""
+    """Indices (G) of a body's geoms that can touch others, without planes and height fields.
+
+    In a model whose geoms touch nothing, as one made for explicit contact pairs, geoms of the groups from 3 on count,
+    which hold collision shapes by convention; without those, all geoms.
+    """
+    solid = np.isin(model.geom_type, _SOLID) & (model.geom_bodyid > 0)
     touching = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
-    return np.flatnonzero((model.geom_bodyid == body) & touching & np.isin(model.geom_type, _SOLID))
+    touching[model.pair_geom1] = touching[model.pair_geom2] = True
+    kinds = (touching, model.geom_group >= COLLISION_GROUP)
+    chosen = next((solid & kind for kind in kinds if (solid & kind).any()), solid)
+    return np.flatnonzero(chosen & (model.geom_bodyid == body))
 
 
 def lowest_points(model: mujoco.MjModel, geoms: np.ndarray, height: np.ndarray, up: np.ndarray) -> np.ndarray:
@@ -89,10 +99,17 @@ class ModelFacts:
     """Contact point of each foot in its link's frame, (F, 3), m."""
     root_height: float
     """Height of the root with the lowest shape on the ground, m."""
+    guessed: bool = False
+    """The feet were found by the places of links whose shapes are missing."""
 
 
 def model_facts(
-    path: Path, model: mujoco.MjModel, *, feet: Sequence[str] = (), pose: Mapping[str, float] | None = None
+    path: Path,
+    model: mujoco.MjModel,
+    *,
+    feet: Sequence[str] = (),
+    pose: Mapping[str, float] | None = None,
+    lost: Collection[str] = (),
 ) -> ModelFacts:
     """Read a robot's joints, feet and root height from its model.
 
@@ -101,6 +118,7 @@ def model_facts(
         model: the model of one robot.
         feet: foot bodies; by default the bodies whose shapes are lowest.
         pose: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into the limits.
+        lost: bodies whose shapes are missing; their origins count in place of their lowest points.
 
     Raises:
         InputError: the model is not one robot with a free root, a joint has no name, a foot or pattern names nothing,
@@ -110,7 +128,7 @@ def model_facts(
     bodies = [model.body(index).name for index in range(1, model.nbody)]
     for foot in feet:
         if foot not in bodies:
-            raise InputError(f"{path}: body '{foot}' not found; available: {', '.join(filter(None, bodies))}")
+            raise InputError(f"{path}: body '{foot}' not found; available: {', '.join(bodies)}")
     data = mujoco.MjData(model)
     start = model.key_qpos[0] if model.nkey else model.qpos0
     if pose is None:
@@ -119,11 +137,15 @@ def model_facts(
         joint_pos = expand_patterns(pose, names)
     data.qpos[:] = (0, 0, 0, *start[3:7], *joint_pos)
     mujoco.mj_kinematics(model, data)
-    lowest = _lowest(model, data)
+    lowest = _lowest(model, data, lost)
     ground = min(lowest.values(), default=0.0)
     found = [model.body(name).id for name in feet] or _feet(model, data, lowest)
-    if not found or not all(model.body(body).name for body in found):
-        raise InputError(f"{path}: no feet found among its lowest links; name them with foot_bodies")
+    if not found:
+        leaves = [name for name in bodies[1:] if not (model.body_parentid == model.body(name).id).any()]
+        raise InputError(
+            f"{path}: no feet found among its lowest links; name them with --feet (foot_bodies in Python), such as "
+            f"{' '.join(leaves[:2]) or bodies[-1]}; links: {', '.join(bodies)}"
+        )
     owners = {int(model.body_weldid[body]) for body in found}
     return ModelFacts(
         joint_names=names,
@@ -132,6 +154,7 @@ def model_facts(
         feet_joints=tuple(names[joint - 1] for joint in range(1, model.njnt) if int(model.jnt_bodyid[joint]) in owners),
         foot_points=tuple(_foot_point(model, data, body) for body in found),
         root_height=-ground,
+        guessed=not feet and any(model.body(body).name in lost for body in found),
     )
 
 
@@ -157,14 +180,16 @@ def _joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:
     return names
 
 
-def _lowest(model: mujoco.MjModel, data: mujoco.MjData) -> dict[int, float]:
-    """Body -> height of its lowest point, m, for the robot's bodies that have shapes."""
+def _lowest(model: mujoco.MjModel, data: mujoco.MjData, lost: Collection[str]) -> dict[int, float]:
+    """Body -> height of its lowest point, m, for the robot's bodies that have shapes, or have ``lost`` them."""
     lowest: dict[int, float] = {}
     for body in range(int(model.jnt_bodyid[0]), model.nbody):
         geoms = shapes(model, body)
         if len(geoms):
             up = data.geom_xmat[geoms].reshape(-1, 3, 3)[:, 2]
             lowest[body] = float(lowest_points(model, geoms, data.geom_xpos[geoms, 2], up).min())
+        if model.body(body).name in lost:
+            lowest[body] = min(lowest.get(body, np.inf), float(data.xpos[body, 2]))
     return lowest
 
 

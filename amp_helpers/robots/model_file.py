@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ class RobotFile:
     """The file itself, or one written from it if it is a URDF or lacks meshes."""
     missing_meshes: tuple[str, ...]
     """Mesh files that the model names and that are absent, or of a kind that MuJoCo cannot read."""
+    lost_shapes: tuple[str, ...] = ()
+    """Links that lack collision shapes because of missing meshes; any shapes, in a model without collision shapes."""
 
 
 def read_robot(path: Path) -> RobotFile:
@@ -41,7 +44,9 @@ def read_robot(path: Path) -> RobotFile:
     urdf = path.suffix.lower() == ".urdf"
     try:
         spec = mujoco.MjSpec.from_file(str(path))
-        missing = _find_meshes(spec, path.parent)
+        named = _name_links(spec)
+        missing, lost = _find_meshes(spec, path.parent)
+        _drop_dangling_pairs(spec)
         if urdf:
             spec.compiler.fusestatic = False
             root = spec.worldbody.first_body()
@@ -51,12 +56,15 @@ def read_robot(path: Path) -> RobotFile:
     except (ValueError, mujoco.FatalError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: MuJoCo cannot read it ({reason}); correct the file or what it includes") from error
-    if not (urdf or missing):
+    if not (urdf or missing or named):
         return RobotFile(model, path, ())
     text = spec.to_xml()
     name = f"robot-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     folder = cached_folder(name, functools.partial(_write, text))
-    return RobotFile(model, folder / "robot.xml", missing)
+    touching = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
+    has_shapes = any(lost.values()) or bool((touching & (model.geom_bodyid > 0)).any() or model.npair)
+    links = tuple(name for name, collides in lost.items() if collides or not has_shapes)
+    return RobotFile(model, folder / "robot.xml", missing, links)
 
 
 def bare_model(path: Path) -> mujoco.MjModel:
@@ -77,7 +85,8 @@ def _bare_model(path: Path, mtime_ns: int | None, size: int | None) -> mujoco.Mj
     if path.is_file():
         try:
             spec = mujoco.MjSpec.from_file(str(path))
-            for geom in list(spec.geoms):
+            touches = any(geom.contype or geom.conaffinity for geom in spec.geoms) or bool(spec.pairs)
+            for geom in list(spec.geoms) if touches else ():
                 if geom.type == mujoco.mjtGeom.mjGEOM_MESH and not geom.contype and not geom.conaffinity:
                     spec.delete(geom)
             used = {geom.meshname for geom in spec.geoms}
@@ -119,9 +128,32 @@ def keep_joints(source: Path, name: str, joint_names: Sequence[str]) -> str:
     return spec.to_xml()
 
 
-def _find_meshes(spec: mujoco.MjSpec, folder: Path) -> tuple[str, ...]:
-    """Set every mesh's path, delete meshes without a file together with their shapes, and return the names of those."""
-    missing = []
+def _name_links(spec: mujoco.MjSpec) -> bool:
+    """Name links without a name after their parents, and return whether there were any: feet are known by name."""
+    taken = {body.name for body in spec.bodies}
+    nameless = [body for body in spec.bodies if not body.name]
+    for body in nameless:
+        names = (f"{body.parent.name or 'link'}_{number}" for number in itertools.count(1))
+        body.name = next(name for name in names if name not in taken)
+        taken.add(body.name)
+    return bool(nameless)
+
+
+def _drop_dangling_pairs(spec: mujoco.MjSpec) -> None:
+    """Delete contact pairs with shapes that the file lacks, such as the floor of a scene that includes it."""
+    geoms = {geom.name for geom in spec.geoms}
+    for pair in [pair for pair in spec.pairs if not {pair.geomname1, pair.geomname2} <= geoms]:
+        spec.delete(pair)
+
+
+def _find_meshes(spec: mujoco.MjSpec, folder: Path) -> tuple[tuple[str, ...], dict[str, bool]]:
+    """Set every mesh's path, and delete meshes without a file together with their shapes.
+
+    Returns:
+        Names of the meshes deleted; and links that lost shapes -> whether a collision shape was among them.
+    """
+    missing: list[str] = []
+    lost: dict[str, bool] = {}
     for mesh in list(spec.meshes):
         if not mesh.file:  # its vertices are in the model
             continue
@@ -132,12 +164,14 @@ def _find_meshes(spec: mujoco.MjSpec, folder: Path) -> tuple[str, ...]:
         missing.append(mesh.file)
         name = mesh.name or Path(mesh.file).stem  # MuJoCo's default name
         for geom in [geom for geom in spec.geoms if geom.meshname == name]:
+            link = geom.parent.name
+            lost[link] = lost.get(link, False) or bool(geom.contype or geom.conaffinity)
             spec.delete(geom)
         spec.delete(mesh)
     if missing:
         # A link left without shapes has no mass, which MuJoCo refuses; such a model serves kinematics only.
         spec.compiler.boundmass = spec.compiler.boundinertia = 1e-6
-    return tuple(missing)
+    return tuple(missing), lost
 
 
 def _place(file: str, folder: Path, meshdir: str) -> Path | None:

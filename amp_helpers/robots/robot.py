@@ -7,6 +7,7 @@ the machine lacks, and files should convert there too: that needs joint names on
 import functools
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from amp_helpers.joints import expand_patterns, match_joints
 from amp_helpers.robots.assets import build_ground, build_usd, cached_folder
 from amp_helpers.robots.mjlab import FORMAT_VERSION, mjlab_folder
 from amp_helpers.utils.plugins import import_user_module
+
+FEET_HELP = "links that are the feet of a robot named by its file (default: those lowest in its default pose)"
+"""Help text of ``--feet``."""
 
 FILE_SUFFIXES = (".xml", ".mjcf", ".urdf")
 """Suffixes of robot files, in lower case."""
@@ -83,6 +87,8 @@ class Robot:
     """MJCF of a robot from mjlab, below its ``asset_zoo/robots``; joints other than ``joint_names`` are made rigid."""
     missing_meshes: tuple[str, ...] = ()
     """Meshes that the file names but that do not exist: drawn without them, and not converted to USD."""
+    remarks: tuple[str, ...] = ()
+    """What was assumed about the robot, each with what to do if it is wrong."""
 
     def __post_init__(self) -> None:
         if self.model_file is None and not self.mjlab_file:
@@ -104,7 +110,8 @@ class Robot:
         Args:
             path: file of the robot alone; every joint has a name, and an MJCF has a free root.
             name: by default the file's stem.
-            foot_bodies: by default the links whose collision shapes are lowest in the default pose.
+            foot_bodies: by default the links whose collision shapes are lowest in the default pose. Links whose
+                meshes are missing count by their origins, which ``remarks`` then says.
             feet_joints: names or patterns; by default the joints next above the foot bodies.
             default_joint_pos: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into
                 the limits.
@@ -118,7 +125,19 @@ class Robot:
 
         path = Path(path).resolve()
         file = read_robot(path)
-        facts = model_facts(path, file.model, feet=foot_bodies, pose=default_joint_pos)
+        facts = model_facts(path, file.model, feet=foot_bodies, pose=default_joint_pos, lost=file.lost_shapes)
+        remarks = []
+        if facts.guessed:
+            remarks.append(
+                f"{path}: feet taken as {' '.join(facts.feet)} by the places of the links, because "
+                f"{len(file.missing_meshes)} meshes are missing ({', '.join(file.missing_meshes[:2])}, ...); put them "
+                "where the file names them, or name other feet with --feet"
+            )
+        elif shapeless := [foot for foot in facts.feet if foot in file.lost_shapes]:
+            remarks.append(
+                f"{path}: the meshes of {' '.join(shapeless)} are missing, so feet are measured at the links' origins; "
+                "put the meshes where the file names them"
+            )
         pose = zip(facts.joint_names, facts.pose, strict=True)
         return cls(
             name=name or path.stem,
@@ -130,6 +149,7 @@ class Robot:
             default_root_height=facts.root_height if default_root_height is None else default_root_height,
             model_file=file.mjcf,
             missing_meshes=file.missing_meshes,
+            remarks=tuple(remarks),
         )
 
     @property
@@ -209,16 +229,29 @@ JOINT_ORDERS: dict[str, tuple[str, ...]] = {
 """Column orders of files without joint names. Two of them are 23 wide and hold different joints."""
 
 
-def get_robot(name: str) -> Robot:
+def get_robot(name: str, feet: Sequence[str] = ()) -> Robot:
     """Find a robot by its built-in name, its file (MJCF or URDF), or its Python name ``package.module:NAME``.
+
+    What is assumed about a robot from a file is printed to stderr.
+
+    Args:
+        name: one of these.
+        feet: links that are the feet, for a robot from a file; by default they are found in it.
 
     Raises:
         InputError: there is no such robot, and the message lists the names; or its file cannot be used.
     """
+    if name.lower().endswith(FILE_SUFFIXES):
+        robot = Robot.from_file(name, foot_bodies=tuple(feet))
+        for remark in robot.remarks:
+            print(f"note: {remark}", file=sys.stderr)
+        return robot
+    if feet:
+        raise InputError(
+            f"--feet {' '.join(feet)}: robot '{name}' has its feet; give --feet beside a robot's file only"
+        )
     if name in ROBOTS:
         return ROBOTS[name]
-    if name.lower().endswith(FILE_SUFFIXES):
-        return Robot.from_file(name)
     module, colon, attribute = name.rpartition(":")
     if colon:
         robot = getattr(import_user_module(module, f"robot '{name}'", "NAME"), attribute, None)

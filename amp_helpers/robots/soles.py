@@ -48,7 +48,7 @@ def soles(kinematics: Kinematics) -> tuple[Sole, ...]:
 
     A foot lies flat on the largest side of its shapes' convex hull among those that face down within 35 degrees in the
     default pose; facets within 5 degrees of each other form one side. A foot without such a side, like a ball or a
-    stick, takes ``up`` from the default pose.
+    stick, takes ``up`` from the default pose. A foot without shapes is the point at its link's origin.
     """
     model, robot = kinematics.model, kinematics.robot
     data = mujoco.MjData(model)
@@ -58,7 +58,7 @@ def soles(kinematics: Kinematics) -> tuple[Sole, ...]:
     for name in robot.foot_bodies:
         body = model.body(name).id
         up = data.xmat[body].reshape(3, 3)[2]
-        balls = [_balls(model, geom) for geom in shapes(model, body)]
+        balls = [_balls(model, geom) for geom in shapes(model, body)] or [(np.zeros((1, 3)), np.zeros(1))]
         centers, radii = (np.concatenate(part) for part in zip(*balls, strict=True))
         side = _flat(np.concatenate([centers + turned * radii[:, None] * up for turned in (-1, 1)]), up)
         found.append(Sole(centers, radii, up if side is None else side, flat=side is not None))
