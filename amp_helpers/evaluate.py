@@ -46,6 +46,7 @@ def evaluate(
     dataset: str | Path | None = None,
     video: bool = False,
     task: str | None = None,
+    asset: str | None = None,
     robot: str | Robot | None = None,
     pushes: bool = False,
     randomize: bool = False,
@@ -73,6 +74,7 @@ def evaluate(
         video: write ``video.mp4``.
         task: task to evaluate in, see :func:`amp_helpers.env.make_env`; ``None`` for the one trained in. A module of
             another package than this and Isaac Lab has to be named here, because importing it runs its code.
+        asset: name of the robot's articulation in the task's scene; ``None`` as in training.
         robot: robot whose feet are measured, see :func:`amp_helpers.robots.get_robot`; ``None`` for the one named in
             training, else a built-in robot with the same links.
         pushes: push every robot by 0.6 m/s every 3 s in a random horizontal direction.
@@ -94,7 +96,7 @@ def evaluate(
         commanded = steps or turn or _takes_velocity(checkpoint, task)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
     first = (steps[0], 0.0) if steps else (velocity, turn)
-    opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, robot, pushes, randomize)
+    opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, asset, robot, pushes, randomize)
     with opened as (env, policy, references, measured):
         if steps:
             profile = step_profile(steps, HOLD_S, env.step_dt)
@@ -128,6 +130,7 @@ def evaluate_grid(
     seed: int = 0,
     dataset: str | Path | None = None,
     task: str | None = None,
+    asset: str | None = None,
     robot: str | Robot | None = None,
     pushes: bool = False,
     randomize: bool = False,
@@ -140,7 +143,7 @@ def evaluate_grid(
     Args:
         commands: forward speed, m/s, and turning speed, rad/s; ``None`` for :data:`amp_helpers.training.GRID`.
         num_envs: environments for each command.
-        checkpoint, output, seconds, device, seed, dataset, task, robot, pushes, randomize: see :func:`evaluate`.
+        checkpoint, output, seconds, device, seed, dataset, task, asset, robot, pushes, randomize: see :func:`evaluate`.
 
     Returns:
         The rows.
@@ -157,7 +160,7 @@ def evaluate_grid(
         raise InputError(f"{len(commands)} commands with {num_envs} environments each; give at least 1 of both")
     _check(output, seconds, [value for command in commands for value in command])
     side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
-    opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, task, robot, pushes, randomize)
+    opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, task, asset, robot, pushes, randomize)
     with opened as (env, policy, references, measured):
         rows = measure_grid(env, policy, commands, num_envs, references, seconds, measured)
     write_json(Path(output) / "grid.json", [_for_json(row) for row in rows])
@@ -191,6 +194,7 @@ def _open(
     seed: int,
     dataset: str | Path | None,
     task: str | None,
+    asset: str | None,
     robot: str | Robot | None,
     pushes: bool,
     randomize: bool,
@@ -209,7 +213,7 @@ def _open(
     robot = get_robot(robot) if isinstance(robot, str) else robot
     with make_env(
         config["task"],
-        asset=config.get("asset"),
+        asset=asset or config.get("asset"),
         num_envs=num_envs,
         device=device,
         seed=seed,
@@ -268,6 +272,8 @@ class _CommandLine:
     """Reference to compare with; by default the dataset that the policy was trained on."""
     task: str | None = None
     """Task to evaluate in: an ID, or package.module:ID; by default the one trained in."""
+    asset: str | None = None
+    """Name of the robot's articulation in the task's scene; by default as in training."""
     robot: str | None = None
     """Robot whose feet are measured: a name, your MJCF or URDF, or package.module:NAME; by default as in training."""
     video: bool = False

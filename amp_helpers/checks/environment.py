@@ -33,8 +33,8 @@ def feature_columns(probe: "EnvironmentProbe") -> Outcome:
         column = int(np.abs(seen - row).argmax())
         if abs(seen[column] - row[column]) > worst:
             worst, feature = abs(seen[column] - row[column]), probe.columns[column]
-            where = f"{feature} at frame {frame}: {row[column]:+.4f} there, {seen[column]:+.4f} here"
-    count = f"{len(probe.columns)} columns ({', '.join(probe.state.features)}) of the dataset's first clip put into the"
+            where = f"{feature} at {probe.label(frame)}: {row[column]:+.4f} there, {seen[column]:+.4f} here"
+    count = f"{len(probe.columns)} columns ({', '.join(probe.state.features)}) of frames of the dataset put into the"
     if worst <= TOLERANCE:
         return ok(f"{count} simulator are read back within {worst:.0e}")
     evidence = f"{count} simulator come back {worst:.3f} off, most {where}"

@@ -40,7 +40,7 @@ class EnvironmentProbe:
 
     Args:
         env: open environment ; its state is overwritten.
-        dataset: dataset whose first clip is put into the simulator.
+        dataset: dataset whose first, middle and last clip are put into the simulator, a frame of each.
         group: observation group that AMP states come from; ``None`` for the simulator's state.
         features: features of the AMP states, as :func:`amp_features` gives them for the group.
         reader: code under test in place of :class:`amp_helpers.amp_state.sources.AmpSource`, with the same columns:
@@ -64,7 +64,9 @@ class EnvironmentProbe:
                 f"observation group '{group}' has no term with mdp.joint_pos_rel; add one or use the simulator's state"
             )
         self.env, self.group = env, group
-        self.clip = dataset.clips()[0]
+        clips = dataset.clips()
+        chosen = zip((clips[0], clips[len(clips) // 2], clips[-1]), (0.1, 0.5, 0.9), strict=True)
+        self._poses = [(clip, round(share * (clip.num_frames - 1))) for clip, share in chosen]
         self.state = AmpState(joint_names=shared, features=features)
         self._source = self.state.from_env(env, group)
         self._reference = self.state.from_env(env)
@@ -78,13 +80,19 @@ class EnvironmentProbe:
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """The dataset's frames (N, columns)."""
-        return self.state.frames(self.clip, default_pose(self.env))
+        """The dataset's frames (3, columns) that are put into the simulator."""
+        pose = default_pose(self.env)
+        return np.stack([self.state.frames(clip, pose)[frame] for clip, frame in self._poses])
 
     @property
     def frames(self) -> list[int]:
-        """Three frame indices spread over the clip."""
-        return [round(share * (self.clip.num_frames - 1)) for share in (0.1, 0.5, 0.9)]
+        """Indices of ``rows``."""
+        return list(range(len(self._poses)))
+
+    def label(self, frame: int) -> str:
+        """Clip and frame of a row."""
+        clip, index = self._poses[frame]
+        return f"frame {index} of {clip.label}"
 
     @property
     def columns(self) -> list[str]:
@@ -120,8 +128,8 @@ class EnvironmentProbe:
         return {term.name: term.history for term in terms if term.history > 1}
 
     def show(self, frame: int) -> np.ndarray:
-        """Put a frame of the clip into the simulator, update the observations, and read it, (columns,)."""
-        place(self.env, self.clip, frame)
+        """Put a row's frame into the simulator, update the observations, and read it, (columns,)."""
+        place(self.env, *self._poses[frame])
         return self._observe()
 
     def show_without_noise(self, frame: int) -> np.ndarray:

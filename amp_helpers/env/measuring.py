@@ -279,7 +279,7 @@ def _hold(command: Any) -> None:
     command.resampling_time_range = (NEVER_S, NEVER_S)
     if hasattr(command, "heading_command"):
         command.heading_command = False
-    if getattr(command.ranges, "heading", None) is not None:
+    if type(command) is lab.UniformVelocityCommandCfg:  # which would warn about it; a user's class may read it
         command.ranges.heading = None
     for name in vars(command):
         if name.startswith("rel_") and name.endswith("_envs"):

@@ -52,6 +52,26 @@ def test_the_simulator_gives_the_datasets_rows(env, dataset):
     assert list(verdicts(table)) == ["feature columns", "observation noise", "observation history", "terminal frames"]
 
 
+def test_the_first_middle_and_last_clip_are_put_into_the_simulator(env, repo_root, truth):
+    dataset = MotionDataset.load(repo_root / "datasets" / "g1_walk_speeds.npz")
+    assert dataset.num_motions > 2
+
+    def read(done):
+        """Wrong for the pose of the last clip alone."""
+        frames = newest(truth, done)
+        clip = dataset.clips()[-1]
+        pose = torch.tensor(clip.joint_pos[round(0.9 * (clip.num_frames - 1))])
+        default = env.scene["robot"].data.default_joint_pos.torch[0]
+        index = torch.tensor([env.scene["robot"].joint_names.index(name) for name in JOINTS])
+        shown = (frames[:, :23] + default[index] - pose).abs().max() < 1e-3
+        frames[:, 3] += 0.5 * shown
+        return frames
+
+    assert set(verdicts(check_environment(env, dataset)).values()) == {"ok"}
+    found = {check.name: check for check in check_environment(env, dataset, reader=read)}["feature columns"]
+    assert found.verdict == "fail" and f"of {dataset.clips()[-1].label}" in found.evidence
+
+
 def test_noise_of_a_group_is_reported_and_its_history_is_not(env, dataset):
     table = check_environment(env, dataset, "policy")
     found = {check.name: check for check in table}

@@ -74,7 +74,7 @@ def test_a_task_without_commands_is_measured_as_it_is(dataset, tmp_path, capsys)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["asset"] == "humanoid"
     with pytest.raises(InputError, match="has no velocity command; its commands: none; leave the velocity out"):
         evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5, velocity=0.7)
-    metrics = evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5)
+    metrics = evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5, asset="humanoid")
     assert all(math.isnan(metrics[name]) for name in ("velocity_error_mps", "turn_error_radps", "drift_mps"))
     assert metrics["mechanical_power_w"] >= 0
 
