@@ -249,6 +249,13 @@ class MotionDataset:
     def _measured_commands(self) -> np.ndarray:
         return np.array([self._clip(motion).measured_command for motion in range(self.num_motions)])
 
+    def middle(self) -> Motion:
+        """The motion of the median forward speed among those that go straight ahead; the first one where none does."""
+        forward, turn = np.abs(self.command).T
+        straight = np.flatnonzero((forward > 0.05) & (turn < 0.05))
+        order = straight[np.argsort(self.command[straight, 0], kind="stable")]
+        return self._clip(int(order[len(order) // 2]) if len(order) else 0)
+
     def _clip(self, motion: int) -> Motion:
         # motion_id does not decrease; numbers of its own type, because searchsorted would otherwise convert all of it.
         first, end = np.searchsorted(self.motion_id, np.array((motion, motion + 1), self.motion_id.dtype))

@@ -97,7 +97,7 @@ def main() -> int:
     folder = train(cfg, on_update=history.append)
     print(history[-1].sentence if history else "no update was finished")
     print(f"run: {folder}")
-    clip = MotionDataset.load(cfg.dataset).clips()[0]
+    clip = MotionDataset.load(cfg.dataset).middle()
     speed, _ = clip.command or clip.measured_command
     checkpoint = shlex.quote(str(folder))
     print(f"next: python -m amp_helpers.evaluate --checkpoint {checkpoint} --velocity {speed:.2f} --output DIR")

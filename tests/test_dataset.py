@@ -272,3 +272,12 @@ def test_the_nearest_motion_counts_speed_and_turn_alike():
     dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
     for asked, found in (((0.1, -0.1), 0), ((1.5, 0.3), 1), ((0.5, 0.5), 2), ((0.3, -2.0), 3)):
         assert dataset.nearest(asked).name == str(commands[found])
+
+
+def test_the_middle_motion_goes_straight_ahead_at_the_median_speed(repo_root):
+    locomotion = MotionDataset.load(repo_root / "datasets" / "g1_locomotion.npz")
+    straight = [forward for forward, turn in locomotion.command if turn == 0 and forward > 0]
+    forward, turn = locomotion.middle().command
+    assert turn == 0 and forward == sorted(straight)[len(straight) // 2]
+    turning = replace(locomotion, command=np.tile([0.5, 0.4], (locomotion.num_motions, 1)))
+    assert turning.middle().name == locomotion.name[0]

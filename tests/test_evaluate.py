@@ -173,7 +173,7 @@ def test_shipped_policies_run_in_the_task(repo_root):
 
 
 def test_the_reference_is_the_clip_with_the_nearest_speed(repo_root):
-    """Without a commanded speed, it is the first clip."""
+    """Without a commanded speed, it is the middle one."""
     config = find_policy(repo_root / "policies" / "g1_walk_speeds")[1]
     commanded = {None: 0.75, 0.0: 0.45, 0.5: 0.45, 0.6: 0.60, 0.75: 0.75, 2.0: 1.05}
     for velocity, speed in commanded.items():

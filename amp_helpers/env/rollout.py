@@ -150,14 +150,14 @@ def reference_motion(
         config: see :func:`reference_dataset`.
         dataset: see :func:`reference_dataset`.
         env: see :func:`reference_dataset`.
-        velocity: commanded forward speed, m/s; ``None`` selects the first clip.
+        velocity: commanded forward speed, m/s; ``None`` selects the middle of the speeds straight ahead.
         turn: commanded turning speed, rad/s, left positive.
 
     Raises:
         InputError: see :func:`reference_dataset`.
     """
     loaded = reference_dataset(config, dataset, env)
-    return loaded.clips()[0] if velocity is None else loaded.nearest((velocity, turn))
+    return loaded.middle() if velocity is None else loaded.nearest((velocity, turn))
 
 
 def profile_reference(references: MotionDataset, profile: np.ndarray, dt: float) -> Motion:

@@ -94,7 +94,8 @@ def test_the_velocity_error_uses_settled_frames_only():
 def test_metrics_of_a_rollout_of_falls_are_nan(metric_names):
     result = evaluate_rollout(make_rollout(fell=np.ones((3, 500), dtype=bool)), make_reference())
     assert result["falls_per_env_10s"] == pytest.approx(500)
-    assert all(np.isnan(result[key]) for key in metric_names - {"falls_per_env_10s"})
+    assert result["response_s"] == pytest.approx(10.0), "never"
+    assert all(np.isnan(result[key]) for key in metric_names - {"falls_per_env_10s", "response_s"})
 
 
 def test_without_a_reference_what_compares_with_one_is_undefined(metric_names):
