@@ -92,6 +92,8 @@ def evaluate(
     from amp_helpers.render.comparison import write_comparison
 
     _check(output, seconds, (velocity or 0.0, turn, *steps))
+    if steps and (velocity is not None or turn):
+        raise InputError("--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps")
     if velocity is None:
         commanded = steps or turn or _takes_velocity(checkpoint, task)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
