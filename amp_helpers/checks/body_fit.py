@@ -64,7 +64,11 @@ class BodyFit:
     @property
     def physical_misfit(self) -> float:
         """The misfit without asymmetry, which is unusual but not impossible."""
-        return self.misfit - self.terms["asymmetry_rad"]
+        return self.physical_misfit_without()
+
+    def physical_misfit_without(self, *names: str) -> float:
+        """The physical misfit without the terms of these names."""
+        return sum(value for name, value in self.terms.items() if name not in ("asymmetry_rad", *names))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from amp_helpers.checks.checked_motion import CheckedMotion
 from amp_helpers.checks.diagnosis import Diagnosis, Trial
 from amp_helpers.checks.table import Outcome, fail, ok, warn
 
+_UPRIGHT, _CROUCHED = 0.5, 0.25
+"""Mean vertical component of the pelvis' z axis in upright clips, and in a crouch; where y is up, it is near 0."""
+
 
 def quaternion_order(clip: CheckedMotion) -> Outcome:
     """Check that the root is upright and that the feet agree with its heading; without diagnosis, the former alone."""
@@ -22,8 +25,11 @@ def quaternion_order(clip: CheckedMotion) -> Outcome:
             return _report_cause(other, diagnosis, f"{evidence}; ")
         evidence += f"; misfit {diagnosis.stored.misfit:.1f} as read, {other.fit.misfit:.1f} in the other order"
         clearly_worse = other.fit.misfit > diagnosis.stored.misfit + 1
-    if up.mean() < 0.5:
+    if up.mean() < (_CROUCHED if clearly_worse else _UPRIGHT):
         return fail(evidence, "read the file with --quaternion wxyz (or xyzw): the value stays near 1 in a walk.")
+    if up.mean() < _UPRIGHT:
+        remedy = "look at the rendered clip: the root leans far over, as in a deep crouch; the other order fits worse."
+        return warn(evidence, remedy)
     # Both orders can stand upright; then the feet decide, unless they stand still.
     reading = motion.findings.quaternion
     if reading and not reading.decided and not clearly_worse:

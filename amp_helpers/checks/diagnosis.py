@@ -111,7 +111,9 @@ class Diagnosis:
         return before - after >= _LIKELY_DROP and after <= _LIKELY_RATIO * before
 
     def _is_certain(self, trial: Trial) -> bool:
-        before, after = self.stored.physical_misfit, trial.fit.physical_misfit
+        # Overlap alone does not make a sign certain: people crouch deeper than a robot's links allow.
+        doubted = ("overlap_m",) if trial.mistake.check == "mirrored axes" else ()
+        before, after = (fit.physical_misfit_without(*doubted) for fit in (self.stored, trial.fit))
         return before - after >= _CERTAIN_DROP and after <= _CERTAIN_RATIO * before
 
     def _restores_limits(self, trial: Trial) -> bool:

@@ -10,7 +10,7 @@ from amp_helpers.checks.checked_motion import CheckedMotion
 
 MOST_DIAGNOSED = 100
 """Number of clips up to which all are diagnosed."""
-_WORST = 60
+WORST = 60
 """Clips that fit the robot worst, as stored; a wrong clip among sound ones of the same kind is one of them."""
 _FRAMES = 60
 
@@ -29,16 +29,17 @@ class DiagnosedClips:
         count = len(clips)
         if count <= MOST_DIAGNOSED:
             return cls(frozenset(range(count)))
-        misfits = np.array([_misfit(clip) for clip in clips])
+        misfits = np.array([misfit(clip) for clip in clips])
         by_misfit = np.argsort(-misfits, kind="stable")
-        worst, rest = by_misfit[:_WORST], np.sort(by_misfit[_WORST:])
-        spread = rest[np.linspace(0, len(rest) - 1, MOST_DIAGNOSED - _WORST).astype(int)]
+        worst, rest = by_misfit[:WORST], np.sort(by_misfit[WORST:])
+        spread = rest[np.linspace(0, len(rest) - 1, MOST_DIAGNOSED - WORST).astype(int)]
         note = (
-            f"order, sides, signs and offset were tested in {MOST_DIAGNOSED} of {count} clips: the {_WORST} that fit "
+            f"order, sides, signs and offset were tested in {MOST_DIAGNOSED} of {count} clips: the {WORST} that fit "
             f"the robot worst, and {len(spread)} from the first to the last of the others"
         )
         return cls(frozenset(map(int, (*worst, *spread))), note)
 
 
-def _misfit(clip: CheckedMotion) -> float:
+def misfit(clip: CheckedMotion) -> float:
+    """Misfit of a clip as stored, on about 60 frames; 0 where its feet cannot be computed."""
     return clip.body.fit(ClipSample.of(clip.motion, _FRAMES)).misfit if clip.fits_body else 0.0

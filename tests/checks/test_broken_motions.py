@@ -309,3 +309,16 @@ def test_a_real_clip_broken_the_same_way(gmr_samples):
     assert "column order" in findings(breadth_first_columns(clip))
     assert "quaternion order" in findings(replace(clip, root_quat=clip.root_quat[:, [3, 0, 1, 2]]))
     assert "default offset" in findings(joints(clip, lambda q: q - DEFAULT))
+
+
+def test_a_deep_crouch_is_no_failure(walk):
+    """The pelvis leans far over and thighs overlap the torso, which captured people do and a robot's links do not."""
+    names = G1_23DOF.joint_names
+    angles = walk.joint_pos.copy()
+    angles[:, [names.index(f"{side}_hip_pitch_joint") for side in ("left", "right")]] -= 1.9
+    angles[:, [names.index(f"{side}_knee_joint") for side in ("left", "right")]] += 0.7
+    lean = np.array([0, np.sin(0.6), 0, np.cos(0.6)])
+    crouched = replace(walk, joint_pos=angles, root_quat=multiply(walk.root_quat, np.tile(lean, (walk.num_frames, 1))))
+    verdicts = {check.name: check.verdict for check in check_motion(crouched, G1_23DOF)}
+    assert verdicts["quaternion order"] == "warn"
+    assert verdicts["mirrored axes"] != "fail"

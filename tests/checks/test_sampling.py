@@ -20,7 +20,7 @@ CLIPS, MOST, WORST = 24, 6, 3
 @pytest.fixture(autouse=True)
 def small_samples(monkeypatch):
     monkeypatch.setattr(sampling, "MOST_DIAGNOSED", MOST)
-    monkeypatch.setattr(sampling, "_WORST", WORST)
+    monkeypatch.setattr(sampling, "WORST", WORST)
 
 
 @pytest.fixture(scope="module")
