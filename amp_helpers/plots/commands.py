@@ -173,7 +173,7 @@ def _draw_lines(figure, rows: Sequence[Row]) -> None:
     drift.plot(commands, _column(rows, "tracking_rmse_mps"), "o-", color=SKY, label="speed error")
     drift.legend(frameon=False, fontsize=8)
     for axes in (poses, drift):
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.dataLim.y1 > 0 else 1.0)
     for axes in (speed, gait):
         axes.set_xlabel("")
 
