@@ -22,6 +22,7 @@ from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.gmr import GMR_NPZ, GMR_PICKLE
 from amp_helpers.formats.human import refuse_human_bytes, refuse_human_keys, refuse_human_shape
 from amp_helpers.formats.isaaclab_amp import ISAACLAB_AMP
+from amp_helpers.formats.joint_names import shown
 from amp_helpers.formats.lafan1 import LAFAN1
 from amp_helpers.formats.legged_lab import LEGGED_LAB
 from amp_helpers.formats.loco_mujoco import LOCO_MUJOCO, LOCO_MUJOCO_ARRAYS
@@ -57,6 +58,9 @@ FORMATS: tuple[Format, ...] = (
 )
 """The registry. Of formats whose keys match a file equally well, one of the file's own container is taken, of those the
 one with the most keys, and of those the first."""
+
+LEAST_SHARE = 0.3
+"""Share of a format's keys from which a file that lacks the others is taken for one of it."""
 
 CONTAINERS: tuple[Container, ...] = tuple(dict.fromkeys(known.container for known in FORMATS))
 
@@ -183,18 +187,21 @@ def _select(path: Path, container: Container, content: object) -> Format:
         )
     refuse_human_keys(path, content)
     keys: Collection[object] = content
-    if isinstance(content, dict) and content and all(isinstance(clip, dict) for clip in content.values()):
+    many = isinstance(content, dict) and bool(content) and all(isinstance(clip, dict) for clip in content.values())
+    if many:
         keys = next(iter(content.values()))
         refuse_human_keys(path, keys)
-        nested = [known for known in FORMATS if known.nested]
-        return max(nested, key=lambda known: _share(known, keys))
-    every = [known for known in FORMATS if known.keys and (known.anywhere or known in candidates)]
+        candidates = [known for known in FORMATS if known.nested]
+    every = (
+        candidates if many else [known for known in FORMATS if known.keys and (known.anywhere or known in candidates)]
+    )
     best = max(every, key=lambda known: (_share(known, keys), known in candidates, len(known.keys)))
-    found = " ".join(", ".join(sorted(map(str, content))[:10]).split()) or "nothing"
-    if not _share(best, keys):
+    found = ", ".join(shown(key) for key in sorted(keys, key=str)[:10]) or "nothing"
+    if _share(best, keys) < LEAST_SHARE and not (many and "dof_pos" in keys):
         known_keys = "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in candidates)
         raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known_keys})")
-    if missing := [key for key in best.keys if key not in content]:
+    missing = [] if many else [key for key in best.keys if key not in content]  # a format of many clips names the clip
+    if missing:
         raise InputError(
             f"{path}: looks like {best.name} and lacks {', '.join(missing)} (found: {found}); add what is missing, or "
             "give the motion in another format"

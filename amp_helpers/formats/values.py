@@ -35,13 +35,15 @@ def check_file(path: Path) -> None:
 
 
 def check_pointer(path: Path, head: bytes) -> None:
-    """Check that a file is not what a clone without Git LFS holds in its place.
+    """Check that a file is not what a clone without Git LFS, or a download of the page about it, holds in its place.
 
     Raises:
         InputError: it is.
     """
     if is_pointer(head):
         raise InputError(f"{path}: is a Git LFS pointer, not the motion itself; run 'git lfs pull' in its repository")
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise InputError(f"{path}: is a web page, not the motion itself; download the file that the page shows")
 
 
 def is_pointer(head: bytes) -> bool:

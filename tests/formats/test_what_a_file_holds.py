@@ -1,6 +1,7 @@
 """A file's content decides its format, not its name; what a file holds besides motion is no obstacle or has a name."""
 
 import collections
+import gzip
 import io
 import json
 import pickle
@@ -115,6 +116,28 @@ def test_members_that_hold_none_are_skipped(tmp_path):
     np.savez(tmp_path / "m.npz", **(content | {"root_pos": None}))
     with pytest.raises(InputError, match="keys root_pos are missing"):
         read_motion(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("name", ["m.pkl", "m.csv", "m.npz"])
+def test_a_web_page_in_place_of_a_file_is_called_one(tmp_path, name):
+    (tmp_path / name).write_text("\n<!DOCTYPE html>\n<html><head><title>walk.pkl at main</title>")
+    with pytest.raises(InputError, match="is a web page, not the motion itself; download the file that the page shows"):
+        read_motion(tmp_path / name)
+
+
+def test_what_is_no_motion_is_not_taken_for_half_of_one(repo_root, tmp_path):
+    for name in ("policies/g1_walk/policy.pt", "policies/g1_walk/config.json"):
+        with pytest.raises(InputError, match=r"holds .*, which is no motion known here; give one of these \("):
+            read_motion(repo_root / name)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({"\x1b[31m" + "a" * 5000: 1, "line\nbreak": 2}))
+    with pytest.raises(InputError, match=r"^[ -~]{50,1200}$"):
+        read_motion(tmp_path / "m.pkl")
+
+
+def test_a_packed_table_is_to_be_unpacked(tmp_path):
+    (tmp_path / "m.csv.gz").write_bytes(gzip.compress(b"1,2,3"))
+    with pytest.raises(InputError, match=r"m\.csv\.gz: is packed with gzip .*; unpack it with gunzip"):
+        read_motion(tmp_path / "m.csv.gz")
 
 
 def test_content_that_is_no_dict_is_refused_in_every_container(tmp_path):

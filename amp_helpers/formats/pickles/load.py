@@ -58,6 +58,8 @@ def parse_pickle(path: Path, raw: bytes, *, within: str = "", **options: Any) ->
         if within:
             raise InputError(f"{path}: is a damaged {within} file ({detail}); export the motion again") from None
         kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
+        if raw.startswith(b"\x1f\x8b"):
+            raise InputError(f"{path}: is packed with gzip and holds no motion pickle; unpack it with gunzip") from None
         raise InputError(
             f"{path}: is not a motion pickle, it is {kind} ({detail}); give the .pkl that the retargeting wrote"
         ) from None
