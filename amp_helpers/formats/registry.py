@@ -191,13 +191,13 @@ def _select(path: Path, container: Container, content: object) -> Format:
     if many:
         keys = next(iter(content.values()))
         refuse_human_keys(path, keys)
+        if "dof_pos" in keys:  # GMR's clips by name
+            return PHC
         candidates = [known for known in FORMATS if known.nested]
-    every = (
-        candidates if many else [known for known in FORMATS if known.keys and (known.anywhere or known in candidates)]
-    )
+    every = [known for known in FORMATS if known.keys and (known in candidates or (known.anywhere and not many))]
     best = max(every, key=lambda known: (_share(known, keys), known in candidates, len(known.keys)))
     found = ", ".join(shown(key) for key in sorted(keys, key=str)[:10]) or "nothing"
-    if _share(best, keys) < LEAST_SHARE and not (many and "dof_pos" in keys):
+    if _share(best, keys) < LEAST_SHARE:
         known_keys = "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in candidates)
         raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known_keys})")
     missing = [] if many else [key for key in best.keys if key not in content]  # a format of many clips names the clip
