@@ -15,6 +15,8 @@ import tyro
 
 from amp_helpers.errors import InputError, atomic_path, run_cli
 from amp_helpers.metrics.policy import evaluate_rollout
+from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.table import grid_table
@@ -139,8 +141,8 @@ def evaluate_grid(
 ) -> list[dict[str, float]]:
     """Measure a policy under a grid of commands, all in one environment, each against the clip nearest to it.
 
-    Writes ``grid.json``, a list of the rows of :func:`amp_helpers.training.grid_row`, and the figure ``grid.png`` to
-    ``output``.
+    Writes ``grid.json``, a list of the rows of :func:`amp_helpers.training.grid_row`, and the figures ``grid.png`` and,
+    for legs with hip pitch and knee, ``gait.png`` (their phase beside the clip's at four speeds) to ``output``.
 
     Args:
         commands: forward speed, m/s, and turning speed, rad/s; ``None`` for :data:`amp_helpers.training.GRID`.
@@ -153,7 +155,8 @@ def evaluate_grid(
     Raises:
         InputError: the checkpoint, dataset or an option cannot be used.
     """
-    from amp_helpers.plots.commands import command_grid
+    from amp_helpers.env.rollout import WARMUP_S, rollout_motion
+    from amp_helpers.plots.commands import command_grid, gait_phases
     from amp_helpers.training.command_grid import GRID, measure_grid, rounds_of
     from amp_helpers.training.run_folder import write_json
 
@@ -163,12 +166,30 @@ def evaluate_grid(
     _check(output, seconds, [value for command in commands for value in command])
     side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
     opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, task, asset, robot, pushes, randomize)
+    gaits: dict[str, tuple[Motion, Motion]] = {}
+    drawn = _spread(sorted({forward for forward, turn in commands if forward and not turn}), 4)
+
+    def keep_gait(rollout: Rollout, reference: Motion) -> None:
+        if rollout.command in drawn and not rollout.command_turn:
+            gaits[f"{rollout.command:g} m/s"] = rollout_motion(rollout, start_s=WARMUP_S), reference
+
     with opened as (env, policy, references, measured):
-        rows = measure_grid(env, policy, commands, num_envs, references, seconds, measured)
+        rows = measure_grid(env, policy, commands, num_envs, references, seconds, measured, keep_gait)
     write_json(Path(output) / "grid.json", [_for_json(row) for row in rows])
-    with atomic_path(Path(output) / "grid.png") as temporary:
-        command_grid(rows).savefig(temporary, dpi=110)
+    figures = {"grid.png": command_grid(rows)}
+    if gaits and all(any(part in name for name in references.joint_names) for part in ("_hip_pitch", "_knee")):
+        figures["gait.png"] = gait_phases(gaits)
+    for name, figure in figures.items():
+        with atomic_path(Path(output) / name) as temporary:
+            figure.savefig(temporary, dpi=110)
     return rows
+
+
+def _spread(values: Sequence[float], count: int) -> list[float]:
+    """At most ``count`` of the values, evenly from the first to the last."""
+    places = range(count) if len(values) > count else range(len(values))
+    last = max(len(places) - 1, 1)
+    return [values[round(place * (len(values) - 1) / last)] for place in places]
 
 
 def _check(output: str | Path, seconds: float, commands: Sequence[float]) -> None:
@@ -257,7 +278,7 @@ class _CommandLine:
     steps: tuple[float, ...] = ()
     """Commanded forward speeds, m/s, each held for 4 s, in place of --velocity and --seconds: how fast it responds."""
     grid: bool = False
-    """Measure many commands in one environment, num_envs for each: writes grid.json and grid.png."""
+    """Measure many commands in one environment, num_envs for each: writes grid.json, grid.png and gait.png."""
     grid_forward: tuple[float, ...] = ()
     """Forward speeds of the grid, m/s, each with every turn; by default 0 to 2.5 straight ahead, and turns at three."""
     grid_turn: tuple[float, ...] = ()

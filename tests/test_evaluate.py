@@ -84,13 +84,14 @@ def test_evaluation_is_reproducible(measured, small_run, tmp_path):
 
 
 def test_a_grid_has_a_row_for_each_command(small_run, metric_names, tmp_path):
-    commands = [(0.0, 0.0), (0.6, 0.4), (1.2, -0.8)]
+    commands = [(0.0, 0.0), (0.6, 0.0), (1.2, -0.8)]
     rows = evaluate_grid(small_run.folder, tmp_path, commands=commands, num_envs=2, seconds=0.5)
     written = json.loads((tmp_path / "grid.json").read_text())
     assert [(row["forward"], row["turn"]) for row in rows] == commands
     for row, saved in zip(rows, written, strict=True):
         assert metric_names < set(row) == set(saved)
         assert all(saved[name] == (value if math.isfinite(value) else None) for name, value in row.items())
+    assert {path.name for path in tmp_path.iterdir()} == {"grid.json", "grid.png", "gait.png"}
     assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -126,7 +126,7 @@ def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0
                 [clip.joint_names.index(name) for name in match_joints((pattern,), clip.joint_names)]
                 for pattern in (".*_hip_pitch.*", ".*_knee.*")
             )
-            for hip, knee, color in zip(hips, knees, colors, strict=True):
+            for hip, knee, color in zip(hips, knees, colors, strict=False):
                 axes.plot(
                     clip.joint_pos[part, hip], clip.joint_pos[part, knee], color=color, linewidth=width, alpha=0.8
                 )

@@ -1,6 +1,6 @@
 """Measure a policy under many commands, each in environments of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from isaaclab.envs import ManagerBasedRLEnv
 
@@ -52,6 +52,7 @@ def measure_grid(
     references: MotionDataset,
     seconds: float = 10.0,
     robot: Robot = G1_23DOF,
+    on_rollout: Callable[[Rollout, Motion], None] = lambda rollout, reference: None,
 ) -> list[dict[str, float]]:
     """Measure a policy under each command, and compare it with the clip nearest to the command.
 
@@ -63,15 +64,18 @@ def measure_grid(
         references: clips to compare with.
         seconds: measured time, s, after the warm-up.
         robot: the model whose feet are recorded.
+        on_rollout: called with the rollout of each command and its reference; rollouts are not kept, for their size.
 
     Returns:
         A row for each command, see :func:`grid_row`.
     """
     rows: list[dict[str, float]] = []
     for group in rounds_of(commands, num_envs):
-        rollouts = record_commands(env, policy, group, WARMUP_S + seconds, robot)
-        rows += [grid_row(rollout, references.nearest((rollout.command, rollout.command_turn))) for rollout in rollouts]
-    return rows[: len(commands)]
+        for rollout in record_commands(env, policy, group, WARMUP_S + seconds, robot)[: len(commands) - len(rows)]:
+            reference = references.nearest((rollout.command, rollout.command_turn))
+            rows.append(grid_row(rollout, reference))
+            on_rollout(rollout, reference)
+    return rows
 
 
 def grid_row(rollout: Rollout, reference: Motion, warmup_s: float = WARMUP_S) -> dict[str, float]:
