@@ -1,13 +1,16 @@
 """Errors as a user sees them: one sentence with a remedy; and files that are written whole or not at all."""
 
+import errno
 import hashlib
 import io
 import os
 import reprlib
+import signal
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,8 +60,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     """Run a command's ``main`` and report a user's mistake as ``error: ...`` on stderr.
 
     :class:`InputError`, :class:`OSError` (no such file, no space, no permission), a package that an extra would
-    install, and Ctrl-C end in one line; with ``AMP_DEBUG=1`` the traceback precedes it. Any other exception is a bug
-    and passes through.
+    install, and Ctrl-C end in one line; with ``AMP_DEBUG=1`` the traceback precedes it. SIGTERM, and SIGHUP of a
+    terminal that closes, end like Ctrl-C. Any other exception is a bug and passes through.
 
     Args:
         main: the command; returns its exit code, or None for 0.
@@ -69,7 +72,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file and joint names may not be valid text
     try:
-        return main() or 0
+        with handled_signals(("SIGTERM", "SIGHUP"), _interrupt):
+            return main() or 0
     except (InputError, KeyboardInterrupt, OSError, ModuleNotFoundError) as error:
         if isinstance(error, ModuleNotFoundError) and _extra(error) is None:
             raise
@@ -84,10 +88,54 @@ def _message(error: BaseException) -> str:
         return "interrupted; files written before are kept"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}; check the path, the free space and the permissions"
+        return f"{where}{error.strerror or error}; {file_remedy(error)}"
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; pip install 'amp_helpers[{_extra(error)}]'"
     return one_line(str(error), _LONGEST_MESSAGE)
+
+
+def _interrupt(_: str) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def handled_signals(names: Iterable[str], handler: Callable[[str], None]) -> Iterator[None]:
+    """Call ``handler`` with the name of each of these signals that arrives within the block.
+
+    A signal that is ignored stays ignored, as SIGHUP under ``nohup``. Outside the main thread nothing changes.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in names:
+            number = signal.Signals[name]
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, lambda number, _: handler(signal.Signals(number).name))
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the errors of a full disk and of limits on what may be written."""
+_FILE_REMEDIES = {
+    "free some space": (errno.ENOSPC, errno.EDQUOT),
+    "free some space, or raise the limit on the size of files (ulimit -f)": (errno.EFBIG,),
+    "change the permissions": (errno.EACCES, errno.EPERM),
+    "make the file system writable": (errno.EROFS,),
+    "take a shorter name": (errno.ENAMETOOLONG,),
+    "close other programs, or raise the limit on open files (ulimit -n)": (errno.EMFILE, errno.ENFILE),
+    "keep the program that reads this output running": (errno.EPIPE,),
+    "check the drive or the terminal": (errno.EIO,),
+    "check the network": (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.ENETUNREACH),
+    "choose another port, or end the program that uses this one": (errno.EADDRINUSE,),
+}
+
+
+def file_remedy(error: OSError) -> str:
+    """Return what to do about an error of the operating system, by its number."""
+    return next((remedy for remedy, numbers in _FILE_REMEDIES.items() if error.errno in numbers), "check the path")
 
 
 def _extra(error: ModuleNotFoundError) -> str | None:
@@ -156,7 +204,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}), the old file is kept; "
-            "free space or choose another path"
+            f"{file_remedy(error)} or choose another path"
         ) from error
 
 

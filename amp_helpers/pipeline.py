@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from amp_helpers.errors import InputError, run_cli
+from amp_helpers.errors import InputError, file_remedy, run_cli
 from amp_helpers.notebook import pages
 from amp_helpers.notebook.execute import (
     NOTEBOOK_FOLDER,
@@ -111,7 +111,7 @@ def _writing_to(output: Path) -> Iterator[None]:
         if error.errno not in _NOT_WRITABLE:
             raise
         raise InputError(
-            f"{output}: cannot be written ({error.strerror}); free space or name another folder with --output"
+            f"{output}: cannot be written ({error.strerror}); {file_remedy(error)} or name another folder with --output"
         ) from error
 
 

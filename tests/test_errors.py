@@ -30,7 +30,7 @@ def lack_isaaclab() -> None:
     ("command", "line"),
     [
         (read_gone, "error: walk.pkl: no such file; check the path\n"),
-        (open_gone, "error: /gone/walk.pkl: No such file or directory; check the path, the free space and"),
+        (open_gone, "error: /gone/walk.pkl: No such file or directory; check the path\n"),
         (lack_isaaclab, "error: isaaclab is not installed; pip install 'amp_helpers[sim]'\n"),
         (interrupt, "error: interrupted; files written before are kept\n"),
     ],

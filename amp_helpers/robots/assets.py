@@ -136,7 +136,8 @@ def build_usd(source: Path, folder: Path) -> None:
         raise InputError("mujoco-usd-converter is not installed, so no USD model can be built; pip install -e '.[sim]'")
     if done.returncode != 0:
         reason = (done.stderr.splitlines() or ["no message"])[-1]
-        raise InputError(f"{source}: cannot be converted to USD ({reason}); free space, or report this")
+        remedy = "free some space" if "No space left" in done.stderr else "simplify the model, or report this"
+        raise InputError(f"{source}: cannot be converted to USD ({reason}); {remedy}")
     license_file = source.parent / "LICENSE.mjlab"
     if license_file.is_file():  # of a robot from mjlab
         shutil.copyfile(license_file, folder / license_file.name)
