@@ -1,15 +1,20 @@
 """Train a policy with AMP on an Isaac Lab task: ``python -m amp_helpers.train --num_envs 4096 --headless``."""
 
+import contextlib
 import logging
+import os
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amp_helpers.errors import run_cli
-from amp_helpers.training.cfg import TrainCfg, parse, resolve
-from amp_helpers.training.run_folder import writing
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.training.cfg import TrainCfg, resolve
+from amp_helpers.training.command import parse
+from amp_helpers.training.run_folder import CHECKPOINTS, LAST, writing
+from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly
 
 if TYPE_CHECKING:
@@ -20,8 +25,11 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
     """Train, and leave a run folder behind.
 
     The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents),
-    ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Interrupting the run, or
-    :func:`amp_helpers.training.request_stop`, ends it early and keeps what was learned.
+    ``policy.pt`` (what :mod:`amp_helpers.evaluate` plays) and TensorBoard's events. Ctrl-C, SIGTERM, SIGHUP and
+    :func:`amp_helpers.training.request_stop` end it early, before the next step or update, and keep what was learned.
+
+    With ``cfg.checkpoint``, the agent goes on from there. What ``cfg`` changes from that run is printed and recorded
+    in ``config.json``; :func:`amp_helpers.training.recorded_cfg` returns the configuration that changes nothing.
 
     Args:
         cfg: the run.
@@ -35,7 +43,7 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
         InputError: a setting is out of range or does not fit the task, before training starts and before anything is
             written; or training diverges or the disk is full, and what was written before is kept.
     """
-    started = time.time()
+    started = time.monotonic()
     # The simulator takes seconds to load, and --help does not need it.
     import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output and skrl would not
 
@@ -46,31 +54,39 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
 
     from amp_helpers.checks.preflight import check_task
     from amp_helpers.dataset import MotionDataset
+    from amp_helpers.env.quiet_warp import kernels_compiled
+    from amp_helpers.training.checkpoints import find_checkpoint
     from amp_helpers.training.loop import training_loop
+    from amp_helpers.training.resumption import Resumption
     from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, open_env
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
-    cfg = resolve(cfg)
+    checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint else None
+    cfg = resolve(replace(cfg, checkpoint=checkpoint.file if checkpoint else None))
     assert cfg.run_dir is not None, "resolve() names the folder"
     dataset = MotionDataset.load(cfg.dataset)
     amp_state(cfg, dataset)  # refuses wrong features and joints before the simulator starts
     set_seed(cfg.seed)
+    if not kernels_compiled(str(cfg.device)):
+        _say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
     with open_env(cfg, dataset) as lab, TrainingSetup.wrap(cfg, dataset, lab) as setup, writing(cfg.run_dir):
-        for caveat in setup.env.source.caveats:
-            print(f"note: {caveat}")
-        for found in check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings:
-            print(f"note: {found.name}: {found.evidence}; {found.remedy}")
+        findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings
         agent = build_agent(setup)
-        if cfg.checkpoint:
-            agent.load(str(cfg.checkpoint))
-        with RunRecorder(setup, started, progress) as recorder:
+        resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
+        notes = [*setup.env.source.caveats, *(f"{found.name}: {found.evidence}; {found.remedy}" for found in findings)]
+        for note in (*notes, *(resumption.notes if resumption else ())):
+            _say(f"note: {note}")
+        facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)
+        with RunRecorder(setup, started, progress, facts, updates) as recorder, noted_signals() as noted:
+            recorder.watch(agent)
 
             def report(health: "Health") -> None:
                 recorder.record(health)
                 on_update(health)
 
             agent.init()
+            interrupted = False
             try:
                 training_loop(
                     setup.env,
@@ -78,13 +94,34 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
                     cfg.max_iterations,
                     on_update=report,
                     on_checkpoint=recorder.checkpoint,
+                    checkpoint_due=recorder.checkpoint_due,
                     should_stop=recorder.should_stop,
+                    interrupted=lambda: bool(noted()),
                 )
             except KeyboardInterrupt:
-                print(f"interrupted after {agent.updates} updates; keeping them")
+                interrupted = True
             agent.writer.close()
             recorder.save(agent)
+            if interrupted or noted():
+                kept = cfg.run_dir / CHECKPOINTS / LAST
+                _say(f"interrupted after {agent.updates} updates; they are kept in {kept}")
     return cfg.run_dir
+
+
+def _say(sentence: str) -> None:
+    """Print at once, also into a file; the terminal may be gone."""
+    with contextlib.suppress(OSError):
+        print(sentence, flush=True)
+
+
+def check_single_process() -> None:
+    """Raise :class:`InputError` when a launcher such as torchrun started several of this process."""
+    world = os.environ.get("WORLD_SIZE", "1")
+    if world not in ("", "1"):
+        raise InputError(
+            f"{world} processes were started (WORLD_SIZE), and training runs in one, on one GPU; start it with "
+            "'python -m amp_helpers.train', and choose the GPU with --device cuda:0"
+        )
 
 
 def main() -> int:
@@ -92,15 +129,16 @@ def main() -> int:
     from amp_helpers.dataset import MotionDataset
 
     spin_briefly()
+    check_single_process()
     cfg = parse()
     history: list[Health] = []
     folder = train(cfg, on_update=history.append)
-    print(history[-1].sentence if history else "no update was finished")
-    print(f"run: {folder}")
     clip = MotionDataset.load(cfg.dataset).middle()
     speed, _ = clip.command or clip.measured_command
     checkpoint = shlex.quote(str(folder))
-    print(f"next: python -m amp_helpers.evaluate --checkpoint {checkpoint} --velocity {speed:.2f} --output DIR")
+    _say(history[-1].sentence if history else "no update was finished")
+    _say(f"run: {folder}")
+    _say(f"next: python -m amp_helpers.evaluate --checkpoint {checkpoint} --velocity {speed:.2f} --output DIR")
     return 0
 
 

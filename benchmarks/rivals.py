@@ -290,7 +290,7 @@ def train_rival(
     settings: str, cfg: TrainCfg, on_update: Callable[[Health], None] = lambda health: None, progress: bool = True
 ) -> Path:
     """Train skrl's AMP, and write a run folder as :func:`amp_helpers.train.train` does."""
-    started = time.time()
+    started = time.monotonic()
     cfg = resolve(cfg)
     dataset = MotionDataset.load(cfg.dataset)
     set_seed(cfg.seed)

@@ -93,7 +93,8 @@ def run_copy(small_run, tmp_path) -> Path:
             "--num_envs many",
             "Error parsing --num_envs: no type matching {None}|INT could be",
         ),
-        ("--num_env 4", "Unrecognized options: --num_env"),
+        ("--num_env 4", "Unrecognized options: --num_env, 4; --num_envs exists, --help lists the options"),
+        ("--checkpoint_seconds 0", "checkpoint_seconds is 0.0; give a number above 0"),
         ("--features joint_position", "choose from: joint_pos, joint_vel, root_height, projected_gravity"),
         ("--window 1", "give a window of at least 2 frames"),
         ("--stride 0", "a stride of at least 1 step"),
@@ -173,7 +174,7 @@ def test_a_checkpoint_to_continue_from_that_does_not_fit(refused, small_run, tmp
     assert "made for another network, discriminator net.0.weight" in go_on(small_run.last, "--window", "2")
     assert f"{tmp_path / 'gone.pt'}: there is no such checkpoint" in go_on(tmp_path / "gone.pt")
     assert "holds no value, discriminator, " in go_on(small_run.folder / "policy.pt")
-    assert "is a folder; give one of the checkpoints/agent_*.pt" in go_on(small_run.folder)
+    assert f"{tmp_path}: holds no checkpoints/agent_*.pt; give the folder of a training run" in go_on(tmp_path)
     damaged = tmp_path / "damaged.pt"
     damaged.write_bytes(small_run.last.read_bytes()[:-2000])
     assert f"{damaged}: is not a checkpoint" in go_on(damaged)
@@ -210,7 +211,9 @@ def test_a_policy_that_cannot_be_played(refused, run_copy, tmp_path):
         (run_copy / "config.json").write_text(json.dumps(config | changes))
         return refused(evaluate, "--checkpoint", checkpoint, "--output", tmp_path / "out", "--num_envs", 1)
 
-    assert f"{tmp_path / 'gone'}: holds no policy.pt; give a run folder" in play(tmp_path / "gone")
+    assert f"{tmp_path / 'gone'}: holds no policy.pt and no whole checkpoint; give the folder" in play(
+        tmp_path / "gone"
+    )
     assert f"{tmp_path}: holds no policy.pt" in play(tmp_path)
     assert "policy net.0.weight is (32, 405) in the file and (16, 405) here" in play(run_copy, hidden=[16])
     assert "hidden is 'wide', not a list of widths" in play(run_copy, hidden="wide")

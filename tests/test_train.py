@@ -26,7 +26,8 @@ from amp_helpers.errors import InputError
 from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
-from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns, parse
+from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns
+from amp_helpers.training.command import parse
 
 pytestmark = pytest.mark.sim
 

@@ -1,6 +1,7 @@
 """Start Warp without output, before Isaac Lab and skrl start it."""
 
 import os
+from pathlib import Path
 
 import warp
 
@@ -20,3 +21,14 @@ def start_warp_quietly() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def kernels_compiled(device: str) -> bool:
+    """Whether the physics' kernels were compiled before for this kind of device; else opening takes minutes.
+
+    Args:
+        device: ``cpu`` or ``cuda:N``.
+    """
+    kinds = ("*.cubin", "*.ptx") if device.startswith("cuda") else ("*.o",)
+    cache = Path(str(warp.config.kernel_cache_dir))
+    return any(next(cache.glob(f"*mujoco_warp*/{kind}"), None) for kind in kinds)

@@ -5,7 +5,11 @@ from .cfg import RECIPES as RECIPES
 from .cfg import REFINED_DATASET as REFINED_DATASET
 from .cfg import TrainCfg as TrainCfg
 from .cfg import drop_patterns as drop_patterns
+from .cfg import recorded_cfg as recorded_cfg
 from .cfg import resolve as resolve
+from .checkpoints import Checkpoint as Checkpoint
+from .checkpoints import find_checkpoint as find_checkpoint
+from .command import parse as parse
 from .command_grid import GRID as GRID
 from .command_grid import grid_row as grid_row
 from .command_grid import measure_grid as measure_grid

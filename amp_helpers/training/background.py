@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import TrainCfg, command_line
+from amp_helpers.training.cfg import TrainCfg
+from amp_helpers.training.command import command_line
 from amp_helpers.training.run_folder import LOG_FILE
 
 _PARENT = "AMP_HELPERS_TRAINED_FOR"

@@ -1,23 +1,27 @@
-"""Configuration of a training run, its recipes and its command line."""
+"""Configuration of a training run, and its recipes."""
 
 import importlib.util
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
 from amp_helpers.training.run_folder import HEALTH_FILE, check_free
-from amp_helpers.utils.command_line import one_line_errors
-from amp_helpers.utils.resources import DATASETS, find_data, present_commit, recorded_path, runs_folder
+from amp_helpers.utils.resources import (
+    DATASETS,
+    find_data,
+    present_commit,
+    read_recorded_path,
+    recorded_path,
+    runs_folder,
+)
 
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset
@@ -39,7 +43,10 @@ class TaskDefaults:
     velocity_range: tuple[float, float] | None = None
 
 
-TASK_DEFAULTS = {DEFAULT_TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1))}
+TASK_DEFAULTS = {
+    DEFAULT_TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1)),
+    "Isaac-AMP-Locomotion-Flat-G1": TaskDefaults(reference_share=0.7),
+}
 """This project's tasks, by their bare IDs; any other task has the defaults of :class:`TaskDefaults`."""
 
 
@@ -66,7 +73,10 @@ class TrainCfg:
     max_seconds: float | None = None
     """Stop after this much wall-clock time, s, whatever the number of updates."""
     checkpoint: Path | None = None
-    """Whole checkpoint to resume from, RUN/checkpoints/agent_*.pt."""
+    """Whole checkpoint to go on from, RUN/checkpoints/agent_*.pt, or RUN for its newest whole one. On the command line,
+    the settings of its run take the place of the recipe."""
+    checkpoint_seconds: float = 60.0
+    """Longest time between two checkpoints, s; every hundredth update has one of its own."""
     run_dir: Path | None = None
     """Folder of the run; by default a new one under runs/ in the current folder."""
     logger: Literal["tensorboard", "wandb"] = "tensorboard"
@@ -188,8 +198,10 @@ def _check_numbers(cfg: TrainCfg) -> None:
         if value is not None and not least <= value <= most:
             limit = f"at most {most}" if value > most else f"at least {least}"
             raise InputError(f"{name} is {value}; give {limit}")
-    if cfg.max_seconds is not None and not 0 < cfg.max_seconds < math.inf:
-        raise InputError(f"max_seconds is {cfg.max_seconds}; give a number above 0")
+    for name in ("max_seconds", "checkpoint_seconds"):
+        value = getattr(cfg, name)
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"{name} is {value}; give a number above 0")
     if cfg.num_envs == cfg.agent.rollouts == 1:
         raise InputError("a rollout of 1 step in 1 environment has no spread to learn from; raise num_envs or rollouts")
 
@@ -208,10 +220,11 @@ def check_unused(run_dir: Path, checkpoint: Path | None) -> None:
     goes_on = checkpoint is not None and run_dir in Path(checkpoint).resolve().parents
     file = run_dir / HEALTH_FILE
     if file.exists() and file.stat().st_size and not goes_on:
-        raise InputError(
-            f"{run_dir}: already holds a run; choose another --run_dir, or go on with "
-            f"--checkpoint {shlex.quote(str(run_dir / 'checkpoints' / 'agent_last.pt'))}"
-        )
+        from amp_helpers.training.checkpoints import newest_checkpoint  # torch takes seconds to load
+
+        newest = newest_checkpoint(run_dir)
+        go_on = f", or go on with --checkpoint {shlex.quote(str(newest.file))}" if newest else ""
+        raise InputError(f"{run_dir}: already holds a run; choose another --run_dir{go_on}")
 
 
 def drop_patterns(
@@ -236,82 +249,46 @@ def _still(dataset: "MotionDataset") -> tuple[str, ...]:
     return still if len(still) < len(dataset.joint_names) else ()  # a clip of one pose is seen whole
 
 
+def options(cfg: TrainCfg) -> dict[str, Any]:
+    """All settings of a run by name, the agent's among them; options of the command line have the same names."""
+    return {
+        field.name: getattr(holder, field.name)
+        for holder in (cfg, cfg.agent)
+        for field in fields(holder)
+        if field.name != "agent"
+    }
+
+
+def recorded_options(cfg: TrainCfg) -> dict[str, Any]:
+    """Settings as ``config.json`` has them, without the folder of the run and the checkpoint before it."""
+    settings = options(cfg) | {"dataset": recorded_path(cfg.dataset)}
+    del settings["run_dir"], settings["checkpoint"]
+    return settings
+
+
+def recorded_cfg(config: Mapping[str, Any]) -> TrainCfg:
+    """The settings that a ``config.json`` records; what it does not state is at its default.
+
+    Args:
+        config: the content, each setting of its type.
+    """
+    stated = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+
+    def given(holder: type) -> dict[str, Any]:
+        return {field.name: stated[field.name] for field in fields(holder) if field.name in stated}
+
+    run = given(TrainCfg) | {"agent": AmpAgentCfg(**given(AmpAgentCfg)), "checkpoint": None, "run_dir": None}
+    if "dataset" in run:
+        run["dataset"] = read_recorded_path(run["dataset"])
+    return TrainCfg(**run)
+
+
 def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: "MotionDataset") -> dict[str, Any]:
     """Return the content of ``config.json``: what it takes to train the same again, in one flat dictionary."""
-    options = {option.name: option.value for option in _options(cfg)}
-    # The folder of the run and the checkpoint behind it belong to this machine.
-    del options["run_dir"], options["checkpoint"]
-    options["dataset"] = recorded_path(cfg.dataset)
-    return options | {
+    return recorded_options(cfg) | {
         "amp_state": state,
         "joint_names": list(dataset.joint_names),
         "dataset_sources": list(dataset.source),
         "dataset_sha256": list(dataset.sha256),
         "commit": present_commit(),
     }
-
-
-@dataclass(frozen=True)
-class _Option:
-    """A knob of the run or of its agent."""
-
-    name: str
-    value: Any
-    default: Any
-
-
-def _options(cfg: TrainCfg) -> list[_Option]:
-    """All knobs in order, the agent's among them; an option of the command line has the name of its field."""
-    default = TrainCfg()
-    return [
-        _Option(field.name, getattr(holder, field.name), getattr(usual, field.name))
-        for holder, usual in ((cfg, default), (cfg.agent, default.agent))
-        for field in fields(holder)
-        if field.name != "agent"
-    ]
-
-
-def command_line(cfg: TrainCfg) -> list[str]:
-    """Return the options of ``python -m amp_helpers.train`` that :func:`parse` turns into ``cfg``."""
-    words: list[str] = []
-    for option in _options(cfg):
-        if option.value == option.default:
-            continue
-        if isinstance(option.value, bool):
-            words.append(f"--{option.name}" if option.value else f"--no_{option.name}")
-            continue
-        values = option.value if isinstance(option.value, tuple) else (option.value,)
-        words += [f"--{option.name}", *map(str, values)]
-    return words
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Recipe:
-    recipe: Literal["walk", "locomotion", "published"] = "walk"
-    """Recipe that the other defaults come from."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _CommandLine(_Recipe):
-    headless: bool = False
-    """Accepted as in Isaac Lab's scripts; training never opens a window."""
-    run: TrainCfg = field(default_factory=TrainCfg)
-
-
-def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
-    """Read the command line; options have the names of the fields of :class:`TrainCfg` and :class:`AmpAgentCfg`.
-
-    Raises:
-        InputError: an option is unknown, or its value is not of its type.
-    """
-    known = {
-        "prog": "python -m amp_helpers.train",
-        "description": "Train a policy with AMP on an Isaac Lab task.",
-        "use_underscores": True,
-        "config": (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    }
-    with one_line_errors():
-        # The recipe first, because the defaults of everything else depend on it.
-        chosen, _ = tyro.cli(_Recipe, args=arguments, return_unknown_args=True, add_help=False, **known)
-        default = _CommandLine(recipe=chosen.recipe, run=RECIPES[chosen.recipe])
-        return tyro.cli(_CommandLine, args=arguments, default=default, **known).run

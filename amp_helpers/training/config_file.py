@@ -11,6 +11,7 @@ from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError, shown
 from amp_helpers.robots.robot import FILE_SUFFIXES
 from amp_helpers.training.cfg import TrainCfg
+from amp_helpers.training.run_folder import CONFIG_FILE
 from amp_helpers.utils.json_data import fits, read_json, wrong_types
 from amp_helpers.utils.plugins import check_recorded_name
 
@@ -24,6 +25,7 @@ _RECORDED: dict[str, Any] = {
     "updates": int,
     "wall_s": float,
     "peak_gpu_memory_gib": float,
+    "resumed": list[dict[str, Any]],
 }
 """What training adds to the settings: field -> type."""
 _MOST_LAYERS, _WIDEST = 64, 2**16
@@ -53,6 +55,17 @@ def read_config(file: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
     if wrong := wrong_types(config, kinds):
         raise InputError(f"{file}: {wrong[0]} is {shown(config[wrong[0]])}, which is no such setting; {_REMEDY}")
     return config
+
+
+def config_beside(checkpoint: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the ``config.json`` of the run that a file of weights belongs to, and its content; None where none is.
+
+    Raises:
+        InputError: see :func:`read_config`.
+    """
+    files = [folder / CONFIG_FILE for folder in (checkpoint.parent, checkpoint.parent.parent)]
+    file = next((file for file in files if file.is_file()), None)
+    return (file, read_config(file)) if file else None
 
 
 def choose_names(file: Path, config: dict[str, Any], task: str | None, robot: str | None) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def training_loop(
     *,
     on_update: Callable[[Health], None] = lambda health: None,
     on_checkpoint: Callable[[AmpAgent], None] = lambda agent: None,
+    checkpoint_due: Callable[[AmpAgent], bool] = lambda agent: agent.updates % CHECKPOINT_UPDATES == 0,
     should_stop: Callable[[], bool] = lambda: False,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Alternate rollouts and updates.
 
@@ -34,15 +36,19 @@ def training_loop(
         agent: learns; its ``init`` has been called.
         iterations: updates to make.
         on_update: called with the health of each update, during the step after it. What it raises ends the loop.
-        on_checkpoint: called with the agent after every ``CHECKPOINT_UPDATES`` updates, all deferred work done.
-        should_stop: asked after each update.
+        on_checkpoint: called with the agent after an update for which ``checkpoint_due``, all deferred work done.
+        checkpoint_due: whether to keep the agent now; by default every ``CHECKPOINT_UPDATES`` updates of its life.
+        should_stop: whether to end after this update.
+        interrupted: whether to end before the next step, which leaves a part of a rollout unused.
     """
     observations, _ = env.reset()
     states = env.state()
     timestep, infos = 0, {}
     try:
-        for iteration in range(1, iterations + 1):
+        for _ in range(iterations):
             for _ in range(agent.amp.rollouts):
+                if interrupted():
+                    return
                 with torch.no_grad(), ScopedTimer() as acting:
                     actions, outputs = agent.act(observations, states)
                 with ScopedTimer() as stepping:
@@ -69,7 +75,7 @@ def training_loop(
             agent.track_data("Stats / Algorithm update time (ms)", learning.elapsed_time_ms)
             log = fetch_figures(infos.get("log", {}))
             env.deferred.add(partial(_report, agent, health, log, timestep, on_update))
-            if iteration % CHECKPOINT_UPDATES == 0:
+            if checkpoint_due(agent):
                 env.deferred.run()  # what listens to updates may find that there is nothing worth keeping
                 on_checkpoint(agent)
             if should_stop():

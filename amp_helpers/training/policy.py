@@ -13,6 +13,7 @@ from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.checkpoint import check_modules, load_checkpoint, save_parts
 from amp_helpers.agent.networks import Mirror, Policy
 from amp_helpers.errors import InputError
+from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.config_file import choose_names, read_config
 from amp_helpers.training.run_folder import CONFIG_FILE, write_json
 from amp_helpers.utils.resources import POLICIES, find_data
@@ -115,10 +116,12 @@ def _find(path: str | Path) -> tuple[Path, Path, dict[str, Any]]:
     path = Path(path)
     path = find_data(path if path.exists() or str(path) not in shipped else Path("policies", path))
     file = path / POLICY_FILE if path.is_dir() else path
+    if path.is_dir() and not file.is_file() and (newest := newest_checkpoint(path)):
+        file = newest.file  # a run that is still training, or was killed
     if not file.is_file():
         raise InputError(
-            f"{path}: holds no {POLICY_FILE}; give a run folder, a checkpoint file, or a shipped policy: "
-            f"{', '.join(shipped)}"
+            f"{path}: holds no {POLICY_FILE} and no whole checkpoint; give the folder of a run that has written one, a "
+            f"checkpoint file, or a shipped policy: {', '.join(shipped)}"
         )
     for folder in (file.parent, file.parent.parent):
         if (folder / CONFIG_FILE).is_file():

@@ -28,12 +28,19 @@ from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
+from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.gait_probe import watch_gait
+from amp_helpers.training.loop import CHECKPOINT_UPDATES
+from amp_helpers.training.non_finite import TaskWatch
 from amp_helpers.training.policy import save_policy, state_config
 from amp_helpers.training.run_folder import (
+    CHECKPOINTS,
     CONFIG_FILE,
+    HEALTH_FILE,
+    LAST,
     check_finite,
     clear_stop,
+    keep_updates,
     open_health,
     stop_requested,
     write_json,
@@ -183,9 +190,10 @@ class RunRecorder:
 
     Args:
         setup: the run.
-        started: ``time.time()`` when it started.
+        started: ``time.monotonic()`` when it started.
         progress: show a progress bar.
         facts: added to ``config.json``.
+        resumed_at: update that the run goes on after; what its folder holds of later ones is removed.
     """
 
     def __init__(
@@ -194,8 +202,13 @@ class RunRecorder:
         started: float,
         progress: bool = True,
         facts: Mapping[str, Any] = MappingProxyType({}),
+        resumed_at: int = 0,
     ) -> None:
-        self._cfg, self._started = setup.cfg, started
+        self._cfg, self._started, self._resumed_at = setup.cfg, started, resumed_at
+        self._earlier_s = 0.0
+        self._kept_at = time.monotonic()
+        self._watch = TaskWatch(setup.env)
+        self._agent: AmpAgent | None = None
         self._config = run_config(setup.cfg, state_config(setup.state), setup.dataset) | dict(facts)
         self._gait = watch_gait(setup.env, setup.dataset.clips())
         self._progress = progress
@@ -206,6 +219,9 @@ class RunRecorder:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._log = open_health(self.folder)
         check_unused(self.folder, self._cfg.checkpoint)  # again, because opening the simulator took a while
+        removed, self._earlier_s = keep_updates(self.folder, self._resumed_at)
+        if removed:
+            print(f"note: {removed} updates after the checkpoint are removed from {self.folder / HEALTH_FILE}")
         clear_stop(self.folder)
         # At the start, so that the checkpoints of a run that is cut short can be played.
         write_json(self.folder / CONFIG_FILE, self._config)
@@ -219,8 +235,8 @@ class RunRecorder:
 
     @property
     def elapsed_s(self) -> float:
-        """Wall-clock time since the run started, s."""
-        return time.time() - self._started
+        """Time since the run started, s, by a clock that never jumps."""
+        return time.monotonic() - self._started
 
     def record(self, health: Health) -> None:
         """Append an update to ``health.jsonl``.
@@ -228,8 +244,8 @@ class RunRecorder:
         Raises:
             InputError: a figure is infinite or NaN.
         """
-        check_finite(self.folder, health)
-        line: dict[str, Any] = asdict(health) | {"wall_s": round(self.elapsed_s, 2)}
+        check_finite(self.folder, health, self._cause, self._newest)
+        line: dict[str, Any] = asdict(health) | {"wall_s": round(self._earlier_s + self.elapsed_s, 2)}
         if numbers := self._gait.measure():
             line["gait"] = numbers
         self._log.write(json.dumps(line) + "\n")
@@ -237,20 +253,44 @@ class RunRecorder:
         self._bar.update()
         self._bar.set_postfix(style=f"{health.style_reward:.2f}", task=f"{health.weighted_task:.2f}/s", refresh=False)
 
+    def watch(self, agent: AmpAgent) -> None:
+        """Name the agent, so that a figure that is not finite can be traced through its rollout."""
+        self._agent = agent
+
+    def _cause(self) -> str | None:
+        return self._watch.cause(self._agent.rollout if self._agent else None)
+
+    def _newest(self) -> Path | None:
+        found = newest_checkpoint(self.folder)
+        return found.file if found else None
+
     def should_stop(self) -> bool:
         """Whether the time is over, somebody asked the run to stop, or the notebook that started it is gone."""
         late = self._cfg.max_seconds is not None and self.elapsed_s > self._cfg.max_seconds
         return late or stop_requested(self.folder) or abandoned()
 
+    def checkpoint_due(self, agent: AmpAgent) -> bool:
+        """Whether the agent has made another hundred updates, or ``checkpoint_seconds`` have passed."""
+        return _hundredth(agent) or time.monotonic() - self._kept_at > self._cfg.checkpoint_seconds
+
     def checkpoint(self, agent: AmpAgent) -> None:
-        """Write ``checkpoints/agent_<steps>.pt``, counting the steps of the agent's whole life."""
+        """Write ``agent_<steps>.pt``, counting the steps of the agent's whole life, or renew ``agent_last.pt``.
+
+        Each hundredth update has a file that stays; by time, the newest state alone is kept.
+        """
         # The count of this run alone begins again after resuming and would overwrite the first checkpoints.
-        agent.save(str(self.folder / "checkpoints" / f"agent_{agent.updates * self._cfg.agent.rollouts}.pt"))
+        name = f"agent_{agent.updates * self._cfg.agent.rollouts}.pt" if _hundredth(agent) else LAST
+        agent.save(str(self.folder / CHECKPOINTS / name))
+        self._kept_at = time.monotonic()
 
     def save(self, agent: Any) -> None:
         """Write the policy, the last checkpoint and the final ``config.json``."""
-        config = self._config | {"updates": agent.updates, "wall_s": round(self.elapsed_s, 1)}
+        config = self._config | {"updates": agent.updates, "wall_s": round(self._earlier_s + self.elapsed_s, 1)}
         if torch.device(str(self._cfg.device)).type == "cuda":
             config["peak_gpu_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
         save_policy(self.folder, agent, config)
-        agent.save(str(self.folder / "checkpoints" / "agent_last.pt"))
+        agent.save(str(self.folder / CHECKPOINTS / LAST))
+
+
+def _hundredth(agent: AmpAgent) -> bool:
+    return agent.updates % CHECKPOINT_UPDATES == 0

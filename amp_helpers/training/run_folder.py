@@ -4,23 +4,28 @@ import errno
 import fcntl
 import json
 import math
+import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO, get_type_hints
 
 from amp_helpers.agent.health import Health
-from amp_helpers.errors import InputError, atomic_path, shown
+from amp_helpers.errors import NO_SPACE, InputError, atomic_path, file_remedy, shown
 from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
+CHECKPOINTS, LAST = "checkpoints", "agent_last.pt"
+"""Folder of a run's whole checkpoints, and the newest state of the agent in it."""
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system without locks answers."""
 _REMEDY = "take the file that training wrote"
+_CONFIG_KINDS = {"max_iterations": int, "wall_s": float, "resumed": list[dict[str, Any]]}
+"""What the state of a run needs of its configuration: field -> type."""
 SILENT_AFTER_S = 60.0
-"""A run that has not ended and has written nothing for this long has probably crashed, s."""
+"""A run that no process is known to write, and that has written nothing for this long, has probably crashed, s."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,20 @@ class RunLog:
     """Whether it finished, on its own or because it was stopped, and saved its policy."""
     silent_s: float
     """Time since it last wrote, s."""
+    alive: bool = False
+    """Whether a process is known to write it; it may be silent for minutes while kernels compile."""
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the run has written a checkpoint to go on from."""
+        return any((self.folder / CHECKPOINTS).glob("agent_*.pt"))
 
     @property
     def state(self) -> str:
         """``running``, ``stopping`` (it was asked to), ``ended``, or ``silent`` for one that has probably crashed."""
         if self.ended:
             return "ended"
-        if self.silent_s > SILENT_AFTER_S:
+        if self.silent_s > SILENT_AFTER_S and not self.alive:
             return "silent"
         return "stopping" if stop_requested(self.folder) else "running"
 
@@ -76,7 +88,30 @@ def read_run(folder: str | Path) -> RunLog:
     lines = text[: text.rfind("\n") + 1].splitlines()  # the rest is still being written
     updates = tuple(_update(file, number, line) for number, line in enumerate(lines, 1) if line.strip())
     newest = max((path.stat().st_mtime for path in (file, folder) if path.exists()), default=0.0)
-    return RunLog(folder, updates, config.get("max_iterations"), "wall_s" in config, max(0.0, time.time() - newest))
+    silent_s = max(0.0, time.time() - newest)
+    return RunLog(folder, updates, _planned(config, updates), "wall_s" in config, silent_s, _held(file))
+
+
+def _planned(config: Mapping[str, Any], updates: Sequence[Update]) -> int | None:
+    """Return the updates that the folder will hold: those before it was resumed, and those to be made since."""
+    planned, resumed = config.get("max_iterations"), config.get("resumed")
+    if planned is None or not resumed or not isinstance(last := resumed[-1].get("update"), int):
+        return planned
+    return planned + sum(update.health.update <= last for update in updates)
+
+
+def _held(file: Path) -> bool:
+    """Whether a process holds the lock of :func:`open_health`."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as log:
+        try:
+            fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # this file system has no locks
+            return False
+    return False
 
 
 def open_health(folder: Path) -> TextIO:
@@ -100,6 +135,25 @@ def open_health(folder: Path) -> TextIO:
         if error.errno not in _NO_LOCKS:
             raise
     return file
+
+
+def keep_updates(folder: Path, last: int) -> tuple[int, float]:
+    """Remove from ``health.jsonl`` what follows update ``last``, and a line that a killed process left unfinished.
+
+    Returns:
+        The number of updates removed, and the time that the last one kept was made at, s since the run started.
+    """
+    file = folder / HEALTH_FILE
+    text = file.read_text(encoding="utf-8", errors="replace")
+    lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+    updates = [_update(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    kept = [update for update in updates if update.health.update <= last]
+    if len(kept) < len(updates) or not text.endswith("\n"):
+        # In place, because another file would not be locked.
+        with file.open("r+", encoding="utf-8") as log:
+            log.write("".join(line for line in lines if line.strip() and json.loads(line)["update"] <= last))
+            log.truncate()
+    return len(updates) - len(kept), kept[-1].wall_s if kept else 0.0
 
 
 def check_free(folder: Path) -> None:
@@ -128,7 +182,7 @@ def _config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     config = read_json(file, _REMEDY)
-    if not isinstance(config, dict) or wrong_types(config, {"max_iterations": int, "wall_s": float}):
+    if not isinstance(config, dict) or wrong_types(config, _CONFIG_KINDS):
         raise InputError(f"{file}: is not the configuration of a run; {_REMEDY}")
     return config
 
@@ -149,24 +203,49 @@ def _update(file: Path, number: int, line: str) -> Update:
 
 @contextmanager
 def writing(run_dir: Path) -> Iterator[None]:
-    """Turn an error of the file system, such as a full disk, into :class:`InputError` with the file's name."""
+    """Turn an error about a file of the run, such as a full disk, into :class:`InputError` with the file's name.
+
+    Errors about anything else, such as a closed terminal, pass through.
+    """
     try:
         yield
     except OSError as error:
+        file = Path(error.filename) if error.filename else run_dir
+        if not file.is_relative_to(run_dir) or (not error.filename and error.errno not in NO_SPACE):
+            raise
         raise InputError(
-            f"{error.filename or run_dir}: cannot be written ({error.strerror or error}); "
-            "free some space or choose another --run_dir; what was written before is kept"
+            f"{file}: cannot be written ({error.strerror or error}); {file_remedy(error)} or choose another --run_dir; "
+            "what was written before is kept"
         ) from error
 
 
-def check_finite(run_dir: Path, health: Health) -> None:
-    """Raise :class:`InputError` when a figure of an update is infinite or NaN."""
+def check_finite(
+    run_dir: Path,
+    health: Health,
+    cause: Callable[[], str | None] = lambda: None,
+    kept: Callable[[], Path | None] = lambda: None,
+) -> None:
+    """Raise :class:`InputError` when a figure of an update is infinite or NaN.
+
+    Args:
+        run_dir: the run's folder.
+        health: the update's figures.
+        cause: describes the figure of the task that the update was computed from and that was not finite, if any.
+        kept: returns the newest checkpoint, if there is one.
+    """
     broken = [name for name, value in asdict(health).items() if not math.isfinite(value)]
-    if broken:
-        raise InputError(
-            f"{run_dir}: update {health.update} made {', '.join(broken)} infinite or NaN, so training stopped; "
-            "lower the weights or learning rates, or resume from an earlier checkpoint"
-        )
+    if not broken:
+        return
+    named = ", ".join(broken[:4]) + (f" and {len(broken) - 4} other figures" if broken[4:] else "")
+    made = f"{run_dir}: update {health.update} made {named} infinite or NaN"
+    checkpoint = kept()
+    go_on = f", and go on with --checkpoint {shlex.quote(str(checkpoint))}" if checkpoint else ""
+    if origin := cause():
+        raise InputError(f"{made}, because {origin}; correct the task{go_on}")
+    raise InputError(
+        f"{made}, while the task's rewards and observations were sound, so training stopped; lower the learning rates "
+        f"or the weights{go_on}"
+    )
 
 
 def write_json(file: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -18,7 +18,9 @@ import contextlib
 import html
 import io
 import math
+import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
@@ -26,7 +28,7 @@ import ipywidgets
 from amp_helpers.errors import InputError
 from amp_helpers.plots.training import training_curves
 from amp_helpers.training.background import TrainingProcess
-from amp_helpers.training.run_folder import RunLog, Update, read_run, request_stop
+from amp_helpers.training.run_folder import SILENT_AFTER_S, RunLog, Update, read_run, request_stop
 from amp_helpers.utils.table import Table
 from amp_helpers.widgets.panel import Panel
 
@@ -35,15 +37,20 @@ _WIDE = {"width": "100%", "max_width": "900px"}
 
 def status_text(run: RunLog) -> str:
     """Describe a run's progress in one sentence."""
+    compiling = "the simulator may still compile its kernels, which takes minutes the first time on a machine"
+    waited = f" for {run.silent_s:.0f} s; {compiling}" if run.silent_s > SILENT_AFTER_S else ""
     if not run.updates:
-        return f"{run.state}: no update yet"
+        return f"{run.state}: no update yet{'' if run.ended else waited}"
     count, elapsed = len(run.updates), f"{run.updates[-1].wall_s:.0f} s"
+    go_on = (
+        f"--checkpoint {shlex.quote(str(run.folder))}" if run.has_checkpoint else "another run: it left no checkpoint"
+    )
     return {
         "running": f"running: update {count} of {run.planned or '?'}, {elapsed} since the start",
         "stopping": f"stopping: {count} updates, {elapsed}; the run ends after the next update and saves its policy",
         "ended": f"ended: {count} updates in {elapsed}",
-        "silent": f"silent for {run.silent_s:.0f} s after {count} updates: the process has probably died; "
-        "resume from its newest checkpoint with --checkpoint",
+        "silent": f"silent for {run.silent_s:.0f} s after {count} updates: the process has probably died; go on with "
+        f"{go_on}",
     }[run.state]
 
 
@@ -102,6 +109,7 @@ class TrainingPanel(Panel):
         self.folder, self._interval_s = Path(folder), interval_s
         self.run: RunLog | None = None
         """The run as last read."""
+        self._process: TrainingProcess | None = None
         self._follower: asyncio.Task[None] | None = None
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="28px", **_WIDE))
         self.curves = ipywidgets.Image(format="png", layout=ipywidgets.Layout(**_WIDE))
@@ -132,6 +140,8 @@ class TrainingPanel(Panel):
     def refresh(self) -> None:
         """Read the folder and show its content."""
         run = read_run(self.folder) if self.folder.is_dir() else RunLog(self.folder, (), None, False, 0.0)
+        if self._process and self._process.running:
+            run = replace(run, alive=True)
         self.run = run
         self.status.value = f'<b aria-live="polite">{html.escape(status_text(run))}</b>'
         self.stop_button.disabled = run.state not in ("running", "stopping")
@@ -160,7 +170,7 @@ class TrainingPanel(Panel):
         Raises:
             InputError: the process ended with an error.
         """
-        due = -math.inf
+        due, self._process = -math.inf, process
         try:
             while process.running if process else self.run and self.run.state in ("running", "stopping"):
                 if (start := time.monotonic()) >= due:

@@ -54,5 +54,5 @@ def test_a_shipped_policy_is_found_by_name_from_any_folder(repo_root, tmp_path, 
     assert file == repo_root / "policies" / "g1_walk" / "policy.pt"
     assert reference_motion(config).num_frames > 0
     (tmp_path / "g1_walk").mkdir()
-    with pytest.raises(InputError, match=r"g1_walk: holds no policy\.pt; .*: g1_run, g1_walk, g1_walk_speeds"):
+    with pytest.raises(InputError, match=r"g1_walk: holds no policy\.pt and .*: g1_run, g1_walk, g1_walk_speeds"):
         find_policy("g1_walk")

@@ -6,6 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed; pip install -e '.[sim]'")
+
+import torch
+
 from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import TrainCfg, check_unused, resolve
 from amp_helpers.training.run_folder import HEALTH_FILE, check_free, open_health
@@ -63,5 +67,10 @@ def test_a_suggested_command_quotes_its_paths(tmp_path):
     folder = tmp_path / "my run"
     folder.mkdir()
     (folder / HEALTH_FILE).write_text("{}\n")
+    with pytest.raises(InputError, match=r"already holds a run; choose another --run_dir$"):
+        check_unused(folder, None)
+    (folder / "checkpoints").mkdir()
+    parts = {name: {"weight": torch.ones(3)} for name in ("policy", "value", "discriminator")}
+    torch.save(parts | {"progress": {"updates": 1}}, folder / "checkpoints" / "agent_last.pt")
     with pytest.raises(InputError, match=r"--checkpoint '[^']*/my run/checkpoints/agent_last\.pt'"):
         check_unused(folder, None)

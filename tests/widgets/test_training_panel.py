@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.training.background import command_line, start_training
-from amp_helpers.training.cfg import RECIPES, TrainCfg, parse
+from amp_helpers.training.cfg import RECIPES, TrainCfg
+from amp_helpers.training.command import parse
 from amp_helpers.training.gait_probe import GaitProbe
-from amp_helpers.training.run_folder import LOG_FILE, read_run, request_stop, stop_requested
+from amp_helpers.training.run_folder import LOG_FILE, open_health, read_run, request_stop, stop_requested
 from amp_helpers.widgets import TrainingPanel
+from amp_helpers.widgets.training_panel import status_text
 
 
 @pytest.fixture
@@ -67,9 +70,37 @@ def test_the_state_of_a_run(growing, monkeypatch):
     assert read_run(folder).state == "stopping"
     now = time.time()
     monkeypatch.setattr("amp_helpers.training.run_folder.time.time", lambda: now + 300)
-    assert read_run(folder).state == "silent"
+    silent = read_run(folder)
+    assert silent.state == "silent"
+    assert "go on with another run: it left no checkpoint" in status_text(silent)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "agent_last.pt").touch()
+    assert f"the process has probably died; go on with --checkpoint {folder}" in status_text(silent)
+    with open_health(folder):
+        assert read_run(folder).state == "stopping", "a process holds the folder, however silent"
     end(folder)
     assert read_run(folder).state == "ended"
+
+
+def test_a_run_that_compiles_its_kernels_has_not_died(tmp_path, monkeypatch):
+    (tmp_path / "output.txt").touch()  # as a background run begins
+    now = time.time()
+    monkeypatch.setattr("amp_helpers.training.run_folder.time.time", lambda: now + 90)
+    assert re.match(
+        r"silent: no update yet for 9\d s; the simulator may still compile", status_text(read_run(tmp_path))
+    )
+    panel = TrainingPanel(tmp_path)
+    process = SimpleNamespace(running=True, check=lambda: None)
+
+    async def watch_a_moment() -> str:
+        task = asyncio.create_task(panel.watch(process))
+        await asyncio.sleep(0.3)
+        shown = panel.status.value
+        process.running = False
+        await task
+        return shown
+
+    assert "running: no update yet for 9" in asyncio.run(watch_a_moment())
 
 
 # --- the panel ------------------------------------------------------------------------------------------------------

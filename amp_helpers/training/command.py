@@ -1,0 +1,129 @@
+"""The command line of training, made from the fields of its configuration."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from amp_helpers.errors import InputError
+from amp_helpers.training.cfg import RECIPES, TrainCfg, options, recorded_cfg
+from amp_helpers.training.foreign_options import answer
+from amp_helpers.training.run_folder import CONFIG_FILE
+from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.resources import runs_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Origin:
+    """What the defaults of all other options come from, with the checkpoint."""
+
+    recipe: Literal["walk", "locomotion", "published"] = "walk"
+    """Recipe that the other defaults come from."""
+    resume: bool = False
+    """Go on from the newest run under runs/ in the current folder, unless --checkpoint names one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OriginAndCheckpoint(_Origin):
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CommandLine(_Origin):
+    headless: bool = False
+    """Accepted as in Isaac Lab's scripts; training never opens a window."""
+    run: TrainCfg = field(default_factory=TrainCfg)
+
+
+def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
+    """Read the command line; options have the names of the fields of :class:`TrainCfg` and :class:`AmpAgentCfg`.
+
+    With ``--checkpoint``, what is not given is as in the checkpoint's run; otherwise, as in the recipe.
+
+    Raises:
+        InputError: an option is unknown, or its value is not of its type; or a checkpoint cannot be gone on from.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    known: dict[str, Any] = {
+        "args": words,
+        "prog": "python -m amp_helpers.train",
+        "description": "Train a policy with AMP on an Isaac Lab task.",
+        "use_underscores": True,
+        "return_unknown_args": True,
+        "config": (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    }
+    with one_line_errors():
+        # First, because the defaults of everything else depend on it.
+        origin, _ = tyro.cli(_OriginAndCheckpoint, add_help=False, **known)
+    checkpoint = _newest_run() if origin.resume and origin.checkpoint is None else origin.checkpoint
+    run = RECIPES[origin.recipe]
+    if checkpoint is not None and not {"-h", "--help"} & {*words}:
+        if _given(words, "recipe") is not None:
+            raise InputError("a run that goes on keeps its own settings; leave --recipe out, or --checkpoint")
+        run = replace(_settings_of(checkpoint, _given(words, "task"), _given(words, "robot")), checkpoint=checkpoint)
+    with one_line_errors():
+        default = _CommandLine(recipe=origin.recipe, run=run)
+        line, unknown = tyro.cli(_CommandLine, default=default, **known)
+    if unknown:
+        raise InputError(answer(unknown, [*options(run), "recipe", "resume", "headless"]))
+    return line.run
+
+
+def command_line(cfg: TrainCfg) -> list[str]:
+    """Return the options of ``python -m amp_helpers.train`` that :func:`parse` turns into ``cfg``."""
+    base = TrainCfg()
+    if cfg.checkpoint is not None:
+        # Task and robot are always named: a run folder may ask for no module of the user's.
+        base = replace(_settings_of(cfg.checkpoint, cfg.task, cfg.robot), task="", robot=None)
+    usual, words = options(base), []
+    for name, value in options(cfg).items():
+        if value == usual[name]:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no_{name}")
+            continue
+        words += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return words
+
+
+def _given(words: Sequence[str], option: str) -> str | None:
+    """Return what stands behind an option, empty if it is missing; ``None`` where the option is not given."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == f"--{option}":
+            return following
+        if word.startswith(f"--{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _newest_run() -> Path:
+    """Return the run under ``runs/`` that was begun last."""
+    runs = sorted(path.parent for path in runs_folder().glob(f"*/{CONFIG_FILE}"))
+    if not runs:
+        raise InputError(f"{runs_folder()}: holds no run to resume; name the folder of one with --checkpoint")
+    return max(runs, key=lambda run: run.stat().st_mtime)
+
+
+def _settings_of(path: Path, task: str | None, robot: str | None) -> TrainCfg:
+    """Return the settings of the run that wrote a checkpoint, with the user's task and robot where given."""
+    # torch takes seconds to load, and --help does not need it.
+    from amp_helpers.training.checkpoints import find_checkpoint
+    from amp_helpers.training.config_file import choose_names, config_beside
+    from amp_helpers.utils.devices import check_device
+
+    found = find_checkpoint(path)
+    beside = config_beside(found.file)
+    if beside is None:
+        raise InputError(
+            f"{found.file}: has no {CONFIG_FILE} beside it, so the settings of its run are unknown; give the folder of "
+            "its run, or put the run's config.json beside it"
+        )
+    run = recorded_cfg(choose_names(*beside, task, robot))
+    try:
+        check_device(run.device)
+    except InputError:  # another machine: the first GPU or the CPU
+        run = replace(run, device=None)
+    return run

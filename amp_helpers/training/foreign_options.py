@@ -1,0 +1,53 @@
+"""Answers to options that the train command does not have, first of all those of Isaac Lab's own scripts."""
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+
+_WINDOW = "training never opens a window or renders; leave it out"
+_ANSWERS = {
+    "distributed": "training runs on one GPU; leave it out, and choose the GPU with --device cuda:0",
+    "video": "training renders nothing; leave it out, and record the policy afterwards with "
+    "'python -m amp_helpers.evaluate --checkpoint RUN --output DIR --video'",
+    "load_run": "name the folder of the run with --checkpoint",
+    "load_checkpoint": "name the file, or the folder of its run, with --checkpoint",
+    "experiment_name": "name the folder of the run with --run_dir",
+    "run_name": "name the folder of the run with --run_dir",
+    "algorithm": "training is AMP; leave it out",
+    "ml_framework": "training uses torch; leave it out",
+    "agent": "the agent's settings are options of this command; leave it out, --help lists them",
+    "rl_library": "training uses this project's agent on skrl; leave it out",
+} | dict.fromkeys(("livestream", "enable_cameras", "viz", "visualizer", "rendering_mode", "xr"), _WINDOW)
+_ANSWERS |= dict.fromkeys(("video_length", "video_interval"), _ANSWERS["video"])
+_HYDRA = re.compile(r"[+~]{0,2}(?P<path>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL)
+
+
+def answer(unknown: Sequence[str], options: Collection[str]) -> str:
+    """Return one sentence about words of a command line that are no options.
+
+    Args:
+        unknown: the words, values among them.
+        options: names of the options that there are, without dashes.
+    """
+    named = f"Unrecognized options: {', '.join(unknown)}"
+    for word in unknown:
+        if word.startswith("-"):
+            name = word.lstrip("-").split("=")[0].replace("-", "_")
+            if name in _ANSWERS:
+                return f"--{name}: {_ANSWERS[name]}"
+            if close := difflib.get_close_matches(name, options, n=1, cutoff=0.75):
+                return f"{named}; --{close[0]} exists, --help lists the options"
+        elif setting := _HYDRA.fullmatch(word):
+            return f"{word}: {_hydra(setting['path'], setting['value'], options)}"
+    return f"{named}; --help lists the options"
+
+
+def _hydra(path: str, value: str, options: Collection[str]) -> str:
+    """Return the option that sets the same as a Hydra override, or how to set it without one."""
+    name = path.rpartition(".")[2]
+    if name in options:
+        return f"settings are options here, not Hydra overrides; write --{name} {value}"
+    return (
+        "settings are options here, not Hydra overrides (--help lists them); to change the task, register your own "
+        "configuration and name it with --task package.module:ID"
+    )

@@ -1,0 +1,87 @@
+"""The command line of training: Isaac Lab's habits and mistakes end in one sentence, before anything is loaded."""
+
+import subprocess
+import sys
+
+import pytest
+
+from amp_helpers.errors import InputError
+from amp_helpers.train import check_single_process
+from amp_helpers.training.command import parse
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            "--distributed",
+            "--distributed: training runs on one GPU; leave it out, and choose the GPU with --device cuda:0",
+        ),
+        (
+            "--video --video_length 200",
+            "--video: training renders nothing; leave it out, and record the policy afterwards",
+        ),
+        ("--video_interval 2000", "--video_interval: training renders nothing; leave it out, and record the policy"),
+        ("--livestream 2", "--livestream: training never opens a window or renders; leave it out"),
+        ("--enable_cameras", "--enable_cameras: training never opens a window or renders; leave it out"),
+        ("--load_run 2026-01-31", "--load_run: name the folder of the run with --checkpoint"),
+        ("--experiment_name walk", "--experiment_name: name the folder of the run with --run_dir"),
+        ("--algorithm AMP", "--algorithm: training is AMP; leave it out"),
+        (
+            "env.rewards.upright.weight=-2",
+            "settings are options here, not Hydra overrides (--help lists them); to change",
+        ),
+        ("+env.sim.gravity=[0,0,-1]", "settings are options here, not Hydra overrides (--help lists them); to"),
+        ("agent.entropy=0.01", "settings are options here, not Hydra overrides; write --entropy 0.01"),
+        ("env.scene.num_envs=64", "settings are options here, not Hydra overrides; write --num_envs 64"),
+        (
+            "physics=newton_mjwarp",
+            "settings are options here, not Hydra overrides; write --physics",
+        ),
+        ("--num_env 4", "Unrecognized options: --num_env, 4; --num_envs exists, --help lists the options"),
+        ("--foo 4", "Unrecognized options: --foo, 4; --help lists the options"),
+        ("--checkpoint none", "none: there is no such checkpoint; give a file written by training"),
+        (
+            "--recipe published --checkpoint .",
+            "a run that goes on keeps its own settings; leave --recipe out, or",
+        ),
+    ],
+)
+def test_one_sentence(options, sentence):
+    if "--checkpoint" in options:
+        pytest.importorskip("torch", reason="torch is not installed; pip install -e '.[sim]'")
+    with pytest.raises(InputError) as refused:
+        parse(options.split())
+    assert sentence in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_what_an_answer_says_to_write_works():
+    given = "--entropy 0.01 --num_envs 64 --physics newton_mjwarp --device cuda:0 --run_dir runs/walk"
+    cfg = parse(given.split())
+    assert (cfg.agent.entropy, cfg.num_envs, cfg.physics, cfg.device) == (0.01, 64, "newton_mjwarp", "cuda:0")
+
+
+def test_dashes_and_underscores_are_the_same():
+    assert parse(["--num-envs", "4"]) == parse(["--num_envs", "4"])
+
+
+@pytest.mark.parametrize("world", ["", "1", None])
+def test_one_process_trains(monkeypatch, world):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if world is not None:
+        monkeypatch.setenv("WORLD_SIZE", world)
+    check_single_process()
+
+
+def test_a_launcher_of_several_processes_gets_one_sentence_each(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match=r"2 processes were started .* start it with 'python -m amp_helpers\.train'"):
+        check_single_process()
+
+
+@pytest.mark.slow
+def test_an_unknown_option_is_one_line_in_a_terminal():
+    command = [sys.executable, "-m", "amp_helpers.train", "--headless", "env.a.b=3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: env.a.b=3: settings are options here")
