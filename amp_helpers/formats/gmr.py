@@ -11,7 +11,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import NPZ, PICKLE, Format
-from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.joint_names import find_names, listed
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import HEAD_BYTES
@@ -35,9 +35,8 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
     """
     missing = [key for key in REQUIRED_KEYS if content.get(key) is None]
     if missing:
-        found = ", ".join(sorted(map(str, content))) or "nothing"
         raise InputError(
-            f"{path}: keys {', '.join(missing)} are missing (found: {found}); give one motion as GMR has it"
+            f"{path}: keys {', '.join(missing)} are missing (found: {listed(content)}); give one motion as GMR has it"
         )
     names_key, names = find_names(content)
     return StoredClip(

@@ -104,6 +104,12 @@ def shown(name: object) -> str:
     return " ".join(line.split())[:60]
 
 
+def listed(names: Iterable[object], most: int = 10) -> str:
+    """The first names of a file in alphabetical order, for a message; ``nothing`` without any."""
+    ordered = sorted(map(str, names))
+    return ", ".join(map(shown, ordered[:most])) + (", ..." if len(ordered) > most else "") or "nothing"
+
+
 @dataclass(frozen=True)
 class NameMatch:
     """Which of a robot's joints the names in a file are."""

@@ -12,7 +12,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.gmr import gmr_clip
-from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.joint_names import find_names, listed, shown
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.motion.rotations import from_rotation_vector
 
@@ -29,12 +29,12 @@ def clips_of_phc(path: Path, content: dict, options: ReadOptions) -> Iterator[St
 
 
 def _clip(path: Path, content: dict, name: str) -> StoredClip:
-    where = f"clip '{name}' " if name else ""
+    where = f"clip '{shown(name)}' " if name else ""
     missing = [key for key in ("dof", "root_trans_offset") if content.get(key) is None]
     if missing:
-        found = ", ".join(sorted(map(str, content))) or "nothing"
         raise InputError(
-            f"{path}: {where}lacks {', '.join(missing)} (found: {found}); give clips as ASAP, PHC or GMR have them"
+            f"{path}: {where}lacks {', '.join(missing)} (found: {listed(content)}); give clips as ASAP, PHC or "
+            "GMR have them"
         )
     dof = content["dof"]
     if isinstance(dof, np.ndarray) and dof.ndim == 3 and dof.shape[2] == 1:

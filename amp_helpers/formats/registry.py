@@ -22,7 +22,7 @@ from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.gmr import GMR_NPZ, GMR_PICKLE
 from amp_helpers.formats.human import refuse_human_bytes, refuse_human_keys, refuse_human_shape
 from amp_helpers.formats.isaaclab_amp import ISAACLAB_AMP
-from amp_helpers.formats.joint_names import shown
+from amp_helpers.formats.joint_names import listed
 from amp_helpers.formats.lafan1 import LAFAN1
 from amp_helpers.formats.legged_lab import LEGGED_LAB
 from amp_helpers.formats.loco_mujoco import LOCO_MUJOCO, LOCO_MUJOCO_ARRAYS
@@ -196,7 +196,7 @@ def _select(path: Path, container: Container, content: object) -> Format:
         candidates = [known for known in FORMATS if known.nested]
     every = [known for known in FORMATS if known.keys and (known in candidates or (known.anywhere and not many))]
     best = max(every, key=lambda known: (_share(known, keys), known in candidates, len(known.keys)))
-    found = ", ".join(shown(key) for key in sorted(keys, key=str)[:10]) or "nothing"
+    found = listed(keys)
     if _share(best, keys) < LEAST_SHARE:
         known_keys = "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in candidates)
         raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known_keys})")

@@ -18,6 +18,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.beyondmimic import clips_of_tracking
 from amp_helpers.formats.format import PICKLE, Container, Format
+from amp_helpers.formats.joint_names import shown
 from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import HEAD_BYTES, check_pointer, read_bytes
@@ -36,7 +37,7 @@ def clips_of_sonic(path: Path, content: Mapping[str, Any], options: ReadOptions)
     for name, stored in clips.items():
         missing = [key for key in KEYS if key not in stored]
         if missing:
-            raise InputError(f"{path}: clip '{name}' lacks {', '.join(missing)}; export the motion again")
+            raise InputError(f"{path}: clip '{shown(str(name))}' lacks {', '.join(missing)}; export the motion again")
         for clip in clips_of_tracking(path, stored, options):
             rate = None if clip.fps is not None else rate_of_velocities(stored["joint_pos"], stored.get("joint_vel"))
             notes = (f"{rate:.4g} fps by its joint velocities",) if rate else ()
