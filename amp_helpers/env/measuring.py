@@ -116,7 +116,14 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         command.ranges.lin_vel_y = (0.0, 0.0)
         if turn is not None:
             command.ranges.ang_vel_z = (float(turn), float(turn))
-    return [f"command '{name}' ({kind}) is drawn as the task has it" for name, kind in others.items()]
+    also = {
+        name: [part for part in vars(term.ranges) if part not in (*_COMPONENTS, "heading")]
+        for name, term in velocity_commands(cfg)
+    }
+    return [
+        *(f"command '{name}' ({kind}) is drawn as the task has it" for name, kind in others.items()),
+        *(f"command '{name}' draws {', '.join(parts)} as the task has it" for name, parts in also.items() if parts),
+    ]
 
 
 def set_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:

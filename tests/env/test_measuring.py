@@ -126,6 +126,18 @@ def test_a_command_of_another_kind_is_named():
     assert configure_for_measuring(cfg, MeasuringRules(), "T") == [], "the remedy: leave the velocity out"
 
 
+def test_further_components_of_a_command_are_named():
+    """A user's own kind of command, recognized by its ranges."""
+
+    @configclass
+    class WithHeight(mdp.UniformVelocityCommandCfg.Ranges):
+        height = (0.5, 0.8)
+
+    cfg = Foreign()
+    cfg.commands.heading_and_speed.ranges = WithHeight(lin_vel_x=(0, 1), lin_vel_y=(0, 1), ang_vel_z=(0, 1))
+    assert configure_for_measuring(cfg, UNTURNED) == ["command 'heading_and_speed' draws height as the task has it"]
+
+
 def test_an_unknown_event_stays_and_is_named():
     cfg = Foreign()
     cfg.events.mine = EventTermCfg(func=count_resets, mode="reset")
