@@ -124,6 +124,12 @@ def test_videos_play_in_real_time_and_in_browsers(walking, tmp_path):
     assert changed(pair[0][:, :161], frames[0]) > 0  # the label
     np.testing.assert_array_equal(pair[10][40:, 165:], frames[2][40:])  # the shorter one repeats its last frame
 
+    labels = ["0 m/s"] * 5 + ["1 m/s"]
+    told = side_by_side(frames, frames, (labels, ""))
+    still = side_by_side(frames, frames, ("0 m/s", ""))
+    same = [np.array_equal(a, b) for a, b in zip(told, still, strict=True)]
+    assert same == [True] * 5 + [False] * 6, "a label a frame; the last one stays"
+
     path = write_video(tmp_path / "walk.mp4", pair, fps=10)
     import imageio_ffmpeg
 
