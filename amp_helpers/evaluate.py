@@ -50,6 +50,7 @@ def evaluate(
     task: str | None = None,
     asset: str | None = None,
     robot: str | Robot | None = None,
+    feet: Sequence[str] = (),
     pushes: bool = False,
     randomize: bool = False,
 ) -> dict[str, float]:
@@ -79,6 +80,7 @@ def evaluate(
         asset: name of the robot's articulation in the task's scene; ``None`` as in training.
         robot: robot whose feet are measured, see :func:`amp_helpers.robots.get_robot`; ``None`` for the one named in
             training, else a built-in robot with the same links.
+        feet: links that are the feet of a robot named by its file; by default as in training, else found in it.
         pushes: push every robot by 0.6 m/s every 3 s in a random horizontal direction.
         randomize: keep everything that the task randomizes in training.
 
@@ -100,7 +102,7 @@ def evaluate(
         commanded = steps or turn or _takes_velocity(checkpoint, task)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
     first = (steps[0], 0.0) if steps else (velocity, turn)
-    opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, asset, robot, pushes, randomize)
+    opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, asset, robot, feet, pushes, randomize)
     with opened as (env, policy, references, measured):
         if steps:
             profile = step_profile(steps, HOLD_S, env.step_dt)
@@ -136,6 +138,7 @@ def evaluate_grid(
     task: str | None = None,
     asset: str | None = None,
     robot: str | Robot | None = None,
+    feet: Sequence[str] = (),
     pushes: bool = False,
     randomize: bool = False,
 ) -> list[dict[str, float]]:
@@ -147,7 +150,8 @@ def evaluate_grid(
     Args:
         commands: forward speed, m/s, and turning speed, rad/s; ``None`` for :data:`amp_helpers.training.GRID`.
         num_envs: environments for each command.
-        checkpoint, output, seconds, device, seed, dataset, task, asset, robot, pushes, randomize: see :func:`evaluate`.
+        checkpoint, output, seconds, device, seed, dataset, task, asset, robot, feet, pushes, randomize: see
+            :func:`evaluate`.
 
     Returns:
         The rows.
@@ -165,7 +169,9 @@ def evaluate_grid(
         raise InputError(f"{len(commands)} commands with {num_envs} environments each; give at least 1 of both")
     _check(output, seconds, [value for command in commands for value in command])
     side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
-    opened = _open(checkpoint, side_by_side, commands[0], device, seed, dataset, task, asset, robot, pushes, randomize)
+    opened = _open(
+        checkpoint, side_by_side, commands[0], device, seed, dataset, task, asset, robot, feet, pushes, randomize
+    )
     gaits: dict[str, tuple[Motion, Motion]] = {}
     drawn = _spread(sorted({forward for forward, turn in commands if forward and not turn}), 4)
 
@@ -219,6 +225,7 @@ def _open(
     task: str | None,
     asset: str | None,
     robot: str | Robot | None,
+    feet: Sequence[str],
     pushes: bool,
     randomize: bool,
 ) -> "Iterator[tuple[ManagerBasedRLEnv, TrainedPolicy, MotionDataset, Robot]]":
@@ -232,8 +239,9 @@ def _open(
 
     _, config = find_policy(checkpoint, task=task, robot=robot.name if isinstance(robot, Robot) else robot)
     reference_dataset(config, dataset)  # reports a missing dataset before the simulator starts
-    robot = robot or config.get("robot")
-    robot = get_robot(robot) if isinstance(robot, str) else robot
+    if robot is None:
+        robot, feet = config.get("robot"), feet or config.get("feet", ())
+    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
     with make_env(
         config["task"],
         asset=asset or config.get("asset"),
@@ -299,6 +307,8 @@ class _CommandLine:
     """Name of the robot's articulation in the task's scene; by default as in training."""
     robot: str | None = None
     """Robot whose feet are measured: a name, your MJCF or URDF, or package.module:NAME; by default as in training."""
+    feet: tuple[str, ...] = ()
+    """Links that are the feet of a robot named by its file; by default as in training."""
     video: bool = False
     """Also write video.mp4, policy beside reference."""
     headless: bool = False

@@ -20,10 +20,12 @@ def joint_set(clip: CheckedMotion) -> Outcome:
     robot = clip.robot
     report = JointOrder(robot.joint_names).compare(clip.original.joint_names)
     if report.missing:
+        remedy = "choose the robot that the motion was made for with --robot"
+        some = len(report.missing) < robot.num_joints
         return fail(
             f"{len(report.missing)} of {robot.num_joints} joints of {robot.name} are missing: "
             f"{', '.join(report.missing)}",
-            "choose the robot that the motion was made for, or convert with --fill_missing to hold them still.",
+            f"{remedy}, or convert with --fill_missing to hold them still." if some else f"{remedy}.",
         )
     extra = f"; {len(report.extra)} others are ignored: {', '.join(report.extra)}" if report.extra else ""
     return ok(f"all {robot.num_joints} joints of {robot.name} are present by name{extra}")

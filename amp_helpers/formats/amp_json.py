@@ -81,6 +81,7 @@ def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOp
             "joint_names": names_key,
         },
         quaternion=None if layout.rotation == 4 else "xyzw",
+        quaternion_computed=layout.rotation != 4,
         convention_of="AMP_for_hardware's",
         notes=tuple(notes),
     )

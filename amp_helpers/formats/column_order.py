@@ -146,7 +146,7 @@ def decide_columns(
             "average; leave it out, for the links to decide, or give the one that the file was written in"
         )
     if robot is not None:
-        _check_limits(path, evidence, order, orders(width, robot), what)
+        _check_limits(path, evidence, order, what, robot)
         if implausible := evidence.implausible_joint(order):
             raise InputError(
                 f"{path}: its {width} columns are not those of {order.robot.name}: {implausible}; name the robot that "
@@ -281,15 +281,16 @@ def _by_links(path: Path, evidence: Evidence, known: Sequence[Order], robot: Rob
     return Columns(best.names, best, JointOrderFinding("links", best.label, width, closest))
 
 
-def _check_limits(path: Path, evidence: Evidence, taken: Order, known: Sequence[Order], what: str) -> None:
-    """Refuse an order that exceeds the joints' limits where another of that width does not."""
+def _check_limits(path: Path, evidence: Evidence, taken: Order, what: str, robot: Robot) -> None:
+    """Refuse an order that exceeds the joints' limits where another of the robot's of that width does not."""
+    known = orders(len(taken.names), robot)
     shares = {order.label: evidence.share_beyond_limits(order) for order in known}
     best = min(shares, key=shares.__getitem__, default=None)
     if best and shares[best] < 0.01 and (share := evidence.share_beyond_limits(taken)) > 0.05:
         raise InputError(
             f"{path}: names no joints, and in the {what} of {len(taken.names)} {share:.0%} of frames leave the "
             f"joints' limits, {shares[best]:.0%} as {best}; give the order that it was written in with --joint_order: "
-            f"{', '.join((*OWN_ORDERS, *JOINT_ORDERS))}"
+            f"{', '.join((*OWN_ORDERS, *(name for name in known_orders(robot) if name in JOINT_ORDERS)))}"
         )
 
 

@@ -88,6 +88,7 @@ def clips_of_arrays(path: Path, content: Mapping[str, Any], options: ReadOptions
         joint_names=[key.removeprefix("q_") for key in names],
         keys={"joint_pos": "the arrays q_...", "joint_names": "the names of the arrays"},
         quaternion="xyzw",
+        quaternion_computed=True,
         notes=tuple(notes),
     )
 

@@ -99,6 +99,8 @@ class TrainCfg:
     robot: str | None = None
     """Robot whose feet --drop_joints feet means and evaluation watches: a name, your MJCF or URDF, or
     package.module:NAME."""
+    feet: tuple[str, ...] = ()
+    """Links that are the feet of a robot named by its file; by default those lowest in its default pose."""
     drop_joints: tuple[str, ...] = ("still",)
     """Joints that the discriminator does not see: feet, still (those that do not move in the dataset), or regular
     expressions."""
@@ -228,7 +230,10 @@ def check_unused(run_dir: Path, checkpoint: Path | None) -> None:
 
 
 def drop_patterns(
-    names: Sequence[str], robot: str | None = None, dataset: "MotionDataset | None" = None
+    names: Sequence[str],
+    robot: str | None = None,
+    dataset: "MotionDataset | None" = None,
+    links: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Turn the names of ``--drop_joints`` into regular expressions.
 
@@ -237,8 +242,9 @@ def drop_patterns(
             which a discriminator recognizes any policy; everything else is a regular expression already.
         robot: the robot whose feet are meant; without one, the joints called ankle.
         dataset: the dataset in which joints are still.
+        links: links that are the feet of a robot named by its file; by default they are found in it.
     """
-    feet = get_robot(robot).feet_joints if robot else (".*ankle.*",)
+    feet = get_robot(robot, links).feet_joints if robot else (".*ankle.*",)
     meant = {"feet": feet, "still": _still(dataset) if dataset else ()}
     return tuple(pattern for name in names for pattern in meant.get(name, (name,)))
 

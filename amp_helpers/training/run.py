@@ -76,7 +76,7 @@ def amp_state(cfg: TrainCfg, dataset: MotionDataset) -> AmpState:
         stride=cfg.stride,
         command=cfg.condition_on_command,
     )
-    return state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset))
+    return state.without(drop_patterns(cfg.drop_joints, cfg.robot, dataset, cfg.feet))
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def build_agent(setup: TrainingSetup) -> AmpAgent:
 
 def _robot(setup: TrainingSetup) -> Robot:
     name = setup.cfg.robot
-    return get_robot(name) if name else robot_with_links(scene_robot(setup.env.lab).body_names)
+    return get_robot(name, setup.cfg.feet) if name else robot_with_links(scene_robot(setup.env.lab).body_names)
 
 
 def experiment(cfg: TrainCfg) -> ExperimentCfg:

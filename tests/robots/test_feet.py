@@ -11,6 +11,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot, get_robot
 from amp_helpers.robots.soles import soles
+from amp_helpers.training.cfg import drop_patterns
 
 LEG = """<body name="{s}_thigh" pos="0 {y} 0"><joint name="{s}_hip" axis="0 1 0" range="-90 90"/>
   <geom type="capsule" size=".04" fromto="0 0 0 0 0 -.3"/>
@@ -118,10 +119,15 @@ def test_a_model_without_feet_lists_the_links_to_name(tmp_path):
     assert get_robot(str(path), ["mast"]).foot_bodies == ("mast",)
 
 
-@pytest.mark.parametrize("command", ["convert", "check", "refine"])
+@pytest.mark.parametrize("command", ["convert", "check", "refine", "train", "evaluate"])
 def test_commands_take_feet(command):
     done = subprocess.run([sys.executable, "-m", f"amp_helpers.{command}", "--help"], capture_output=True, text=True)
-    assert "--feet LINK [LINK ...]" in done.stdout
+    assert "--feet " in done.stdout
+
+
+def test_feet_that_training_leaves_out_can_be_named(biped):
+    patterns = drop_patterns(("feet",), biped(), links=("left_shin", "right_shin"))
+    assert patterns == ("left_knee", "right_knee")
 
 
 def test_the_feet_of_a_real_model_without_meshes(field_samples, capsys):
