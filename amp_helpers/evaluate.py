@@ -340,6 +340,8 @@ def _grid(options: dict[str, Any], commands: list[tuple[float, float]] | None) -
     for name, default in {"velocity": None, "turn": 0.0, "steps": (), "video": False}.items():
         if options.pop(name) != default:
             raise InputError(f"--grid measures commands of its own; leave out --{name}, or --grid")
+    count = "the usual grid" if commands is None else f"{len(commands)} commands"
+    print(f"measuring {count}, {options['num_envs']} environments each; this takes minutes on a CPU", flush=True)
     print(grid_table(evaluate_grid(commands=commands, **options)))
     return 0
 

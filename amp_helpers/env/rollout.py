@@ -10,7 +10,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.env.measuring import set_command
+from amp_helpers.env.measuring import check_command, set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.rollout import Rollout
@@ -70,7 +70,8 @@ def record_commands(
         A rollout for each command.
 
     Raises:
-        InputError: see :func:`record_rollout` and :func:`amp_helpers.env.set_command`.
+        InputError: see :func:`record_rollout`, :func:`amp_helpers.env.set_command` and
+            :func:`amp_helpers.env.check_command`.
     """
     share = env.num_envs // len(commands)
     if share * len(commands) != env.num_envs:
@@ -78,6 +79,7 @@ def record_commands(
     forward, turn = torch.tensor(commands, dtype=torch.float32).repeat_interleave(share, dim=0).T
     set_command(env, forward, turn)
     recorder = _record(env, policy, round(seconds / env.step_dt), robot)
+    check_command(env, forward, turn)
     return [
         recorder.rollout(*command, slice(first, first + share))
         for command, first in zip(commands, range(0, env.num_envs, share), strict=True)
