@@ -19,7 +19,7 @@ SAVED = (
     "command",
     "command_turn",
 )
-"""Arrays of ``rollout.npz``."""
+"""Arrays of ``rollout.npz``; quaternions xyzw."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,5 +87,6 @@ class Rollout:
         return np.tile((float(self.command), float(self.command_turn)), (np.shape(self.fell)[1], 1))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, root_quat xyzw."""
-        write_npz(path, {key: np.asarray(getattr(self, key)) for key in SAVED})
+        """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, and ``command_profile`` where the command changes."""
+        keys = SAVED if self.command_profile is None else (*SAVED, "command_profile")
+        write_npz(path, {key: np.asarray(getattr(self, key)) for key in keys})

@@ -20,6 +20,7 @@ from amp_helpers.metrics import (
     pose_distances,
     settled_frames,
 )
+from amp_helpers.metrics.rollout import SAVED
 
 
 def test_the_keys_are_those_of_metrics_json(metric_names):
@@ -258,6 +259,14 @@ def test_the_arrays_of_rollout_npz(tmp_path):
         }
         np.testing.assert_array_equal(saved["joint_pos"], rollout.joint_pos)
         assert saved["joint_names"].tolist() == list(JOINTS)
+
+
+def test_a_command_that_changes_is_saved(tmp_path):
+    profile = np.linspace(0, 1, 1000).reshape(500, 2)
+    make_rollout(command_profile=profile).save(tmp_path / "rollout.npz")
+    with np.load(tmp_path / "rollout.npz", allow_pickle=False) as saved:
+        assert set(saved) == {*SAVED, "command_profile"}
+        np.testing.assert_array_equal(saved["command_profile"], profile)
 
 
 def test_misshapen_rollouts_are_refused():
