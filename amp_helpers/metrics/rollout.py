@@ -87,6 +87,6 @@ class Rollout:
         return np.tile((float(self.command), float(self.command_turn)), (np.shape(self.fell)[1], 1))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, and ``command_profile`` where the command changes."""
+        """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, and a command that changes."""
         keys = SAVED if self.command_profile is None else (*SAVED, "command_profile")
         write_npz(path, {key: np.asarray(getattr(self, key)) for key in keys})
