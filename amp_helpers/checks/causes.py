@@ -3,10 +3,13 @@
 At most one of them is not ok, because one cause explains the fit.
 """
 
+import numpy as np
+
 from amp_helpers.checks.body_fit import describe_improvement
 from amp_helpers.checks.checked_motion import CheckedMotion
-from amp_helpers.checks.diagnosis import Diagnosis, Trial
+from amp_helpers.checks.diagnosis import REORDERED, Diagnosis, Trial
 from amp_helpers.checks.table import Outcome, fail, ok, warn
+from amp_helpers.motion.motion import Motion
 
 _UPRIGHT, _CROUCHED = 0.5, 0.25
 """Mean vertical component of the pelvis' z axis in upright clips, and in a crouch; where y is up, it is near 0."""
@@ -26,7 +29,7 @@ def quaternion_order(clip: CheckedMotion) -> Outcome:
         evidence += f"; misfit {diagnosis.stored.misfit:.1f} as read, {other.fit.misfit:.1f} in the other order"
         clearly_worse = other.fit.misfit > diagnosis.stored.misfit + 1
     if up.mean() < (_CROUCHED if clearly_worse else _UPRIGHT):
-        return fail(evidence, "read the file with --quaternion wxyz (or xyzw): the value stays near 1 in a walk.")
+        return fail(evidence, _stand_up(motion))
     if up.mean() < _UPRIGHT:
         remedy = "look at the rendered clip: the root leans far over, as in a deep crouch; the other order fits worse."
         return warn(evidence, remedy)
@@ -36,6 +39,23 @@ def quaternion_order(clip: CheckedMotion) -> Outcome:
         remedy = "both orders stand upright, so look at the rendered clip and give --quaternion if it faces wrongly."
         return warn(evidence, remedy)
     return ok(evidence)
+
+
+def _stand_up(motion: Motion) -> str:
+    """What to do about a root that is not upright; never the order that the file was read in."""
+    reading = motion.findings.quaternion
+    heights = {}
+    for order, columns in REORDERED.items():  # read in one order, as if read in the other
+        if reading is None or order == reading.order:
+            x, y = motion.root_quat[:, columns[:2]].T
+            heights["wxyz" if order == "xyzw" else "xyzw"] = float(np.mean(1 - 2 * (x**2 + y**2)))
+    other = max(heights, key=heights.__getitem__)
+    if heights[other] > _UPRIGHT:
+        return f"read the file with --quaternion {other}: the pelvis then points up {heights[other]:.2f} on average."
+    return (
+        f"no --quaternion order stands it up ({heights[other]:.2f} in the other): if the clip should not lie down or "
+        "stand on its head, turn its root where the file was written, so that z is up."
+    )
 
 
 def column_order(clip: CheckedMotion) -> Outcome | None:

@@ -12,6 +12,7 @@ import numpy as np
 from amp_helpers.checks.body_fit import BodyFit, BodyModel, ClipSample
 from amp_helpers.formats.model_evidence import orders
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.findings import Findings, JointOrderFinding
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import ROBOTS, Robot
 
@@ -139,35 +140,53 @@ def diagnose(
     sample = ClipSample.of(motion, frames)
     trials = [
         Trial(mistake, body.fit(sample, mistake.correct(sample.motion)))
-        for mistake in known_mistakes(motion.joint_names, body, env_joint_names)
+        for mistake in known_mistakes(motion.joint_names, body, env_joint_names, motion.findings)
     ]
     moves = bool(sample.motion.joint_pos.std(axis=0).max() > 0.05)
     return Diagnosis(body.fit(sample), tuple(trials), moves)
 
 
 def known_mistakes(
-    names: tuple[str, ...], body: BodyModel, env_joint_names: Sequence[str] | None = None
+    names: tuple[str, ...],
+    body: BodyModel,
+    env_joint_names: Sequence[str] | None,
+    findings: Findings,
 ) -> Iterator[Mistake]:
-    """Yield every mistake that can be corrected in a clip with joints ``names`` (J)."""
-    yield from _quaternion_orders()
-    yield from _column_orders(names, body.robot, env_joint_names)
+    """Yield every mistake that can be corrected in a clip with joints ``names`` (J) that was read with ``findings``."""
+    yield from _quaternion_orders(findings.quaternion.order if findings.quaternion else None)
+    yield from _column_orders(names, body.robot, env_joint_names, findings.joints)
     yield from _sides_and_signs(names, body)
     yield from _offsets(names, body.robot)
 
 
-def _quaternion_orders() -> Iterator[Mistake]:
-    for wrong, right, columns in (("xyzw", "wxyz", [1, 2, 3, 0]), ("wxyz", "xyzw", [3, 0, 1, 2])):
+REORDERED = {"xyzw": [1, 2, 3, 0], "wxyz": [3, 0, 1, 2]}
+"""Order that quaternions were read in -> columns that give them as if read in the other."""
+
+
+def _quaternion_orders(read: str | None) -> Iterator[Mistake]:
+    for wrong, columns in REORDERED.items():
+        right = "wxyz" if wrong == "xyzw" else "xyzw"
+        described, remedy = f"was read as {wrong} but is {right}", f"read the file with --quaternion {right}."
+        if read == right:  # so the file itself was written from quaternions that were taken for the other order
+            described = f"was taken for {wrong} by the program that wrote the file, but is {right}"
+            remedy = "correct the quaternion where the file was written: no --quaternion order reads it."
         yield Mistake(
             "quaternion order",
-            f"the root quaternion was read as {wrong} but is {right}",
+            f"the root quaternion {described}",
             lambda motion, columns=columns: replace(motion, root_quat=motion.root_quat[:, columns]),
-            f"read the file with --quaternion {right}.",
+            remedy,
         )
 
 
-def _column_orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequence[str] | None) -> Iterator[Mistake]:
+def _column_orders(
+    names: tuple[str, ...],
+    robot: Robot,
+    env_joint_names: Sequence[str] | None,
+    reading: JointOrderFinding | None,
+) -> Iterator[Mistake]:
     widths = {len(names), robot.num_joints, *(known.num_joints for known in ROBOTS.values())}
-    known = {order.label: order.names for width in sorted(widths) for order in orders(width, robot)}
+    every = [order for width in sorted(widths) for order in orders(width, robot)]
+    known, options = {order.label: order.names for order in every}, {order.label: order.option for order in every}
     if env_joint_names is not None:
         known["the environment's"] = tuple(env_joint_names)
     seen = {names}
@@ -179,12 +198,14 @@ def _column_orders(names: tuple[str, ...], robot: Robot, env_joint_names: Sequen
             if meant in seen or not set(meant) & set(robot.joint_names):
                 continue
             seen.add(meant)
+            # Names in a file win, so no option reads it otherwise; and the environment's order has no name.
+            readable = stored in options and not (reading is not None and reading.basis == "names")
             yield Mistake(
                 "column order",
                 f"the columns are in the order {stored} but named in the order {named}",
                 lambda motion, meant=meant: replace(motion, joint_names=meant),
-                f"name the columns in the order {stored} ({', '.join(there[:3])}, ...): set joint_names in the "
-                "file, or convert with --joint_order.",
+                f"name the columns in the order {stored} ({', '.join(there[:3])}, ...): "
+                + (f"read the file with --joint_order {options[stored]}." if readable else "correct them in the file."),
             )
 
 

@@ -68,6 +68,25 @@ def test_a_pelvis_on_its_side(walk):
     found = result(rolled, "quaternion order")
     assert found.verdict == "fail"
     assert "--quaternion" in found.remedy
+    half = np.radians(50)
+    prone = replace(walk, root_quat=multiply(walk.root_quat, np.array([0, np.sin(half), 0, np.cos(half)])))
+    found = result(prone, "quaternion order")
+    assert found.verdict == "fail" and "no --quaternion order" in found.remedy
+
+
+@pytest.mark.parametrize(("read", "columns"), [("xyzw", [1, 2, 3, 0]), ("wxyz", [3, 0, 1, 2])])
+def test_the_remedy_for_a_quaternion_is_never_the_order_it_was_read_in(walk, read, columns):
+    """A clip that lies on its side as read, and stands in the other order; and one whose file is wrong itself."""
+    other = "wxyz" if read == "xyzw" else "xyzw"
+    findings = Findings(quaternion=QuaternionOrderFinding(read, "user", pelvis_up=ByOrder(0.0, 0.0)))
+    back = np.argsort(columns)
+    mistaken = replace(walk, root_quat=walk.root_quat[:, back], findings=findings)
+    found = result(mistaken, "quaternion order")
+    assert found.verdict == "fail" and f"--quaternion {other}" in found.remedy
+    assert result(replace(mistaken, root_quat=mistaken.root_quat[:, columns]), "quaternion order").verdict == "ok"
+    broken = replace(walk, root_quat=walk.root_quat[:, columns], findings=findings)
+    found = result(broken, "quaternion order")
+    assert found.verdict == "fail" and f"--quaternion {read}" not in found.remedy
 
 
 def test_an_assumed_quaternion_order_is_reported(walk):
