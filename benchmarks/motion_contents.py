@@ -4,7 +4,7 @@ import numpy as np
 
 from amp_helpers.motion import Motion
 from amp_helpers.motion.rotations import rotate_inverse
-from amp_helpers.robots import G1_29DOF, Kinematics
+from amp_helpers.robots import G1_29DOF, Kinematics, Robot
 from amp_helpers.robots.model import breadth_first
 
 Content = dict[str, object]
@@ -22,9 +22,9 @@ def bodies(motion: Motion) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     return kinematics.body_names, positions, np.repeat(wxyz(motion)[:, None], positions.shape[1], axis=1)
 
 
-def isaac_order(motion: Motion) -> Motion:
+def isaac_order(motion: Motion, robot: Robot = G1_29DOF) -> Motion:
     """The motion with its joints breadth-first, as Isaac Lab has them on PhysX."""
-    return motion.select(breadth_first(Kinematics(G1_29DOF).model))
+    return motion.select(breadth_first(Kinematics(robot).model))
 
 
 def rates(motion: Motion) -> np.ndarray:

@@ -103,7 +103,8 @@ class Evidence:
 
     def link_error(self, order: Order, quaternion: str | None = None) -> float:
         """Compute the mean distance, m, between the model's links and the file's: those of the same name. In a file
-        without link names, each link is compared with the one that stays nearest to it.
+        without link names, each link is compared with the one that stays nearest to it; where a file has a few points
+        that are at no link, such as feet beside the calf, how much they move in the link that holds them best counts.
 
         Infinite where the robot has none of the file's links. Without ``quaternion``, the better order counts.
         """
@@ -115,13 +116,26 @@ class Evidence:
         links = self._links(order, "root" if bodies.in_root else str(quaternion))
         if bodies.names is None:
             apart = np.linalg.norm(links[:, :, None] - bodies.positions[:, None], axis=-1).mean(axis=0)
-            fewer = 1 if apart.shape[0] <= apart.shape[1] else 0  # a file may hold a few of the links, or more
-            return float(apart.min(axis=fewer).mean())
+            if apart.shape[0] <= apart.shape[1]:
+                return float(apart.min(axis=1).mean())
+            error = float(apart.min(axis=0).mean())  # a file may hold a few of the links
+            return (
+                error if error <= SAME_PLACE_M else min(error, self._movement_in_links(order, str(quaternion), bodies))
+            )
         pairs = _same_links(bodies.names, _kinematics(order.robot).body_names)
         if not pairs:
             return float("inf")
         stored, model = map(list, zip(*pairs, strict=True))
         return float(np.linalg.norm(links[:, model] - bodies.positions[:, stored], axis=-1).mean())
+
+    def _movement_in_links(self, order: Order, quaternion: str, bodies: Bodies) -> float:
+        """Compute how much, m, the file's points move in the model's link that holds each best."""
+        motion = self._posed(order, "root" if bodies.in_root else quaternion)
+        kinematics = _kinematics(order.robot)
+        links, turns = kinematics.body_positions(motion), kinematics.body_rotations(motion)
+        apart = bodies.positions[:, None] - links[:, :, None]
+        held = rotate_inverse(np.repeat(turns[:, :, None], apart.shape[2], axis=2), apart)
+        return float(np.linalg.norm(held - held.mean(axis=0), axis=-1).mean(axis=0).min(axis=0).mean())
 
     def attachment_error(self, quaternion: str) -> float | None:
         """Compute how much, m, the link that is held best in the root's frame moves in it; no model is needed.
@@ -152,12 +166,16 @@ class Evidence:
         """Compute the model's link positions once: in the root's frame, or with a quaternion order in the world's."""
         key = (order.robot.name, order.names, frame)
         if key not in self._link_positions:
-            motion = self._motion(order, "xyzw" if frame == "root" else frame)
-            if frame == "root":
-                upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
-                motion = replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
-            self._link_positions[key] = _kinematics(order.robot).body_positions(motion)
+            self._link_positions[key] = _kinematics(order.robot).body_positions(self._posed(order, frame))
         return self._link_positions[key]
+
+    def _posed(self, order: Order, frame: str) -> Motion:
+        """The sampled frames in the root's frame, or with a quaternion order in the world's."""
+        motion = self._motion(order, "xyzw" if frame == "root" else frame)
+        if frame != "root":
+            return motion
+        upright = np.tile([0.0, 0.0, 0.0, 1.0], (motion.num_frames, 1))
+        return replace(motion, root_pos=np.zeros_like(motion.root_pos), root_quat=upright)
 
     def sole_error(self, order: Order, quaternion: str) -> float:
         """Compute the mean distance, m, of the lowest sole from the ground."""

@@ -26,6 +26,9 @@ from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.lafan1 import write_csv
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motion, read_motions
+from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.rotations import rotate
+from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import G1_29DOF, Robot
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 28237\n" % (b"8" * 64)
@@ -442,6 +445,32 @@ def test_the_feet_of_a_quadruped_name_its_legs(tmp_path, legs):
     column = 3 * legs.index("RL") + 2
     np.testing.assert_allclose(motion.select(joints).joint_pos[:, 8], angles[:, column], atol=1e-6)
     assert f"legs {', '.join(legs)} by the positions of their feet" in motion.source
+
+
+@pytest.mark.parametrize("breadth_first", [True, False])
+def test_points_that_no_link_of_the_model_has_decide_the_order_too(tmp_path, breadth_first):
+    """legged_lab's key bodies of a quadruped are its feet, which many models have as shapes of the calf."""
+    dog = quadruped(tmp_path)
+    time = np.arange(90)[:, None] / 30
+    angles = 0.4 * np.sin(2 * np.pi * time + np.arange(12))
+    motion = Motion(
+        fps=30,
+        joint_names=dog.joint_names,
+        joint_pos=angles,
+        root_pos=np.hstack([0.5 * time, 0 * time, 0 * time + 0.4]),
+        root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (90, 1)),
+    )
+    kinematics = Kinematics(dog)
+    calves = [kinematics.body_names.index(f"{leg}_calf") for leg in ("FL", "FR", "RL", "RR")]
+    links, turns = kinematics.body_positions(motion)[:, calves], kinematics.body_rotations(motion)[:, calves]
+    feet = links + rotate(turns, np.broadcast_to([0.0, 0.0, -0.2], links.shape)) - motion.root_pos[:, None]
+    stored = motion_contents.isaac_order(motion, dog) if breadth_first else motion
+    content = motion_contents.gmr(stored) | {"loop_mode": 1, "root_rot": motion_contents.wxyz(motion)}
+    del content["joint_names"]
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content | {"key_body_pos": feet}))
+    read = read_motion(tmp_path / "m.pkl", robot=dog)
+    np.testing.assert_allclose(read.select(dog.joint_names).joint_pos, angles, atol=1e-6)
+    assert "by its links" in read.source
 
 
 def quadruped(folder: Path) -> Robot:
