@@ -124,8 +124,13 @@ class Motion:
 
     @property
     def forward_speed(self) -> float:
-        """Mean horizontal velocity along the heading, m/s: the first of ``measured_command``; on a circle too."""
-        return self.measured_command[0]
+        """Horizontal distance between the first and the last frame over the time between them, m/s.
+
+        At least the mean velocity along the heading (``measured_command``), which a clip on a circle has too.
+        """
+        self._needs_two_frames()
+        distance = float(np.linalg.norm(self.root_pos[-1, :2] - self.root_pos[0, :2]))
+        return max(distance / self.duration_s, self.measured_command[0])
 
     @property
     def measured_command(self) -> tuple[float, float]:
