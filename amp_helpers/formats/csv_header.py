@@ -26,6 +26,7 @@ def _set(text: str) -> frozenset[str]:
 _ROOT = _set("root base pelvis trunk torso body free floating freejoint joint link world global local com")
 _POSITION = _set("pos position trans translate translation loc location p t xyz")
 _ROTATION = _set("rot rotate rotation quat quaternion q orientation ori orient r xyzw wxyz")
+_QUATERNION = _set("quat quaternion q xyzw wxyz")
 _EULER = _set("euler eulers rpy angle angles")
 _VECTOR = _set("rotvec axisangle axis aa expmap exp")
 _RATE = _set("vel velocity velocities lin ang linear angular v omega speed acc acceleration qvel dq")
@@ -85,9 +86,10 @@ def read_columns(header: Sequence[str], robot: Robot | None) -> TableColumns | N
     Raises:
         InputError: the root is not named in full, a component is named twice, or a unit is not known.
     """
+    if len(set(header)) == 1:
+        return None
     columns = _columns(header, robot)
-    named = [column for column in columns if column.role not in ("number", "counter", "time")]
-    if not named or len({column.name for column in columns}) == 1:
+    if all(column.role in ("number", "counter", "time") for column in columns):
         return _by_position(columns)
     position = _components(columns, "position", 3)
     kind: Rotation = ""
@@ -137,8 +139,11 @@ def _columns(header: Sequence[str], robot: Robot | None) -> list[_Column]:
     }
     columns: list[_Column] = []
     seen: set[str] = set()
+    spelled = [words(name) for name in bare]
+    counted = [frozenset(parts) for parts in spelled if not set(parts) <= _COUNTER | _TIME]
+    shared = frozenset.intersection(*counted) if len(set(counted)) > 1 else frozenset()  # such as the robot's name
     for number, (name, unit) in enumerate(zip(bare, units, strict=True)):
-        parts = _unglued(words(name))
+        parts = _unglued([part for part in spelled[number] if part not in shared])
         letters = [part for part in parts if part in _LETTERS]
         digits = [part for part in parts if part.isdecimal()]
         axis = _LETTERS[letters[0]] if len(letters) == 1 else int(digits[0]) if len(digits) == 1 else None
@@ -149,8 +154,26 @@ def _columns(header: Sequence[str], robot: Robot | None) -> list[_Column]:
         columns.append(_Column(number, name, unit, frozenset(parts), axis, bool(letters), role))
     if not any(column.role == "quaternion" and (column.axis == 3 or not column.lettered) for column in columns):
         # x, y and z without w
-        columns = [replace(column, role="euler") if column.role == "quaternion" else column for column in columns]
+        columns = [
+            replace(column, role=_angles(column)) if column.role == "quaternion" else column for column in columns
+        ]
     return columns
+
+
+def _angles(column: _Column) -> Role:
+    """Role of a component of a rotation of three.
+
+    Raises:
+        InputError: the name does not say which kind of rotation it is.
+    """
+    if column.words & _QUATERNION:
+        return "quaternion"  # incomplete, which is reported
+    if "rotate" in column.words or column.unit == "deg":
+        return "euler"
+    raise InputError(
+        f"its header has a rotation of three numbers, {shown(column.name)}, and does not say of which kind; name Euler "
+        "angles root_roll, root_pitch, root_yaw, or a rotation vector root_rotvec_x, root_rotvec_y, root_rotvec_z"
+    )
 
 
 def _role(parts: frozenset[str], letters: list[str], digits: list[str]) -> Role:

@@ -28,7 +28,7 @@ _UNITS: dict[str, Unit] = {
     "us": "us",
     "ns": "ns",
 }
-_ANGLES = tuple(word for word, unit in _UNITS.items() if unit in ("rad", "deg"))
+_AXES = ("x", "y", "z", "w", "roll", "pitch", "yaw")
 _LEFT, _RIGHT, _FRONT, _REAR = ("left",), ("right",), ("front",), ("rear",)
 _SIDES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("l", "lft", "left"), _LEFT),
@@ -48,21 +48,29 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 
 def split_unit(name: str) -> tuple[str, Unit | None]:
-    """Take the unit off a name: ``knee(rad)``, ``knee [deg]`` and ``knee_deg`` state one.
+    """Take the unit off a name: ``knee(rad)``, ``knee [deg]``, ``knee_deg`` and ``root_x_cm`` state one.
+
+    Brackets may also hold a number, a side or an axis, as in ``q[3]``.
 
     Raises:
         InputError: the brackets hold something else.
     """
     if found := _BRACKETS.search(name):
-        unit = _UNITS.get(found.group(1).lower())
+        held = found.group(1).lower()
+        unit = _UNITS.get(held)
+        if held.isdecimal() or held in _SIDES or held in _AXES:
+            return name, None
         if unit is None:
             raise InputError(
                 f"the unit of '{shown(name)}' is not known; known are {', '.join(dict.fromkeys(_UNITS.values()))}"
             )
         return name[: found.start()].strip(), unit
-    last = words(name)[-1:]
-    if last and last[0] in _ANGLES and len(words(name)) > 1:
-        return name[: name.lower().rindex(last[0])].rstrip(" ._-:/"), _UNITS[last[0]]
+    *others, last = words(name) or [""]
+    unit = _UNITS.get(last)
+    told = unit in ("rad", "deg", "cm", "mm") or (unit == "m" and others[-1:] and others[-1][-1] in "xyz")
+    timed = unit in ("s", "ms", "us", "ns") and any(word in ("t", "time", "timestamp") for word in others)
+    if others and unit and (told or timed):
+        return name[: name.lower().rindex(last)].rstrip(" ._-:/"), unit
     return name, None
 
 

@@ -41,6 +41,9 @@ ROOTS = {
     "camel case": ["rootPosX", "rootPosY", "rootPosZ", "rootQuatX", "rootQuatY", "rootQuatZ", "rootQuatW"],
     "spaces": [*(f"root pos {axis}" for axis in "xyz"), *(f"root rot {axis}" for axis in "xyzw")],
     "units": [*(f"base_position_{axis}(m)" for axis in "xyz"), *(f"base_orientation_{axis}" for axis in "xyzw")],
+    "numbers in brackets": [*(f"root_pos[{i}]" for i in range(3)), *(f"root_quat[{i}]" for i in range(4))],
+    "a robot's name before all": [*(f"g1/root_{axis}" for axis in "xyz"), *(f"g1/root_q{axis}" for axis in "xyzw")],
+    "units without brackets": [*(f"root_{axis}_m" for axis in "xyz"), *(f"root_q{axis}" for axis in "xyzw")],
     "letters first": [*(f"{axis}_pelvis" for axis in "xyz"), *(f"{axis}_quat" for axis in "xyzw")],
 }
 
@@ -48,7 +51,8 @@ ROOTS = {
 @pytest.mark.parametrize("root", ROOTS)
 @pytest.mark.parametrize("seed", range(3))
 def test_columns_in_any_order_say_the_same(write, walk, root, seed):
-    header = [*ROOTS[root], *(f"{name.removesuffix('_joint')}.pos" for name in NAMES)]
+    before = "g1/" if "before" in root else ""
+    header = [*ROOTS[root], *(f"{before}{name.removesuffix('_joint')}.pos" for name in NAMES)]
     table = np.hstack([walk.root_pos, walk.root_quat, walk.joint_pos])
     if root == "letters alone":  # which x is which is told by their order
         columns = np.random.default_rng(seed).permutation(29) + 7
@@ -96,7 +100,9 @@ def test_animation_tools_count_in_centimeters_and_degrees(write, walk):
     assert "root position in cm" in motion.source and "joint angles in degrees" in motion.source
 
 
-@pytest.mark.parametrize(("name", "factor"), [("time", 1), ("timestamp(ms)", 1e3), ("Time [s]", 1), ("t", 1e9)])
+@pytest.mark.parametrize(
+    ("name", "factor"), [("time", 1), ("time_s", 1), ("t_ms", 1e3), ("timestamp(ms)", 1e3), ("Time [s]", 1), ("t", 1e9)]
+)
 def test_a_column_of_times_gives_the_frame_rate(write, walk, name, factor):
     times = 5 + np.arange(walk.num_frames)[:, None] / 30
     path = write([*POSITION, *QUATERNION, *NAMES, name], walk.root_pos, walk.root_quat, walk.joint_pos, times * factor)
@@ -150,6 +156,11 @@ def test_a_robot_whose_joints_are_numbered_has_them_by_number(write, tmp_path):
         ({"left_knee_joint": "dof_9"}, r"no joints of g1_29dof: 'dof_9'"),
         ({"left_knee_joint": "left_knee(turns)"}, r"unit of 'left_knee\(turns\)' is not known"),
         ({"left_knee_joint": "left_knee(mm)"}, "gives joints in mm; give angles in rad or deg"),
+        ({"root_qw": "left_thumb"}, "names the root's rotation by root_qx, root_qy, root_qz, which are not its 4"),
+        (
+            {f"root_q{axis}": f"root_rot_{axis}" for axis in "xyz"} | {"root_qw": "left_thumb"},
+            "of which kind; name Euler",
+        ),
         ({"root_qw": "root_qx"}, "names the root's rotation by root_qx, root_qy, root_qz, root_qx"),
         ({"root_z": "root_height"}, "names the root's position by root_x, root_y, which are not its 3 components"),
         ({"root_x": "a", "root_y": "b", "root_z": "c"}, "names no position of the root"),
