@@ -62,13 +62,16 @@ class Kinematics:
                 f"{motion.label}: robot '{self.robot.name}' has no counterpart of {', '.join(lonely)} "
                 "on its other side, neither by name nor by place and axis; such a robot cannot be mirrored"
             )
-        missing = [pairs[name][0] for name in names if pairs[name][0] not in names]
-        if missing:
-            raise InputError(f"{motion.label}: lacks {', '.join(missing)}; select joints in pairs before mirroring")
+        single = [name for name in names if pairs[name][0] not in names]
+        if single:
+            raise InputError(
+                f"{motion.label}: {', '.join(single)} have no counterpart in it (missing: "
+                f"{', '.join(pairs[name][0] for name in single)}); select joints in pairs before mirroring"
+            )
         if all(pairs[name][0] == name for name in names):
             raise InputError(
-                f"{motion.label}: all its joints are in the middle of robot '{self.robot.name}'; there is no left and "
-                "right to exchange"
+                f"{motion.label}: no joint name tells left from right (found: {', '.join(names)}), and all sit in the "
+                f"middle of robot '{self.robot.name}'; there is no left and right to exchange"
             )
         columns = [names.index(pairs[name][0]) for name in names]
         signs = [pairs[name][1] for name in names]
