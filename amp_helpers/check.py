@@ -7,7 +7,6 @@
 Exit code 0 when no check fails, 1 when one does, 2 when the input cannot be used.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.robots.robot import FEET_HELP, ROBOTS
+from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.threads import spin_briefly
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     spin_briefly()
     # argparse, not tyro: the choices come from ORDER_CHOICES at run time, and there is no configuration.
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.check", description=(__doc__ or "").split("\n")[0])
+    parser = OneLineParser(prog="python -m amp_helpers.check", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("motions", nargs="*", metavar="MOTION", help="motion files, folders or globs, as for convert")
     parser.add_argument("--dataset", metavar="D.npz", help="dataset of python -m amp_helpers.convert")
     parser.add_argument("--task", metavar="ID", help="also open this environment and check that it fits the dataset")
@@ -58,6 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"--asset {given.asset} names the robot in a task's scene; give --task ID too")
     if (given.task or given.amp_group) and not given.dataset:
         raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
+    if given.amp_group and not given.task:
+        raise InputError(f"--amp_group {given.amp_group} is a group of observations of a task; give --task ID too")
+    reading = {"--joint_order": given.joint_order, "--fps": given.fps}
+    reading |= {} if given.quaternion == "auto" else {"--quaternion": given.quaternion}
+    unused = [option for option, value in reading.items() if value is not None]
+    if unused and not given.motions:
+        raise InputError(f"{', '.join(unused)}: for motion files, and none is named; name one, or leave the option out")
     tables: dict[str, CheckTable] = {}
     if given.motions:
         files, notes = motion_files(given.motions)

@@ -1,6 +1,5 @@
 """Convert motion files to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,6 +20,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.motion.repeats import ClipIndex
 from amp_helpers.robots.robot import FEET_HELP, Robot, get_robot
+from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.resources import find_data
 
 SPEED_BY = ("time", "gait")
@@ -86,6 +86,9 @@ def convert(
     if not speeds or any(not (np.isfinite(speed) and speed > 0) for speed in speeds):
         given = " ".join(f"{speed:g}" for speed in speeds) or "nothing"
         raise InputError(f"--speeds {given}: not all are speeds; give positive numbers, 1 for a clip as it is")
+    if len(set(speeds)) < len(tuple(speeds)):
+        given = " ".join(f"{speed:g}" for speed in speeds)
+        raise InputError(f"--speeds {given}: names a speed twice; name each once, and weigh motions with --weights")
     if speed_by not in SPEED_BY:
         raise InputError(f"--speed_by {speed_by}: not a way to change the speed; give one of {', '.join(SPEED_BY)}")
     at_speed = Motion.at_speed if speed_by == "time" else _gait_speed(robot)
@@ -149,10 +152,8 @@ def _weighted_files(
     files, lines = [], []
     for motion, weight in zip(motions, weights, strict=True):
         found, notes = motion_files([motion], output=output)
-        if same := [path for path in found if _same_file(path, output)]:
-            raise InputError(
-                f"{output}: is {same[0]}, a motion to read, and would be replaced; choose another --output"
-            )
+        if any(_same_file(path, output) for path in found):
+            raise InputError(f"{output}: is also a motion to read, and would be replaced; choose another --output")
         searched = found != [find_data(motion)]
         # A dataset holds fewer joints, at another rate, than the file that it was made from, which is taken first.
         found = sorted(found, key=lambda path: path.suffix == ".npz")
@@ -216,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # argparse, not tyro: choices and help come from the registries of formats, orders and repairs at run time, and
     # --repair without names means all of them.
     description = "Convert motion files to a dataset at the control rate."
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.convert", description=description)
+    parser = OneLineParser(prog="python -m amp_helpers.convert", description=description)
     parser.add_argument("motions", nargs="+", metavar="MOTION", help=f"file, folder or glob; {_FORMATS}")
     parser.add_argument(
         "--weights",

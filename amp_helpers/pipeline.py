@@ -1,6 +1,5 @@
 """Execute the notebooks in order and write pages of their results."""
 
-import argparse
 import ast
 import errno
 import os
@@ -21,6 +20,7 @@ from amp_helpers.notebook.execute import (
     notebook_parameters,
     read_notebook,
 )
+from amp_helpers.utils.command_line import OneLineParser
 
 # Silences messages of every kernel start that do not concern a reader of the notebooks.
 _KERNEL_ENVIRONMENT = {
@@ -133,7 +133,7 @@ def parse_value(text: str) -> object:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0, or 1 when a notebook failed for a reason other than its input."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m amp_helpers.pipeline",
         description="Execute the notebooks in order and write pages of their results.",
     )

@@ -5,7 +5,6 @@
 The edits are those of :mod:`amp_helpers.feet.edits`, applied in the order in which ``--help`` lists them.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ from amp_helpers.errors import run_cli
 from amp_helpers.feet.edits import EDITS, Edit, compare_clips, refine_file
 from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
 from amp_helpers.robots.robot import FEET_HELP
+from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.table import Table
 
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         InputError: the motion, an edit, the robot or the output cannot be used.
     """
     # argparse, not tyro: the options and their number of values come from EDITS, and the choices from ORDER_CHOICES.
-    parser = argparse.ArgumentParser(prog="python -m amp_helpers.refine", description=(__doc__ or "").split("\n")[0])
+    parser = OneLineParser(prog="python -m amp_helpers.refine", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("motion", metavar="MOTION", help="motion file to refine")
     parser.add_argument("--output", required=True, metavar="NEW.pkl", help="GMR pickle to write, never the source")
     for name, kind in EDITS.items():

@@ -96,9 +96,10 @@ def clips_of_arrays(path: Path, content: Mapping[str, Any], options: ReadOptions
 def _rate(content: Mapping[str, Any], names: list[str], joint_pos: np.ndarray) -> float | None:
     """Take the rate of the joints' velocities, if they are differences of the angles at a whole number of Hz."""
     speeds = [content.get(f"d{key}") for key in names]
-    if any(speed is None or np.shape(speed) != (len(joint_pos),) for speed in speeds):
+    known = [speed for speed in speeds if isinstance(speed, np.ndarray) and speed.dtype.kind in "fiu"]
+    if len(known) < len(names) or {speed.shape for speed in known} != {(len(joint_pos),)}:
         return None
-    rate = rate_of_velocities(joint_pos, np.stack([np.asarray(speed) for speed in speeds], axis=1))
+    rate = rate_of_velocities(joint_pos, np.stack(known, axis=1))
     return rate if rate is not None and rate == round(rate) else None
 
 

@@ -88,7 +88,8 @@ def check_parameters(name: str, given: Mapping[str, object], known: Mapping[str,
         same = type(value) is type(default) or (type(default) is float and type(value) is int)
         if default is not None and not same:
             raise InputError(
-                f"{name}: parameter '{key}' is {shown(value)}; give a {type(default).__name__} such as {default!r}"
+                f"{name}: parameter '{key}' is {shown(value)}; give a value of type {type(default).__name__}, "
+                f"such as {default!r}"
             )
 
 

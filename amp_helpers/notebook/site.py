@@ -1,6 +1,5 @@
 """Copy the notebooks' results to a static site: pages, figures and videos, for any web server."""
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -9,6 +8,7 @@ from pathlib import Path
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.notebook import pages
 from amp_helpers.notebook.execute import NOTEBOOK_FOLDER, NOTEBOOKS, read_notebook
+from amp_helpers.utils.command_line import OneLineParser
 
 _FOLDERS = ("figures", "videos")
 _MARK = "<!-- a site made by python -m amp_helpers.notebook.site, which may replace this folder -->"
@@ -67,7 +67,7 @@ def _fill(site: Path, output: Path, executed: list[str], documentation: str | No
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m amp_helpers.notebook.site", description="Make a static site of the notebooks' results."
     )
     parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of the executed notebooks")

@@ -1,14 +1,25 @@
-"""One-line errors for command lines that tyro parses.
+"""One-line errors for command lines that argparse or tyro parse.
 
-tyro prints a wrong option as a box and exits; it has no hook that would give the error as data.
+argparse prints the usage, of up to thirty lines, before the error. tyro prints a wrong option as a box and exits; it
+has no hook that would give the error as data.
 """
 
+import argparse
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from itertools import takewhile
+from typing import NoReturn
 
 from amp_helpers.errors import InputError
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser that raises :class:`InputError` instead of printing the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise :class:`InputError` with the message."""
+        raise InputError(f"{message}; --help lists the options")
 
 
 @contextmanager

@@ -47,6 +47,8 @@ def read_npz(
     """
     path = Path(path)
     if raw is None and not path.is_file():
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name an npz file in it")
         raise InputError(f"{path}: no such file; make a dataset with 'python -m amp_helpers.convert'")
     names = npz_names(path, raw, remedy=remedy)
     missing = [key for key in keys if key not in names]

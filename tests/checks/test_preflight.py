@@ -304,6 +304,10 @@ def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, cap
     assert "g1_walk.pkl:" in shown and "g1_run.pkl:" in shown and "fastest joint" in shown
     with pytest.raises(InputError, match="nothing to check"):
         main([])
+    with pytest.raises(InputError, match="--amp_group policy is a group of observations of a task; give --task ID too"):
+        main(["--dataset", "datasets/g1_walk.npz", "--amp_group", "policy"])
+    with pytest.raises(InputError, match="--fps, --quaternion: for motion files, and none is named"):
+        main(["--dataset", "datasets/g1_walk.npz", "--fps", "30", "--quaternion", "xyzw"])
     with pytest.raises(InputError, match="give --dataset"):
         main([str(repo_root / "datasets" / "g1_walk.pkl"), "--task", "Some-Task"])
 
@@ -425,3 +429,10 @@ def test_the_page_on_the_preflight_lists_every_check_and_the_measured_rate(repo_
     assert f"{measured['false_alarms']} false alarms in {measured['checks']}" in " ".join(page.split())
     assert measured["false_failures"] == 0 and len(measured["broken"]) == 30
     assert measured["ten_minutes"]["first_s"] < 2.0
+
+
+def test_a_sole_without_its_mesh_is_no_reason_to_shift_the_clip(walk):
+    lifted = replace(walk, root_pos=walk.root_pos + np.array([0, 0, 0.07]))
+    assert "shift root_pos z" in result(lifted, "ground height").remedy
+    bare = replace(G1_23DOF, missing_meshes=("foot.STL",))
+    assert "put the robot's meshes (foot.STL, ...) where" in result(lifted, "ground height", bare).remedy

@@ -545,3 +545,12 @@ def test_json_that_unfolds_to_more_than_its_share_is_refused_before_it_is_parsed
 def test_every_format_says_what_it_needs():
     for known in FORMATS:
         assert known.keys or known.name == "LAFAN1 CSV"
+
+
+def test_ragged_velocities_of_loco_mujoco_give_no_rate(tmp_path):
+    clip = make_motion(40, 30.0, joint_names=G1_29DOF.joint_names, joint_pos=np.zeros((40, 29)))
+    content = motion_contents.loco_mujoco_arrays(clip)
+    path = tmp_path / "ragged.pkl"
+    path.write_bytes(pickle.dumps(content | {"dq_left_knee_joint": [[0.0], [0.0, 0.0]]}))
+    with pytest.raises(InputError, match="does not say its frame rate"):
+        read_motion(path)

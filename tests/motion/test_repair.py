@@ -161,7 +161,7 @@ def test_repairs_are_applied_on_request_recorded_and_otherwise_offered(tmp_path,
     assert "repaired: 1 missing frame filled in" in MotionDataset.load(tmp_path / "e.npz").source[0]
     with pytest.raises(InputError, match="repair 'gaps' not found; available: quaternion_norm, "):
         convert([tmp_path / "m.pkl"], tmp_path / "d.npz", repair=["gaps"])
-    with pytest.raises(SystemExit):
+    with pytest.raises(InputError, match="invalid choice: 'gaps'"):
         main([str(tmp_path / "m.pkl"), "--output", str(tmp_path / "f.npz"), "--repair", "gaps"])
 
 

@@ -7,7 +7,7 @@ import pytest
 import tyro
 
 from amp_helpers.errors import InputError
-from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.command_line import OneLineParser, one_line_errors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +39,21 @@ def test_help_is_printed_as_usual(capsys):
     with pytest.raises(SystemExit) as stopped, one_line_errors():
         tyro.cli(Options, args=["--help"])
     assert not stopped.value.code and "Measured time, s." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("", "the following arguments are required: --fps"),
+        ("--fps x", "argument --fps: invalid float value: 'x'"),
+        ("--fps 1 --order z", r"argument --order: invalid choice: 'z' \(choose from .*\)"),
+        ("--fps 1 --pfs 2", "unrecognized arguments: --pfs 2"),
+    ],
+)
+def test_argparse_prints_no_usage(arguments, sentence, capsys):
+    parser = OneLineParser()
+    parser.add_argument("--fps", type=float, required=True)
+    parser.add_argument("--order", choices=("a", "b"))
+    with pytest.raises(InputError, match=f"^{sentence}; --help lists the options$"):
+        parser.parse_args(arguments.split())
+    assert capsys.readouterr() == ("", "")
