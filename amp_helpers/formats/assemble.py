@@ -29,7 +29,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
         InputError: something in the clip is unusable, or is neither stated nor can be decided.
     """
     key = {field: clip.keys.get(field, field) for field in ("joint_pos", "root_pos", "root_rot")}
-    rate = read_fps(path, clip.fps, options.fps)
+    rate = read_fps(path, clip.fps, options.fps, clip.usual_fps)
     root_pos = read_table(path, key["root_pos"], clip.root_pos, 3)
     root_rot = read_table(path, key["root_rot"], clip.root_rot, 4)
     joint_pos = read_table(path, key["joint_pos"], clip.joint_pos)

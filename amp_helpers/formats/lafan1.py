@@ -79,6 +79,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
         root_pos=root_pos,
         root_rot=root_rot,
         fps=None if times is None or columns.time is None else _rate(path, times, header, columns.time),
+        usual_fps="--fps 120 if it is one of BONES-SEED's" if columns.animation else "",
         joint_names=columns.joint_names,
         keys={
             "joint_pos": "the table after the root" if columns.joint_names is None else "the table of joints",

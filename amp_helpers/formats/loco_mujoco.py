@@ -85,6 +85,7 @@ def clips_of_arrays(path: Path, content: Mapping[str, Any], options: ReadOptions
         root_pos=np.stack([forward, left, up + height], axis=1),
         root_rot=rotation,
         fps=_rate(content, names, joint_pos),
+        usual_fps="--fps 500 if it is one of loco-mujoco's recordings of people",
         joint_names=[key.removeprefix("q_") for key in names],
         keys={"joint_pos": "the arrays q_...", "joint_names": "the names of the arrays"},
         quaternion="xyzw",

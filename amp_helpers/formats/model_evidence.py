@@ -103,8 +103,9 @@ class Evidence:
 
     def link_error(self, order: Order, quaternion: str | None = None) -> float:
         """Compute the mean distance, m, between the model's links and the file's: those of the same name. In a file
-        without link names, each link is compared with the one that stays nearest to it; where a file has a few points
-        that are at no link, such as feet beside the calf, how much they move in the link that holds them best counts.
+        without link names, each link is compared with the one that stays nearest to it; where a file has a few
+        points that are at no link, such as feet beside the calf, how much they move in the link that holds them best
+        counts.
 
         Infinite where the robot has none of the file's links. Without ``quaternion``, the better order counts.
         """
@@ -119,9 +120,9 @@ class Evidence:
             if apart.shape[0] <= apart.shape[1]:
                 return float(apart.min(axis=1).mean())
             error = float(apart.min(axis=0).mean())  # a file may hold a few of the links
-            return (
-                error if error <= SAME_PLACE_M else min(error, self._movement_in_links(order, str(quaternion), bodies))
-            )
+            if error <= SAME_PLACE_M:
+                return error
+            return min(error, self._movement_in_links(order, str(quaternion), bodies))
         pairs = _same_links(bodies.names, _kinematics(order.robot).body_names)
         if not pairs:
             return float("inf")

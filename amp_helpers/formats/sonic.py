@@ -47,6 +47,7 @@ def clips_of_sonic(path: Path, content: Mapping[str, Any], options: ReadOptions)
                 fps=clip.fps if rate is None else rate,
                 convention_of="SONIC's",
                 order_convention="breadth-first",
+                usual_fps="--fps 50 if it is as SONIC's deployment plays it",
                 notes=(*clip.notes, *notes),
                 bodies=clip.bodies if clip.bodies is not None and _apart(clip.bodies) else None,
             )

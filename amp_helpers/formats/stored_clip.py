@@ -51,6 +51,8 @@ class StoredClip:
     """Table (N, 4) of quaternions."""
     fps: object = None
     """Frames per second; None where the file does not state it."""
+    usual_fps: str = ""
+    """How the makers of the format record, for the error message of a file without a frame rate."""
     joint_names: object = None
     """(J); None where the file does not name its joints."""
     order_convention: Literal["depth-first", "breadth-first"] | None = None

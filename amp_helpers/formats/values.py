@@ -77,8 +77,9 @@ def read_rest(path: Path, file: BinaryIO, most: int) -> bytes:
     return file.read()
 
 
-def read_fps(path: Path, value: object, given: float | None = None) -> FrameRate:
-    """Take the frames per second that a file states, or those ``given`` by the user for a file that does not.
+def read_fps(path: Path, value: object, given: float | None = None, usual: str = "") -> FrameRate:
+    """Take the frames per second that a file states, or those ``given`` by the user for a file that does not; ``usual``
+    says which ones files of the format mostly have, for the error message.
 
     Raises:
         InputError: neither states them, or they are no plausible number.
@@ -87,7 +88,7 @@ def read_fps(path: Path, value: object, given: float | None = None) -> FrameRate
         if given is None:
             raise InputError(
                 f"{path}: does not say its frame rate, and none is assumed; give the frames per second it was recorded "
-                "at, --fps 30 for instance"
+                f"at, {usual or '--fps 30 for instance'}"
             )
         return FrameRate(_positive(path, given), "user")
     fps = _positive(path, value)

@@ -400,6 +400,17 @@ def test_a_folder_holds_folders_that_are_motions(sonic, tmp_path):
     assert list(dataset.name) == ["other.csv", "walk_a", "walk_b"]
 
 
+def test_the_error_without_a_rate_says_which_is_usual(sonic, tmp_path):
+    (sonic / "joint_vel.csv").unlink()
+    with pytest.raises(InputError, match="--fps 50 if it is as SONIC's deployment plays it"):
+        read_motion(sonic, robot=G1_29DOF)
+    assert read_motion(sonic, robot=G1_29DOF, fps=50).fps == 50
+    content = motion_contents.loco_mujoco_arrays(motion_samples.walk())
+    np.savez(tmp_path / "m.npz", **{key: value for key, value in content.items() if not key.startswith("dq_")})
+    with pytest.raises(InputError, match="--fps 500 if it is one of loco-mujoco's"):
+        read_motion(tmp_path / "m.npz")
+
+
 def test_a_damaged_table_of_a_folder_is_named(sonic):
     kept = (sonic / "body_quat.csv").read_bytes()
     (sonic / "body_quat.csv").write_bytes(POINTER)
