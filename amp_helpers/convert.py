@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.errors import InputError, run_cli
+from amp_helpers.errors import InputError, one_line, run_cli
 from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
 from amp_helpers.formats.joint_names import shown
 from amp_helpers.formats.paths import motion_files
@@ -123,7 +123,7 @@ def convert(
     dataset.save(output)
     if verbose:
         count = f"{dataset.num_motions} motion{'s' if dataset.num_motions > 1 else ''}"
-        print("\n".join(lines))
+        print("\n".join(map(one_line, lines)))
         print(
             f"{output}: {count}, {len(dataset)} pairs of {robot.num_joints} joints ({robot.name}), "
             f"{len(dataset) * control_dt:.2f} s"

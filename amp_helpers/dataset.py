@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
@@ -70,10 +70,10 @@ class MotionDataset:
         put = object.__setattr__
         put(self, "joint_names", JointOrder(tuple(self.joint_names)).names)
         put(self, "dt", float(self.dt))
-        put(self, "source", tuple(map(str, self.source)))
+        put(self, "source", tuple(one_line(str(source)) for source in self.source))
         put(self, "sha256", tuple(map(str, self.sha256)))
         put(self, "weight", self.weight if np.size(self.weight) else np.ones(len(self.source)))
-        put(self, "name", tuple(map(str, self.name)) or self.source)
+        put(self, "name", tuple(one_line(str(name)) for name in self.name) or self.source)
         put(self, "findings", tuple(map(str, self.findings)) or (Findings().to_json(),) * len(self.source))
         for name, dtype in _ARRAY_DTYPES.items():
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.column_order import decide_columns, read_names
 from amp_helpers.formats.model_evidence import Evidence
 from amp_helpers.formats.quaternion_order import decide_quaternion
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import LARGEST, read_fps, read_table
+from amp_helpers.formats.values import LARGEST, LONGEST_NAME, read_fps, read_table
 from amp_helpers.motion.findings import NORM_TOLERANCE, Findings, flips
 from amp_helpers.motion.motion import Motion
 
@@ -65,7 +65,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_quat=rotations[quaternion.order],
-        name=f"{path.name}/{clip.name}" if clip.name else path.name,
+        name=one_line(f"{path.name}/{clip.name}" if clip.name else path.name, LONGEST_NAME),
         findings=_with_recorded(findings, clip.findings),
         sha256=digest,
         weight=clip.weight,

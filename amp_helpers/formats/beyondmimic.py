@@ -21,7 +21,7 @@ from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.json_file import JSON
 from amp_helpers.formats.link_poses import default_columns, link_poses, robot_for
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import read_array, read_table
+from amp_helpers.formats.values import read_array, read_name_list, read_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import NpzFile, write_npz
@@ -46,9 +46,11 @@ def clips_of_tracking(path: Path, content: Mapping[str, Any], options: ReadOptio
                 f"{width}); export the motion again"
             )
     names_key, names = find_names(content)
-    if names is not None and joint_pos.ndim == 2 and joint_pos.shape[1] == np.size(np.asarray(names)) + ROOT_COLUMNS:
+    if names is not None and joint_pos.ndim == 2 and joint_pos.shape[1] == _count(names) + ROOT_COLUMNS:
         joint_pos = joint_pos[:, ROOT_COLUMNS:]
-    bodies = [str(name) for name in np.atleast_1d(content["body_names"])] if "body_names" in content else None
+    bodies = (
+        read_name_list(path, "body_names", content["body_names"], "body_pos_w") if "body_names" in content else None
+    )
     if bodies is not None and len(bodies) != positions.shape[1]:
         raise InputError(
             f"{path}: body_names lists {len(bodies)} bodies and body_pos_w has {positions.shape[1]}; export it again"
@@ -76,7 +78,7 @@ def clips_of_qpos(path: Path, content: NpzFile, options: ReadOptions) -> Iterato
             f"{path}: qpos has {qpos.shape[1]} columns, expected 7 of the root and one per joint; export it again"
         )
     names = content.get("joint_names")
-    if names is not None and qpos.shape[1] == np.size(names) + 2 * ROOT_COLUMNS:
+    if names is not None and qpos.shape[1] == _count(names) + 2 * ROOT_COLUMNS:
         qpos = qpos[:, :-ROOT_COLUMNS]
     # The four columns of unit length are the quaternion.
     norm_error = [np.abs(np.linalg.norm(qpos[:, part], axis=1) - 1).max() for part in (slice(3, 7), slice(0, 4))]
@@ -94,6 +96,10 @@ def clips_of_qpos(path: Path, content: NpzFile, options: ReadOptions) -> Iterato
         convention_of="MuJoCo's",
         notes=("qpos with the quaternion first, by its norm",) if quaternion_first else (),
     )
+
+
+def _count(names: object) -> int:
+    return len(names) if isinstance(names, list | tuple) else np.size(names) if isinstance(names, np.ndarray) else 0
 
 
 def _rate(value: np.ndarray) -> object:

@@ -1,6 +1,6 @@
 """Which joints a file's columns are: by the names in it, by its link positions, or as given by the user."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.formats.joint_names import match_names, shown, split_list, split_unit, words
 from amp_helpers.formats.model_evidence import SAME_PLACE_M, Evidence, Order, order_of, orders
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
+from amp_helpers.formats.values import read_name_list
 from amp_helpers.motion.findings import JointOrderFinding
 from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS, Robot, robots_beside
 
@@ -201,16 +202,14 @@ def _by_names(
 
 
 def _stored_names(path: Path, stored: object, width: int, key: str, names_key: str) -> tuple[str, ...] | None:
-    names = stored.tolist() if isinstance(stored, np.ndarray) else stored
-    if isinstance(names, str):
-        names = split_list(names)
-    if isinstance(names, set | frozenset | Mapping) or (names is not None and not isinstance(names, Sequence)):
-        raise InputError(f"{path}: {names_key} is not a list of names; store one name per column of {key}")
+    if isinstance(stored, np.ndarray) and stored.ndim == 0 and stored.dtype.kind == "U":
+        stored = str(stored)
+    names = split_list(stored) if isinstance(stored, str) else stored
+    if names is None:
+        return None
+    names = read_name_list(path, names_key, names, key)
     if not names:
         return None
-    names = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in names]
-    if not all(isinstance(name, str) for name in names):
-        raise InputError(f"{path}: {names_key} is not a list of names; store one name per column of {key}")
     if len(names) == width + 1 and set(words(names[0])) & _ROOT_WORDS:
         names = names[1:]  # a model's free joint, which the columns leave out
     return _check_names(path, tuple(names), width, key, f"{names_key} lists")

@@ -14,7 +14,7 @@ from amp_helpers.formats.format import NPZ, PICKLE, Format
 from amp_helpers.formats.joint_names import find_names, listed
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import HEAD_BYTES
+from amp_helpers.formats.values import HEAD_BYTES, read_name_list
 from amp_helpers.motion.motion import Motion
 
 REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
@@ -47,11 +47,11 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
         joint_names=names,
         name=name,
         keys={**KEYS, "joint_names": names_key},
-        bodies=_bodies(content),
+        bodies=_bodies(path, content),
     )
 
 
-def _bodies(content: Mapping[str, object]) -> Bodies | None:
+def _bodies(path: Path, content: Mapping[str, object]) -> Bodies | None:
     """Extract the link positions; None where the file has none in GMR's layout."""
     positions, joints = content.get("local_body_pos"), content["dof_pos"]
     frames = len(joints) if isinstance(joints, Sized) else 0
@@ -60,10 +60,13 @@ def _bodies(content: Mapping[str, object]) -> Bodies | None:
     if positions.shape[::2] != (frames, 3) or not positions.shape[1]:
         return None
     lists = (content.get(key) for key in LINK_KEYS)
-    stored = (names.tolist() if isinstance(names, np.ndarray) else names for names in lists)
-    named = (names for names in stored if isinstance(names, list | tuple) and len(names) == positions.shape[1])
-    names = next(named, None)
-    return Bodies(positions, None if names is None else tuple(map(str, names)), in_root=True)
+    listed = (n for n in lists if isinstance(n, list | tuple) or (isinstance(n, np.ndarray) and n.ndim == 1))
+    names = next((names for names in listed if len(names) == positions.shape[1]), None)
+    return Bodies(
+        positions,
+        None if names is None else tuple(read_name_list(path, "link names", names, "local_body_pos")),
+        in_root=True,
+    )
 
 
 def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:

@@ -16,7 +16,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.link_poses import link_poses, robot_for
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import read_array
+from amp_helpers.formats.values import read_array, read_name_list
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import write_npz
@@ -30,7 +30,7 @@ ROOT_BODIES = ("pelvis", "pelvis_link", "base_link", "base", "torso", "trunk")
 def clips_of_amp(path: Path, content: Mapping[str, Any], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clip of an Isaac Lab AMP npz."""
     dof_pos = read_array(path, "dof_positions", content["dof_positions"])
-    bodies = [str(name) for name in np.atleast_1d(content["body_names"])]
+    bodies = read_name_list(path, "body_names", content["body_names"], "body_positions")
     root = root_body(bodies)
     arrays = {key: read_array(path, key, content[key]) for key in KEYS[-2:]}
     parts = {key: _of_body(path, key, value, bodies, root, dof_pos) for key, value in arrays.items()}

@@ -19,7 +19,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import read_array, read_table
+from amp_helpers.formats.values import read_array, read_name_list, read_table
 from amp_helpers.motion.rotations import from_euler
 
 ROOT = tuple(f"q_pelvis_{name}" for name in ("tx", "tz", "ty", "tilt", "list", "rotation"))
@@ -30,7 +30,7 @@ WIDTHS = {0: 7, 1: 4, 2: 1, 3: 1}
 def clips_of_trajectory(path: Path, content: Mapping[str, Any], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clips of a loco-mujoco trajectory."""
     qpos = read_table(path, "qpos", content["qpos"])
-    names = [str(name) for name in np.atleast_1d(read_array(path, "joint_names", content["joint_names"], text=True))]
+    names = read_name_list(path, "joint_names", content["joint_names"], "qpos")
     types = [int(kind) for kind in np.ravel(read_array(path, "jnt_type", content["jnt_type"]))]
     widths = [WIDTHS.get(kind, 0) for kind in types]
     if len(names) != len(types) or sum(widths) != qpos.shape[1] or types.count(0) != 1:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.amp_json import AMP_JSON
 from amp_helpers.formats.amp_rsl_rl import AMP_RSL_RL
 from amp_helpers.formats.assemble import assemble
@@ -66,6 +66,10 @@ CONTAINERS: tuple[Container, ...] = tuple(dict.fromkeys(known.container for know
 
 SUFFIXES = tuple(dict.fromkeys(suffix for known in FORMATS for suffix in known.suffixes))
 """Suffixes of motion files."""
+
+
+_UNFORESEEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RecursionError)
+"""What numpy and Python raise on values of a type, shape or size that a format's own checks did not foresee."""
 
 
 def read_motion(path: str | os.PathLike, **options: Any) -> Motion:
@@ -126,10 +130,16 @@ def read_motions(
             container = container_of(path, file.read(HEAD_BYTES))
             raw = read_rest(path, file, container.max_bytes)
     digest = hashlib.sha256(raw).hexdigest()
-    content = container.open(path, raw)
-    del raw
-    clips = _select(path, container, content).clips(path, content, options)
-    return [assemble(path, clip, options, digest) for clip in clips]
+    try:
+        content = container.open(path, raw)
+        del raw
+        clips = _select(path, container, content).clips(path, content, options)
+        return [assemble(path, clip, options, digest) for clip in clips]
+    except InputError:
+        raise
+    except _UNFORESEEN as error:
+        reason = f"{type(error).__name__}: {one_line(str(error), 100)}"
+        raise InputError(f"{path}: holds values that no motion has ({reason}); export the motion again") from error
 
 
 def container_of(path: Path, head: bytes) -> Container:

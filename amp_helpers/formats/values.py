@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, shown
 from amp_helpers.motion.findings import FrameRate
 
 HEAD_BYTES = 512
@@ -15,6 +15,9 @@ HEAD_BYTES = 512
 
 MAX_CELLS = 2**25
 """Largest number of cells in a table of lists: 300 hours of one joint at 30 fps."""
+
+MOST_NAMES, LONGEST_NAME = 5000, 1000
+"""Most names in a list, and characters of each; MuJoCo's largest models have a few hundred bodies."""
 
 FPS_RANGE = (0.1, 10_000.0)
 """Plausible frames per second; resampling a damaged file at any other rate could make it arbitrarily long."""
@@ -100,7 +103,7 @@ def _positive(path: Path, value: object) -> float:
     try:
         fps = float(np.asarray(value, dtype=np.float64).reshape(()))
     except (OverflowError, TypeError, ValueError):
-        raise InputError(f"{path}: fps is {value!r:.60}, not a number; store the frames per second") from None
+        raise InputError(f"{path}: fps is {shown(value, 60)}, not a number; store the frames per second") from None
     if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
         low, high = FPS_RANGE
         raise InputError(f"{path}: fps is {fps:g}; give the frames per second, a number from {low:g} to {high:g}")
@@ -118,14 +121,32 @@ def read_array(path: Path, key: str, value: object, *, text: bool = False) -> np
     Raises:
         InputError: it is no such array.
     """
+    if text:
+        value = read_name_list(path, key, value, key)
     try:
-        array = np.asarray(value)
+        # A type is given for lists, because without one a list with a long text would become an array of such texts.
+        array = np.asarray(value, dtype=str if text else None if isinstance(value, np.ndarray) else np.float64)
     except (OverflowError, TypeError, ValueError):
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in ("U" if text else "fiub"):
         wanted = "a list of names" if text else "an array of numbers"
         raise InputError(f"{path}: {key} is not {wanted}; export the motion again")
     return array
+
+
+def read_name_list(path: Path, key: str, value: object, of: str) -> list[str]:
+    """Read a list of names, of joints or links; messages name it ``key``, and the table of its columns ``of``.
+
+    Raises:
+        InputError: it is no list of names, or holds more or longer ones than any robot has.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.ravel().tolist() if value.dtype.kind in "US" and value.size <= MOST_NAMES else None
+    names = value if isinstance(value, list | tuple) and len(value) <= MOST_NAMES else [None]
+    found = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in names]
+    if not all(isinstance(name, str) and len(name) <= LONGEST_NAME for name in found):
+        raise InputError(f"{path}: {key} is not a list of names; store one name per column of {of}")
+    return [str(name) for name in found]
 
 
 def read_table(path: Path, key: str, value: object, width: int | None = None) -> np.ndarray:
@@ -148,6 +169,8 @@ def read_table(path: Path, key: str, value: object, width: int | None = None) ->
     if table.ndim != 2 or (width is not None and table.shape[1] != width):
         wanted = f"(frames, {width or 'joints'})"
         raise InputError(f"{path}: {key} has shape {table.shape}, expected {wanted}; export one motion per file")
+    if table.shape[1] > MOST_NAMES:
+        raise InputError(f"{path}: {key} has {table.shape[1]} columns, more than any robot; export the motion again")
     usable = (table >= -LARGEST) & (table <= LARGEST)
     finite = usable.all(axis=1)
     if not finite.all():

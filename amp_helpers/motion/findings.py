@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from amp_helpers.errors import one_line
+
 QuaternionOrder = Literal["xyzw", "wxyz"]
 """Component order of a stored quaternion."""
 
@@ -221,7 +223,7 @@ class Findings:
 
     def sentence(self) -> str:
         """Return the phrases as one line."""
-        return "; ".join(filter(None, self.phrases()))
+        return one_line("; ".join(filter(None, self.phrases())))
 
     def to_json(self) -> str:
         """Return the findings as JSON, as a dataset stores them."""

@@ -22,6 +22,9 @@ from amp_helpers.motion.rotations import (
 
 MAX_STEPS = 10_000_000
 """Largest number of frames after resampling: 55 hours at 50 Hz."""
+FEW_STEPS, MAX_STRETCH = 300_000, 8
+"""Frames that any clip may be resampled to, and above that, the largest multiple of its own: a small file with a wrong
+frame rate would otherwise become hours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,16 +189,17 @@ class Motion:
         The first frame is kept; time beyond the last whole step is cut, so nothing is extrapolated.
 
         Raises:
-            InputError: ``dt`` is not a positive number, or gives more than ``MAX_STEPS`` frames.
+            InputError: ``dt`` is not a positive number, or gives too many frames.
         """
         if not (np.isfinite(dt) and dt > 0):
             raise InputError(f"control step {dt} s cannot be used; give a positive number of seconds")
         # The tolerance keeps the last frame when the duration is a whole number of steps up to rounding.
         steps = np.floor(self.duration_s / dt + 1e-6)
-        if steps > MAX_STEPS:
+        most = min(MAX_STEPS, max(FEW_STEPS, MAX_STRETCH * self.num_frames))
+        if steps > most:
             raise InputError(
                 f"{self.label}: {self.duration_s:.4g} s at steps of {dt:.4g} s would be {steps:.2g} frames, more than "
-                f"{MAX_STEPS}; check its frame rate, or take longer steps"
+                f"{most}; check its frame rate, or take longer steps"
             )
         position = np.minimum(np.arange(int(steps) + 1) * dt * self.fps, self.num_frames - 1)
         before = np.minimum(position.astype(int), max(self.num_frames - 2, 0))

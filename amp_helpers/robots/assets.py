@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ def cached_folder(name: str, build: Callable[[Path], None]) -> Path:
     Returns:
         Path of the complete folder.
     """
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "unnamed"  # a robot's name may hold a path
     folder = cache_dir() / name
     if folder.is_dir():
         return folder
@@ -130,8 +132,7 @@ def _pip_complaint(stderr: str) -> str:
 def build_usd(source: Path, folder: Path) -> None:
     """Convert an MJCF file to USD layers in ``folder``, named after the model."""
     # In its own process: the converter prints a lot, and a simulator has to load its own USD libraries first.
-    convert = "import sys, mujoco_usd_converter as m; m.Converter(scene=False).convert(*sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", convert, source, folder], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", _CONVERT, source, folder], capture_output=True, text=True)
     if "No module named 'mujoco_usd_converter'" in done.stderr:
         raise InputError("mujoco-usd-converter is not installed, so no USD model can be built; pip install -e '.[sim]'")
     if done.returncode != 0:
@@ -141,6 +142,18 @@ def build_usd(source: Path, folder: Path) -> None:
     license_file = source.parent / "LICENSE.mjlab"
     if license_file.is_file():  # of a robot from mjlab
         shutil.copyfile(license_file, folder / license_file.name)
+
+
+_CONVERT = """
+import re, sys, mujoco, mujoco_usd_converter
+read = mujoco.MjSpec.from_file
+def read_with_safe_name(path):  # the converter names its files after the model, whose name may be a path
+    spec = read(path)
+    spec.modelname = re.sub("[^A-Za-z0-9_-]", "_", spec.modelname) or "robot"
+    return spec
+mujoco.MjSpec.from_file = staticmethod(read_with_safe_name)
+mujoco_usd_converter.Converter(scene=False).convert(*sys.argv[1:])
+"""
 
 
 def build_ground(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.robots.assets import cached_folder
+from amp_helpers.robots.compiling import compile_apart
 
 _MESHES = (".stl", ".obj", ".msh")  # MuJoCo does not read COLLADA, which many URDFs use
 
@@ -37,34 +38,53 @@ def read_robot(path: Path) -> RobotFile:
     the folders above the file.
 
     Raises:
-        InputError: there is no such file, or MuJoCo cannot read it.
+        InputError: there is no such file, or MuJoCo cannot read it, within the limits of :mod:`.compiling`.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the robot's MJCF or URDF")
-    urdf = path.suffix.lower() == ".urdf"
-    try:
-        spec = mujoco.MjSpec.from_file(str(path))
-        named = _name_links(spec)
-        missing, lost = _find_meshes(spec, path.parent)
-        _drop_dangling_pairs(spec)
-        if urdf:
-            spec.compiler.fusestatic = False
-            root = spec.worldbody.first_body()
-            if root is not None and all(joint.type != mujoco.mjtJoint.mjJNT_FREE for joint in spec.joints):
-                root.add_freejoint()
-        model = spec.compile()
-    except (ValueError, mujoco.FatalError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: MuJoCo cannot read it ({reason}); correct the file or what it includes") from error
-    if not (urdf or missing or named):
+    content, text, missing, links = compile_apart(path)
+    model = mujoco.MjModel.from_binary_path("robot.mjb", {"robot.mjb": content})
+    if text is None:
         return RobotFile(model, path, ())
-    text = spec.to_xml()
     name = f"robot-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     folder = cached_folder(name, functools.partial(_write, text))
+    return RobotFile(model, folder / "robot.xml", missing, links)
+
+
+def compile_file(
+    path: Path, allow: Callable[[int], None]
+) -> tuple[mujoco.MjModel, str | None, tuple[str, ...], tuple[str, ...]]:
+    """Compile a file for :func:`read_robot`.
+
+    Args:
+        path: the file.
+        allow: called with the total size of its meshes, bytes, before they are read.
+
+    Returns:
+        The model, the text of an MJCF to use in place of the file (None for the file itself), and the missing meshes
+        and links without their shapes as in :class:`RobotFile`.
+
+    Raises:
+        ValueError, mujoco.FatalError: MuJoCo cannot read it.
+    """
+    urdf = path.suffix.lower() == ".urdf"
+    spec = mujoco.MjSpec.from_file(str(path))
+    named = _name_links(spec)
+    missing, lost = _find_meshes(spec, path.parent)
+    _drop_dangling_pairs(spec)
+    allow(sum(Path(mesh.file).stat().st_size for mesh in spec.meshes if mesh.file))
+    if urdf:
+        spec.compiler.fusestatic = False
+        root = spec.worldbody.first_body()
+        if root is not None and all(joint.type != mujoco.mjtJoint.mjJNT_FREE for joint in spec.joints):
+            root.add_freejoint()
+    model = spec.compile()
+    if not (urdf or missing or named):
+        return model, None, (), ()
     touching = (model.geom_contype > 0) | (model.geom_conaffinity > 0)
     has_shapes = any(lost.values()) or bool((touching & (model.geom_bodyid > 0)).any() or model.npair)
     links = tuple(name for name, collides in lost.items() if collides or not has_shapes)
-    return RobotFile(model, folder / "robot.xml", missing, links)
+    return model, spec.to_xml(), missing, links
 
 
 def bare_model(path: Path) -> mujoco.MjModel:

@@ -20,8 +20,8 @@ MAX_NPZ_BYTES = 4 * 1024**3
 """Largest npz content read, uncompressed; a larger file is more likely broken than useful."""
 MAX_MOTION_BYTES = 1024**3
 """Largest motion in an npz; ten hours of a humanoid with its bodies at 30 fps."""
-MAX_PACKED = 32
-"""Largest ratio of unpacked size to file size, for content above 64 MiB."""
+MAX_PACKED = 4
+"""Largest ratio of unpacked size to file size, for content above 64 MiB; motion packs to a half of its size."""
 _AGAIN = "export the motion again"
 
 
@@ -95,7 +95,7 @@ def npz_names(
     if size > max(64 * 1024**2, MAX_PACKED * (path.stat().st_size if raw is None else len(raw))):
         raise InputError(
             f"{path}: unpacks to {size / 1024**2:.0f} MiB, over {MAX_PACKED} times its size, unlike any motion; "
-            f"{remedy}"
+            f"store it without compression, or {remedy}"
         )
     return names
 
