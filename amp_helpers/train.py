@@ -103,8 +103,8 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
             agent.writer.close()
             recorder.save(agent)
             if interrupted or noted():
-                kept = cfg.run_dir / CHECKPOINTS / LAST
-                _say(f"interrupted after {agent.updates} updates; they are kept in {kept}")
+                kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
+                _say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
     return cfg.run_dir
 
 

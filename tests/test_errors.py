@@ -1,10 +1,13 @@
 """A user's mistake is one line on stderr, and a traceback before it when ``AMP_DEBUG`` is set."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from amp_helpers.errors import InputError, debugging, run_cli
+from amp_helpers.training.run_folder import writing
 
 
 def read_gone() -> None:
@@ -74,3 +77,35 @@ def test_a_notebook_shows_the_line_or_the_traceback(monkeypatch):
     monkeypatch.setenv("AMP_DEBUG", "1")
     shown = "".join(caught.value._render_traceback_())
     assert "in read_gone" in shown and "KeyError: 'walk.pkl'" in shown, "with the cause"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "change the permissions"),
+        (errno.EROFS, "make the file system writable"),
+        (errno.ENOENT, "check the path"),
+        (errno.EMFILE, "close other programs, or raise the limit on open files (ulimit -n)"),
+        (errno.EPIPE, "keep the program that reads this output running"),
+    ],
+)
+def test_not_every_error_of_the_system_is_a_full_disk(capsys, number, remedy):
+    def fail() -> None:
+        raise OSError(number, os.strerror(number), "walk.pkl")
+
+    assert run_cli(fail) == 2
+    assert capsys.readouterr().err == f"error: walk.pkl: {os.strerror(number)}; {remedy}\n"
+
+
+def test_errors_about_files_of_a_run_name_them_and_others_pass_through(tmp_path):
+    run = tmp_path / "run"
+    denied = r"run/a\.pt: cannot be written \(denied\); change the permissions or choose another --run_dir"
+    with pytest.raises(InputError, match=denied), writing(run):
+        raise PermissionError(errno.EACCES, "denied", str(run / "a.pt"))
+    full = r"run: cannot be written \(full\); free some space or choose another --run_dir"
+    with pytest.raises(InputError, match=full), writing(run):  # of a file handle, which has no name
+        raise OSError(errno.ENOSPC, "full")
+    for other in (BrokenPipeError(errno.EPIPE, "closed"), PermissionError(errno.EACCES, "closed", "/elsewhere")):
+        with pytest.raises(OSError, match="closed"), writing(run):
+            raise other

@@ -26,6 +26,7 @@ from amp_helpers.feet.gait_speed import GaitChange
 from amp_helpers.feet.lock import find_stance
 from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.lafan1 import write_csv
+from amp_helpers.formats.model_evidence import orders
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.joints import JointOrder, expand_patterns
 from amp_helpers.motion.cycle import close_loop
@@ -103,14 +104,27 @@ def units(position: str = "(m)", first: str = "(rad)", others: str = "(rad)") ->
     ]
 
 
-def gmr(folder: Path, names: object = None, order: str | None = None, **changes: object) -> Motion:
+def gmr(
+    folder: Path, names: object = None, order: str | None = None, robot: Robot | None = None, **changes: object
+) -> Motion:
     """Read the walk from a GMR pickle with other arrays, and names of its columns."""
     walk = read_motion(WALK)
     content = {"fps": 30.0, "root_pos": walk.root_pos, "root_rot": walk.root_quat, "dof_pos": walk.joint_pos} | changes
     if names is not None:
         content["dof_names"] = names
     (folder / "g.pkl").write_bytes(pickle.dumps({k: v for k, v in content.items() if v is not None}))
-    return read_motion(folder / "g.pkl", joint_names=order)
+    return read_motion(folder / "g.pkl", joint_names=order, robot=robot)
+
+
+def pickled_waist(folder: Path) -> Motion:
+    names = ["waist_roll_joint", "waist_pitch_joint"]
+    return gmr(folder, names, dof_pos=read_motion(WALK).select(names).joint_pos)
+
+
+def breadth_first(folder: Path, order: str | None = None) -> Motion:
+    """Read the walk from columns in PhysX's order, which nothing in the file tells."""
+    names = next(known.names for known in orders(29, G1_29DOF) if known.breadth_first)
+    return gmr(folder, order=order, robot=G1_29DOF, dof_pos=read_motion(WALK).select(names).joint_pos)
 
 
 NAMES29 = list(G1_29DOF.joint_names)
@@ -361,6 +375,16 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: read_motion(WALK, quaternion="zyx"),
         lambda _: [read_motion(WALK, quaternion=q) for q in ("auto", "xyzw")],
     ),
+    (
+        "give the order that it was written in with --joint_order: {}",
+        lambda folder: breadth_first(folder),
+        lambda folder: breadth_first(folder, order="physx"),
+    ),
+    (
+        "choose the robot it was made for with --robot",
+        lambda folder: (pickled_waist(folder), made(folder, folder / "g.pkl")),
+        lambda folder: (pickled_waist(folder), made(folder, folder / "g.pkl", robot=G1_29DOF, fill_missing=True)),
+    ),
     # --- refine ---
     ("give {}", lambda _: Edit("trim", ()), lambda _: [Edit("trim", values) for values in ((0.1, 0.5),)]),
     (
@@ -421,6 +445,16 @@ CASES: list[tuple[str, Call, Call]] = [
         "select joints in pairs before mirroring",
         lambda _: Kinematics(G1_23DOF).mirror(read_motion(WALK).select(["left_knee_joint"])),
         lambda _: Kinematics(G1_23DOF).mirror(read_motion(WALK).select(["left_knee_joint", "right_knee_joint"])),
+    ),
+    (
+        "there is no left and right to exchange",
+        lambda _: Kinematics(G1_29DOF).mirror(read_motion(WALK).select(["waist_pitch_joint"])),
+        lambda _: Kinematics(G1_29DOF).mirror(read_motion(WALK).select(["left_knee_joint", "right_knee_joint"])),
+    ),
+    (
+        "give --feet beside a robot's file only",
+        lambda _: get_robot("g1_23dof", ["foot"]),
+        lambda folder: get_robot(str(robot_file(folder)), ["foot"]),
     ),
     (
         "give a clip of at least two to detect stance",

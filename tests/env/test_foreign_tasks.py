@@ -81,7 +81,8 @@ def test_a_task_without_commands_is_measured_as_it_is(dataset, tmp_path, capsys)
 
 def test_a_reward_that_turns_nan_ends_the_run_in_a_sentence(dataset, repo_root, tmp_path):
     walk = repo_root / "datasets" / "g1_walk.npz"
-    with pytest.raises(InputError):
+    named = r"because reward term 'alive' was NaN or beyond 1e\+15 in environment 0 at control step 21 of this run"
+    with pytest.raises(InputError, match=named):
         train(small_run(registered(turning_nan), walk, tmp_path / "run", max_iterations=3), progress=False)
 
 

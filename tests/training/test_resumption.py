@@ -17,6 +17,7 @@ from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError, sha256
 from amp_helpers.training.cfg import resolve
 from amp_helpers.training.command import command_line, parse
+from amp_helpers.training.policy import find_policy
 from amp_helpers.training.run_folder import read_run
 
 pytestmark = pytest.mark.sim
@@ -124,3 +125,13 @@ def test_settings_that_are_unknown_or_of_somebody_else_are_not_guessed(source, t
     with pytest.raises(InputError, match=r"asks for the task 'their\.module:Task'.*give --task their\.module:Task"):
         parse(["--checkpoint", str(alone)])
     assert parse(["--checkpoint", str(alone), "--task", "their.module:Task"]).task == "their.module:Task"
+
+
+def test_a_run_that_was_killed_before_it_wrote_its_policy_can_be_measured(source, tmp_path):
+    folder = Path(shutil.copytree(source, tmp_path / "killed"))
+    (folder / "policy.pt").unlink()
+    file, config = find_policy(folder)
+    assert file == folder / "checkpoints" / "agent_last.pt" and config["style_weight"] == 7.0
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(InputError, match=r"holds no policy\.pt and no whole checkpoint; give the folder of a run that"):
+        find_policy(folder)
