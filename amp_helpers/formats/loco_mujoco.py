@@ -42,12 +42,12 @@ def clips_of_trajectory(path: Path, content: Mapping[str, Any], options: ReadOpt
     root = int(first[types.index(0)])
     hinges = [index for index, kind in enumerate(types) if kind == 3]
     columns = first[hinges]
-    starts = np.ravel(read_array(path, "split_points", content["split_points"])).astype(int).tolist()
+    starts = np.ravel(read_array(path, "split_points", content["split_points"])).tolist()
     if starts[:1] != [0] or starts[-1] != len(qpos) or any(a >= b for a, b in itertools.pairwise(starts)):
         raise InputError(
             f"{path}: split_points {str(starts)[:60]} are no clips of {len(qpos)} frames; export the motion again"
         )
-    clips = list(itertools.pairwise(starts))
+    clips = list(itertools.pairwise(map(int, starts)))
     for number, (start, end) in enumerate(clips):
         yield StoredClip(
             joint_pos=qpos[start:end, columns],

@@ -60,6 +60,11 @@ def clips_of_library(path: Path, content: Mapping[str, object], options: ReadOpt
             f"{path}: length_starts, motion_num_frames and motion_dt have shapes {starts.shape}, {counts.shape} and "
             f"{steps.shape}, expected one number per clip; export the library again"
         )
+    if positions.ndim != 3 or rotations.ndim != 3 or not len(positions) == len(rotations) == frames:
+        raise InputError(
+            f"{path}: gts and grs have shapes {positions.shape} and {rotations.shape}, not ({frames}, links, 3) and "
+            f"({frames}, links, 4); export the library again"
+        )
     for number, (start, count, step) in enumerate(zip(starts.tolist(), counts.tolist(), steps.tolist(), strict=True)):
         if not 0 <= start < start + count <= frames or not step > 0:
             raise InputError(

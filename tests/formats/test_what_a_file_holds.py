@@ -565,3 +565,30 @@ def test_ragged_velocities_of_loco_mujoco_give_no_rate(tmp_path):
     path.write_bytes(pickle.dumps(content | {"dq_left_knee_joint": [[0.0], [0.0, 0.0]]}))
     with pytest.raises(InputError, match="does not say its frame rate"):
         read_motion(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "value", "sentence"),
+    [
+        (motion_contents.protomotions_library, "gts", np.float32(0), "gts and grs have shapes"),
+        (motion_contents.loco_mujoco, "split_points", [np.inf, np.nan], "split_points .* are no clips of 40 frames"),
+    ],
+)
+def test_damaged_arrays_of_clips_are_one_sentence(tmp_path, make, key, value, sentence, recwarn):
+    clip = make_motion(40, 30.0, joint_names=G1_29DOF.joint_names, joint_pos=np.zeros((40, 29)))
+    path = tmp_path / "damaged.pkl"
+    path.write_bytes(pickle.dumps(make(clip) | {key: value}))
+    with pytest.raises(InputError, match=sentence):
+        read_motions(path)
+    assert not recwarn.list
+
+
+def test_numbers_beyond_all_bounds_in_a_csv_are_one_sentence(tmp_path, recwarn):
+    path = tmp_path / "huge.csv"
+    path.write_text("".join(f"{frame},0,0,0.8,0,0,0,1{',1e300' * 29}\n" for frame in range(5)))
+    with pytest.raises(InputError, match="is 1e\\+300 at frame 0"):
+        read_motions(path, fps=30)
+    path.write_text("".join(f"0,0,0.8,1e300,0,0,1{',0.1' * 29}\n" for frame in range(5)))
+    with pytest.raises(InputError, match="1e\\+300"):
+        read_motions(path, fps=30)
+    assert not recwarn.list
