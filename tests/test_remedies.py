@@ -254,7 +254,7 @@ CASES: list[tuple[str, Call, Call]] = [
         ),
     ),
     (
-        "give the frames per second it was recorded at, --fps 30 for instance",
+        "give the frames per second it was recorded at, {}",
         lambda folder: made(folder, csv(folder)),
         lambda folder: made(folder, csv(folder), fps=30),
     ),
