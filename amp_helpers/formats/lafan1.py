@@ -111,7 +111,6 @@ def _unnamed(table: np.ndarray) -> TableColumns:
     )
 
 
-@np.errstate(over="ignore", invalid="ignore")  # the table's values are not checked yet
 def _leading(table: np.ndarray) -> tuple[int, bool]:
     """Count the columns before the root's, 0 or 1, and say whether that is of times.
 

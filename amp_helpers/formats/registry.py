@@ -133,8 +133,10 @@ def read_motions(
     try:
         content = container.open(path, raw)
         del raw
-        clips = _select(path, container, content).clips(path, content, options)
-        return [assemble(path, clip, options, digest) for clip in clips]
+        # Damaged numbers overflow on the way to the checks that report them; numpy's warnings would say it too.
+        with np.errstate(all="ignore"):
+            clips = _select(path, container, content).clips(path, content, options)
+            return [assemble(path, clip, options, digest) for clip in clips]
     except InputError:
         raise
     except _UNFORESEEN as error:
