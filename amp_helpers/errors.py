@@ -108,7 +108,7 @@ def handled_signals(names: Iterable[str], handler: Callable[[str], None]) -> Ite
     if threading.current_thread() is threading.main_thread():
         for name in names:
             number = signal.Signals[name]
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: a handler that only C could restore
                 before[number] = signal.signal(number, lambda number, _: handler(signal.Signals(number).name))
     try:
         yield

@@ -530,7 +530,7 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: check_parameters("01", {"clip": "x"}, {"clip": "y"}),
     ),
     (
-        "give a {} such as {}",
+        "give a value of type {}, such as {}",
         lambda _: check_parameters("01", {"clip": "x"}, {"clip": 3}),
         lambda _: check_parameters("01", {"clip": 3}, {"clip": 3}),
     ),
