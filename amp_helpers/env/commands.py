@@ -42,6 +42,19 @@ class LocomotionCommand(UniformVelocityCommand):
         """Environments that are told to stand still, (E,) bool."""
         return (self.vel_command_b == 0).all(dim=1)
 
+    @property
+    def steered(self) -> torch.Tensor:
+        """The command, its turn corrected by the heading error: what the policy observes, (E, 3).
+
+        Within the fraction of a stride that a policy observes, a gait's sway hides a slow turn, so no policy without
+        memory keeps a heading by itself. A robot knows its heading from its gyroscope.
+        """
+        correction = (-self.cfg.heading_gain * self.heading_error).clamp(
+            -self.cfg.max_correction, self.cfg.max_correction
+        )
+        turn = self.vel_command_b[:, 2] + correction * ~self.standing
+        return torch.cat((self.vel_command_b[:, :2], turn.unsqueeze(1)), dim=1)
+
     def reset(self, env_ids: Sequence[int] | None = None) -> dict[str, torch.Tensor]:
         rows: Any = slice(None) if env_ids is None else env_ids
         extras = super().reset(env_ids)
@@ -98,12 +111,21 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Slower forward commands become 0, m/s."""
     max_lateral_acceleration: float = 1.2
     """Limit of forward speed times turning speed, m/s^2."""
+    heading_gain: float = 1.0
+    """Correction of the turn for each radian of heading error, 1/s; 0 for none."""
+    max_correction: float = 0.3
+    """Limit of that correction, rad/s."""
     error_time_s: float = 1.0
     """Time constant of ``mean_error``, s."""
     reset_event: str = "reference"
     """Reset event whose reference states come with a command; empty for none."""
     reference_jitter: tuple[float, float] = (0.1, 0.2)
     """Largest difference of such a command from its clip's, m/s and rad/s; none for a clip that stands."""
+
+
+def steered_commands(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
+    """Observe the command with its turn corrected by the heading error, (E, 3) m/s and rad/s."""
+    return _command(env, command_name).steered
 
 
 def mean_velocity_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
@@ -136,6 +158,12 @@ def track_mean_velocity_exp(env: ManagerBasedRLEnv, std: float, relative: float,
     """Reward a small averaged velocity error as :func:`track_velocity_exp` does the present one, (E,)."""
     command = _command(env, command_name)
     return _kernel(command.mean_error, command, std, relative)
+
+
+def track_turn_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
+    """Reward a yaw rate close to that of the steered command, ``exp(-e^2 / std^2)``, (E,); ``std`` in rad/s."""
+    command = _command(env, command_name)
+    return torch.exp(-(command.steered[:, 2] - command.robot.data.root_ang_vel_w.torch[:, 2]).square() / std**2)
 
 
 def track_heading_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:

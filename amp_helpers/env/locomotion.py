@@ -8,7 +8,6 @@ from collections.abc import Collection
 
 import gymnasium
 import isaaclab.envs.mdp as lab
-import isaaclab_tasks.core.velocity.mdp as velocity
 from isaaclab.managers import EventTermCfg, ObservationGroupCfg, RewardTermCfg, SceneEntityCfg
 from isaaclab.managers import ObservationTermCfg as ObsTerm
 from isaaclab.utils import configclass
@@ -69,7 +68,7 @@ class SensedObservationsCfg(ObservationGroupCfg):
 
     base_ang_vel = ObsTerm(func=lab.base_ang_vel, noise=UniformNoiseCfg(n_min=-0.2, n_max=0.2))
     projected_gravity = ObsTerm(func=lab.projected_gravity, noise=UniformNoiseCfg(n_min=-0.05, n_max=0.05))
-    velocity_commands = ObsTerm(func=lab.generated_commands, params=_COMMAND)
+    velocity_commands = ObsTerm(func=commands.steered_commands, params=_COMMAND)
     joint_pos = ObsTerm(
         func=lab.joint_pos_rel,
         params={"asset_cfg": in_dataset_order()},
@@ -112,9 +111,9 @@ class LocomotionRewardsCfg(RewardsCfg):
     """Track the command at each instant, on average and in heading; stand still when told to."""
 
     track_lin_vel_xy = RewardTermCfg(
-        func=commands.track_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.25, "relative": 0.25}
+        func=commands.track_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
     )
-    track_ang_vel_z = RewardTermCfg(func=velocity.track_ang_vel_z_world_exp, weight=1.5, params=_COMMAND | {"std": 0.4})
+    track_ang_vel_z = RewardTermCfg(func=commands.track_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
     track_mean_velocity = RewardTermCfg(
         func=commands.track_mean_velocity_exp, weight=2.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
     )

@@ -26,6 +26,7 @@ _SIGNS = {
     "projected_gravity": _VECTOR,
     "base_ang_vel": _PSEUDOVECTOR,
     "generated_commands": (1.0, -1.0, -1.0),  # forward, left, yaw
+    "steered_commands": (1.0, -1.0, -1.0),
 }
 """Signs of the components of a term, by the name of its function."""
 _SYMMETRIC_RAD = 1e-3

@@ -131,7 +131,7 @@ RECIPES: dict[str, TrainCfg] = {
         reference_share=0.7,
         condition_on_command=True,
         symmetry=True,
-        agent=AmpAgentCfg(task_weight=2.0, initial_std=0.5),
+        agent=AmpAgentCfg(task_weight=2.0, kl_threshold=0.02, final_std_updates=400),
     ),
     "published": TrainCfg(
         dataset=Path("datasets/g1_walk.npz"),
