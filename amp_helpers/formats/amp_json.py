@@ -55,7 +55,7 @@ class _Layout:
 def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOptions) -> Iterator[StoredClip]:
     """Extract the clip of an AMP JSON file."""
     frames = read_table(path, "Frames", take(content, "Frames"))
-    names_key, names = find_names(content)
+    names_key, names = find_names(path, content)
     layout = _layout_of(path, frames, _num_joints(names, options))
     if not layout.has_root:
         raise InputError(

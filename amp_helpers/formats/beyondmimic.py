@@ -45,7 +45,7 @@ def clips_of_tracking(path: Path, content: Mapping[str, Any], options: ReadOptio
                 f"{path}: {key} has shape {value.shape}, expected ({frames} frames as joint_pos has them, bodies, "
                 f"{width}); export the motion again"
             )
-    names_key, names = find_names(content)
+    names_key, names = find_names(path, content)
     if names is not None and joint_pos.ndim == 2 and joint_pos.shape[1] == _count(names) + ROOT_COLUMNS:
         joint_pos = joint_pos[:, ROOT_COLUMNS:]
     bodies = (

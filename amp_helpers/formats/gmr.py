@@ -38,7 +38,7 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
         raise InputError(
             f"{path}: keys {', '.join(missing)} are missing (found: {listed(content)}); give one motion as GMR has it"
         )
-    names_key, names = find_names(content)
+    names_key, names = find_names(path, content)
     return StoredClip(
         joint_pos=content["dof_pos"],
         root_pos=content["root_pos"],

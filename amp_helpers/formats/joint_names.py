@@ -10,7 +10,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from amp_helpers.errors import InputError
 
@@ -43,6 +46,10 @@ _FILLERS = frozenset(["dof", "dofs", "joint", "joints", "jnt", "j", "q", "qpos",
 """Words that do not tell joints apart."""
 _KEYS = re.compile(r"(joints?|dofs?|motors?|actuators?|hinges?)(names?|lists?|orders?|labels?){1,2}")
 """Keys, without separators and in lower case, under which files list their joints."""
+MAX_NAMES = 1000
+"""Largest number of names matched; more are damage, and matching them would take long."""
+MAX_LETTERS = 60
+"""Letters of a word that are split, and of a name that are compared for a suggestion."""
 _BRACKETS = re.compile(r"[\(\[\{<]\s*([^\)\]\}>]*?)\s*[\)\]\}>]\s*$")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
@@ -74,20 +81,39 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
     return name, None
 
 
-def find_names(content: Mapping) -> tuple[str, object]:
+def find_names(path: Path, content: Mapping) -> tuple[str, object]:
     """Find the list of joint names in a file's content, under whatever key: its key and value, or ``joint_names`` and
     None without one.
 
     ``joint_names``, ``dof_names``, ``JointNames`` and ``joints_list`` are such keys, also within a dict in the content.
+
+    Raises:
+        InputError: two lists name as many joints and differ.
     """
     inner = [value for key in sorted(content, key=str) if isinstance(value := _lazy(content, key), Mapping)]
+    found: list[tuple[str, object]] = []
     for mapping in (content, *inner):
         for key in sorted(map(str, mapping)):
             value = mapping.get(key) if _KEYS.fullmatch(re.sub(r"[\W_]", "", key).lower()) else None
             is_list = value is not None and (not isinstance(value, str) or len(split_list(value)) > 1)
             if is_list:  # a text such as "mujoco" names an order, not joints
-                return key, value
-    return "joint_names", None
+                found.append((key, value))
+    if not found:
+        return "joint_names", None
+    key, value = found[0]
+    names = _as_names(value)
+    for other, more in found[1:]:
+        others = _as_names(more)
+        if names and others and len(names) == len(others) <= MAX_NAMES and match_names(others, names).joints != names:
+            raise InputError(f"{path}: {key} and {other} name the joints differently; remove the wrong one")
+    return key, value
+
+
+def _as_names(value: object) -> tuple[str, ...]:
+    """Names in a list, an array or a text; none where it holds something else."""
+    value = value.tolist() if isinstance(value, np.ndarray) else split_list(value) if isinstance(value, str) else value
+    names = tuple(value) if isinstance(value, list | tuple) else ()
+    return names if all(isinstance(name, str) for name in names) and len(set(names)) == len(names) else ()
 
 
 def _lazy(content: Mapping, key: object) -> object:
@@ -152,8 +178,10 @@ def match_names(stored: Sequence[str], joints: Sequence[str]) -> NameMatch:
         joints: the robot's joints, (J).
 
     Raises:
-        InputError: two names are the same joint, or a unit is not known.
+        InputError: two names are the same joint, a unit is not known, or there are more names than any robot has.
     """
+    if len(stored) > MAX_NAMES:
+        raise InputError(f"names {len(stored)} joints, more than the {MAX_NAMES} read at most; export the motion again")
     bare, units = zip(*map(split_unit, stored), strict=True) if stored else ((), ())
     keys, table = _keys(bare, joints)
     found: list[str | None] = []
@@ -203,7 +231,7 @@ def _without_shared(names: list[list[str]], vocabulary: Collection[str]) -> list
 
 def _split_glued(word: str, known: Collection[str]) -> list[str]:
     """Split ``lefthippitch`` into known words where there is exactly one way to do so."""
-    if word in known or len(word) > 40:
+    if word in known or len(word) > MAX_LETTERS:
         return [word]
     ways: list[list[list[str]]] = [[[]]]  # ways to split the first letters; more than two are never needed
     for end in range(1, len(word) + 1):
@@ -214,6 +242,7 @@ def _split_glued(word: str, known: Collection[str]) -> list[str]:
 
 def _nearest(name: str, joints: Sequence[str]) -> str:
     """Phrase that names up to two joints closest to a name."""
+    name = name[:MAX_LETTERS]
     mine = Counter(_canonical(words(name)))
 
     def likeness(joint: str) -> float:

@@ -32,6 +32,10 @@ LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 
 HIGHEST_M = 10.0
 """A root higher than this is not given in meters."""
+LOWEST_M = 0.05
+"""A root lower than this in an animation tool's file is not given in centimeters."""
+LARGEST_TILT = 1.6
+"""Roll or pitch beyond a quarter turn, rad, is rare, and in degrees it is usual."""
 LARGEST_ANGLE = 7.0
 """Angles larger than this, just over a turn in radians, are degrees."""
 
@@ -67,7 +71,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
     if columns.joint_names is None and options.joint_names is None:
         _width_fits(path, table.shape[1], len(columns.joints), options.robot)
     root_pos, meters = _position(path, columns, table)
-    root_rot, order, rotation = _rotation(columns, table)
+    root_rot, order, rotation = _rotation(path, columns, table)
     joint_pos, angles = _angles(path, columns, table)
     notes = [
         *([f"frame rate of {_time_column(header, columns.time)}"] if columns.time is not None else []),
@@ -146,16 +150,21 @@ def _position(path: Path, columns: TableColumns, table: np.ndarray) -> tuple[np.
         raise InputError(f"{path}: its header gives the root's position in {unit}; give it in m, cm or mm")
     position = stored * _METERS[unit]
     height = float(np.median(np.abs(position[:, 2])))
-    if columns.position_unit is None and columns.joint_names is not None and height > HIGHEST_M:
+    named = columns.position_unit is None and columns.joint_names is not None
+    if named and (height > HIGHEST_M or (columns.animation and height < LOWEST_M)):
         raise InputError(
             f"{path}: the root would be {height:.4g} m high, and its header states no unit; write it into the header, "
-            "as root_z(cm) or root_z(mm) for all three columns"
+            "as root_z(m), root_z(cm) or root_z(mm) for all three columns"
         )
     return position, "" if unit == "m" else f"root position in {unit}"
 
 
-def _rotation(columns: TableColumns, table: np.ndarray) -> tuple[np.ndarray, QuaternionOrder | None, str]:
-    """Read the root's rotations as quaternions (N, 4), the order that is known of them, and say where it is from."""
+def _rotation(path: Path, columns: TableColumns, table: np.ndarray) -> tuple[np.ndarray, QuaternionOrder | None, str]:
+    """Read the root's rotations as quaternions (N, 4), the order that is known of them, and say where it is from.
+
+    Raises:
+        InputError: Euler angles may be degrees or radians, and no unit is stated; or the unit is none of an angle.
+    """
     stored = table[:, columns.rotation]
     if columns.kind == "xyzw" or columns.kind == "wxyz":
         return stored, columns.kind, "quaternion order named by the header"
@@ -164,7 +173,15 @@ def _rotation(columns: TableColumns, table: np.ndarray) -> tuple[np.ndarray, Qua
     if columns.kind != "euler":
         return stored, None, ""
     stated = columns.rotation_unit or (_ANIMATION if columns.animation else _only(columns.joint_units))
-    unit = stated or ("deg" if np.abs(stored).max(initial=0) > LARGEST_ANGLE else "rad")
+    if stated not in (None, "rad", "deg"):
+        raise InputError(f"{path}: its header gives the root's rotation in {stated}; give angles in rad or deg")
+    largest, tilt = np.abs(stored).max(initial=0), np.abs(stored[:, :2]).max(initial=0)
+    if stated is None and largest <= LARGEST_ANGLE and tilt > LARGEST_TILT:
+        raise InputError(
+            f"{path}: the root's Euler angles reach {largest:.3g}, which may be degrees or radians; write the unit "
+            "into the header, as root_roll(deg) or root_roll(rad) for all three columns"
+        )
+    unit = stated or ("deg" if largest > LARGEST_ANGLE else "rad")
     words = f"root rotation from Euler angles about x, y and z in {unit}{'' if stated else ', by their size'}"
     return from_euler(np.radians(stored) if unit == "deg" else stored), "xyzw", words
 

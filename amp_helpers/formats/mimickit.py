@@ -34,7 +34,7 @@ def clips_of_mimickit(path: Path, content: Mapping[str, object], options: ReadOp
     root_pos, vector, joint_pos = np.split(frames, (3, ROOT_COLUMNS), axis=1)
     mode = content.get("loop_mode")
     loop = " that wraps around" if isinstance(mode, int | str) and mode in (1, "WRAP") else ""
-    names_key, names = find_names(content)
+    names_key, names = find_names(path, content)
     yield StoredClip(
         joint_pos=joint_pos,
         root_pos=root_pos,

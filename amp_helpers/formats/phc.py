@@ -45,7 +45,7 @@ def _clip(path: Path, content: dict, name: str) -> StoredClip:
         if not isinstance(pose, np.ndarray) or pose.ndim != 3 or pose.shape[2] != 3 or pose.dtype.kind != "f":
             raise InputError(f"{path}: {where}has neither root_rot nor pose_aa; export it with one of them")
         rotation, stated, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
-    names_key, names = find_names(content)
+    names_key, names = find_names(path, content)
     return StoredClip(
         joint_pos=dof,
         root_pos=content["root_trans_offset"],

@@ -27,7 +27,7 @@ def clips_of_protomotions(path: Path, content: Mapping[str, object], options: Re
             f"{path}: rigid_body_pos has shape {positions.shape} and rigid_body_rot {rotations.shape}, expected "
             f"({frames} frames as dof_pos has them, bodies, 3 and 4); export the motion again"
         )
-    names_key, names = find_names(content)
+    names_key, names = find_names(path, content)
     yield StoredClip(
         joint_pos=joint_pos,
         root_pos=positions[:, 0],

@@ -218,3 +218,19 @@ def test_headers_of_real_files_are_read_by_name(field_samples, walk, name):
         np.testing.assert_allclose(motion.joint_pos[:, column], raw[:, 7 + column], atol=1e-6)
     turned = Rotation.from_quat(motion.root_quat) * Rotation.from_quat(raw[:, 3:7]).inv()
     assert turned.magnitude().max() < 1e-6
+
+
+def test_euler_angles_that_may_be_degrees_or_radians_are_refused(write, walk):
+    angles = Rotation.from_quat(walk.root_quat).as_euler("xyz", degrees=True)
+    angles = angles * 6 / np.abs(angles).max()
+    path = write([*POSITION, "roll", "pitch", "yaw", *NAMES], walk.root_pos, angles, walk.joint_pos)
+    with pytest.raises(InputError, match=r"Euler angles reach 6, which may be degrees or radians; .* root_roll\(deg\)"):
+        read_motion(path, fps=30)
+
+
+def test_an_animation_tools_file_in_meters_is_refused(write, walk):
+    root = [*(f"root_translate{axis}" for axis in "XYZ"), *(f"root_rotate{axis}" for axis in "XYZ")]
+    angles = Rotation.from_quat(walk.root_quat).as_euler("xyz", degrees=True)
+    path = write([*root, *NAMES], walk.root_pos, angles, np.degrees(walk.joint_pos))
+    with pytest.raises(InputError, match=r"the root would be 0\.007\d+ m high"):
+        read_motion(path, fps=30)

@@ -2,6 +2,7 @@
 
 import pickle
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,14 @@ def test_two_names_of_one_joint_and_unknown_units_are_refused():
         match_names(["knee(turns)"], NAMES)
 
 
+def test_long_names_and_lists_take_no_time():
+    start = time.process_time()
+    assert len(match_names(["left" * 100_000, "l" * 50, *NAMES[2:]], NAMES).nearest()) < 500
+    with pytest.raises(InputError, match="names 100000 joints, more than the 1000 read at most"):
+        match_names([f"joint {number}" for number in range(100_000)], NAMES)
+    assert time.process_time() - start < 5
+
+
 def test_joints_that_differ_in_word_order_only_need_their_own_order():
     joints = ["ankle_cross_left", "cross_ankle_left", "knee_left"]
     assert match_names(["Ankle.Cross.L", "CrossAnkleLeft"], joints).joints == (None, "cross_ankle_left")
@@ -93,9 +102,9 @@ def test_joints_that_differ_in_word_order_only_need_their_own_order():
 
 @pytest.mark.parametrize("key", ["joint_names", "dof_names", "JointNames", "joints_list", "Joint Order", "dofNames"])
 def test_names_are_found_under_any_key(key):
-    assert find_names({"dof_order": "mujoco", "fps": 30, key: ["a"]}) == (key, ["a"])
-    assert find_names({"info": {key: ["a"]}}) == (key, ["a"])
-    assert find_names({"joint_pos": np.zeros(3), key: None}) == ("joint_names", None)
+    assert find_names(Path("m.pkl"), {"dof_order": "mujoco", "fps": 30, key: ["a"]}) == (key, ["a"])
+    assert find_names(Path("m.pkl"), {"info": {key: ["a"]}}) == (key, ["a"])
+    assert find_names(Path("m.pkl"), {"joint_pos": np.zeros(3), key: None}) == ("joint_names", None)
 
 
 @pytest.fixture
@@ -145,6 +154,13 @@ def test_names_of_further_joints_beside_all_of_the_robots_are_dropped_by_name(wr
     names = [*NAMES[:22], "left_thumb", *NAMES[22:], "right_thumb"]
     dataset = convert([write(names, dof_names=names)], tmp_path / "d.npz", robot="g1_29dof", control_dt=walk.dt)
     np.testing.assert_allclose(dataset.states, walk.joint_pos[:-1], atol=1e-5)
+
+
+def test_two_lists_of_names_have_to_agree(write, walk):
+    names = [SPELLINGS["camel case"](*parts(name)) for name in NAMES]
+    assert read_motion(write(NAMES, joint_names=list(NAMES), dof_names=names)).joint_names == NAMES
+    with pytest.raises(InputError, match=r"clip\.pkl: dof_names and joint_names name the joints differently"):
+        read_motion(write(NAMES, joint_names=list(NAMES), dof_names=names[::-1]))
 
 
 def test_a_name_of_the_free_joint_has_no_column(write, walk):
