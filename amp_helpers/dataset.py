@@ -224,7 +224,7 @@ class MotionDataset:
                 }
             )
         except (InputError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: {error}; convert the motion again") from None
+            raise InputError(f"{path}: {one_line(str(error), 300)}; convert the motion again") from None
 
     def __len__(self) -> int:
         return len(self.states)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.training.cfg import TrainCfg, resolve
 from amp_helpers.training.command import parse
+from amp_helpers.training.config_file import users_names
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, writing
 from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly
@@ -135,10 +136,11 @@ def main() -> int:
     folder = train(cfg, on_update=history.append)
     clip = MotionDataset.load(cfg.dataset).middle()
     speed, _ = clip.command or clip.measured_command
-    checkpoint = shlex.quote(str(folder))
+    named = {"checkpoint": str(folder)} | users_names(vars(cfg))
+    options = " ".join(f"--{key} {shlex.quote(name)}" for key, name in named.items())
     _say(history[-1].sentence if history else "no update was finished")
     _say(f"run: {folder}")
-    _say(f"next: python -m amp_helpers.evaluate --checkpoint {checkpoint} --velocity {speed:.2f} --output DIR")
+    _say(f"next: python -m amp_helpers.evaluate {options} --velocity {speed:.2f} --output DIR")
     return 0
 
 

@@ -4,16 +4,18 @@ Everything that reads the file does so here. A policy or run may come from someb
 file names as ``package.module:NAME`` is refused, unless it is this package's or Isaac Lab's: importing runs code.
 """
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.errors import InputError, shown
+from amp_helpers.errors import InputError, one_line, shown
 from amp_helpers.robots.robot import FILE_SUFFIXES
 from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.run_folder import CONFIG_FILE
 from amp_helpers.utils.json_data import fits, read_json, wrong_types
-from amp_helpers.utils.plugins import check_recorded_name
+from amp_helpers.utils.plugins import imports_users_module
 
 _REMEDY = "take the file that training wrote"
 _RECORDED: dict[str, Any] = {
@@ -75,9 +77,19 @@ def choose_names(file: Path, config: dict[str, Any], task: str | None, robot: st
         InputError: the file itself names a module that only the user may name.
     """
     given = {key: value for key, value in (("task", task), ("robot", robot)) if value is not None}
-    for key in ("task", "robot"):
-        name = config.get(key)
-        model = key == "robot" and str(name).lower().endswith(FILE_SUFFIXES)  # a path, which may hold a colon
-        if key not in given and name is not None and not model:
-            check_recorded_name(file, f"--{key}", name)
+    for key, name in users_names(config).items():
+        option = f"--{key}"
+        if key not in given:
+            raise InputError(
+                f"{file}: asks for the {key} {shown(name)}, whose module would be imported and run, and only you can "
+                f"ask for that; if you trust it, give {option} {shlex.quote(one_line(name, 200))}"
+            )
     return config | given
+
+
+def users_names(config: Mapping[str, Any]) -> dict[str, str]:
+    """The task and robot of a configuration, where naming them imports a module of a user: key -> name."""
+    names = {key: config.get(key) or "" for key in ("task", "robot")}
+    if names["robot"].lower().endswith(FILE_SUFFIXES):  # a path, which may hold a colon
+        del names["robot"]
+    return {key: name for key, name in names.items() if imports_users_module(name)}

@@ -11,7 +11,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.errors import InputError
 from amp_helpers.training.comparisons import read_metrics, read_results
-from amp_helpers.training.config_file import choose_names, read_config
+from amp_helpers.training.config_file import choose_names, read_config, users_names
 from amp_helpers.training.policy import find_policy
 from amp_helpers.training.run_folder import read_run
 from amp_helpers.utils.resources import POLICIES
@@ -133,3 +133,9 @@ def test_metrics_of_another_type_are_one_sentence(tmp_path, content):
     with pytest.raises(InputError, match="is not a file of recorded runs") as error:
         read_results(file)
     one_sentence(error)
+
+
+def test_the_users_own_names_are_those_that_import():
+    assert users_names({"task": "mine:ID", "robot": "robots:R"}) == {"task": "mine:ID", "robot": "robots:R"}
+    assert users_names({"task": "Isaac-AMP-Velocity-Flat-G1", "robot": "C:/my robot.xml"}) == {}
+    assert users_names({"task": "amp_helpers.env.task:ID", "robot": None}) == {}
