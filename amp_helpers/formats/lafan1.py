@@ -27,6 +27,9 @@ from amp_helpers.robots.robot import Robot
 MAX_CSV_BYTES = 256 * 1024**2
 """Largest CSV read: more than two hours of the G1 at 120 fps."""
 
+LONGEST_LINE = 2**17
+"""Most characters of a line: thousands of columns."""
+
 ROOT_COLUMNS = 7
 LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 
@@ -258,7 +261,7 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
         # A line at a time: the text decoded as a whole would take up to four times the file.
         coding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
         with io.TextIOWrapper(io.BytesIO(raw), encoding=coding) as file:
-            lines = (line for line in file if line.strip())
+            lines = (line for line in _short_lines(path, file) if line.strip())
             first = next(lines, None)
             if first is None:
                 raise InputError(f"{path}: is empty; give a CSV with a row per frame: {LAYOUT}")
@@ -274,6 +277,20 @@ def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
             return header, _numbers(path, header, itertools.chain([second], rows), separator)
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not text in UTF-8, so no CSV; save it as CSV in UTF-8") from None
+
+
+def _short_lines(path: Path, file: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a file.
+
+    Raises:
+        InputError: one is longer than a row of any robot; parsing it as numbers would take a hundred times its size.
+    """
+    for number, line in enumerate(file, 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"{path}: line {number} has {len(line)} characters; give a CSV with a row per frame: {LAYOUT}"
+            )
+        yield line
 
 
 def _is_table(head: bytes) -> bool:
