@@ -315,7 +315,7 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda f: [table(f, units(u)) for u in ("(m)", "(cm)", "(mm)")],
     ),
     (
-        "write it into the header, as root_z(cm) or root_z(mm) for all three columns",
+        "write it into the header, as root_z(m), root_z(cm) or root_z(mm) for all three columns",
         lambda folder: table(folder, scale=100),
         lambda folder: (
             table(folder, units("(cm)", "(deg)", "(deg)"), 100),

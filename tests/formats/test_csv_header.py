@@ -226,6 +226,10 @@ def test_euler_angles_that_may_be_degrees_or_radians_are_refused(write, walk):
     path = write([*POSITION, "roll", "pitch", "yaw", *NAMES], walk.root_pos, angles, walk.joint_pos)
     with pytest.raises(InputError, match=r"Euler angles reach 6, which may be degrees or radians; .* root_roll\(deg\)"):
         read_motion(path, fps=30)
+    header = [*POSITION, "root_roll(deg)", "root_pitch(deg)", "root_yaw(deg)", *NAMES]
+    motion = read_motion(write(header, walk.root_pos, angles, walk.joint_pos), fps=30)
+    turned = Rotation.from_quat(motion.root_quat) * Rotation.from_euler("xyz", angles, degrees=True).inv()
+    assert turned.magnitude().max() < 1e-6
 
 
 def test_an_animation_tools_file_in_meters_is_refused(write, walk):
