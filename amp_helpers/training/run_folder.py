@@ -21,6 +21,8 @@ CHECKPOINTS, LAST = "checkpoints", "agent_last.pt"
 """Folder of a run's whole checkpoints, and the newest state of the agent in it."""
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system without locks answers."""
+_LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.05
+"""A panel that looks whether the folder is in use holds the lock for an instant, too."""
 _REMEDY = "take the file that training wrote"
 _CONFIG_KINDS = {"max_iterations": int, "wall_s": float, "resumed": list[dict[str, Any]]}
 """What the state of a run needs of its configuration: field -> type."""
@@ -123,18 +125,21 @@ def open_health(folder: Path) -> TextIO:
         InputError: another process trains into this folder.
     """
     file = (folder / HEALTH_FILE).open("a", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise InputError(
-            f"{folder}: another run is being written to this folder; choose another --run_dir, or wait until it has "
-            "ended"
-        ) from None
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return file
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return file
+        else:
+            return file
+    file.close()
+    raise InputError(
+        f"{folder}: another run is being written to this folder; choose another --run_dir, or wait until it has ended"
+    )
 
 
 def keep_updates(folder: Path, last: int) -> tuple[int, float]:
