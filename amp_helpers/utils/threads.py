@@ -2,8 +2,8 @@
 
 import os
 
-_SPINS = 5000
-"""Turns of libgomp's waiting loop, 0.1 to 0.3 ms: longer than most gaps between two parallel regions of an update, so
+_SPINS = 3000
+"""Turns of libgomp's waiting loop, 0.05 to 0.2 ms: longer than most gaps between two parallel regions of an update, so
 that a machine with nothing else to do loses no speed, and shorter than a time slice of the operating system."""
 
 

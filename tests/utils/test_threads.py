@@ -38,4 +38,4 @@ def test_it_is_set_before_torch_is_loaded(tmp_path, command):
     environment = os.environ | {"OMP_DISPLAY_ENV": "VERBOSE"}
     line = f"{sys.executable} {command}"
     done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert "GOMP_SPINCOUNT = '5000'" in done.stderr
+    assert "GOMP_SPINCOUNT = '3000'" in done.stderr
