@@ -428,7 +428,7 @@ def test_the_page_on_the_preflight_lists_every_check_and_the_measured_rate(repo_
     measured = json.loads((repo_root / "benchmarks" / "results" / "false_alarms.json").read_text())
     assert f"{measured['false_alarms']} false alarms in {measured['checks']}" in " ".join(page.split())
     assert measured["false_failures"] == 0 and len(measured["broken"]) == 30
-    assert measured["ten_minutes"]["first_s"] < 2.0
+    assert measured["ten_minutes"]["first_s"] < 2.0 and measured["two_thousand_clips"]["check_s"] < 20
 
 
 def test_a_sole_without_its_mesh_is_no_reason_to_shift_the_clip(walk):
