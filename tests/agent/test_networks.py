@@ -10,7 +10,9 @@ from skrl.models.torch import GaussianMixin
 from torch import nn
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.agent.networks import BatchLinear, Policy
+from amp_helpers.agent.gradients import _with_noise
+from amp_helpers.agent.losses import discriminator_loss
+from amp_helpers.agent.networks import BatchLinear, Discriminator, Mirror, Policy
 
 
 def box(size: int) -> gymnasium.spaces.Box:
@@ -74,3 +76,51 @@ def test_a_standard_deviation_below_the_usual_minimum_is_what_was_asked(asked):
     _, outputs = policy.act({"observations": torch.zeros(1, 5)}, role="policy")
     assert outputs["log_std"].exp().max().item() == pytest.approx(std)
     assert AmpAgentCfg().min_std == AmpAgentCfg(final_std=0.0).min_std == 0.05
+
+
+def mirrored_policy() -> Policy:
+    torch.manual_seed(0)
+    mirrors = Mirror([1, 0, 2], [1.0, 1.0, -1.0]), Mirror([1, 0], [-1.0, -1.0])
+    return Policy(box(3), box(2), "cpu", hidden=(16, 8), mirrors=mirrors)
+
+
+def test_a_symmetric_policy_does_in_the_mirror_image_what_the_mirror_image_does():
+    policy, observations = mirrored_policy(), torch.randn(9, 3)
+    assert policy.observation_mirror is not None and policy.action_mirror is not None
+    there = policy.mean(policy.observation_mirror(observations))
+    torch.testing.assert_close(there, policy.action_mirror(policy.mean(observations)))
+    assert policy.mean(observations).std() > 0
+
+
+def test_a_symmetric_policy_is_as_noisy_on_the_left_as_on_the_right():
+    policy = mirrored_policy()
+    with torch.no_grad():
+        policy.log_std.copy_(torch.tensor([-1.0, -0.5]))
+    _, outputs = policy.compute({"observations": torch.zeros(1, 3)})
+    assert outputs["log_std"].tolist() == [-0.75, -0.75]
+
+
+def test_a_saved_symmetric_policy_brings_its_mirrors_along():
+    policy, observations = mirrored_policy(), torch.randn(4, 3)
+    loaded = Policy(box(3), box(2), "cpu", hidden=(16, 8), mirrors=(Mirror.blank(3), Mirror.blank(2)))
+    loaded.load_state_dict(policy.state_dict())
+    torch.testing.assert_close(loaded.mean(observations), policy.mean(observations))
+
+
+def test_the_gradient_penalty_leaves_the_command_out():
+    """A logit that depends on the command alone is not penalized."""
+
+    def logit(windows: torch.Tensor) -> torch.Tensor:
+        return 5 * windows[:, -1:]
+
+    windows = torch.randn(6, 4)
+    for columns, expected in ((0, 25.0), (1, 0.0)):
+        _, figures = discriminator_loss(logit, windows, windows, "lsgan", 10.0, columns)
+        assert figures["gradient_penalty"].item() == expected
+
+
+def test_noise_on_the_discriminators_input_spares_the_command():
+    discriminator = Discriminator(box(5), box(2), "cpu", hidden=(8,), condition_dim=2)
+    torch.manual_seed(0)
+    noisy = _with_noise(torch.zeros(100, 5), 0.3, discriminator)
+    assert (noisy[:, 3:] == 0).all() and noisy[:, :3].std().item() == pytest.approx(0.3, rel=0.2)
