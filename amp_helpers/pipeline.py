@@ -124,9 +124,7 @@ def parse_value(text: str) -> object:
     :func:`~amp_helpers.notebook.execute.check_parameters` refuses literals of types that JSON lacks.
     """
     try:
-        return ast.literal_eval(
-            {"true": "True", "false": "False", "none": "None", "null": "None"}.get(text.lower(), text)
-        )
+        return ast.literal_eval(_WORDS.get(text.lower(), text))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 

@@ -39,7 +39,7 @@ class EnvironmentProbe:
     """A clip, an environment to put it into, and a reader of AMP frames.
 
     Args:
-        env: open environment ; its state is overwritten.
+        env: open environment; its state is overwritten.
         dataset: dataset whose first, middle and last clip are put into the simulator, a frame of each.
         group: observation group that AMP states come from; ``None`` for the simulator's state.
         features: features of the AMP states, as :func:`amp_features` gives them for the group.

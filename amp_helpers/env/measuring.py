@@ -295,8 +295,8 @@ def _hold(command: Any) -> None:
 
 def terms(group: Any) -> Iterator[tuple[str, Any]]:
     """The terms of a manager's configuration, a class or a dictionary, without those that are off."""
-    terms = group if isinstance(group, dict) else {} if group is None else vars(group)
-    yield from ((name, term) for name, term in list(terms.items()) if term is not None)
+    found = group if isinstance(group, dict) else {} if group is None else vars(group)
+    yield from ((name, term) for name, term in list(found.items()) if term is not None)
 
 
 def _assign(group: Any, name: str, term: Any) -> None:

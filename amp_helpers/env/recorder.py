@@ -1,4 +1,4 @@
-"""Record every step of an open environment in memory of the host."""
+"""Record every step of an open environment in host memory."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -59,14 +59,18 @@ def _bodies(path: Path, content: Mapping[str, object]) -> Bodies | None:
         return None
     if positions.shape[::2] != (frames, 3) or not positions.shape[1]:
         return None
-    lists = (content.get(key) for key in LINK_KEYS)
-    listed = (n for n in lists if isinstance(n, list | tuple) or (isinstance(n, np.ndarray) and n.ndim == 1))
-    names = next((names for names in listed if len(names) == positions.shape[1]), None)
+    lists = (_names(content.get(key)) for key in LINK_KEYS)
+    names = next((names for names in lists if len(names) == positions.shape[1]), None)
     return Bodies(
         positions,
         None if names is None else tuple(read_name_list(path, "link names", names, "local_body_pos")),
         in_root=True,
     )
+
+
+def _names(value: object) -> Sequence[object] | np.ndarray:
+    """Return a list of names as the file has it; empty for anything else."""
+    return value if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1) else ()
 
 
 def write_gmr(path: str | os.PathLike, motion: Motion, history: Sequence[str] = ()) -> None:

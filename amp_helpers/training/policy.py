@@ -12,6 +12,7 @@ from skrl.resources.preprocessors.torch import RunningStandardScaler
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.checkpoint import check_modules, load_checkpoint, save_parts
 from amp_helpers.agent.networks import Mirror, Policy
+from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
 from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.config_file import choose_names, read_config
@@ -135,6 +136,6 @@ def shipped_policies() -> list[str]:
     return sorted(file.parent.name for file in POLICIES.glob(f"*/{POLICY_FILE}"))
 
 
-def state_config(state: Any) -> dict[str, Any]:
-    """Convert an :class:`AmpState` to values that JSON can hold."""
+def state_config(state: AmpState) -> dict[str, Any]:
+    """Convert what the discriminator sees to values that JSON can hold."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(state).items()}

@@ -283,7 +283,7 @@ class RunRecorder:
         agent.save(str(self.folder / CHECKPOINTS / name))
         self._kept_at = time.monotonic()
 
-    def save(self, agent: Any) -> None:
+    def save(self, agent: AmpAgent) -> None:
         """Write the policy, the last checkpoint and the final ``config.json``."""
         config = self._config | {"updates": agent.updates, "wall_s": round(self._earlier_s + self.elapsed_s, 1)}
         if torch.device(str(self._cfg.device)).type == "cuda":

@@ -38,7 +38,7 @@ def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
 
 
 def test_the_locomotion_policy_obeys_as_its_card_says(repo_root, tmp_path):
-    """Standing, walking, running and turning in one environment; the card names the commands that it does not follow."""
+    """Standing, walking, running and turning in one environment; the card names the commands it does not follow."""
     rows = evaluate_grid(
         repo_root / "policies" / "g1_locomotion",
         tmp_path,
@@ -69,5 +69,7 @@ def test_a_shipped_policy_is_found_by_name_from_any_folder(repo_root, tmp_path, 
     assert file == repo_root / "policies" / "g1_walk" / "policy.pt"
     assert reference_motion(config).num_frames > 0
     (tmp_path / "g1_walk").mkdir()
-    with pytest.raises(InputError, match=r"g1_walk: holds no policy\.pt and .*: g1_locomotion, g1_run, g1_walk, g1_walk_speeds"):
+    with pytest.raises(
+        InputError, match=r"g1_walk: holds no policy\.pt and .*: g1_locomotion, g1_run, g1_walk, g1_walk_speeds"
+    ):
         find_policy("g1_walk")
