@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from amp_helpers.robots.robot import FEET_HELP, Robot, get_robot
 from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.resources import find_data
 
-SPEED_BY = ("time", "gait")
+SpeedBy = Literal["time", "gait"]
+SPEED_BY: tuple[SpeedBy, ...] = get_args(SpeedBy)
 """Ways to change the speed of a clip."""
 _FORMATS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS if kind.suffixes)
 
@@ -42,7 +43,7 @@ def convert(
     fps: float | None = None,
     repair: bool | Collection[str] = (),
     speeds: Sequence[float] = (1.0,),
-    speed_by: Literal["time", "gait"] = "time",
+    speed_by: SpeedBy = "time",
     verbose: bool = True,
 ) -> MotionDataset:
     """Read motions, resample them to the control step, select the robot's joints, and write one dataset.

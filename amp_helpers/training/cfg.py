@@ -32,7 +32,10 @@ REFINED_DATASET = DATASETS / "g1_walk_refined.npz"
 """The demo walk with its feet held on the ground, so that its steps cover the distance that its root covers."""
 LOCOMOTION_DATASET = DATASETS / "g1_locomotion.npz"
 """Standing, walking, running and turning, each clip with the command that it is a reference for."""
-DEFAULT_TASK = "Isaac-AMP-Velocity-Flat-G1"
+DEFAULT_TASK, LOCOMOTION_TASK = "Isaac-AMP-Velocity-Flat-G1", "Isaac-AMP-Locomotion-Flat-G1"
+"""This project's tasks. Their modules have the same names, and importing them loads Isaac Lab."""
+
+Recipe = Literal["walk", "locomotion", "published"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class TaskDefaults:
 
 TASK_DEFAULTS = {
     DEFAULT_TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1)),
-    "Isaac-AMP-Locomotion-Flat-G1": TaskDefaults(reference_share=0.7),
+    LOCOMOTION_TASK: TaskDefaults(reference_share=0.7),
 }
 """This project's tasks, by their bare IDs; any other task has the defaults of :class:`TaskDefaults`."""
 
@@ -107,28 +110,28 @@ class TrainCfg:
     amp_group: str | None = None
     """Observation group to read AMP states from; by default they come from the simulator."""
     reference_share: float | None = None
-    """Share of episodes that start in a reference state; by default 0.7 on this project's task and 0 on others."""
+    """Share of episodes that start in a reference state; by default 0.7 on this project's tasks and 0 on others."""
     condition_on_command: bool = False
-    """Show the discriminator the command too: a window then counts as real only where a clip follows that command."""
+    """Show the discriminator the command base_velocity of the task too: a window then counts as real only where a clip
+    follows that command."""
     symmetry: bool = False
     """Make the policy symmetric: the mirror image of a situation gets the mirror image of the action."""
     randomize: tuple[str, ...] | None = None
     """What the task randomizes: any of friction, mass, center_of_mass, gains, joint_offsets, push and latency; by
     default everything that it can."""
     velocity_range: tuple[float, float] | None = None
-    """Lowest and highest commanded speed, m/s; by default 0.4 to 1.1 on this project's task, and the task's own on
-    others."""
+    """Lowest and highest commanded speed, m/s; by default 0.4 to 1.1 on Isaac-AMP-Velocity-Flat-G1, and the
+    task's own on others."""
 
     agent: AmpAgentCfg = field(default_factory=AmpAgentCfg)
 
 
-RECIPES: dict[str, TrainCfg] = {
+RECIPES: dict[Recipe, TrainCfg] = {
     "walk": TrainCfg(),
     "locomotion": TrainCfg(
         dataset=Path("datasets/g1_locomotion.npz"),
-        task="Isaac-AMP-Locomotion-Flat-G1",
+        task=LOCOMOTION_TASK,
         max_iterations=1000,
-        reference_share=0.7,
         condition_on_command=True,
         symmetry=True,
         agent=AmpAgentCfg(task_weight=2.0, kl_threshold=0.02, final_std_updates=400),

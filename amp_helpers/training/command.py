@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
 
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import RECIPES, TrainCfg, options, recorded_cfg
+from amp_helpers.training.cfg import RECIPES, Recipe, TrainCfg, options, recorded_cfg
 from amp_helpers.training.foreign_options import answer
 from amp_helpers.training.run_folder import CONFIG_FILE
 from amp_helpers.utils.command_line import one_line_errors
@@ -20,7 +20,7 @@ from amp_helpers.utils.resources import runs_folder
 class _Origin:
     """What the defaults of all other options come from, with the checkpoint."""
 
-    recipe: Literal["walk", "locomotion", "published"] = "walk"
+    recipe: Recipe = "walk"
     """Recipe that the other defaults come from."""
     resume: bool = False
     """Go on from the newest run under runs/ in the current folder, unless --checkpoint names one."""
