@@ -26,6 +26,8 @@ from amp_helpers.utils.resources import find_data
 SpeedBy = Literal["time", "gait"]
 SPEED_BY: tuple[SpeedBy, ...] = get_args(SpeedBy)
 """Ways to change the speed of a clip."""
+GAIT_SPEEDS = (0.4, 1.9)
+"""Lowest and highest speed, relative to the clip's, at which a changed gait stays close to the captured style."""
 _FORMATS = ", ".join(f"{kind.name} {kind.suffixes[0]}" for kind in FORMATS if kind.suffixes)
 
 
@@ -50,7 +52,8 @@ def convert(
 
     Args:
         motions: motion files, folders (searched recursively) and glob patterns; a file named twice counts twice. A
-            dataset in a folder or pattern beside the files that it was made from adds only the clips that they lack.
+            dataset in a folder or pattern beside the files that it was made from adds only the clips that they lack;
+            a copy that is no dataset is taken, with a note.
         output: npz file, replaced only on success.
         weights: one for each of ``motions``, by default 1: how often each frame is drawn when training, against those
             of weight 1. The weight of a folder or pattern applies to each of its files, that of a file to each clip.
@@ -67,7 +70,7 @@ def convert(
         speeds: speeds relative to the file's; each clip is included once per speed, so that slow and fast commands have
             a reference too.
         speed_by: ``time`` plays the clip slower or faster, with the same steps; ``gait`` changes stride and cadence as
-            people do, see :func:`amp_helpers.feet.gait_speed.at_gait_speed`.
+            people do, see :func:`amp_helpers.feet.gait_speed.at_gait_speed`, with a warning outside ``GAIT_SPEEDS``.
         verbose: print what was done to each motion, and which repairs it needs.
 
     Returns:
@@ -92,9 +95,12 @@ def convert(
         raise InputError(f"--speeds {given}: names a speed twice; name each once, and weigh motions with --weights")
     if speed_by not in SPEED_BY:
         raise InputError(f"--speed_by {speed_by}: not a way to change the speed; give one of {', '.join(SPEED_BY)}")
+    if speed_by == "gait" and tuple(speeds) == (1.0,):
+        raise InputError(f"--speed_by {speed_by}: no other speed is asked for; give --speeds too, such as 1 0.6 1.4")
     at_speed = Motion.at_speed if speed_by == "time" else _gait_speed(robot)
     files, lines = _weighted_files(motions, weights, output)
     doubts: dict[str, list[str]] = {}  # warning -> labels of the clips
+    extreme = [speed for speed in speeds if speed_by == "gait" and not GAIT_SPEEDS[0] <= speed <= GAIT_SPEEDS[1]]
 
     def clips() -> Iterator[Motion]:
         # Shown on a terminal only, because tqdm writes to stderr, where scripts read errors.
@@ -109,12 +115,19 @@ def convert(
                 if earlier and path.suffix == ".npz":
                     lines.append(f"{stored.label}: left out, the same clip as {earlier}")
                     continue
+                if earlier:
+                    lines.append(
+                        f"note: {stored.label}: the same clip as {earlier}; both are taken, so remove one if it should "
+                        "not count twice"
+                    )
                 for warning in stored.findings.warnings():
                     doubts.setdefault(warning, []).append(stored.label)
                 motion = apply_repairs(replace(stored, weight=weight * stored.weight), repairs)
                 report = JointOrder(robot.joint_names).compare(motion.joint_names)
                 filled = report.missing if fill_missing else ()
                 motion = _for_robot(path, motion, robot, report.missing, fill_missing)
+                if extreme:
+                    doubts.setdefault(_far_from_captured(extreme), []).append(stored.label)
                 for speed in speeds:
                     played = at_speed(motion, speed)
                     lines.extend(_summary(played, control_dt, report.extra, filled) if verbose else ())
@@ -170,6 +183,13 @@ def _gait_speed(robot: Robot) -> Callable[[Motion, float], Motion]:
 
     kinematics = Kinematics(robot)
     return lambda motion, speed: at_gait_speed(motion, kinematics, speed)
+
+
+def _far_from_captured(speeds: Sequence[float]) -> str:
+    return (
+        f"--speeds {' '.join(f'{speed:g}' for speed in speeds)} with --speed_by gait makes steps unlike the captured "
+        f"ones; give speeds from {GAIT_SPEEDS[0]} to {GAIT_SPEEDS[1]}, or a faster or slower clip"
+    )
 
 
 def _same_file(path: Path, output: str | os.PathLike) -> bool:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from amp_helpers.errors import InputError, atomic_path, run_cli
+from amp_helpers.metrics.frames import settled_frames
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
+from amp_helpers.training.cfg import MAX_SEED
+from amp_helpers.training.foreign_options import EVALUATION, answer
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.table import grid_table
 from amp_helpers.utils.threads import spin_briefly
@@ -95,7 +98,7 @@ def evaluate(
     from amp_helpers.env.rollout import WARMUP_S, profile_reference, record_profile, record_rollout, step_profile
     from amp_helpers.render.comparison import write_comparison
 
-    _check(output, seconds, (velocity or 0.0, turn, *steps))
+    _check(output, num_envs, seconds, seed, (velocity or 0.0, turn, *steps))
     if steps and (velocity is not None or turn):
         raise InputError("--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps")
     if velocity is None:
@@ -118,6 +121,8 @@ def evaluate(
                 print(f"reference: {reference.label}, {about}, nearest to the command; pose and coverage are of it")
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
+    if nothing_measured(rollout, WARMUP_S):
+        print(f"note: most metrics are undefined (nan), because every robot falls within its warm-up of {WARMUP_S:g} s")
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)
     if video:
@@ -165,9 +170,9 @@ def evaluate_grid(
     from amp_helpers.training.run_folder import write_json
 
     commands = list(GRID if commands is None else commands)
-    if num_envs < 1 or not commands:
-        raise InputError(f"{len(commands)} commands with {num_envs} environments each; give at least 1 of both")
-    _check(output, seconds, [value for command in commands for value in command])
+    if not commands:
+        raise InputError("no command to measure; give at least one, or None for the usual grid")
+    _check(output, num_envs, seconds, seed, [value for command in commands for value in command])
     side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
     opened = _open(
         checkpoint, side_by_side, commands[0], device, seed, dataset, task, asset, robot, feet, pushes, randomize
@@ -198,10 +203,15 @@ def _spread(values: Sequence[float], count: int) -> list[float]:
     return [values[round(place * (len(values) - 1) / last)] for place in places]
 
 
-def _check(output: str | Path, seconds: float, commands: Sequence[float]) -> None:
-    if not 0 < seconds < math.inf or not all(map(math.isfinite, commands)):
-        told = ", ".join(f"{value:g}" for value in commands)
-        raise InputError(f"seconds is {seconds} and the command {told}; give a positive time and finite speeds")
+def _check(output: str | Path, num_envs: int, seconds: float, seed: int, commands: Sequence[float]) -> None:
+    if num_envs < 1:
+        raise InputError(f"num_envs is {num_envs}; give at least 1")
+    if not 0 < seconds < math.inf:
+        raise InputError(f"seconds is {seconds:g}; give a number above 0")
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"seed is {seed}; give a number from 0 to {MAX_SEED}")
+    if wrong := [value for value in commands if not math.isfinite(value)]:
+        raise InputError(f"a commanded speed is {wrong[0]}; give finite speeds, in m/s and rad/s")
     if Path(output).exists() and not Path(output).is_dir():
         raise InputError(f"{output}: is a file; give a folder for the results")
 
@@ -256,6 +266,11 @@ def _open(
     ) as env:
         robot = robot or robot_with_links(scene_robot(env).body_names)
         yield env, load_policy(checkpoint, env), reference_dataset(config, dataset, env), robot
+
+
+def nothing_measured(rollout: Rollout, warmup_s: float) -> bool:
+    """Whether every robot of a rollout falls, again and again, within ``warmup_s`` of its start."""
+    return not settled_frames(rollout.fell, rollout.dt, warmup_s).any()
 
 
 def write_metrics(path: Path, metrics: dict[str, float]) -> None:
@@ -319,14 +334,17 @@ def main() -> int:
     """Evaluate from the command line and print the metrics."""
     spin_briefly()
     with one_line_errors():
-        cfg = tyro.cli(
+        cfg, unknown = tyro.cli(
             _CommandLine,
+            return_unknown_args=True,
             prog="python -m amp_helpers.evaluate",
             description="Run a policy under one command, steps of it, or a grid of commands, beside its reference.",
             use_underscores=True,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     options = vars(cfg)
+    if unknown:
+        raise InputError(answer(unknown, options, EVALUATION))
     grid, forward, turn, _ = (options.pop(name) for name in ("grid", "grid_forward", "grid_turn", "headless"))
     if grid or forward or turn:
         return _grid(options, list(itertools.product(forward or (0.0,), turn or (0.0,))) if forward or turn else None)
@@ -342,7 +360,11 @@ def _grid(options: dict[str, Any], commands: list[tuple[float, float]] | None) -
             raise InputError(f"--grid measures commands of its own; leave out --{name}, or --grid")
     count = "the usual grid" if commands is None else f"{len(commands)} commands"
     print(f"measuring {count}, {options['num_envs']} environments each; this takes minutes on a CPU", flush=True)
-    print(grid_table(evaluate_grid(commands=commands, **options)))
+    rows = evaluate_grid(commands=commands, **options)
+    print(grid_table(rows))
+    if fallen := [row for row in rows if math.isnan(row["forward_speed_mps"])]:
+        told = ", ".join(f"{row['forward']:g} m/s {row['turn']:g} rad/s" for row in fallen)
+        print(f"note: most metrics are undefined at {told}, because every robot falls within its warm-up")
     return 0
 
 

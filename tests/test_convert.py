@@ -79,8 +79,20 @@ def test_speeds_by_gait_change_stride_and_cadence(tmp_path):
     assert "steps 0.70 times as long and 0.70 times as frequent" in result.stdout
     as_it_is, slow = MotionDataset.load(out).clips()
     assert slow.forward_speed == pytest.approx(0.49 * as_it_is.forward_speed, rel=0.02)
+    assert "warning" not in result.stderr
     with pytest.raises(InputError, match=r"--speed_by magic: .*give one of time, gait"):
         convert([walk], tmp_path / "none.npz", speed_by="magic")
+    with pytest.raises(InputError, match=r"--speed_by gait: no other speed is asked for; give --speeds too"):
+        convert([walk], tmp_path / "none.npz", speed_by="gait")
+
+
+@pytest.mark.parametrize(("speed", "warned"), [(0.39, True), (0.4, False), (1.9, False), (6, True)])
+def test_a_gait_far_from_the_captured_one_is_warned_of(repo_root, tmp_path, capsys, speed, warned):
+    convert([repo_root / "datasets" / "g1_walk.pkl"], tmp_path / "d.npz", speeds=[speed], speed_by="gait")
+    sentence = (
+        f"warning: g1_walk.pkl: --speeds {speed:g} with --speed_by gait makes steps unlike the captured ones; give"
+    )
+    assert (sentence in capsys.readouterr().err) == warned
 
 
 def test_the_real_walk_agrees_with_an_independent_interpolation(gmr_samples, tmp_path):
@@ -222,6 +234,19 @@ def test_a_clip_is_taken_once_from_a_folder(repo_root, tmp_path, capsys):
     assert dataset.name == ("walk.pkl", "run.npz/g1_run.pkl"), "the only file of the run"
     assert "a_walk.npz/g1_walk.pkl: left out, the same clip as walk.pkl" in capsys.readouterr().out
     assert convert([folder / "walk.pkl", folder / "a_walk.npz"], tmp_path / "twice.npz").num_motions == 2
+
+
+def test_a_copy_that_is_no_dataset_is_taken_with_a_note(repo_root, tmp_path, capsys):
+    folder = tmp_path / "motions"
+    folder.mkdir()
+    for name in ("walk.pkl", "walk_again.pkl"):
+        shutil.copy(repo_root / "datasets" / "g1_walk.pkl", folder / name)
+    assert convert([folder], tmp_path / "both.npz").num_motions == 2
+    note = "note: walk_again.pkl: the same clip as walk.pkl; both are taken, so remove one if it should not count twice"
+    assert note in capsys.readouterr().out
+    (folder / "walk_again.pkl").unlink()
+    assert convert([folder], tmp_path / "once.npz").num_motions == 1
+    assert "same clip" not in capsys.readouterr().out
 
 
 def test_a_variant_of_a_clip_is_another_clip(repo_root):

@@ -2,8 +2,6 @@
 
 import json
 import math
-import re
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +21,7 @@ from amp_helpers.env.rollout import (
     step_profile,
 )
 from amp_helpers.errors import InputError
-from amp_helpers.evaluate import evaluate, evaluate_grid, main
+from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.metrics.rollout import SAVED
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
@@ -124,28 +122,6 @@ def test_steps_of_the_command_have_a_response(small_run, tmp_path):
     assert 0 < metrics["response_s"] <= 4.0 and math.isnan(metrics["pose_rmse_rad"])
     with np.load(tmp_path / "rollout.npz") as rollout:
         assert rollout["root_pos"].shape == (2, 400, 3)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--grid", "--velocity", "0.5"], "--grid measures commands of its own; leave out --velocity, or --grid"),
-        (["--grid_forward", "0", "1", "--video"], "leave out --video, or --grid"),
-        (["--grid", "--steps", "0", "1"], "leave out --steps, or --grid"),
-        (
-            ["--steps", "0", "1", "--velocity", "0.5"],
-            "--steps commands the speed, straight ahead; leave out",
-        ),
-        (["--grid", "--num_envs", "0"], "20 commands with 0 environments each; give at least 1 of both"),
-        (["--steps", "0", "inf"], "give a positive time and finite speeds"),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(monkeypatch, tmp_path, options, message):
-    line = ["evaluate", "--checkpoint", "g1_walk", "--output", str(tmp_path / "out"), *options]
-    monkeypatch.setattr(sys, "argv", line)
-    with pytest.raises(InputError, match=re.escape(message)):
-        main()
-    assert not (tmp_path / "out").exists()
 
 
 def test_falls_are_counted_and_truncations_are_not(small_run):

@@ -161,7 +161,7 @@ that this project started from: joint positions of two frames, task 0.9 and styl
 STILL_RAD = 1e-3
 """A joint whose positions have a smaller standard deviation than this does not move."""
 
-_MAX_SEED = 2**32 - 1  # NumPy's limit
+MAX_SEED = 2**32 - 1  # NumPy's limit
 
 
 def resolve(cfg: TrainCfg) -> TrainCfg:
@@ -198,7 +198,7 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
 
 
 def _check_numbers(cfg: TrainCfg) -> None:
-    for name, least, most in (("num_envs", 1, math.inf), ("max_iterations", 1, math.inf), ("seed", 0, _MAX_SEED)):
+    for name, least, most in (("num_envs", 1, math.inf), ("max_iterations", 1, math.inf), ("seed", 0, MAX_SEED)):
         value = getattr(cfg, name)
         if value is not None and not least <= value <= most:
             limit = f"at most {most}" if value > most else f"at least {least}"

@@ -1,0 +1,107 @@
+"""The command line of evaluation: mistakes and Isaac Lab's habits end in one sentence, before the simulator starts."""
+
+import sys
+
+import numpy as np
+import pytest
+from known_rollouts import DT, make_rollout
+
+from amp_helpers import evaluate
+from amp_helpers.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--seconds 0", "seconds is 0; give a number above 0"),
+        ("--seconds nan", "seconds is nan; give a number above 0"),
+        ("--seconds inf", "seconds is inf; give a number above 0"),
+        ("--num_envs 0", "num_envs is 0; give at least 1"),
+        ("--grid --num_envs 0", "num_envs is 0; give at least 1"),
+        ("--velocity nan", "a commanded speed is nan; give finite speeds, in m/s and rad/s"),
+        ("--steps 0 inf", "a commanded speed is inf; give finite speeds, in m/s and rad/s"),
+        ("--seed -1", "seed is -1; give a number from 0 to 4294967295"),
+        ("--grid --seed 99999999999999999999", "seed is 99999999999999999999; give a number from 0 to 4294967295"),
+        (
+            "a.b=c",
+            "a.b=c: settings are options here, not Hydra overrides (--help lists them); to change the task, register "
+            "your own configuration and name it with --task package.module:ID",
+        ),
+        (
+            "env.scene.num_envs=3",
+            "env.scene.num_envs=3: settings are options here, not Hydra overrides; write --num_envs 3",
+        ),
+        (
+            "--resume",
+            "--resume: evaluation starts anew every time; leave it out, and name the run with --checkpoint",
+        ),
+        ("--load_run x", "--load_run: name the file, or the folder of its run, with --checkpoint"),
+        ("--real-time", "--real_time: evaluation is not shown while it runs; leave it out, and look at the --video"),
+        (
+            "--enable_cameras",
+            "--enable_cameras: evaluation never opens a window; leave it out, and look at the --video",
+        ),
+        ("--num_env 3", "Unrecognized options: --num_env, 3; --num_envs exists, --help lists the options"),
+        ("--grid --steps 0 1", "--grid measures commands of its own; leave out --steps, or --grid"),
+        ("--grid_forward 0 1 --video", "--grid measures commands of its own; leave out --video, or --grid"),
+        ("--grid --velocity 1", "--grid measures commands of its own; leave out --velocity, or --grid"),
+        (
+            "--steps 0 1 --turn 1",
+            "--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps",
+        ),
+    ],
+)
+def test_one_sentence(options, sentence, tmp_path, monkeypatch):
+    pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+    output = tmp_path / "out"
+    command = ["evaluate", "--checkpoint", "g1_walk", "--output", str(output), *options.split()]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(InputError) as refused:
+        evaluate.main()
+    assert str(refused.value) == sentence and not output.exists()
+
+
+class Measured(Exception):
+    """The options are taken: the simulator would start."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--seconds 0.1 --num_envs 1 --seed 0 --velocity 0 --turn 0.1",
+        "--seed 4294967295 --steps 0 1",
+        "--grid",
+        "--grid_forward 0 1 --grid_turn 0",
+        "--velocity 0.5 --video",
+    ],
+)
+def test_what_the_sentences_ask_for_is_taken(options, tmp_path, monkeypatch):
+    pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+    def stop(*_):
+        raise Measured
+
+    monkeypatch.setattr(evaluate, "_open", stop)
+    command = ["evaluate", "--checkpoint", "g1_walk", "--output", str(tmp_path / "file"), *options.split()]
+    monkeypatch.setattr(sys, "argv", command)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file: is a file; give a folder for the results"):
+        evaluate.main()
+    (tmp_path / "file").unlink()
+    with pytest.raises(Measured):
+        evaluate.main()
+
+
+def test_an_empty_grid_is_refused(tmp_path):
+    pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+    with pytest.raises(InputError, match="no command to measure; give at least one, or None for the usual grid"):
+        evaluate.evaluate_grid("g1_walk", tmp_path, commands=[])
+
+
+@pytest.mark.parametrize(("every_s", "nothing"), [(0.5, True), (2.98, True), (3.1, False)])
+def test_nothing_is_measured_where_every_robot_falls_within_its_warm_up(every_s, nothing):
+    steps = 500
+    fell = np.tile(np.arange(1, steps + 1) % round(every_s / DT) == 0, (3, 1))
+    assert evaluate.nothing_measured(make_rollout(steps=steps, fell=fell), 3.0) == nothing
+    fell[0] = False
+    assert not evaluate.nothing_measured(make_rollout(steps=steps, fell=fell), 3.0), "one robot walks on"
