@@ -157,7 +157,7 @@ def one_line(text: str, most: int | None = None) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
-def shown(value: object, most: int = 80) -> str:
+def brief_repr(value: object, most: int = 80) -> str:
     """Return a value from a file as Python writes it, cut to one short line, for a message."""
     brief = reprlib.Repr()
     brief.maxstring = brief.maxother = brief.maxlong = most

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.format import Format
 from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.json_file import JSON
@@ -159,8 +159,9 @@ def _rate(path: Path, duration: object) -> float | None:
         return None
     seconds = read_array(path, "FrameDuration", duration)
     if seconds.size != 1 or not 1e-4 <= float(seconds.ravel()[0]) <= 10:
-        shown = " ".join(str(duration).split())[:40]
-        raise InputError(f"{path}: FrameDuration is {shown}; store the seconds from one frame to the next")
+        raise InputError(
+            f"{path}: FrameDuration is {one_line(str(duration), 40)}; store the seconds from one frame to the next"
+        )
     return 1 / float(seconds.ravel()[0])
 
 

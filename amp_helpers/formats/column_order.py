@@ -185,12 +185,13 @@ def _by_names(
         if best is not None and fits and given == best.names:
             closest = ((best.label, round(errors[best], 8)),)
             return Columns(best.names, best, JointOrderFinding("links", best.label, width, closest))
-        remedy = f"give --joint_order {best.option} for the links, which" if best is not None and fits else ""
-        remedy = f"{remedy} that order puts {errors[best] * 100:.1f} cm off, or" if best and fits else "give"
-        model = "" if fits else " the model of the robot that the file was made for with --robot, or"
+        remedy = "give the model of the robot that the file was made for with --robot, or"
+        if best is not None and fits:
+            off = f"{errors[best] * 100:.1f} cm off"
+            remedy = f"give --joint_order {best.option} for the links, which that order puts {off}, or"
         raise InputError(
             f"{path}: {named.key} contradicts the file's own links, which lie {error * 100:.0f} cm from where the "
-            f"named joints put them, on average; {remedy}{model} --joint_order {TRUST_NAMES} for the names"
+            f"named joints put them, on average; {remedy} --joint_order {TRUST_NAMES} for the names"
         )
     if given is not None and given != named.names:
         column = next((i for i, pair in enumerate(zip(given, named.names, strict=True)) if pair[0] != pair[1]), 0)
@@ -257,23 +258,23 @@ def _by_links(path: Path, evidence: Evidence, known: Sequence[Order], robot: Rob
         raise InputError(nameless(path, width, robot))
     errors = {order.label: evidence.link_error(order) for order in known}
     if links and min(errors.values()) == np.inf:
-        shown = ", ".join(links[:5]) + (", ..." if len(links) > 5 else "")
+        some = ", ".join(map(shown, links[:5])) + (", ..." if len(links) > 5 else "")
         raise InputError(
-            f"{path}: names no joints, and its links ({shown}) are those of no robot known here; give that robot's "
+            f"{path}: names no joints, and its links ({some}) are those of no robot known here; give that robot's "
             "model with --robot and the order of its columns with --joint_order"
         )
     ranked = sorted(known, key=lambda order: errors[order.label])
-    shown = ", ".join(f"{errors[order.label] * 100:.1f} cm off as {order.label}" for order in ranked[:3])
+    compared = ", ".join(f"{errors[order.label] * 100:.1f} cm off as {order.label}" for order in ranked[:3])
     best = ranked[0]
     if errors[best.label] > SAME_PLACE_M:
         raise InputError(
             f"{path}: names no joints, and no known order of {width} puts the links where the file has them "
-            f"({shown} on average), so it is of another robot; give that robot's model with --robot"
+            f"({compared} on average), so it is of another robot; give that robot's model with --robot"
         )
     rival = next((order for order in ranked if order.names != best.names), None)
     if rival and errors[rival.label] < max(0.005, 3 * errors[best.label]):
         raise InputError(
-            f"{path}: names no joints, and moves too little for its links to tell the order ({shown} on average); "
+            f"{path}: names no joints, and moves too little for its links to tell the order ({compared} on average); "
             f"give it with --joint_order {' or '.join(OWN_ORDERS)}"
         )
     closest = tuple((order.label, round(errors[order.label], 8)) for order in ranked[:3])

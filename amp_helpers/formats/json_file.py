@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.format import Container
 
 MAX_JSON_BYTES = 256 * 1024**2
@@ -33,8 +33,9 @@ def parse_json(path: Path, raw: bytes) -> dict[str, object]:
     try:
         content = json.loads(raw.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        detail = " ".join(str(error).split())[:80]
-        raise InputError(f"{path}: is not readable JSON ({detail}); export the motion again") from None
+        raise InputError(
+            f"{path}: is not readable JSON ({one_line(str(error), 80)}); export the motion again"
+        ) from None
     if not isinstance(content, dict):
         raise InputError(
             f"{path}: is a JSON {type(content).__name__}, and a motion's is an object with its keys; export it again"

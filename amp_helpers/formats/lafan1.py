@@ -3,11 +3,8 @@
 its joints; xyzw is the convention, and some writers store wxyz.
 """
 
-import io
-import itertools
 import os
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ import numpy as np
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.column_order import known_orders
 from amp_helpers.formats.csv_header import TableColumns, read_columns
+from amp_helpers.formats.csv_table import LAYOUT, MAX_CSV_BYTES, ROOT_COLUMNS, is_table, parse_table
 from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.joint_names import Unit, shown, split_unit
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
@@ -23,15 +21,6 @@ from amp_helpers.motion.findings import QuaternionOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import from_euler, from_rotation_vector
 from amp_helpers.robots.robot import Robot
-
-MAX_CSV_BYTES = 256 * 1024**2
-"""Largest CSV read: more than two hours of the G1 at 120 fps."""
-
-LONGEST_LINE = 2**17
-"""Most characters of a line: thousands of columns."""
-
-ROOT_COLUMNS = 7
-LAYOUT = "3 of root position, 4 of root quaternion and one per joint"
 
 HIGHEST_M = 10.0
 """A root higher than this is not given in meters."""
@@ -42,8 +31,6 @@ LARGEST_TILT = 1.6
 LARGEST_ANGLE = 7.0
 """Angles larger than this, just over a turn in radians, are degrees."""
 
-SEPARATORS = (",", ";", "\t")
-"""Marks between the columns of a table; without any of them, spaces are."""
 MAX_JITTER = 0.25
 """Largest deviation of a time step from the mean, as a share of it."""
 
@@ -59,7 +46,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
     A header is optional; it may name joints, the root's columns, units, a frame counter and a time, in any order.
     Without names, columns are position, quaternion and joints.
     """
-    header, table = _read(path, content)
+    header, table = parse_table(path, content)
     try:
         columns = read_columns(header, options.robot) if header else None
     except InputError as error:
@@ -255,87 +242,6 @@ def write_csv(path: str | os.PathLike, motion: Motion) -> None:
         np.savetxt(temporary, table, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
 
 
-def _read(path: Path, raw: bytes) -> tuple[list[str], np.ndarray]:
-    """Parse the header's cells, empty without a header, and the table."""
-    try:
-        # A line at a time: the text decoded as a whole would take up to four times the file.
-        coding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-        with io.TextIOWrapper(io.BytesIO(raw), encoding=coding) as file:
-            lines = (line for line in _short_lines(path, file) if line.strip())
-            first = next(lines, None)
-            if first is None:
-                raise InputError(f"{path}: is empty; give a CSV with a row per frame: {LAYOUT}")
-            separator = next((mark for mark in SEPARATORS if mark in first), None)
-            rows = (line.rstrip().removesuffix(separator or "") for line in itertools.chain([first], lines))
-            first = next(rows)
-            header = [cell.strip().strip("\"'") for cell in first.split(separator)]
-            if any(_is_number(cell) for cell in header) and not _numbers_columns(header):
-                return [], _numbers(path, [], itertools.chain([first], rows), separator)
-            second = next(rows, None)
-            if second is None:
-                raise InputError(f"{path}: has no row of numbers; give a CSV with a row per frame: {LAYOUT}")
-            return header, _numbers(path, header, itertools.chain([second], rows), separator)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not text in UTF-8, so no CSV; save it as CSV in UTF-8") from None
-
-
-def _short_lines(path: Path, file: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a file.
-
-    Raises:
-        InputError: one is longer than a row of any robot; parsing it as numbers would take a hundred times its size.
-    """
-    for number, line in enumerate(file, 1):
-        if len(line) > LONGEST_LINE:
-            raise InputError(
-                f"{path}: line {number} has {len(line)} characters; give a CSV with a row per frame: {LAYOUT}"
-            )
-        yield line
-
-
-def _is_table(head: bytes) -> bool:
-    line = head.partition(b"\n")[0]
-    structured = line.lstrip().startswith((b"{", b"["))  # JSON
-    return (
-        not structured
-        and max(line.count(mark.encode()) for mark in SEPARATORS) >= ROOT_COLUMNS
-        and all(32 <= byte < 127 or byte in b"\t\r" for byte in line)
-    )
-
-
-def _numbers_columns(header: Sequence[str]) -> bool:
-    """Whether cells are 0, 1, 2, …, as pandas heads columns without names; its index may stand before them."""
-    cells = header if header[0] == "0" else header[1:]
-    return len(cells) > 1 and list(cells) == [str(number) for number in range(len(cells))]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _numbers(path: Path, header: list[str], rows: Iterable[str], separator: str | None) -> np.ndarray:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # an empty table is reported below
-            table = np.loadtxt(rows, delimiter=separator, ndmin=2, comments=None, quotechar='"')
-    except UnicodeDecodeError:
-        raise
-    except ValueError as error:
-        detail = " ".join(str(error).split("; use")[0].split())[:120]
-        raise InputError(
-            f"{path}: is not a table of numbers, separated by commas ({detail}); give a row per frame: {LAYOUT}"
-        ) from None
-    if header and len(header) != table.shape[1]:
-        raise InputError(
-            f"{path}: the header names {len(header)} columns and the rows have {table.shape[1]}; export it again"
-        )
-    return table
-
-
 def _width_fits(path: Path, width: int, joints: int, robot: Robot | None) -> None:
     """Check that some known order has this many columns.
 
@@ -353,7 +259,7 @@ def _width_fits(path: Path, width: int, joints: int, robot: Robot | None) -> Non
     )
 
 
-CSV = Container((".csv",), _is_table, MAX_CSV_BYTES, lambda path, raw: raw)
+CSV = Container((".csv",), is_table, MAX_CSV_BYTES, lambda path, raw: raw)
 """Text tables; the format's reader parses them."""
 
 LAFAN1 = Format("LAFAN1 CSV", CSV, clips_of_csv, write=write_csv)

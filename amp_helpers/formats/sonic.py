@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.beyondmimic import clips_of_tracking
 from amp_helpers.formats.format import PICKLE, Container, Format
 from amp_helpers.formats.joint_names import shown
@@ -67,7 +67,7 @@ def parse_folder(path: Path, raw: bytes) -> dict[str, np.ndarray]:
         try:
             table = np.loadtxt(io.StringIO(text.decode("utf-8-sig")), delimiter=",", ndmin=2, skiprows=1, comments=None)
         except (UnicodeDecodeError, ValueError) as error:
-            detail = " ".join(str(error).split("; use")[0].split())[:120]
+            detail = one_line(str(error).split("; use")[0], 120)  # numpy goes on with options of loadtxt
             raise InputError(
                 f"{path}: {name} is not a comma-separated table of numbers ({detail}); export the motion again"
             ) from None

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from amp_helpers.errors import InputError, shown
+from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.motion.findings import FrameRate
 
 HEAD_BYTES = 512
@@ -103,7 +103,7 @@ def _positive(path: Path, value: object) -> float:
     try:
         fps = float(np.asarray(value, dtype=np.float64).reshape(()))
     except (OverflowError, TypeError, ValueError):
-        raise InputError(f"{path}: fps is {shown(value, 60)}, not a number; store the frames per second") from None
+        raise InputError(f"{path}: fps is {brief_repr(value, 60)}, not a number; store the frames per second") from None
     if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
         low, high = FPS_RANGE
         raise InputError(f"{path}: fps is {fps:g}; give the frames per second, a number from {low:g} to {high:g}")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 
-from amp_helpers.errors import InputError, shown
+from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.notebook import pages
 from amp_helpers.utils.resources import checkout
 
@@ -81,14 +81,14 @@ def check_parameters(name: str, given: Mapping[str, object], known: Mapping[str,
             raise InputError(f"{name}: unknown parameter '{key}'; available: {valid}")
         if not _is_json(value):
             raise InputError(
-                f"{name}: parameter '{key}' is {shown(value)}; give text, a number, true, false, null, or a list or "
-                "object of these, as in JSON"
+                f"{name}: parameter '{key}' is {brief_repr(value)}; give text, a number, true, false, null, or a list "
+                "or object of these, as in JSON"
             )
         default = known[key]
         same = type(value) is type(default) or (type(default) is float and type(value) is int)
         if default is not None and not same:
             raise InputError(
-                f"{name}: parameter '{key}' is {shown(value)}; give a value of type {type(default).__name__}, "
+                f"{name}: parameter '{key}' is {brief_repr(value)}; give a value of type {type(default).__name__}, "
                 f"such as {default!r}"
             )
 

@@ -35,7 +35,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from amp_helpers.errors import InputError, atomic_path, one_line, shown
+from amp_helpers.errors import InputError, atomic_path, brief_repr, one_line
 from amp_helpers.utils.json_data import fits, read_json, wrong_types
 from amp_helpers.utils.resources import short_commit
 
@@ -136,7 +136,7 @@ def read_results(path: str | Path) -> Results:
 
 def _entry[T](kind: type[T], entry: Any) -> T:
     if wrong := wrong_types(entry, get_type_hints(kind)):
-        raise TypeError(f"{wrong[0]} is {shown(entry[wrong[0]])}")
+        raise TypeError(f"{wrong[0]} is {brief_repr(entry[wrong[0]])}")
     return kind(**entry)
 
 

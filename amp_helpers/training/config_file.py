@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.errors import InputError, one_line, shown
+from amp_helpers.errors import InputError, brief_repr, one_line
 from amp_helpers.robots.robot import FILE_SUFFIXES
 from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.run_folder import CONFIG_FILE
@@ -45,17 +45,17 @@ def read_config(file: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     config = read_json(file, _REMEDY)
     if not isinstance(config, dict):
-        raise InputError(f"{file}: is {shown(config)}, not a configuration; {_REMEDY}")
+        raise InputError(f"{file}: is {brief_repr(config)}, not a configuration; {_REMEDY}")
     if missing := [key for key in needs if key not in config]:
         raise InputError(f"{file}: lacks {', '.join(missing)}; {_REMEDY}")
     for key in ("hidden", "discriminator_hidden"):
         widths = config.get(key, [1])
         network = fits(widths, tuple[int, ...]) and 0 < len(widths) <= _MOST_LAYERS
         if not network or not all(0 < width <= _WIDEST for width in widths):
-            raise InputError(f"{file}: {key} is {shown(widths)}, not a list of widths; {_REMEDY}")
+            raise InputError(f"{file}: {key} is {brief_repr(widths)}, not a list of widths; {_REMEDY}")
     kinds = get_type_hints(TrainCfg) | get_type_hints(AmpAgentCfg) | _RECORDED
     if wrong := wrong_types(config, kinds):
-        raise InputError(f"{file}: {wrong[0]} is {shown(config[wrong[0]])}, which is no such setting; {_REMEDY}")
+        raise InputError(f"{file}: {wrong[0]} is {brief_repr(config[wrong[0]])}, which is no such setting; {_REMEDY}")
     return config
 
 
@@ -81,8 +81,8 @@ def choose_names(file: Path, config: dict[str, Any], task: str | None, robot: st
         option = f"--{key}"
         if key not in given:
             raise InputError(
-                f"{file}: asks for the {key} {shown(name)}, whose module would be imported and run, and only you can "
-                f"ask for that; if you trust it, give {option} {shlex.quote(one_line(name, 200))}"
+                f"{file}: asks for the {key} {brief_repr(name)}, whose module would be imported and run, and only you "
+                f"can ask for that; if you trust it, give {option} {shlex.quote(one_line(name, 200))}"
             )
     return config | given
 

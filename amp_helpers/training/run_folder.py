@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO, get_type_hints
 
 from amp_helpers.agent.health import Health
-from amp_helpers.errors import NO_SPACE, InputError, atomic_path, file_remedy, shown
+from amp_helpers.errors import NO_SPACE, InputError, atomic_path, brief_repr, file_remedy
 from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
@@ -196,10 +196,10 @@ def _update(file: Path, number: int, line: str) -> Update:
     try:
         values = parse_json(line)
         if not isinstance(values, dict):
-            raise ValueError(shown(values))
+            raise ValueError(brief_repr(values))
         values: dict[str, Any] = {name: values.get(name) for name in _UPDATE_KINDS}
         if wrong := wrong_types(values, _UPDATE_KINDS):
-            raise ValueError(f"{wrong[0]} is {shown(values[wrong[0]])}")
+            raise ValueError(f"{wrong[0]} is {brief_repr(values[wrong[0]])}")
     except ValueError as error:
         raise InputError(f"{file}: line {number} is no health record ({error}); {_REMEDY}") from error
     seconds, gait = float(values.pop("wall_s")), values.pop("gait")

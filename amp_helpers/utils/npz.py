@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.errors import InputError, atomic_write
+from amp_helpers.errors import InputError, atomic_write, one_line
 
 MAX_NPZ_BYTES = 4 * 1024**3
 """Largest npz content read, uncompressed; a larger file is more likely broken than useful."""
@@ -120,7 +120,7 @@ def readable(path: Path, kind: str, remedy: str) -> Iterator[None]:
         RuntimeError,  # zipfile, on entries that are encrypted or compressed by an unknown method
         OSError,  # seeking to an offset of a damaged directory
     ) as error:
-        detail = " ".join(str(error).split())[:120]
+        detail = one_line(str(error), 120)
         raise InputError(f"{path}: is not a readable {kind} file ({detail}); {remedy}") from None
 
 

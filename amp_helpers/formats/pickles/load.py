@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.pickles.machine import MIN_MEMORY, TooLarge, interpret
 from amp_helpers.formats.pickles.stand_ins import Refused
 from amp_helpers.formats.values import read_bytes
@@ -54,7 +54,7 @@ def parse_pickle(path: Path, raw: bytes, *, within: str = "", **options: Any) ->
             f"{path}: {error}, as plain lists do; split the motion, or store its numbers as numpy arrays"
         ) from None
     except _MALFORMED as error:
-        detail = " ".join(str(error).split())[:80] or type(error).__name__
+        detail = one_line(str(error), 80) or type(error).__name__
         if within:
             raise InputError(f"{path}: is a damaged {within} file ({detail}); export the motion again") from None
         kind = "an npz or torch archive" if raw.startswith(b"PK") else "damaged or of another format"
