@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from remedies import PACKAGE, matches, proposed
+from remedy_cases import CASES as OTHER_ROOMS
 from support import JOINTS, make_motion
 
 from amp_helpers.agent.cfg import AmpAgentCfg
@@ -535,6 +536,7 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: check_parameters("01", {"clip": 3}, {"clip": 3}),
     ),
 ]
+CASES += OTHER_ROOMS
 ELSEWHERE = {remedy: test for test, listed in LIST["tested"].items() for remedy in listed}
 EXPLAINED = {remedy for reason in LIST["reasons"] for remedy in reason["remedies"]}
 

@@ -144,7 +144,7 @@ def velocity_command(env: ManagerBasedRLEnv, name: str = "base_velocity") -> tor
     if name not in commands.active_terms:
         raise InputError(
             f"the task has no command '{name}'; available: {', '.join(commands.active_terms) or 'none'}; "
-            "train without --condition_on_command"
+            f"call its velocity command {name}, or train with --no_condition_on_command"
         )
     return commands.get_command(name)
 

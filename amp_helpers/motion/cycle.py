@@ -65,7 +65,8 @@ def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, fl
     apart = int(np.ceil(shortest_s * motion.fps - 1e-9))
     if motion.num_frames < apart + 1 or motion.num_frames < 3:
         raise InputError(
-            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a cycle of {shortest_s} s"
+            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a cycle of {shortest_s} s; "
+            "give a longer clip"
         )
     if is_cycle(motion):
         return 0.0, motion.duration_s

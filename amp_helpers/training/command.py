@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         "description": "Train a policy with AMP on an Isaac Lab task.",
         "use_underscores": True,
         "return_unknown_args": True,
-        "config": (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        "config": (tyro.conf.OmitArgPrefixes,),
     }
     with one_line_errors():
         # First, because the defaults of everything else depend on it.

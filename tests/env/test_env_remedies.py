@@ -1,0 +1,164 @@
+"""What messages about a task propose is carried out, on configurations and stand-ins: no simulator starts."""
+
+from types import SimpleNamespace
+
+import gymnasium
+import pytest
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from foreign_tasks import Foreign
+
+from amp_helpers import check
+from amp_helpers.amp_state.sources import ObservationTerm, observation_terms, velocity_command
+from amp_helpers.env.locomotion import G1LocomotionEnvCfg
+from amp_helpers.env.make import _configure_reference, _randomize, _task_cfg
+from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
+from amp_helpers.env.rollout import reference_dataset
+from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
+from amp_helpers.env.task import G1AmpEnvCfg
+from amp_helpers.errors import InputError
+from amp_helpers.training.command import parse
+from amp_helpers.training.policy import find_policy, load_policy
+
+SIGNS = {"left_knee": 1.0, "right_knee": 1.0}
+
+
+def term(function: str, joints: tuple[str, ...] = (), width: int = 3) -> ObservationTerm:
+    return ObservationTerm("mine", function, 0, width, 0, "", joints)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: _term_mirror(term("my_sonar"), SIGNS, []),
+        lambda: _joint_mirror(["left_knee", "waist"], SIGNS, "the actions"),
+        lambda: _action_joints("mine", SimpleNamespace(IO_descriptor=SimpleNamespace())),
+        lambda: _check_pose({"left_knee": 0.3, "right_knee": 0.2}, SIGNS),
+    ],
+    ids=["observation", "joint", "action", "pose"],
+)
+@pytest.mark.parametrize("given", ["--recipe locomotion", "--symmetry", ""])
+def test_a_policy_without_a_mirror_image_trains_with_no_symmetry(wrong, given):
+    """Whether the recipe or an option asks for symmetry; what has no mirror image is then never looked at."""
+    with pytest.raises(InputError, match="--no_symmetry"):
+        wrong()
+    assert parse(given.split()).symmetry == bool(given)
+    assert not parse([*given.split(), "--no_symmetry"]).symmetry
+
+
+def test_other_ways_to_a_mirror_image():
+    _check_pose({"left_knee": 0.3, "right_knee": 0.3}, SIGNS)
+    for function, width in (("base_lin_vel", 3), ("base_ang_vel", 3), ("projected_gravity", 3), ("base_pos_z", 1)):
+        _term_mirror(term(function, width=width), SIGNS, [])
+    _term_mirror(term("anything", ("left_knee", "right_knee"), 2), SIGNS, [])
+    _term_mirror(term("last_action", width=2), SIGNS, ["left_knee", "right_knee"])
+
+
+def commands(*names: str) -> SimpleNamespace:
+    manager = SimpleNamespace(active_terms=list(names), get_command=lambda name: name)
+    return SimpleNamespace(command_manager=manager)
+
+
+@pytest.mark.parametrize("given", ["--recipe locomotion", "--condition_on_command", ""])
+def test_a_task_whose_command_is_not_found_trains_unconditioned(given):
+    sentence = r"no command .*; call its velocity command base_velocity, or train with --no"
+    with pytest.raises(InputError, match=sentence):
+        velocity_command(commands("speed"))
+    assert velocity_command(commands("base_velocity")) == "base_velocity"
+    assert parse(given.split()).condition_on_command == bool(given)
+    assert not parse([*given.split(), "--no_condition_on_command"]).condition_on_command
+
+
+def group(concatenated: bool = True, dims: tuple[tuple[int, ...], ...] = ((15,),)) -> SimpleNamespace:
+    manager = SimpleNamespace(
+        active_terms={"policy": ["mine"]},
+        group_obs_concatenate={"policy": concatenated},
+        group_obs_term_dim={"policy": list(dims)},
+        _group_obs_term_names={"policy": ["mine"]},
+    )
+    return SimpleNamespace(observation_manager=manager)
+
+
+def test_a_group_of_terms_in_a_dictionary():
+    with pytest.raises(InputError, match="is a dictionary of terms; set concatenate_terms=True"):
+        observation_terms(group(concatenated=False))
+
+
+def test_a_share_of_reference_starts():
+    cfg, own = Foreign(), G1AmpEnvCfg()
+    with pytest.raises(InputError, match=r"cannot start in reference states; set the share to 0 or use Isaac-AMP-"):
+        _configure_reference(cfg, "T", None, 0.5)
+    _configure_reference(cfg, "T", None, 0.0)
+    with pytest.raises(InputError, match=r"is 1.5; give one in 0\.\.1"):
+        _configure_reference(own, "T", None, 1.5)
+    _configure_reference(own, "T", None, 0.5)
+
+
+def test_a_choice_of_randomizations():
+    with pytest.raises(InputError, match="has no choice of randomizations; leave them out or use Isaac-AMP-Locomotion"):
+        _randomize(Foreign(), "T", ("mass",))
+    _randomize(Foreign(), "T", False)
+    _randomize(G1LocomotionEnvCfg(), "Isaac-AMP-Locomotion-Flat-G1", ("mass",))
+
+
+def test_measuring_a_task_without_randomization():
+    cfg = Foreign()
+    cfg.events.material = None
+    with pytest.raises(InputError, match="no event that randomizes anything; measure without randomization"):
+        configure_for_measuring(cfg, MeasuringRules(randomize=True), "T")
+    configure_for_measuring(cfg, MeasuringRules(randomize=False), "T")
+
+
+def test_a_range_of_velocities():
+    with pytest.raises(InputError, match=r"1\.2\.\.0\.3 m/s; give the lower speed first"):
+        command_velocity(Foreign(), (1.2, 0.3))
+    command_velocity(Foreign(), (0.3, 1.2))
+
+
+def test_a_task_is_opened_with_the_physics_and_number_that_it_has():
+    task = "Isaac-AMP-Velocity-Flat-G1"
+    with pytest.raises(InputError, match=r"newton_mjwarp.*; choose another$"):
+        _task_cfg(task, 1, "cpu", "bullet")
+    with pytest.raises(InputError, match="num_envs is 0; simulate at least 1 environment"):
+        _task_cfg(task, 0, "cpu", None)
+    assert _task_cfg(task, 1, "cpu", "newton_mjwarp").scene.num_envs == 1
+
+
+def test_a_policy_needs_the_observations_that_it_was_trained_with(repo_root):
+    spaces = gymnasium.spaces.Dict({"eyes": gymnasium.spaces.Box(-1, 1, (3,))})
+    env = SimpleNamespace(single_observation_space=spaces, single_action_space=gymnasium.spaces.Box(-1, 1, (3,)))
+    env.device = "cpu"
+    with pytest.raises(InputError, match="no observation group 'policy'; evaluate on the task it was trained on"):
+        load_policy(repo_root / "policies" / "g1_walk", env)
+
+
+def test_a_reference_that_is_gone_or_another(repo_root):
+    config = find_policy("g1_walk")[1]
+    given = repo_root / "datasets" / "g1_walk.npz"
+    with pytest.raises(InputError, match=r"gone\.npz: the dataset that the policy imitates is not there; name it with"):
+        reference_dataset(config | {"dataset": "gone.npz"})
+    assert reference_dataset(config | {"dataset": "gone.npz"}, given).num_motions == 1
+    other = config | {"dataset": str(given), "dataset_sha256": ["0" * 64]}
+    with pytest.raises(InputError, match="name the training data with --dataset, or this file, to compare with it all"):
+        reference_dataset(other)
+    assert reference_dataset(other, given).num_motions == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("--dataset D --asset mine", "give --task ID too"),
+        ("--dataset D --amp_group amp", "give --task ID too"),
+        ("--run R --task No-Such-Task", "give --dataset D.npz too"),
+    ],
+)
+def test_options_of_check_that_need_a_task_and_a_dataset(repo_root, given, remedy, monkeypatch):
+    """With both, the task is looked for."""
+    monkeypatch.chdir(repo_root)
+    words = given.replace("D", "datasets/g1_walk.npz").replace("R", "policies/g1_walk").split()
+    with pytest.raises(InputError, match=f"; {remedy}$"):
+        check.main(words)
+    also = ["--task", "No-Such-Task"] if "ID" in remedy else ["--dataset", "datasets/g1_walk.npz"]
+    with pytest.raises(InputError, match="'No-Such-Task' not found"):
+        check.main([*words, *also])
