@@ -1,3 +1,5 @@
+from .command_reward import CommandReward as CommandReward
+from .command_reward import command_experiment as command_experiment
 from .discriminators import SaturationResult as SaturationResult
 from .discriminators import StyleResult as StyleResult
 from .discriminators import joint_influence as joint_influence

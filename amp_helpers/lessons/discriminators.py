@@ -38,6 +38,7 @@ def small_discriminator(
     loss: str = "lsgan",
     input_noise: float = 0.0,
     on_step: Callable[[dict[str, torch.Tensor]], None] | None = None,
+    condition_dim: int = 0,
 ) -> Discriminator:
     """Train a discriminator with hidden layers of 128 and 64 units, and return it as a function.
 
@@ -53,6 +54,7 @@ def small_discriminator(
         loss: ``lsgan`` or ``bce``.
         input_noise: standard deviation of Gaussian noise on the normalized input during training.
         on_step: called after every step with the terms of the loss.
+        condition_dim: number of last columns that the gradient penalty leaves out.
     """
     both = torch.cat((reference, policy))
     mean, std = both.mean(0), both.std(0).clamp(min=1e-3)
@@ -65,7 +67,7 @@ def small_discriminator(
             reference_batch, policy_batch = (
                 (batch - mean) / std + input_noise * torch.randn_like(batch) for batch in batches
             )
-            total, terms = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty)
+            total, terms = discriminator_loss(net, reference_batch, policy_batch, loss, gradient_penalty, condition_dim)
             optimizer.zero_grad()
             total.backward()
             optimizer.step()

@@ -1,8 +1,10 @@
 from .commands import command_grid as command_grid
+from .commands import command_rewards as command_rewards
 from .commands import falls_under_pushes as falls_under_pushes
 from .commands import gait_phases as gait_phases
 from .commands import paths as paths
 from .commands import speed_over_time as speed_over_time
+from .commands import tracking_errors as tracking_errors
 from .feet import foot_curves as foot_curves
 from .feet import foot_panels as foot_panels
 from .gait import strides as strides

@@ -1,6 +1,7 @@
 """Figures of how a policy obeys its command."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,9 @@ from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tracking import RESPONSE_AVERAGE_S, forward_speed
 from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
+
+if TYPE_CHECKING:
+    from amp_helpers.lessons.command_reward import CommandReward
 
 Row = Mapping[str, float | None]
 """A row of ``grid.json``."""
@@ -65,6 +69,52 @@ def falls_under_pushes(measured: Mapping[str, Sequence[Row]], bar: float = 0.05)
     axes.set_ylim(-0.02 * axes.dataLim.y1 - 0.001, max(1.1 * axes.dataLim.y1, 1.5 * bar))
     axes.plot([], [], "x", color=INK, label="turning")
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def tracking_errors(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
+    """Draw the speed error over the commands straight ahead: a line for each policy, a color for each group.
+
+    Args:
+        groups: label -> grids, one a policy, each the content of a ``grid.json``.
+    """
+    figure = blank_figure(7.0, 3.3)
+    axes = style_axes(figure.add_subplot(), xlabel="forward command, m/s", ylabel="speed error, m/s")
+    farthest = 0.0
+    for (label, grids), color in zip(groups.items(), SERIES, strict=False):
+        for i, rows in enumerate(grids):
+            straight = sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
+            commands = _column(straight, "forward")
+            errors = _column(straight, "tracking_rmse_mps")
+            axes.plot(commands, errors, "o-", color=color, alpha=0.8, label=None if i else label)
+            farthest = max(farthest, *commands)
+    axes.plot([0, farthest], [0, farthest], ":", color=GRAY, label="a robot that stands")
+    axes.set_ylim(bottom=-0.03)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def command_rewards(results: "Mapping[str, CommandReward]") -> Figure:
+    """Draw the style reward of each gait (row) under each command (column), a panel for each discriminator.
+
+    The reward of a gait that fits its command is bold.
+    """
+    figure = blank_figure(7.0, 2.9)
+    panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
+    most = max(float(result.style_reward.max()) for result in results.values())
+    for axes, (label, result) in zip(panels, results.items(), strict=True):
+        speeds = [f"{speed:g}" for speed in result.speeds]
+        style_axes(axes, label)
+        axes.grid(visible=False)
+        axes.imshow(result.style_reward, cmap="YlGn", vmin=0, vmax=1.5 * most, origin="lower", aspect="auto")
+        for (row, column), value in np.ndenumerate(result.style_reward):
+            weight = "bold" if row == column else "normal"
+            text = f"{value:.2f}".removeprefix("0")
+            axes.text(column, row, text, ha="center", va="center", fontsize=11, color=INK, weight=weight)
+        axes.set_xticks(range(len(speeds)), speeds)
+        axes.set_yticks(range(len(speeds)), speeds)
+    figure.supxlabel("commanded speed, m/s; bold where the gait fits", fontsize=10, color=INK)
+    figure.supylabel("speed of the gait, m/s", fontsize=10, color=INK)
     return figure
 
 

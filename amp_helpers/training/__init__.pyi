@@ -34,3 +34,5 @@ from .run_folder import Update as Update
 from .run_folder import read_run as read_run
 from .run_folder import request_stop as request_stop
 from .run_folder import write_json as write_json
+from .trials import Trial as Trial
+from .trials import read_trials as read_trials

@@ -1,11 +1,14 @@
 """The notebooks' experiments show what the notebooks claim, and could show the opposite."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.lessons.command_reward import command_experiment
 from amp_helpers.lessons.discriminators import (
     joint_influence,
     saturation_experiment,
@@ -122,3 +125,17 @@ def test_a_root_that_moves_as_told_has_the_clips_style_and_the_lean_it_was_given
     assert exact["tracking_rmse_mps"] < 0.01 and exact["drift_mps"] < 0.02 and exact["turn_error_radps"] < 0.02
     leaning = evaluate_rollout(move_root(0.75, lean=0.2, command=(0.75, 0.0), clip=clip), clip)
     assert leaning["tilt_rmse_rad"] == pytest.approx(0.2, abs=0.01) and leaning["pose_rmse_rad"] < 1e-6
+
+
+@pytest.mark.slow
+def test_only_a_discriminator_that_sees_the_command_pays_by_it_and_a_penalty_on_the_command_hides_it(repo_root, pose):
+    data = MotionDataset.load(repo_root / "datasets" / "g1_locomotion.npz")
+    clips = [clip for clip in data.clips() if clip.name in ("walk 0.6", "run 2")]
+    blind = AmpState(joint_names=clips[0].joint_names, features=("joint_pos", "root_lin_vel"))
+    without = command_experiment(clips, blind, pose)
+    assert without.speeds == (0.6, 2.0)
+    assert np.ptp(without.style_reward, axis=1).max() == 0 and without.fitting == pytest.approx(without.other)
+    seeing = replace(blind, command=True)
+    conditioned, penalized = (command_experiment(clips, seeing, pose, penalty) for penalty in (False, True))
+    assert conditioned.fitting > 2 * conditioned.other
+    assert conditioned.fitting - conditioned.other > 3 * (penalized.fitting - penalized.other) > 0

@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
+from amp_helpers.lessons.command_reward import CommandReward
 from amp_helpers.lessons.known_rollouts import approach, move_root
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.commands import command_grid, falls_under_pushes, gait_phases, paths, speed_over_time
+from amp_helpers.plots.commands import (
+    command_grid,
+    command_rewards,
+    falls_under_pushes,
+    gait_phases,
+    paths,
+    speed_over_time,
+    tracking_errors,
+)
 
 
 def row(forward: float, turn: float, **changes: float | None) -> dict[str, float | None]:
@@ -53,6 +62,22 @@ def test_falls_of_turns_are_crosses():
     line, crosses = axes.lines[1], axes.lines[2]
     assert line.get_xydata()[:, 0].tolist() == [0.0, 0.6, 1.2] and line.get_marker() == "o"
     assert len(crosses.get_xydata()) == 2 and crosses.get_marker() == "x"
+
+
+def test_tracking_errors_are_a_line_for_each_policy_at_commands_straight_ahead():
+    slower = [row(forward, 0.0, tracking_rmse_mps=forward) for forward in (0.0, 2.0)]
+    axes = tracking_errors({"with": [ROWS, ROWS], "without": [slower]}).axes[0]
+    first, second, without, standing = axes.lines
+    assert first.get_xydata().tolist() == second.get_xydata().tolist() == [[0, 0.1], [0.6, 0.1], [1.2, 0.1]]
+    assert first.get_color() == second.get_color() != without.get_color()
+    assert without.get_xydata().tolist() == standing.get_xydata().tolist() == [[0, 0], [2, 2]]
+
+
+def test_rewards_of_gaits_are_rows_over_commands_and_bold_where_they_fit():
+    axes = command_rewards({"seen": CommandReward((0.6, 2.0), np.array([[0.4, 0.2], [0.1, 0.5]]))}).axes[0]
+    texts = {text.get_position(): (text.get_text(), text.get_weight()) for text in axes.texts}
+    assert texts[1, 0] == (".20", "normal") and texts[0, 1] == (".10", "normal") and texts[1, 1] == (".50", "bold")
+    assert not axes.yaxis_inverted()
 
 
 def test_speed_is_drawn_beside_the_command_and_paths_beside_the_commanded_path():
