@@ -3,6 +3,7 @@
 Each case is a remedy, a call that ends in an error with it, and the same call with the remedy carried out.
 """
 
+import gzip
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from amp_helpers.convert import convert
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.feet.gait_speed import GaitChange, at_gait_speed
 from amp_helpers.feet.lock import lock_feet
+from amp_helpers.formats.lafan1 import write_csv
 from amp_helpers.formats.link_poses import link_poses, robot_for
 from amp_helpers.formats.registry import read_motion, read_motions
 from amp_helpers.motion.cycle import find_seam
@@ -107,6 +109,19 @@ def rotation_csv(folder: Path, rotation: str) -> Motion:
     return read_motion(folder / "r.csv", fps=30)
 
 
+def french(folder: Path, encoding: str) -> Motion:
+    header = "root_x,root_y,root_z,root_qx,root_qy,root_qz,root_qw,\u00e9paule,coude\n"
+    (folder / "e.csv").write_bytes((header + "0,0,1,0,0,0,1,0.1,0.2\n" * 3).encode(encoding))
+    return read_motion(folder / "e.csv", fps=30)
+
+
+def packed(folder: Path) -> Path:
+    """A CSV packed with gzip."""
+    write_csv(folder / "walk.csv", walk())
+    (folder / "walk.csv.gz").write_bytes(gzip.compress((folder / "walk.csv").read_bytes()))
+    return folder / "walk.csv.gz"
+
+
 def copied(folder: Path, file: Path, name: str) -> Path:
     (folder / name).write_bytes(file.read_bytes())
     return folder / name
@@ -171,6 +186,20 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda f: MotionDataset.load(f),
         lambda f: MotionDataset.load(copied(f, DATASET, "walk.npz")),
     ),
+    (
+        "convert the motion again",
+        lambda f: (np.savez(f / "d.npz", states=np.zeros((3, 2))), MotionDataset.load(f / "d.npz")),
+        lambda f: (convert([WALK], f / "d.npz"), MotionDataset.load(f / "d.npz")),
+    ),
+    (
+        "unpack it with gunzip",
+        lambda f: read_motion(packed(f), fps=30),
+        lambda f: (
+            (f / "clip.csv").write_bytes(gzip.decompress(packed(f).read_bytes())),
+            read_motion(f / "clip.csv", fps=30),
+        ),
+    ),
+    ("save it as CSV in UTF-8", lambda f: french(f, "latin-1"), lambda f: french(f, "utf-8")),
     (
         "give the robot",
         lambda _: robot_for(make_motion(joint_names=tuple(f"wing_{name}" for name in JOINTS)), None),

@@ -10,6 +10,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from foreign_tasks import Foreign
 
 from amp_helpers import check
+from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms, velocity_command
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
 from amp_helpers.env.make import _configure_reference, _randomize, _task_cfg
@@ -162,3 +163,11 @@ def test_options_of_check_that_need_a_task_and_a_dataset(repo_root, given, remed
     also = ["--task", "No-Such-Task"] if "ID" in remedy else ["--dataset", "datasets/g1_walk.npz"]
     with pytest.raises(InputError, match="'No-Such-Task' not found"):
         check.main([*words, *also])
+
+
+def test_a_checkpoint_is_a_file_written_by_training(repo_root, tmp_path):
+    (tmp_path / "notes.pt").write_bytes(b"my notes")
+    for wrong in (tmp_path / "gone.pt", tmp_path / "notes.pt"):
+        with pytest.raises(InputError, match=r"; give a file written by training$"):
+            load_checkpoint(wrong)
+    assert load_checkpoint(repo_root / "policies" / "g1_walk" / "policy.pt")
