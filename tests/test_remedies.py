@@ -5,6 +5,8 @@ right call, or in ``remedies.toml`` with the test that applies it or a reason.
 """
 
 import pickle
+import re
+import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +18,12 @@ from remedies import PACKAGE, matches, proposed
 from remedy_cases import CASES as OTHER_ROOMS
 from support import JOINTS, make_motion
 
+from amp_helpers import check, evaluate, pipeline, refine, train
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.checks.preflight import check_run
 from amp_helpers.convert import convert
+from amp_helpers.convert import main as convert_main
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.feet.edits import Edit, default_robot, refine_file
@@ -32,6 +36,7 @@ from amp_helpers.formats.registry import read_motion
 from amp_helpers.joints import JointOrder, expand_patterns
 from amp_helpers.motion.cycle import close_loop
 from amp_helpers.motion.motion import Motion
+from amp_helpers.notebook import site
 from amp_helpers.notebook.execute import check_parameters
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, get_robot
@@ -555,6 +560,17 @@ def test_every_remedy_is_tried_or_explained():
     new = {remedy: places for remedy, places in found.items() if remedy not in listed}
     assert not new, "try these remedies in test_remedies.py, or list a test or a reason in remedies.toml"
     assert not listed - set(found), "no error proposes these any more; remove them"
+
+
+def test_the_options_that_remedies_name_exist(monkeypatch, capsys):
+    for command in (check.main, convert_main, refine.main, train.main, evaluate.main, pipeline.main, site.main):
+        monkeypatch.setattr(sys, "argv", ["command", "--help"])
+        with pytest.raises(SystemExit):
+            command()
+    options = set(re.findall(r"--\w+", capsys.readouterr().out))
+    assert {"--fill_missing", "--no_symmetry", "--checkpoint", "--site"} < options
+    named = {option: remedy for remedy in proposed() for option in re.findall(r"(?<![\w-])--[a-z]\w*", remedy)}
+    assert len(named) > 20 and not {option: named[option] for option in set(named) - options}
 
 
 def test_the_tests_named_exist():
