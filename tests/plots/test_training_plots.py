@@ -189,7 +189,7 @@ def test_results_round_trip_and_damaged_files_are_refused(tmp_path, results):
         read_results(path)
     for damage in ('{"runs": []}', "[", '{"comparisons": [], "runs": [{"name": 1}]}'):
         path.write_text(damage)
-        with pytest.raises(InputError, match="not a file of recorded runs|not valid JSON"):
+        with pytest.raises(InputError, match=r"not a file of recorded runs|not valid JSON"):
             read_results(path)
     with pytest.raises(InputError, match="no recorded results"):
         read_results(tmp_path / "none.json")
