@@ -4,6 +4,7 @@ Each case is a remedy, a call that ends in an error with it, and the same call w
 """
 
 import gzip
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -122,6 +123,17 @@ def packed(folder: Path) -> Path:
     return folder / "walk.csv.gz"
 
 
+def amp_json(folder: Path, duration: object) -> Motion:
+    frames = np.hstack([walk().root_pos, walk().root_quat, walk().joint_pos]).tolist()
+    (folder / "walk.json").write_text(json.dumps({"FrameDuration": duration, "Frames": frames}))
+    return read_motion(folder / "walk.json", robot=G1_29DOF)
+
+
+def pointed(folder: Path, content: bytes) -> Motion:
+    (folder / "clip.pkl").write_bytes(content)
+    return read_motion(folder / "clip.pkl")
+
+
 def copied(folder: Path, file: Path, name: str) -> Path:
     (folder / name).write_bytes(file.read_bytes())
     return folder / name
@@ -198,6 +210,12 @@ CASES: list[tuple[str, Call, Call]] = [
             (f / "clip.csv").write_bytes(gzip.decompress(packed(f).read_bytes())),
             read_motion(f / "clip.csv", fps=30),
         ),
+    ),
+    ("store the seconds from one frame to the next", lambda f: amp_json(f, 0), lambda f: amp_json(f, 1 / 30)),
+    (
+        "run 'git lfs pull' in its repository",
+        lambda f: pointed(f, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        lambda f: pointed(f, WALK.read_bytes()),  # what it does
     ),
     ("save it as CSV in UTF-8", lambda f: french(f, "latin-1"), lambda f: french(f, "utf-8")),
     (
