@@ -10,6 +10,7 @@ from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_apply_inverse, wrap_to_pi, yaw_quat
 
 from amp_helpers.env.mdp import reset_robot
+from amp_helpers.errors import InputError
 
 
 class LocomotionCommand(UniformVelocityCommand):
@@ -198,5 +199,6 @@ def _is_drawn(interval: tuple[float, float]) -> bool:
 
 def _command(env: ManagerBasedRLEnv, name: str) -> LocomotionCommand:
     term = env.command_manager.get_term(name)
-    assert isinstance(term, LocomotionCommand), f"command '{name}' is a {type(term).__name__}"
+    if not isinstance(term, LocomotionCommand):
+        raise InputError(f"command '{name}' is a {type(term).__name__}; use a LocomotionCommandCfg for it")
     return term

@@ -97,9 +97,11 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         The commands of another kind, a sentence each.
 
     Raises:
-        InputError: the task has no velocity command, or the range is reversed or infinite.
+        InputError: the task has no velocity command, or the range is reversed or not finite.
     """
-    if not forward[0] <= forward[1] or not all(map(math.isfinite, (*forward, turn or 0.0))):
+    if wrong := [speed for speed in (*forward, turn or 0.0) if not math.isfinite(speed)]:
+        raise InputError(f"a commanded speed is {wrong[0]}; give finite speeds, in m/s and rad/s")
+    if forward[0] > forward[1]:
         raise InputError(f"the velocity range is {forward[0]}..{forward[1]} m/s; give the lower speed first")
     commands, others = dict(velocity_commands(cfg)), other_commands(cfg)
     if not commands:

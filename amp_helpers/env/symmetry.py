@@ -2,10 +2,10 @@
 
 A reflection in the robot's x-z plane keeps the forward and upward components of a vector and negates the sideways one;
 of a pseudovector, such as an angular velocity, it keeps the sideways component and negates the others. Joints change
-places with their counterparts, with the signs of :func:`amp_helpers.robots.symmetry.mirror_signs`.
+places with their counterparts, with the signs of :func:`amp_helpers.robots.symmetry.mirror_joints`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.errors import InputError
 from amp_helpers.robots.model_file import bare_model
 from amp_helpers.robots.robot import Robot
-from amp_helpers.robots.symmetry import mirror_signs, other_side
+from amp_helpers.robots.symmetry import mirror_joints
 
 _VECTOR, _PSEUDOVECTOR = (1.0, -1.0, 1.0), (-1.0, 1.0, -1.0)
 _SIGNS = {
@@ -30,6 +30,8 @@ _SIGNS = {
 }
 """Signs of the components of a term, by the name of its function."""
 _SYMMETRIC_RAD = 1e-3
+_Pairs = Mapping[str, tuple[str, float]]
+"""Joint -> its counterpart and its sign."""
 
 
 def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror]:
@@ -42,7 +44,7 @@ def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror
     Raises:
         InputError: an observation term, a joint or the default pose has no mirror image.
     """
-    signs = mirror_signs(bare_model(robot.mjcf_path))
+    pairs = mirror_joints(bare_model(robot.mjcf_path))
     articulation = scene_robot(env)
     default = dict(zip(articulation.joint_names, articulation.data.default_joint_pos.torch[0].tolist(), strict=True))
     actions = [
@@ -50,25 +52,23 @@ def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror
         for term in env.action_manager.active_terms
         for name in _action_joints(term, env.action_manager.get_term(term))
     ]
-    _check_pose(default, signs)
+    _check_pose(default, pairs)
     columns: list[int] = []
     factors: list[float] = []
     for term in observation_terms(env):
-        index, sign = _term_mirror(term, signs, actions)
+        index, sign = _term_mirror(term, pairs, actions)
         for frame in range(max(term.history, 1)):
             columns += [term.start + frame * len(index) + column for column in index]
             factors += sign
-    return Mirror(columns, factors), Mirror(*_joint_mirror(actions, signs, "the actions"))
+    return Mirror(columns, factors), Mirror(*_joint_mirror(actions, pairs, "the actions"))
 
 
-def _term_mirror(
-    term: ObservationTerm, signs: dict[str, float], actions: Sequence[str]
-) -> tuple[list[int], list[float]]:
+def _term_mirror(term: ObservationTerm, pairs: _Pairs, actions: Sequence[str]) -> tuple[list[int], list[float]]:
     """Return index and sign of each column of one frame of a term."""
     if term.joint_names:
-        return _joint_mirror(term.joint_names, signs, f"observation '{term.name}'")
+        return _joint_mirror(term.joint_names, pairs, f"observation '{term.name}'")
     if term.function == "last_action":
-        return _joint_mirror(actions, signs, f"observation '{term.name}'")
+        return _joint_mirror(actions, pairs, f"observation '{term.name}'")
     found = _SIGNS.get(term.function)
     width = (term.stop - term.start) // max(term.history, 1)
     if found is None or len(found) != width:
@@ -79,14 +79,14 @@ def _term_mirror(
     return list(range(width)), list(found)
 
 
-def _joint_mirror(names: Sequence[str], signs: dict[str, float], what: str) -> tuple[list[int], list[float]]:
+def _joint_mirror(names: Sequence[str], pairs: _Pairs, what: str) -> tuple[list[int], list[float]]:
     names = list(names)
-    lonely = [name for name in names if other_side(name) not in names or name not in signs]
+    lonely = [name for name in names if name not in pairs or pairs[name][0] not in names]
     if lonely:
         raise InputError(
             f"{what}: {', '.join(lonely)} has no counterpart on the robot's other side; train with --no_symmetry"
         )
-    return [names.index(other_side(name)) for name in names], [signs[name] for name in names]
+    return [names.index(pairs[name][0]) for name in names], [pairs[name][1] for name in names]
 
 
 def _action_joints(name: str, term: Any) -> Sequence[str]:
@@ -96,10 +96,11 @@ def _action_joints(name: str, term: Any) -> Sequence[str]:
     return joints
 
 
-def _check_pose(default: dict[str, float], signs: dict[str, float]) -> None:
+def _check_pose(default: Mapping[str, float], pairs: _Pairs) -> None:
     """Refuse a default pose that differs from its mirror image: offsets from it would have none."""
     for name, value in default.items():
-        image = default.get(other_side(name), np.nan) * signs.get(name, np.nan)
+        other, sign = pairs.get(name, (name, np.nan))
+        image = default.get(other, np.nan) * sign
         if not abs(image - value) <= _SYMMETRIC_RAD:
             raise InputError(
                 f"joint '{name}' is at {value:.3f} rad in the default pose and its counterpart's mirror image at "

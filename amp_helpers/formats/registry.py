@@ -69,7 +69,10 @@ SUFFIXES = tuple(dict.fromkeys(suffix for known in FORMATS for suffix in known.s
 
 
 _UNFORESEEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RecursionError)
-"""What numpy and Python raise on values of a type, shape or size that a format's own checks did not foresee."""
+"""What numpy and Python raise on values of a type, shape or size that a format's own checks did not foresee.
+
+Files come from anywhere, and nobody can foresee each of their values. It can be an error of this package too: the
+message names it, ``AMP_DEBUG=1`` shows its traceback, and other exceptions pass through."""
 
 
 def read_motion(path: str | os.PathLike, **options: Any) -> Motion:

@@ -52,7 +52,8 @@ class StoredClip:
     fps: object = None
     """Frames per second; None where the file does not state it."""
     usual_fps: str = ""
-    """How the makers of the format record, for the error message of a file without a frame rate."""
+    """The rate that the format's makers record at, as an option with its condition (``--fps 50 if …``), for the error
+    message of a file without a frame rate."""
     joint_names: object = None
     """(J); None where the file does not name its joints."""
     order_convention: Literal["depth-first", "breadth-first"] | None = None

@@ -65,7 +65,9 @@ def _hydra(path: str, value: str, options: Collection[str]) -> str:
     """Return the option that sets the same as a Hydra override, or how to set it without one."""
     name = path.rpartition(".")[2]
     if name in options:
-        return f"settings are options here, not Hydra overrides; write --{name} {value}"
+        flags = {"true": f"--{name}", "false": f"--no_{name}"}
+        option = flags.get(value.lower()) or f"--{name} {' '.join(value.strip('[]()').replace(',', ' ').split())}"
+        return f"settings are options here, not Hydra overrides; write {option}"
     return (
         "settings are options here, not Hydra overrides (--help lists them); to change the task, register your own "
         "configuration and name it with --task package.module:ID"

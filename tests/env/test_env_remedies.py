@@ -22,7 +22,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.training.command import parse
 from amp_helpers.training.policy import find_policy, load_policy
 
-SIGNS = {"left_knee": 1.0, "right_knee": 1.0}
+PAIRS = {"left_knee": ("right_knee", 1.0), "right_knee": ("left_knee", 1.0)}
 
 
 def term(function: str, joints: tuple[str, ...] = (), width: int = 3) -> ObservationTerm:
@@ -32,10 +32,10 @@ def term(function: str, joints: tuple[str, ...] = (), width: int = 3) -> Observa
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: _term_mirror(term("my_sonar"), SIGNS, []),
-        lambda: _joint_mirror(["left_knee", "waist"], SIGNS, "the actions"),
+        lambda: _term_mirror(term("my_sonar"), PAIRS, []),
+        lambda: _joint_mirror(["left_knee", "waist"], PAIRS, "the actions"),
         lambda: _action_joints("mine", SimpleNamespace(IO_descriptor=SimpleNamespace())),
-        lambda: _check_pose({"left_knee": 0.3, "right_knee": 0.2}, SIGNS),
+        lambda: _check_pose({"left_knee": 0.3, "right_knee": 0.2}, PAIRS),
     ],
     ids=["observation", "joint", "action", "pose"],
 )
@@ -49,11 +49,11 @@ def test_a_policy_without_a_mirror_image_trains_with_no_symmetry(wrong, given):
 
 
 def test_other_ways_to_a_mirror_image():
-    _check_pose({"left_knee": 0.3, "right_knee": 0.3}, SIGNS)
+    _check_pose({"left_knee": 0.3, "right_knee": 0.3}, PAIRS)
     for function, width in (("base_lin_vel", 3), ("base_ang_vel", 3), ("projected_gravity", 3), ("base_pos_z", 1)):
-        _term_mirror(term(function, width=width), SIGNS, [])
-    _term_mirror(term("anything", ("left_knee", "right_knee"), 2), SIGNS, [])
-    _term_mirror(term("last_action", width=2), SIGNS, ["left_knee", "right_knee"])
+        _term_mirror(term(function, width=width), PAIRS, [])
+    _term_mirror(term("anything", ("left_knee", "right_knee"), 2), PAIRS, [])
+    _term_mirror(term("last_action", width=2), PAIRS, ["left_knee", "right_knee"])
 
 
 def commands(*names: str) -> SimpleNamespace:

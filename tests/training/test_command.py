@@ -33,6 +33,8 @@ from amp_helpers.training.command import parse
         ),
         ("+env.sim.gravity=[0,0,-1]", "settings are options here, not Hydra overrides (--help lists them); to"),
         ("agent.entropy=0.01", "settings are options here, not Hydra overrides; write --entropy 0.01"),
+        ("agent.time_limit_bootstrap=false", "not Hydra overrides; write --no_time_limit_bootstrap"),
+        ("agent.hidden=[512,256]", "not Hydra overrides; write --hidden 512 256"),
         ("env.scene.num_envs=64", "settings are options here, not Hydra overrides; write --num_envs 64"),
         (
             "physics=newton_mjwarp",
