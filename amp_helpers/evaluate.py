@@ -105,7 +105,20 @@ def evaluate(
         commanded = steps or turn or _takes_velocity(checkpoint, task)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
     first = (steps[0], 0.0) if steps else (velocity, turn)
-    opened = _open(checkpoint, num_envs, first, device, seed, dataset, task, asset, robot, feet, pushes, randomize)
+    opened = _open(
+        checkpoint,
+        num_envs=num_envs,
+        command=first,
+        device=device,
+        seed=seed,
+        dataset=dataset,
+        task=task,
+        asset=asset,
+        robot=robot,
+        feet=feet,
+        pushes=pushes,
+        randomize=randomize,
+    )
     with opened as (env, policy, references, measured):
         if steps:
             profile = step_profile(steps, HOLD_S, env.step_dt)
@@ -175,7 +188,18 @@ def evaluate_grid(
     _check(output, num_envs, seconds, seed, [value for command in commands for value in command])
     side_by_side = num_envs * len(rounds_of(commands, num_envs)[0])
     opened = _open(
-        checkpoint, side_by_side, commands[0], device, seed, dataset, task, asset, robot, feet, pushes, randomize
+        checkpoint,
+        num_envs=side_by_side,
+        command=commands[0],
+        device=device,
+        seed=seed,
+        dataset=dataset,
+        task=task,
+        asset=asset,
+        robot=robot,
+        feet=feet,
+        pushes=pushes,
+        randomize=randomize,
     )
     gaits: dict[str, tuple[Motion, Motion]] = {}
     drawn = _spread(sorted({forward for forward, turn in commands if forward and not turn}), 4)
@@ -227,6 +251,7 @@ def _takes_velocity(checkpoint: str | Path, task: str | None) -> bool:
 @contextmanager
 def _open(
     checkpoint: str | Path,
+    *,
     num_envs: int,
     command: tuple[float, float],
     device: str | None,

@@ -78,7 +78,7 @@ class Measured(Exception):
 def test_what_the_sentences_ask_for_is_taken(options, tmp_path, monkeypatch):
     pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-    def stop(*_):
+    def stop(*_: object, **__: object):
         raise Measured
 
     monkeypatch.setattr(evaluate, "_open", stop)

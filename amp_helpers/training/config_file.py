@@ -59,15 +59,19 @@ def read_config(file: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
     return config
 
 
-def config_beside(checkpoint: Path) -> tuple[Path, dict[str, Any]] | None:
+def config_beside(checkpoint: Path, needs: tuple[str, ...] = ()) -> tuple[Path, dict[str, Any]] | None:
     """Return the ``config.json`` of the run that a file of weights belongs to, and its content; None where none is.
+
+    Args:
+        checkpoint: the file, in the run's folder or in a folder of it.
+        needs: fields that the configuration must have.
 
     Raises:
         InputError: see :func:`read_config`.
     """
     files = [folder / CONFIG_FILE for folder in (checkpoint.parent, checkpoint.parent.parent)]
     file = next((file for file in files if file.is_file()), None)
-    return (file, read_config(file)) if file else None
+    return (file, read_config(file, needs)) if file else None
 
 
 def choose_names(file: Path, config: dict[str, Any], task: str | None, robot: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from amp_helpers.agent.networks import Mirror, Policy
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
 from amp_helpers.training.checkpoints import newest_checkpoint
-from amp_helpers.training.config_file import choose_names, read_config
+from amp_helpers.training.config_file import choose_names, config_beside
 from amp_helpers.training.run_folder import CONFIG_FILE, write_json
 from amp_helpers.utils.resources import POLICIES, find_data
 
@@ -124,11 +124,10 @@ def _find(path: str | Path) -> tuple[Path, Path, dict[str, Any]]:
             f"{path}: holds no {POLICY_FILE} and no whole checkpoint; give the folder of a run that has written one, a "
             f"checkpoint file, or a shipped policy: {', '.join(shipped)}"
         )
-    for folder in (file.parent, file.parent.parent):
-        if (folder / CONFIG_FILE).is_file():
-            config_file = folder / CONFIG_FILE
-            return file, config_file, read_config(config_file, ("task", "hidden", "dataset"))
-    raise InputError(f"{file}: has no {CONFIG_FILE} beside it; keep the two files of a run together")
+    beside = config_beside(file, ("task", "hidden", "dataset"))
+    if beside is None:
+        raise InputError(f"{file}: has no {CONFIG_FILE} beside it; keep the two files of a run together")
+    return file, *beside
 
 
 def shipped_policies() -> list[str]:
