@@ -190,7 +190,7 @@ def test_a_checkpoint_to_continue_from_that_does_not_fit(refused, small_run, tmp
         ("--device cuda:99", "available: cpu"),
         ("--dataset gone.npz", "gone.npz: the dataset that the policy imitates is not there; name it with --dataset"),
         ("--seconds long", "Error parsing --seconds: could not convert string to float: 'long'; --help lists the"),
-        ("--speed 1", "Unrecognized options: --speed, 1; --help lists the options"),
+        ("--speed 1", "--speed: give the commanded forward speed, m/s, with --velocity"),
     ],
 )
 def test_options_that_no_evaluation_can_use(refused, small_run, tmp_path, options, sentence):

@@ -24,6 +24,7 @@ TRAINING |= dict.fromkeys(("video_length", "video_interval"), TRAINING["video"])
 EVALUATION = {
     "distributed": "evaluation runs on one GPU; leave it out, and choose the GPU with --device cuda:0",
     "resume": "evaluation starts anew every time; leave it out, and name the run with --checkpoint",
+    "speed": "give the commanded forward speed, m/s, with --velocity",
     "max_iterations": "evaluation learns nothing; leave it out, and give the measured time with --seconds",
     "video_length": "a video lasts as long as the measured time; give --video and --seconds",
     "real_time": "evaluation is not shown while it runs; leave it out, and look at the --video",
@@ -36,7 +37,7 @@ EVALUATION |= dict.fromkeys(
     "name the file, or the folder of its run, with --checkpoint",
 )
 EVALUATION |= dict.fromkeys(_WINDOWS, "evaluation never opens a window; leave it out, and look at the --video")
-"""Option of Isaac Lab's play.py and train.py -> what it is in evaluation."""
+"""Option of Isaac Lab's play.py and train.py, or a usual guess -> what it is in evaluation."""
 _HYDRA = re.compile(r"[+~]{0,2}(?P<path>[A-Za-z_][\w.]*)=(?P<value>.*)", re.DOTALL)
 
 
