@@ -15,7 +15,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _EXTRAS = {
-    "sim": ("isaaclab", "isaaclab_tasks", "skrl", "torch", "warp", "gymnasium", "tensorboard", "mujoco_usd_converter"),
+    "sim": (
+        "isaaclab",
+        "isaaclab_tasks",
+        "skrl",
+        "torch",
+        "warp",
+        "gymnasium",
+        "tensorboard",
+        "mujoco_usd_converter",
+        "onnx",
+        "yaml",
+    ),
+    "deploy": ("onnxruntime",),
     "notebooks": ("ipywidgets", "IPython", "nbformat", "nbconvert", "papermill"),
 }
 """Extra of this package -> modules that a command needs from it."""

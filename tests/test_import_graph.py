@@ -22,6 +22,7 @@ ROOMS = (
     "amp_state",
     "env",
     "training",
+    "deploy",
     "checks",
     "lessons",
     "render",
@@ -33,6 +34,7 @@ ROOMS = (
     "refine",
     "train",
     "evaluate",
+    "export",
     "pipeline",
 )
 """From the ground floor up: a room imports from those before it. The commands are at the top."""

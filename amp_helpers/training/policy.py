@@ -28,8 +28,10 @@ class TrainedPolicy:
     def __init__(self, policy: Policy, scaler: RunningStandardScaler, config: dict[str, Any]) -> None:
         self.config = config
         """Content of ``config.json``: task, features, seed, dataset, ..."""
-        self._policy = policy
-        self._scaler = scaler
+        self.network = policy
+        """Actions for normalized observations."""
+        self.scaler = scaler
+        """Normalizer of the observations."""
 
     @torch.no_grad()
     def __call__(self, observations: torch.Tensor) -> torch.Tensor:
@@ -38,7 +40,7 @@ class TrainedPolicy:
         Raises:
             InputError: an action is NaN or infinite.
         """
-        actions = self._policy.mean(self._scaler(observations))
+        actions = self.network.mean(self.scaler(observations))
         if not torch.isfinite(actions).all():
             cause = "its observations are too" if not torch.isfinite(observations).all() else "its observations are not"
             raise InputError(

@@ -1,0 +1,59 @@
+"""The README of a bundle."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def bundle_readme(facts: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    """Return ``README.md``: what the files are, and how to run the policy in ten lines.
+
+    Args:
+        facts: content of ``deploy.json``.
+        warnings: what a controller has to know, a sentence each.
+    """
+    velocity = any(entry["name"] == "base_lin_vel" for entry in facts["observation"])
+    estimate = ", base_lin_vel=velocity" if velocity else ""
+    speeds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in facts["commands"].items())
+    listed = "".join(f"- {warning}\n" for warning in warnings)
+    return f"""# A policy for {facts["robot"]}
+
+`policy.onnx` maps an observation to joint position targets (rad); `deploy.json` says what to put in and where to send
+the result; `deploy.yaml` is the same for the C++ controller of unitree_rl_lab. Commands: {speeds} (m/s, rad/s).
+
+{listed}
+## Run it
+
+`pip install 'amp_helpers[deploy]'`, then every {facts["control_dt"]:g} s:
+
+```python
+from amp_helpers.deploy import Controller
+
+controller = Controller("this folder")  # joint arrays in the order of controller.joint_names
+print(controller.joint_names, controller.stiffness, controller.damping)
+controller.start()  # until then, step() returns the default pose
+while running:
+    gyro, gravity, joint_pos, joint_vel = read_sensors()  # rad/s and unit vector in the root's frame, rad, rad/s
+    command = (0.5, 0.0, 0.0)  # forward m/s, left m/s, turn rad/s
+    targets = controller.step(gyro, gravity, joint_pos, joint_vel, command{estimate})
+    send(targets)  # torque = stiffness (target - joint_pos) - damping joint_vel, within effort_limit
+```
+
+Move the robot to the default pose slowly before you start, and stop when gravity tilts by more than 1 rad. Nothing here
+has been tried on hardware.
+
+Without our code: concatenate the terms of `observation` in order, each with its last `history` frames, oldest first
+(the first frame fills the history), run `policy.onnx`, send `joint_targets`; the output `actions` is the next
+`last_action`, which is 0 at the start. A term's `joint_names` give its columns where they differ from the list on top.
+With `heading_gain`, the commanded turn is corrected while the command is not 0: add
+`clip(-heading_gain * error, -max_correction, max_correction)`, where `error` is the heading less the integral of the
+commanded turn.
+
+## unitree_rl_lab
+
+Its controller wants a batch of 1, and this layout in its `policy_dir`:
+
+```
+mkdir -p policy/exported policy/params && cp deploy.yaml policy/params/
+python -m onnxruntime.tools.make_dynamic_shape_fixed --dim_param N --dim_value 1 policy.onnx policy/exported/policy.onnx
+```
+"""

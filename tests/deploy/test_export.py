@@ -1,0 +1,19 @@
+"""The export command: wrong options, and any manager-based task."""
+
+import pytest
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.errors import InputError
+from amp_helpers.export import export
+
+
+def test_wrong_options_are_one_sentence_and_nothing_is_written(tmp_path):
+    (tmp_path / "file").write_text("[1]")
+    with pytest.raises(InputError, match="is a file; give a folder for the bundle"):
+        export("g1_walk", tmp_path / "file")
+    with pytest.raises(InputError, match=r"holds no metrics; give the metrics\.json that evaluate wrote"):
+        export("g1_walk", tmp_path / "bundle", metrics=tmp_path / "file")
+    with pytest.raises(InputError, match="a shipped policy: g1_locomotion, g1_run"):
+        export("g1_wlak", tmp_path / "bundle")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
