@@ -183,3 +183,19 @@ def test_the_file_for_unitree_has_gains_by_motor_slot_and_the_policys_order_else
     subprocess.run(command, check=True, capture_output=True)
     shapes = [node.shape for node in onnxruntime.InferenceSession(fixed).get_inputs()]
     assert shapes == [[1, recorded.observations.shape[-1]]]
+
+
+def test_somebody_with_deploy_json_and_onnxruntime_walks_in_mujoco(recorded, tmp_path):
+    """Another simulator, and a controller that shares no line with ours; the policy has not been trained for either."""
+    script = Path(__file__).with_name("somebody.py")
+    assert "amp_helpers" not in script.read_text()
+    commands = [(0.8, 0.0)] if recorded.name == "g1_walk" else [(0.0, 0.0), (0.9, 0.0), (1.2, 0.5)]
+    for forward, turn in commands:
+        command = [sys.executable, script, recorded.folder, G1_23DOF.mjcf_path, str(forward), str(turn), "10"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        walked = json.loads(done.stdout)
+        assert walked["lowest"] > 0.65, "it does not fall"
+        assert walked["speed"] == pytest.approx(forward, abs=0.15) or turn
+        heading = (walked["heading"] - turn * 10 + np.pi) % (2 * np.pi) - np.pi
+        assert abs(heading) < 0.3

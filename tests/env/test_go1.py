@@ -86,3 +86,19 @@ def test_its_policy_is_measured_on_four_feet(user_folder, metric_names):
     assert metrics["velocity_error_mps"] >= 0 and metrics["pose_rmse_rad"] > 0
     with np.load(user_folder / "go1_result" / "rollout.npz") as rollout:
         assert rollout["joint_pos"].shape == (4, 300, 12) and set(rollout["joint_names"]) == set(LEGS)
+
+
+def test_its_policy_leaves_as_a_bundle_and_runs_in_the_controller(user_folder):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
+    from amp_helpers.deploy.controller import Controller
+
+    controller = Controller(user_folder / "go1_bundle")
+    facts = controller.facts
+    assert set(controller.joint_names) == set(LEGS) and facts["stiffness"] == [25.0] * 12
+    assert facts["effort_limit"] == [24.0] * 12 and facts["action_scale"] == [0.25] * 12
+    assert facts["commands"] == {"forward": [0.2, 0.8], "turn": [0.0, 0.0]} and facts["robot"] == "my_go1.robot:ROBOT"
+    assert [entry["name"] for entry in facts["observation"]][-2:] == ["joint_vel_rel", "last_action"]
+    controller.start()
+    values = {"gyro": [0, 0, 0], "gravity": [0, 0, -1], "joint_vel": [0] * 12, "command": [0.4, 0, 0]}
+    targets = controller.step(**values, joint_pos=controller.default_joint_pos, base_lin_vel=[0, 0, 0])
+    assert np.isfinite(targets).all() and (targets >= controller.joint_limits[:, 0]).all()
