@@ -62,7 +62,7 @@ class Controller:
         self.action = np.zeros(len(self.joint_names), np.float32)
         """The last action before scale and offset, (A,)."""
         self.observed = np.zeros(self.observation.size, np.float32)
-        """The last observation, (O,)."""
+        """The last observation, (O,); also while it holds the default pose, to be looked at before the start."""
 
     @property
     def needs_velocity(self) -> bool:
@@ -72,12 +72,13 @@ class Controller:
     def start(self) -> None:
         """Let the policy act from the next step on, without memory of earlier ones."""
         self.observation.reset()
-        self.action[:] = 0.0
+        self.action = np.zeros_like(self.action)
         self.running = True
 
     def stop(self) -> None:
         """Hold the default pose again."""
         self.running = False
+        self.action = np.zeros_like(self.action)
 
     def in_order(self, values: dict[str, float]) -> np.ndarray:
         """Return values given by joint name as an array (A,).
@@ -137,9 +138,9 @@ class Controller:
             base_lin_vel=None if base_lin_vel is None else _vector("base_lin_vel", base_lin_vel, 3),
             heading=None if heading is None else float(_vector("heading", [heading], 1)[0]),
         )
+        self.observed = self.observation(sensors, self.action)
         if not self.running:
             return self.default_joint_pos.copy()
-        self.observed = self.observation(sensors, self.action)
         outputs = self.session.run(["joint_targets", "actions"], {"obs": self.observed[None]})
         targets, self.action = (np.asarray(rows)[0] for rows in outputs)
         if not np.isfinite(targets).all():
