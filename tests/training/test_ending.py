@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import SMALL_RUN
+from support import PATIENCE_S, SMALL_RUN
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -19,24 +20,43 @@ from amp_helpers.training.run_folder import read_run
 pytestmark = pytest.mark.sim
 
 
-def started(folder: Path, *options: str, **process: object) -> subprocess.Popen:
-    """Start a run and wait for its second update."""
-    command = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, "--max_iterations", "10000", *options]
-    run = subprocess.Popen([*command, "--run_dir", str(folder)], stdout=subprocess.PIPE, text=True, **process)
-    deadline = time.monotonic() + 120
-    while not folder.is_dir() or len(read_run(folder).updates) < 2:
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    return run
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
-def test_every_update_is_kept(tmp_path, name):
+def as_in_a_terminal() -> None:
+    """Undo what nohup, or a shell that starts this suite in the background, made children ignore."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture
+def started(tmp_path):
+    """A function that starts a run in a folder and waits for its second update; at the end, all are killed."""
+    runs: list[subprocess.Popen] = []
+
+    def start(folder: Path, *options: str, prepare: Callable[[], None] = as_in_a_terminal) -> subprocess.Popen:
+        command = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, "--max_iterations", "10000", *options]
+        command += ["--run_dir", str(folder)]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=prepare)
+        runs.append(run)
+        deadline = time.monotonic() + PATIENCE_S
+        while not folder.is_dir() or len(read_run(folder).updates) < 2:
+            assert run.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        return run
+
+    yield start
+    for run in runs:
+        run.kill()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_every_update_is_kept(started, tmp_path, number):
     folder = tmp_path / "run"
     run = started(folder)
     assert read_run(folder).alive
-    run.send_signal(signal.Signals[name])
-    printed, _ = run.communicate(timeout=60)
+    run.send_signal(number)
+    printed, _ = run.communicate(timeout=PATIENCE_S)
     log = read_run(folder)
     assert run.returncode == 0 and log.state == "ended" and not log.alive
     updates = log.updates[-1].health.update
@@ -46,23 +66,23 @@ def test_every_update_is_kept(tmp_path, name):
     assert (folder / "policy.pt").is_file()
 
 
-def test_a_killed_run_leaves_a_recent_checkpoint(tmp_path):
+def test_a_killed_run_leaves_a_recent_checkpoint(started, tmp_path):
     folder = tmp_path / "run"
     run = started(folder, "--checkpoint_seconds", "0.001")
     os.kill(run.pid, signal.SIGKILL)
-    run.communicate(timeout=60)
+    run.communicate(timeout=PATIENCE_S)
     assert find_checkpoint(folder).updates >= len(read_run(folder).updates) - 1
     assert not read_run(folder).alive
 
 
-def test_nohup_is_left_alone(tmp_path):
+def test_nohup_is_left_alone(started, tmp_path):
     folder = tmp_path / "run"
-    run = started(folder, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    run = started(folder, prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     run.send_signal(signal.SIGHUP)
     count = len(read_run(folder).updates)
     while len(read_run(folder).updates) < count + 2:
         assert run.poll() is None
         time.sleep(0.05)
     run.terminate()
-    run.communicate(timeout=60)
+    run.communicate(timeout=PATIENCE_S)
     assert read_run(folder).state == "ended"
