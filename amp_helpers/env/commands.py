@@ -90,6 +90,7 @@ class LocomotionCommand(UniformVelocityCommand):
             turn = torch.where(straight, 0.0, torch.minimum(torch.maximum(turn, -most), most))
         self.vel_command_b[env_ids] = torch.stack((forward, command[:, 1], turn), dim=1)
         self._heading[env_ids] = self.robot.data.heading_w.torch[env_ids]
+        self.heading_error[env_ids] = 0.0
 
     def _update_command(self) -> None:
         super()._update_command()

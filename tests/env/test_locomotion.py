@@ -101,6 +101,8 @@ def test_the_observed_turn_leads_back_to_the_heading(env, command):
     assert (command.steered[0] == 0).all(), "a robot that stands does not step to correct its heading"
     command.heading_error = torch.full((NUM_ENVS,), 2.0)
     assert torch.allclose(command.steered[1:, 2], torch.tensor(-command.cfg.max_correction))
+    env.reset()
+    assert (command.heading_error == 0).all(), "a new command starts from the present heading"
 
 
 def test_the_mirror_image_of_the_mirror_image_is_the_observation(env):
