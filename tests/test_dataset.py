@@ -157,13 +157,14 @@ def test_selected_joints_keep_their_columns():
             dataset.select(names)
 
 
-def test_two_thousand_clips_load_within_a_second(tmp_path):
+def test_two_thousand_clips_load_in_linear_time(tmp_path):
+    """In half a second of an idle machine's; quadratic, they took eleven."""
     clip = make_motion(150, 50.0)
     made = MotionDataset.from_motions([clip] * 2000, joint_names=JOINTS, control_dt=0.02)
     made.save(tmp_path / "many.npz")
     start = time.process_time()
     clips = MotionDataset.load(tmp_path / "many.npz").clips()
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 3.0
     assert len(clips) == 2000
     np.testing.assert_array_equal(clips[1234].joint_pos, clip.joint_pos)
 

@@ -20,6 +20,7 @@ from amp_helpers.env.rollout import (
     rollout_motion,
     step_profile,
 )
+from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.metrics.rollout import SAVED
@@ -163,8 +164,9 @@ def test_a_checkpoint_is_given_by_folder_or_file(small_run):
 
 
 def test_shipped_policies_run_in_the_task(repo_root):
-    folders = [file.parent for file in (repo_root / "policies").glob("*/policy.pt")]
-    assert folders
+    files = [file.parent for file in (repo_root / "policies").glob("*/policy.pt")]
+    folders = [folder for folder in files if find_policy(folder)[1]["task"] == TASK]
+    assert len(folders) == 3, "test_policies.py plays the one of the locomotion task"
     with make_env(num_envs=1, play=True) as env:
         observations = env.reset()[0]["policy"].clone()
         for folder in folders:

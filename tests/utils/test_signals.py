@@ -10,6 +10,16 @@ from amp_helpers.errors import run_cli
 from amp_helpers.utils.signals import ENDING, noted_signals
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Undo what nohup, or a shell that starts this suite in the background, made Python ignore."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("name", ENDING)
 def test_the_first_is_noted_and_the_second_interrupts(name):
     number, before = signal.Signals[name], signal.getsignal(signal.Signals[name])
