@@ -404,7 +404,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_earlier_results(folder, output, m
     code = run_cli(lambda: pipeline.run(["a"], output, folder=folder, report=lambda line: None) and 0)
     assert code == 2
     assert capsys.readouterr().err.startswith(
-        f"error: {output}: cannot be written (No space left on device); free space"
+        f"error: {output}: cannot be written (No space left on device); free some space"
     )
     assert {p.name: p.read_bytes() for p in output.iterdir()} == before
 
