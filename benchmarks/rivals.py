@@ -296,7 +296,7 @@ def train_rival(
     set_seed(cfg.seed)
     with open_env(cfg, dataset) as lab, TrainingSetup.wrap(cfg, dataset, lab) as setup:
         agent = build_skrl_amp(settings, setup)
-        facts = {"agent": f"skrl.agents.torch.amp.AMP, {settings}", "skrl": skrl_settings(settings, cfg, lab.step_dt)}
+        facts = {"rival": f"skrl.agents.torch.amp.AMP, {settings}", "skrl": skrl_settings(settings, cfg, lab.step_dt)}
         with RunRecorder(setup, started, progress, facts) as recorder:
             agent.on_update += [recorder.record, on_update]
             agent.init()
