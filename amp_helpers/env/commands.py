@@ -96,7 +96,7 @@ class LocomotionCommand(UniformVelocityCommand):
         super()._update_command()
         dt = self._env.step_dt
         self.mean_error += dt / self.cfg.error_time_s * (self.velocity_error - self.mean_error)
-        self.heading_error = wrap_to_pi(self.robot.data.heading_w.torch - self._heading)
+        self.heading_error[:] = wrap_to_pi(self.robot.data.heading_w.torch - self._heading)
         self._heading += self.vel_command_b[:, 2] * dt
 
 
