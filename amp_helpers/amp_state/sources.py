@@ -50,7 +50,7 @@ class AmpSource(ABC):
         # A ring buffer would save copying a few MB per step, but every read would need a gather.
         self._history = torch.zeros(env.num_envs, state.span + 1, state.frame_dim, device=env.device)
         self._age = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
-        self._command = torch.zeros(env.num_envs, 2 if state.command else 0, device=env.device)
+        self._command = torch.zeros(env.num_envs, 2, device=env.device)
         hooks = StepHooks.of(env)
         hooks.before_reset.append(self._capture)
         if state.command:
@@ -93,7 +93,9 @@ class AmpSource(ABC):
         self._terminal = None
         self._history = torch.cat((self._history[:, 1:], newest.unsqueeze(1)), dim=1)
         self._age += 1
-        windows = torch.cat((self._history[:, :: self.state.stride].flatten(1), self._command), dim=1)
+        windows = self._history[:, :: self.state.stride].flatten(1)
+        if self.state.command:
+            windows = torch.cat((windows, self._command), dim=1)
         complete = self._age >= self.state.span
         self._history = torch.where(done.view(-1, 1, 1), now.unsqueeze(1), self._history)
         self._age.masked_fill_(done, 0)

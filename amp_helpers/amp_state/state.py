@@ -34,6 +34,8 @@ FEATURE_DIMS = {
 
 COMMAND_COLUMNS = ("command forward", "command turn")
 """Columns of the command: m/s and rad/s, left positive."""
+COMMAND_BLUR = (0.1, 0.2)
+"""Half the range of :func:`blur_commands`, m/s and rad/s: about half the spacing of the clips of ``g1_locomotion``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +185,15 @@ class AmpState:
         from amp_helpers.amp_state.sources import ObservationSource, SimulatorSource
 
         return SimulatorSource(self, env) if group is None else ObservationSource(self, env, group)
+
+
+def blur_commands(commands: torch.Tensor, most: tuple[float, float] = COMMAND_BLUR) -> torch.Tensor:
+    """Return commands (n, 2) with uniform noise of at most ``most``, m/s and rad/s; one that stands keeps its command.
+
+    A clip at 0.6 m/s is also the best reference for 0.63 m/s.
+    """
+    moves = commands.abs().sum(dim=1, keepdim=True) > 0
+    return commands + moves * (2 * torch.rand_like(commands) - 1) * commands.new_tensor(most)
 
 
 def weighted_rows(weights: torch.Tensor) -> Callable[[int], torch.Tensor]:

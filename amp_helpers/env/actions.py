@@ -20,13 +20,13 @@ class DelayedJointPositionAction(JointPositionAction):
     def __init__(self, cfg: "DelayedJointPositionActionCfg", env: ManagerBasedEnv) -> None:
         super().__init__(cfg, env)
         self._rest = self._raw_actions * self._scale + self._offset
-        self._targets = self._previous = self._rest
+        self._targets, self._previous = self._rest, self._rest.clone()
         self._late = torch.zeros(self.num_envs, 1, dtype=torch.bool, device=self.device)
 
     def process_actions(self, actions: torch.Tensor) -> None:
         super().process_actions(actions)
         self._targets = torch.where(self._late, self._previous, self.processed_actions)
-        self._previous = self.processed_actions.clone()
+        self._previous[:] = self.processed_actions  # in place: a new tensor of inference mode could not be reset
 
     def apply_actions(self) -> None:
         joints: Any = self._joint_ids  # a slice too, as in Isaac Lab's own terms
@@ -37,7 +37,6 @@ class DelayedJointPositionAction(JointPositionAction):
         rows: Any = slice(None) if env_ids is None else env_ids
         late = torch.rand_like(self._rest[rows][:, :1]) < self.cfg.delayed_share
         self._late[rows] = late
-        self._previous = self._previous.clone()
         self._previous[rows] = self._rest[rows]
 
 

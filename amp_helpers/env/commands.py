@@ -9,6 +9,7 @@ from isaaclab.envs.mdp import UniformVelocityCommand, UniformVelocityCommandCfg
 from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_apply_inverse, wrap_to_pi, yaw_quat
 
+from amp_helpers.amp_state.state import COMMAND_BLUR, blur_commands
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
 
@@ -69,9 +70,7 @@ class LocomotionCommand(UniformVelocityCommand):
         if not isinstance(term, reset_robot) or term.commands is None:
             return
         commands, started = term.commands[env_ids], term.from_reference[env_ids]
-        moves = commands.abs().sum(dim=1, keepdim=True) > 0
-        jitter = 2 * torch.rand_like(commands) - 1
-        commands = commands + moves * jitter * commands.new_tensor(self.cfg.reference_jitter)
+        commands = blur_commands(commands, self.cfg.reference_jitter)
         velocity = torch.stack((commands[:, 0], torch.zeros_like(commands[:, 0]), commands[:, 1]), dim=1)
         self.vel_command_b[env_ids] = torch.where(started.unsqueeze(1), velocity, self.vel_command_b[env_ids])
         self.is_standing_env[env_ids] &= ~started
@@ -121,7 +120,7 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Time constant of ``mean_error``, s."""
     reset_event: str = "reference"
     """Reset event whose reference states come with a command; empty for none."""
-    reference_jitter: tuple[float, float] = (0.1, 0.2)
+    reference_jitter: tuple[float, float] = COMMAND_BLUR
     """Largest difference of such a command from its clip's, m/s and rad/s; none for a clip that stands."""
 
 

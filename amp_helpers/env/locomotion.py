@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import gymnasium
 import isaaclab.envs.mdp as lab
-from isaaclab.managers import EventTermCfg, ObservationGroupCfg, RewardTermCfg, SceneEntityCfg
+from isaaclab.managers import EventTermCfg, RewardTermCfg, SceneEntityCfg
 from isaaclab.managers import ObservationTermCfg as ObsTerm
 from isaaclab.utils import configclass
 from isaaclab.utils.noise import NoiseModelWithAdditiveBiasCfg, UniformNoiseCfg
@@ -19,6 +19,7 @@ from amp_helpers.env.task import (
     CriticObservationsCfg,
     EventsCfg,
     G1AmpEnvCfg,
+    PolicyObservationsCfg,
     RewardsCfg,
     feet_sensor,
     in_dataset_order,
@@ -63,11 +64,10 @@ class LocomotionActionsCfg:
 
 
 @configclass
-class SensedObservationsCfg(ObservationGroupCfg):
+class SensedObservationsCfg(PolicyObservationsCfg):
     """The policy's observations: what gyroscope, accelerometer and joint encoders tell, with noise and history."""
 
-    base_ang_vel = ObsTerm(func=lab.base_ang_vel, noise=UniformNoiseCfg(n_min=-0.2, n_max=0.2))
-    projected_gravity = ObsTerm(func=lab.projected_gravity, noise=UniformNoiseCfg(n_min=-0.05, n_max=0.05))
+    base_lin_vel: ObsTerm | None = None
     velocity_commands = ObsTerm(func=commands.steered_commands, params=_COMMAND)
     joint_pos = ObsTerm(
         func=lab.joint_pos_rel,
@@ -77,17 +77,6 @@ class SensedObservationsCfg(ObservationGroupCfg):
             bias_noise_cfg=UniformNoiseCfg(n_min=-0.02, n_max=0.02),
         ),
     )
-    joint_vel = ObsTerm(
-        func=lab.joint_vel_rel,
-        params={"asset_cfg": in_dataset_order()},
-        noise=UniformNoiseCfg(n_min=-1.5, n_max=1.5),
-    )
-    actions = ObsTerm(func=lab.last_action)
-
-    def __post_init__(self) -> None:
-        self.enable_corruption = True
-        self.concatenate_terms = True
-        self.history_length = 5
 
 
 @configclass
@@ -195,9 +184,9 @@ class G1LocomotionEnvCfg(G1AmpEnvCfg):
         unknown = [name for name in names if name not in RANDOMIZATIONS]
         if unknown:
             raise InputError(f"randomization {', '.join(unknown)} not found; available: {', '.join(RANDOMIZATIONS)}")
-        for event in ("friction", "mass", "center_of_mass", "gains", "push"):
-            if event not in names:
-                setattr(self.events, event, None)
+        for name in RANDOMIZATIONS:
+            if name not in names and hasattr(self.events, name):
+                setattr(self.events, name, None)
         if "joint_offsets" not in names:
             noise = self.observations.policy.joint_pos.noise
             self.observations.policy.joint_pos.noise = noise.noise_cfg  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]

@@ -13,11 +13,10 @@ from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError, brief_repr, one_line
 from amp_helpers.robots.robot import FILE_SUFFIXES
 from amp_helpers.training.cfg import TrainCfg
-from amp_helpers.training.run_folder import CONFIG_FILE
+from amp_helpers.training.run_folder import CONFIG_FILE, WRITTEN_BY_TRAINING
 from amp_helpers.utils.json_data import fits, read_json, wrong_types
 from amp_helpers.utils.plugins import imports_users_module
 
-_REMEDY = "take the file that training wrote"
 _RECORDED: dict[str, Any] = {
     "amp_state": dict[str, Any],
     "joint_names": tuple[str, ...],
@@ -43,19 +42,21 @@ def read_config(file: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
     Raises:
         InputError: it is no JSON object, lacks a field, or a field is of another type.
     """
-    config = read_json(file, _REMEDY)
+    config = read_json(file, WRITTEN_BY_TRAINING)
     if not isinstance(config, dict):
-        raise InputError(f"{file}: is {brief_repr(config)}, not a configuration; {_REMEDY}")
+        raise InputError(f"{file}: is {brief_repr(config)}, not a configuration; {WRITTEN_BY_TRAINING}")
     if missing := [key for key in needs if key not in config]:
-        raise InputError(f"{file}: lacks {', '.join(missing)}; {_REMEDY}")
+        raise InputError(f"{file}: lacks {', '.join(missing)}; {WRITTEN_BY_TRAINING}")
     for key in ("hidden", "discriminator_hidden"):
         widths = config.get(key, [1])
         network = fits(widths, tuple[int, ...]) and 0 < len(widths) <= _MOST_LAYERS
         if not network or not all(0 < width <= _WIDEST for width in widths):
-            raise InputError(f"{file}: {key} is {brief_repr(widths)}, not a list of widths; {_REMEDY}")
+            raise InputError(f"{file}: {key} is {brief_repr(widths)}, not a list of widths; {WRITTEN_BY_TRAINING}")
     kinds = get_type_hints(TrainCfg) | get_type_hints(AmpAgentCfg) | _RECORDED
     if wrong := wrong_types(config, kinds):
-        raise InputError(f"{file}: {wrong[0]} is {brief_repr(config[wrong[0]])}, which is no such setting; {_REMEDY}")
+        raise InputError(
+            f"{file}: {wrong[0]} is {brief_repr(config[wrong[0]])}, which is no such setting; {WRITTEN_BY_TRAINING}"
+        )
     return config
 
 

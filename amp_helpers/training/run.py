@@ -20,7 +20,7 @@ from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.amp_state.asset import scene_robot
-from amp_helpers.amp_state.state import AmpState, weighted_rows
+from amp_helpers.amp_state.state import AmpState, blur_commands, weighted_rows
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.make import default_pose, make_env
 from amp_helpers.env.symmetry import policy_mirrors
@@ -45,9 +45,6 @@ from amp_helpers.training.run_folder import (
     stop_requested,
     write_json,
 )
-
-COMMAND_BLUR = (0.1, 0.2)
-"""Half the range of the noise on a reference window's command, m/s and rad/s: about half the spacing of the clips."""
 
 
 def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContextManager[ManagerBasedRLEnv]:
@@ -114,19 +111,17 @@ class TrainingSetup:
     def draw_windows(self) -> Callable[[int], torch.Tensor]:
         """Return a function that draws n reference windows (n, dim), with blurred commands.
 
-        A clip at 0.6 m/s is also the best reference for 0.63 m/s. Without the blur, a discriminator that sees the
-        command recognizes every policy whose command is not exactly a clip's. A clip that stands keeps its command.
+        Without the blur, a discriminator that sees the command recognizes every policy whose command is not exactly a
+        clip's.
         """
-        draw = weighted_rows(self.weights)
+        draw, command = weighted_rows(self.weights), slice(-self.state.condition_dim, None)
         if not self.state.command:
             return lambda n: self.windows[draw(n)]
-        moves = self.windows[:, -self.state.condition_dim :].abs().sum(dim=1, keepdim=True) > 0
-        blur = torch.zeros_like(self.windows)
-        blur[:, -self.state.condition_dim :] = moves * self.windows.new_tensor(COMMAND_BLUR)
 
         def blurred(n: int) -> torch.Tensor:
-            rows = draw(n)
-            return self.windows[rows] + (2 * torch.rand_like(self.windows[rows]) - 1) * blur[rows]
+            windows = self.windows[draw(n)]
+            windows[:, command] = blur_commands(windows[:, command])
+            return windows
 
         return blurred
 

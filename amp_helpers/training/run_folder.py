@@ -23,7 +23,8 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system without locks answers."""
 _LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.05
 """A panel that looks whether the folder is in use holds the lock for an instant, too."""
-_REMEDY = "take the file that training wrote"
+WRITTEN_BY_TRAINING = "take the file that training wrote"
+"""Remedy for a file that holds something else."""
 _CONFIG_KINDS = {"max_iterations": int, "wall_s": float, "resumed": list[dict[str, Any]]}
 """What the state of a run needs of its configuration: field -> type."""
 SILENT_AFTER_S = 60.0
@@ -186,9 +187,9 @@ def _config(file: Path) -> dict[str, Any]:
     """Read what the state of a run needs of ``config.json``; :mod:`.config_file` checks all of it."""
     if not file.is_file():
         return {}
-    config = read_json(file, _REMEDY)
+    config = read_json(file, WRITTEN_BY_TRAINING)
     if not isinstance(config, dict) or wrong_types(config, _CONFIG_KINDS):
-        raise InputError(f"{file}: is not the configuration of a run; {_REMEDY}")
+        raise InputError(f"{file}: is not the configuration of a run; {WRITTEN_BY_TRAINING}")
     return config
 
 
@@ -201,7 +202,7 @@ def _update(file: Path, number: int, line: str) -> Update:
         if wrong := wrong_types(values, _UPDATE_KINDS):
             raise ValueError(f"{wrong[0]} is {brief_repr(values[wrong[0]])}")
     except ValueError as error:
-        raise InputError(f"{file}: line {number} is no health record ({error}); {_REMEDY}") from error
+        raise InputError(f"{file}: line {number} is no health record ({error}); {WRITTEN_BY_TRAINING}") from error
     seconds, gait = float(values.pop("wall_s")), values.pop("gait")
     return Update(Health(**values), seconds, gait)
 
