@@ -3,4 +3,9 @@ from .controller import Controller as Controller
 from .network import DeployedPolicy as DeployedPolicy
 from .network import write_onnx as write_onnx
 from .observation import Observation as Observation
+from .recording import record_sensors as record_sensors
+from .sensor_log import Replayed as Replayed
+from .sensor_log import SensorLog as SensorLog
+from .sensor_log import replay as replay
+from .sensor_log import term_differences as term_differences
 from .unitree import unitree_config as unitree_config

@@ -6,6 +6,7 @@ Needs numpy alone.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 
@@ -111,6 +112,14 @@ class Observation:
     def size(self) -> int:
         """Length of the vector."""
         return sum(term.size * term.history for term in self.terms)
+
+    @property
+    def columns(self) -> list[tuple[Term, slice]]:
+        """Each term with its columns in the vector."""
+        stops = list(accumulate(term.size * term.history for term in self.terms))
+        return [
+            (term, slice(stop - term.size * term.history, stop)) for term, stop in zip(self.terms, stops, strict=True)
+        ]
 
     def reset(self) -> None:
         """Forget the history; the next frame fills it, as after a reset in Isaac Lab."""

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,11 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 import onnx
 import onnxruntime
 
-from amp_helpers.amp_state.asset import scene_robot
-from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.deploy.controller import Controller
+from amp_helpers.deploy.recording import record_sensors
+from amp_helpers.deploy.sensor_log import SensorLog, replay, term_differences
 from amp_helpers.env.make import make_env
-from amp_helpers.env.measuring import set_command
 from amp_helpers.export import Exported, export
-from amp_helpers.joints import JointOrder
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 from amp_helpers.training.policy import find_policy, load_policy
 
@@ -39,16 +37,12 @@ COMMANDS = {
 
 @dataclass
 class Recorded:
-    """What Isaac Lab computed, (T, E, ...), and the bundle of the policy."""
+    """What Isaac Lab computed in each environment, and the bundle of the policy."""
 
     name: str
     folder: Path
     exported: Exported
-    sensors: list[dict[str, np.ndarray]]
-    observations: torch.Tensor
-    actions: torch.Tensor
-    targets: torch.Tensor
-    command_columns: list[int]
+    logs: list[SensorLog]
 
 
 @pytest.fixture(scope="module", params=sorted(COMMANDS))
@@ -56,96 +50,45 @@ def recorded(request, tmp_path_factory) -> Recorded:
     name = request.param
     folder = tmp_path_factory.mktemp(name)
     exported = export(name, folder, torchscript=True)
-    joint_names = exported.facts["joint_names"]
     _, config = find_policy(name)
-    sensors, observations, actions, targets = [], [], [], []
-    steps = HOLD * len(COMMANDS[name])
     with make_env(config["task"], num_envs=NUM_ENVS, play=True, velocity=1.0, seed=4) as env:
-        policy, data = load_policy(name, env), scene_robot(env).data
-        index = list(JointOrder(tuple(joint_names)).indices_from(tuple(scene_robot(env).joint_names)))
-        action_term = env.action_manager.get_term("joint_pos")
-        columns = [
-            column
-            for term in observation_terms(env)
-            if term.name == "velocity_commands"
-            for column in range(term.start, term.stop)
-        ]
-        set_command(env, *COMMANDS[name][0])
-        seen, _ = env.reset()
-        with torch.inference_mode():
-            for step in range(steps):
-                observed = seen["policy"].clone()
-                measured = {
-                    "gyro": data.root_ang_vel_b.torch,
-                    "gravity": data.projected_gravity_b.torch,
-                    "joint_pos": data.joint_pos.torch[:, index],
-                    "joint_vel": data.joint_vel.torch[:, index],
-                    "command": env.command_manager.get_command("base_velocity"),
-                    "base_lin_vel": data.root_lin_vel_b.torch,
-                    "heading": data.heading_w.torch,
-                }
-                sensors.append({key: value.cpu().numpy().copy() for key, value in measured.items()})
-                if step % HOLD == HOLD - 1 and step + 1 < steps:  # observed from the next step on
-                    set_command(env, *COMMANDS[name][(step + 1) // HOLD])
-                chosen = policy(observed)
-                seen, _, terminated, _, _ = env.step(chosen)
-                assert not terminated.any(), "it falls, and a replay would see the reset"
-                observations.append(observed)
-                actions.append(chosen.clone())
-                targets.append(action_term.processed_actions.clone())
-    stacked = (torch.stack(parts) for parts in (observations, actions, targets))
-    return Recorded(name, folder, exported, sensors, *stacked, columns)
-
-
-def replay(recorded: Recorded, *, heading: bool = True, own_actions: bool = True) -> list[np.ndarray]:
-    """Observations, actions and targets of the controller, (T, E, ...) each.
-
-    Args:
-        recorded: the rollout.
-        heading: give the heading, which is otherwise integrated from the gyroscope.
-        own_actions: remember the controller's own actions as the last ones, not the recorded ones.
-    """
-    rows = []
-    for env in range(NUM_ENVS):
-        controller = Controller(recorded.folder)
-        controller.start()
-        for step, measured in enumerate(recorded.sensors):
-            values = {key: value[env] for key, value in measured.items() if heading or key != "heading"}
-            targets = controller.step(**values)
-            rows.append((controller.observed, controller.action, targets))
-            if not own_actions:
-                controller.action = recorded.actions[step, env].numpy()
-    return [np.stack(part).reshape(NUM_ENVS, -1, len(part[0])).swapaxes(0, 1) for part in zip(*rows, strict=True)]
+        profile = np.repeat(np.array(COMMANDS[name]), HOLD, axis=0)
+        logs = record_sensors(env, load_policy(name, env), exported.facts["joint_names"], profile)
+    assert all(len(log) == HOLD * len(COMMANDS[name]) for log in logs), "it fell"
+    return Recorded(name, folder, exported, logs)
 
 
 def test_the_observations_are_those_of_isaac_lab(recorded):
-    observations, _, _ = replay(recorded, own_actions=False)
-    assert np.abs(observations - recorded.observations.numpy()).max() < 1e-5
+    for log in recorded.logs:
+        replayed = replay(Controller(recorded.folder), log, own_actions=False)
+        assert np.abs(replayed.observations - log.observations).max() < 1e-5
 
 
 def test_the_actions_are_those_of_isaac_lab_and_the_targets_are_limited(recorded):
-    _, actions, targets = replay(recorded)
-    assert np.abs(actions - recorded.actions.numpy()).max() < 1e-4
-    low, high = Controller(recorded.folder).joint_limits.T
-    wanted = np.clip(recorded.targets.numpy(), low, high)
-    assert np.abs(targets - wanted).max() < 1e-4
+    for log in recorded.logs:
+        controller = Controller(recorded.folder)
+        replayed = replay(controller, log)
+        assert np.abs(replayed.actions - log.actions).max() < 1e-4
+        assert np.abs(replayed.targets - np.clip(log.targets, *controller.joint_limits.T)).max() < 1e-4
 
 
 def test_the_heading_from_the_gyroscope_is_good_to_a_few_hundredths(recorded):
     """A foot that lands changes the yaw rate within a control step, which a gyroscope read once a step does not see."""
-    observations, _, _ = replay(recorded, heading=False, own_actions=False)
-    apart = np.abs(observations - recorded.observations.numpy())
-    assert apart[:, :, recorded.command_columns].max() < 0.06, "rad/s, after 10 s"
-    assert np.delete(apart, recorded.command_columns, axis=2).max() < 1e-5
+    for log in recorded.logs:
+        blind = replace(log, sensors={name: values for name, values in log.sensors.items() if name != "heading"})
+        controller = Controller(recorded.folder)
+        apart = term_differences(controller, log, replay(controller, blind, own_actions=False))
+        assert apart.pop("velocity_commands") < 0.06, "rad/s, after 10 s"
+        assert max(apart.values()) < 1e-5
 
 
 def test_onnx_computes_what_torch_does_on_recorded_observations(recorded):
-    rows = recorded.observations.flatten(0, 1)[:1000]
+    parts = ("observations", "targets", "actions")
+    rows, *wanted = (np.concatenate([getattr(log, name) for log in recorded.logs])[:1000] for name in parts)
     assert len(rows) == 1000
-    targets, actions = Controller(recorded.folder).session.run(["joint_targets", "actions"], {"obs": rows.numpy()})
-    assert np.abs(targets - recorded.targets.flatten(0, 1)[:1000].numpy()).max() < 1e-5
-    assert np.abs(actions - recorded.actions.flatten(0, 1)[:1000].numpy()).max() < 1e-5
-    scripted = torch.jit.load(recorded.folder / "policy.pt")(rows)[0]
+    targets, actions = Controller(recorded.folder).session.run(["joint_targets", "actions"], {"obs": rows})
+    assert max(np.abs(targets - wanted[0]).max(), np.abs(actions - wanted[1]).max()) < 1e-5
+    scripted = torch.jit.load(recorded.folder / "policy.pt")(torch.from_numpy(rows))[0]
     assert np.abs(scripted.numpy() - targets).max() < 1e-5
 
 
@@ -182,7 +125,7 @@ def test_the_file_for_unitree_has_gains_by_motor_slot_and_the_policys_order_else
     command = [sys.executable, "-m", line[1], *line[2].split(), recorded.folder / "policy.onnx", fixed]
     subprocess.run(command, check=True, capture_output=True)
     shapes = [node.shape for node in onnxruntime.InferenceSession(fixed).get_inputs()]
-    assert shapes == [[1, recorded.observations.shape[-1]]]
+    assert shapes == [[1, recorded.logs[0].observations.shape[-1]]]
 
 
 def test_somebody_with_deploy_json_and_onnxruntime_walks_in_mujoco(recorded, tmp_path):
