@@ -86,6 +86,9 @@ def export(
         network = DeployedPolicy(policy.network, policy.scaler, input_columns(env), scale, offset, action_limits(env))
         facts |= {
             "robot": config.get("robot") or _robot_name(env),
+            "feet": list(config.get("feet") or ()),
+            "dataset": config["dataset"],
+            **{key: list(config[key]) for key in ("dataset_sha256",) if key in config},
             "checkpoint_sha256": sha256(file),
             "commit": config.get("commit"),
             "metrics": measured,

@@ -1,5 +1,9 @@
 from .bundle import deploy_facts as deploy_facts
 from .controller import Controller as Controller
+from .mujoco_sim import MujocoPhysics as MujocoPhysics
+from .mujoco_sim import MujocoSim as MujocoSim
+from .mujoco_sim import Sensed as Sensed
+from .mujoco_walk import walk as walk
 from .network import DeployedPolicy as DeployedPolicy
 from .network import write_onnx as write_onnx
 from .observation import Observation as Observation

@@ -13,7 +13,7 @@ from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.deploy.network import InputColumns
 from amp_helpers.env.commands import LocomotionCommandCfg
-from amp_helpers.env.measuring import velocity_commands
+from amp_helpers.env.measuring import function_name, velocity_commands
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 
@@ -32,6 +32,8 @@ NAMES = {
     "last_action": "last_action",
 }
 """Function of an observation term -> its name in a bundle. A term is recognized by its function; its name is free."""
+_FALLS = {"bad_orientation": ("tilt", "limit_angle"), "root_height_below_minimum": ("root_height", "minimum_height")}
+"""Function of a termination -> its key in a bundle, and its parameter."""
 
 
 def deploy_facts(env: ManagerBasedRLEnv) -> tuple[dict[str, Any], list[str]]:
@@ -45,6 +47,7 @@ def deploy_facts(env: ManagerBasedRLEnv) -> tuple[dict[str, Any], list[str]]:
     """
     names, scale, offset = _actions(env)
     robot = scene_robot(env)
+    fall, untold = _fall(env)
     index = JointOrder(tuple(names)).indices_from(tuple(robot.joint_names))
     default = robot.data.default_joint_pos.torch[0].cpu().numpy()[index]
     limits = robot.data.joint_pos_limits.torch[0].cpu().numpy()[index]
@@ -62,8 +65,10 @@ def deploy_facts(env: ManagerBasedRLEnv) -> tuple[dict[str, Any], list[str]]:
         "joint_limits": [[_finite(low), _finite(high)] for low, high in limits],
         "observation": observation,
         "commands": _ranges(env),
+        "root_height": _numbers(robot.data.default_root_pose.torch[0, 2:3].cpu().numpy())[0],
+        "fall": fall,
     }
-    return facts, notes + seen
+    return facts, notes + seen + untold
 
 
 def input_columns(env: ManagerBasedRLEnv) -> InputColumns:
@@ -217,6 +222,24 @@ def _ranges(env: ManagerBasedRLEnv) -> dict[str, list[float]]:
     if any(ranges.lin_vel_y):
         found["left"] = list(ranges.lin_vel_y)
     return {name: [float(value) for value in interval] for name, interval in found.items()}
+
+
+def _fall(env: ManagerBasedRLEnv) -> tuple[dict[str, float], list[str]]:
+    """Return what ends an episode, the root's ``tilt``, rad, or ``root_height``, m; and what to be warned of."""
+    fall, notes = {}, []
+    manager = env.termination_manager
+    for name in manager.active_terms:
+        cfg: Any = manager.get_term_cfg(name)
+        function = function_name(cfg.func)
+        if function in _FALLS:
+            key, parameter = _FALLS[function]
+            fall[key] = float(cfg.params[parameter])
+        elif not cfg.time_out:
+            notes.append(
+                f"termination '{name}' ({function}) is not in the bundle: plain MuJoCo tells falls by the root's tilt "
+                "and height"
+            )
+    return fall, notes
 
 
 def _term_cfg(env: ManagerBasedRLEnv, term: ObservationTerm) -> Any:

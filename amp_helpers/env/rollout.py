@@ -13,14 +13,14 @@ from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.measuring import check_command, set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.references import WARMUP_S as WARMUP_S
+from amp_helpers.metrics.references import profile_reference as profile_reference
+from amp_helpers.metrics.references import recorded_dataset
+from amp_helpers.metrics.references import rollout_motion as rollout_motion
+from amp_helpers.metrics.references import step_profile as step_profile
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.rotations import conjugate, multiply, rotate, yaw_part
 from amp_helpers.robots.robot import G1_23DOF, Robot
-from amp_helpers.utils.resources import find_data, read_recorded_path
-
-WARMUP_S = 3.0
-"""Time from standing to a steady gait, left out of every metric but the falls."""
 
 Policy = Callable[[torch.Tensor], torch.Tensor]
 """Actions (E, A) for observations (E, O) of the ``policy`` group."""
@@ -102,12 +102,6 @@ def record_profile(env: ManagerBasedRLEnv, policy: Policy, profile: np.ndarray, 
     return recorder.rollout(float(profile[0, 0]), float(profile[0, 1]), profile=profile)
 
 
-def step_profile(speeds: Sequence[float], hold_s: float, dt: float) -> np.ndarray:
-    """Profile (T, 2) of forward speeds, m/s, each held for ``hold_s`` seconds, straight ahead."""
-    forward = np.repeat(np.asarray(speeds, dtype=float), round(hold_s / dt))
-    return np.stack([forward, np.zeros_like(forward)], axis=-1)
-
-
 def _record(
     env: ManagerBasedRLEnv, policy: Policy, steps: int, robot: Robot, profile: np.ndarray | None = None
 ) -> StepRecorder:
@@ -124,19 +118,6 @@ def _record(
             observations, _, terminated, _, _ = env.step(actions)
             recorder.step(actions, terminated)
     return recorder
-
-
-def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -> Motion:
-    """Return one environment of a rollout as a motion, from ``start_s`` seconds on."""
-    first = round(start_s / rollout.dt)
-    return Motion(
-        fps=1.0 / rollout.dt,
-        joint_names=rollout.joint_names,
-        joint_pos=rollout.joint_pos[env_index, first:],
-        root_pos=rollout.root_pos[env_index, first:],
-        root_quat=rollout.root_quat[env_index, first:],
-        name=f"policy at {rollout.command} m/s",
-    )
 
 
 def reference_motion(
@@ -162,39 +143,6 @@ def reference_motion(
     return loaded.middle() if velocity is None else loaded.nearest((velocity, turn))
 
 
-def profile_reference(references: MotionDataset, profile: np.ndarray, dt: float) -> Motion:
-    """Return a clip that follows a changing command: each time the nearest clip, from where the last one ended.
-
-    Clips are repeated as long as their command lasts. Poses jump where it changes.
-
-    Args:
-        references: the clips.
-        profile: forward and turning speed of each step, (T, 2) m/s and rad/s.
-        dt: seconds between steps.
-    """
-    begins = [0, *(np.flatnonzero((np.diff(profile, axis=0) != 0).any(axis=1)) + 1)]
-    position, yaw = np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])
-    parts = []
-    for begin, end in zip(begins, [*begins[1:], len(profile)], strict=True):
-        clip = references.nearest(tuple(profile[begin])).resample(dt)
-        clip = clip.loop(-(-(end - begin) // (clip.num_frames - 1)))
-        turned = multiply(yaw, conjugate(yaw_part(clip.root_quat[0])))
-        travel = (clip.root_pos - clip.root_pos[0]) * (1, 1, 0)
-        roots = rotate(turned, travel) + position + clip.root_pos * (0, 0, 1)
-        quats = multiply(turned, clip.root_quat)
-        parts.append((clip.joint_pos[: end - begin], roots[: end - begin], quats[: end - begin]))
-        position, yaw = roots[end - begin] * (1, 1, 0), yaw_part(quats[end - begin])
-    joint_pos, root_pos, root_quat = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return Motion(
-        fps=1.0 / dt,
-        joint_names=references.joint_names,
-        joint_pos=joint_pos,
-        root_pos=root_pos,
-        root_quat=root_quat,
-        name="reference",
-    )
-
-
 def reference_dataset(
     config: dict[str, Any], dataset: str | Path | None = None, env: ManagerBasedRLEnv | None = None
 ) -> MotionDataset:
@@ -208,15 +156,7 @@ def reference_dataset(
     Raises:
         InputError: the dataset is missing, does not fit ``env``, or holds other motions than the configuration says.
     """
-    path = find_data(dataset) if dataset else read_recorded_path(config["dataset"])
-    if not path.is_file():
-        raise InputError(f"{path}: the dataset that the policy imitates is not there; name it with --dataset")
-    loaded = MotionDataset.load(path, control_dt=env.step_dt if env else None)
-    if not dataset and config.get("dataset_sha256", list(loaded.sha256)) != list(loaded.sha256):
-        raise InputError(
-            f"{path}: holds other motions than those the policy was trained on; name the training data with --dataset, "
-            "or this file, to compare with it all the same"
-        )
+    loaded = recorded_dataset(config, dataset, env.step_dt if env else None)
     if env:
         check_joints(loaded, scene_robot(env))
     return loaded

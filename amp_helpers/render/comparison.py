@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from amp_helpers.metrics.references import WARMUP_S, rollout_motion
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.render.renderer import Renderer, side_by_side, write_video
@@ -20,11 +21,8 @@ def write_comparison(
     """Write a real-time video of the first environment beside the looped reference, with the command above it.
 
     A constant command is shown from the end of the warm-up, for ``seconds``; one that changes from the start to the
-    end, beside a reference of the same length (:func:`amp_helpers.env.profile_reference`).
+    end, beside a reference of the same length (:func:`amp_helpers.metrics.profile_reference`).
     """
-    # Loads the simulator, which rendering a clip does not need.
-    from amp_helpers.env.rollout import WARMUP_S, rollout_motion
-
     changing = rollout.command_profile is not None
     start_s = 0.0 if changing else WARMUP_S
     policy = rollout_motion(rollout, start_s=start_s)

@@ -71,7 +71,7 @@ def compile_file(
     spec = mujoco.MjSpec.from_file(str(path))
     named = _name_links(spec)
     missing, lost = _find_meshes(spec, path.parent)
-    _drop_dangling_pairs(spec)
+    drop_dangling_pairs(spec)
     allow(sum(Path(mesh.file).stat().st_size for mesh in spec.meshes if mesh.file))
     if urdf:
         spec.compiler.fusestatic = False
@@ -159,7 +159,7 @@ def _name_links(spec: mujoco.MjSpec) -> bool:
     return bool(nameless)
 
 
-def _drop_dangling_pairs(spec: mujoco.MjSpec) -> None:
+def drop_dangling_pairs(spec: mujoco.MjSpec) -> None:
     """Delete contact pairs with shapes that the file lacks, such as the floor of a scene that includes it."""
     geoms = {geom.name for geom in spec.geoms}
     for pair in [pair for pair in spec.pairs if not {pair.geomname1, pair.geomname2} <= geoms]:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +10,12 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
 
-import onnx
+from small_bundle import facts, write
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.observation import Heading, Sensors, heading_rate
 from amp_helpers.errors import InputError
 
-JOINTS = ["hip", "knee"]
 UPRIGHT = {
     "gyro": [0.1, 0.2, 0.3],
     "gravity": [0.0, 0.0, -9.81],
@@ -25,51 +23,6 @@ UPRIGHT = {
     "joint_vel": [1.0, 2.0],
     "command": [0.5, 0.0, 0.2],
 }
-
-
-def facts(**changes: object) -> dict:
-    observation = [
-        {"name": "base_ang_vel", "size": 3, "history": 2},
-        {"name": "projected_gravity", "size": 3, "history": 1},
-        {"name": "velocity_commands", "size": 3, "history": 1},
-        {"name": "joint_pos_rel", "size": 2, "history": 1, "joint_names": ["knee", "hip"]},
-        {"name": "joint_vel_rel", "size": 2, "history": 1},
-        {"name": "last_action", "size": 2, "history": 1},
-    ]
-    per_joint = {key: [1.0, 1.0] for key in ("stiffness", "damping", "armature", "effort_limit", "action_scale")}
-    return {
-        "format": 1,
-        "control_dt": 0.02,
-        "physics_dt": 0.005,
-        "joint_names": JOINTS,
-        "default_joint_pos": [0.1, 0.4],
-        **per_joint,
-        "joint_limits": [[-1.0, 1.0], [None, 0.45]],
-        "observation": observation,
-        "commands": {"forward": [0.0, 1.0], "turn": [-0.5, 0.5]},
-    } | changes
-
-
-def write(folder: Path, content: dict, action: float = 0.2) -> Path:
-    """A bundle whose policy always acts the same."""
-    inputs = sum(entry["size"] * entry["history"] for entry in content["observation"])
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    tensors = {"zero": np.zeros((inputs, 2)), "act": np.full(2, action), "pose": np.array([0.1, 0.4])}
-    graph = helper.make_graph(
-        [
-            helper.make_node("MatMul", ["obs", "zero"], ["nothing"]),
-            helper.make_node("Add", ["nothing", "act"], ["actions"]),
-            helper.make_node("Add", ["actions", "pose"], ["joint_targets"]),
-        ],
-        "policy",
-        [helper.make_tensor_value_info("obs", kind, ["N", inputs])],
-        [helper.make_tensor_value_info(name, kind, ["N", 2]) for name in ("joint_targets", "actions")],
-        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in tensors.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    (folder / "policy.onnx").write_bytes(model.SerializeToString())
-    (folder / "deploy.json").write_text(json.dumps(content))
-    return folder
 
 
 @pytest.fixture

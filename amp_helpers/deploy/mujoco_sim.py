@@ -1,0 +1,324 @@
+"""A robot in plain MuJoCo, driven by the joint position targets of an exported policy: neither torch nor Isaac Lab."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from amp_helpers.deploy.controller import Controller
+from amp_helpers.errors import InputError
+from amp_helpers.robots.model_file import drop_dangling_pairs
+from amp_helpers.robots.robot import Robot
+
+CONTACT_FORCE_N = 1.0
+"""A foot counts as in contact above this force, as in Isaac Lab's evaluation."""
+FALL_TILT_RAD = 1.0
+"""Tilt of a fall where the bundle does not say, rad."""
+FALL_HEIGHT = 0.5
+"""Height of a fall where the bundle does not say, as a share of the root's height in the default pose."""
+_INTEGRATORS = {
+    "euler": mujoco.mjtIntegrator.mjINT_EULER,
+    "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
+    "implicit": mujoco.mjtIntegrator.mjINT_IMPLICIT,
+    "rk4": mujoco.mjtIntegrator.mjINT_RK4,
+}
+_CONES = {"pyramidal": mujoco.mjtCone.mjCONE_PYRAMIDAL, "elliptic": mujoco.mjtCone.mjCONE_ELLIPTIC}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MujocoPhysics:
+    """Physics of :class:`MujocoSim`; the defaults are those of this project's tasks on Newton."""
+
+    friction: float = 1.0
+    """Sliding friction between the robot and the ground, and of the robot with itself."""
+    timestep: float | None = None
+    """Physics step, s; ``None`` for the bundle's. It divides the control step."""
+    integrator: str = "implicitfast"
+    """``euler``, ``implicitfast``, ``implicit`` or ``rk4``."""
+    cone: str = "pyramidal"
+    """Friction cone, ``pyramidal`` or ``elliptic``."""
+    impratio: float = 1.0
+    """Impedance of friction over that of the normal force."""
+    iterations: int = 20
+    """Maximum number of the solver's iterations."""
+    ls_iterations: int = 50
+    """Maximum number of its line search's iterations."""
+    solref: tuple[float, float] = (0.02, 1.0)
+    """Time constant, s, and damping ratio of contacts."""
+    solimp: tuple[float, float, float, float, float] = (0.9, 0.95, 0.001, 0.5, 2.0)
+    """Impedance of contacts, see MuJoCo's documentation."""
+    self_collisions: bool = True
+    """Whether the robot's links touch each other, but for the pairs that its file excludes."""
+    stiffness: float = 1.0
+    """Factor on the bundle's joint stiffness."""
+    damping: float = 1.0
+    """Factor on the bundle's joint damping."""
+    armature: float = 1.0
+    """Factor on the bundle's joint armature."""
+    mass: float = 1.0
+    """Factor on masses and moments of inertia."""
+    latency: int = 0
+    """Control steps between computing a target and its effect."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("integrator", _INTEGRATORS), ("cone", _CONES)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} '{getattr(self, name)}' not found; available: {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Sensed:
+    """What :meth:`~amp_helpers.deploy.Controller.step` takes beside the command; joints in the controller's order."""
+
+    gyro: np.ndarray
+    """Angular velocity in the root link's frame, (3,) rad/s."""
+    gravity: np.ndarray
+    """Direction of gravity in that frame, (3,)."""
+    joint_pos: np.ndarray
+    """(A,) rad."""
+    joint_vel: np.ndarray
+    """(A,) rad/s."""
+    base_lin_vel: np.ndarray
+    """Velocity of the root link's center of mass in the root link's frame, (3,) m/s."""
+    heading: float
+    """Angle of the root link's x axis about the vertical, rad, left positive."""
+
+
+@dataclass
+class MujocoSim:
+    """One robot of an MJCF on flat ground, driven by joint position targets as a bundle states them.
+
+    The world's z axis points up, the ground is z = 0, and the robot starts at the origin in its default pose. All joint
+    arrays are in the order of ``controller.joint_names``. Joints that the policy does not drive are free within what
+    the robot's file says of them.
+
+    Raises:
+        InputError: the robot lacks a joint of the bundle or a mesh, or the physics step does not divide the control
+            step.
+    """
+
+    controller: Controller
+    """Whose bundle states gains, armature, limits of effort, steps and what a fall is; it is not called."""
+    robot: Robot
+    physics: MujocoPhysics = MujocoPhysics()
+    visual: bool = False
+    """Keep meshes that touch nothing, to draw the model; those of a G1 take a second and 400 MiB."""
+    model: mujoco.MjModel = field(init=False, repr=False)
+    data: mujoco.MjData = field(init=False, repr=False)
+    dt: float = field(init=False)
+    """Control step, s."""
+
+    def __post_init__(self) -> None:
+        facts = self.controller.facts
+        self.dt = self.controller.dt
+        self.model = build_model(facts, self.robot, self.physics, visual=self.visual)
+        self.data = mujoco.MjData(self.model)
+        self._substeps = round(self.dt / self.model.opt.timestep)
+        if abs(self._substeps * self.model.opt.timestep - self.dt) > 1e-9 or not self._substeps:
+            raise InputError(
+                f"timestep is {self.model.opt.timestep:g} s, which does not divide the control step of {self.dt:g} s; "
+                f"give {self.dt / 4:g}, for example"
+            )
+        joints = [self.model.joint(name) for name in self.controller.joint_names]
+        self._qpos, self._qvel = (np.array([getattr(j, at)[0] for j in joints]) for at in ("qposadr", "dofadr"))
+        self._root = int(self.model.jnt_bodyid[0])
+        feet = [self.model.body(name).id for name in self.robot.foot_bodies]
+        self._feet = np.array(feet, int)
+        self._foot_points = np.array(self.robot.foot_points or np.zeros((len(feet), 3)))
+        self._foot_of_geom = np.full(self.model.ngeom, -1)
+        for number, body in enumerate(feet):
+            self._foot_of_geom[self.model.geom_bodyid == body] = number
+        self._height = float(facts.get("root_height", self.robot.default_root_height))
+        falls = facts.get("fall", {})
+        self._fall_cosine = math.cos(falls.get("tilt", FALL_TILT_RAD))
+        self._fall_height = falls.get("root_height", FALL_HEIGHT * self._height)
+        self._sent: deque[np.ndarray] = deque(maxlen=self.physics.latency + 1)
+        self.reset()
+
+    def reset(self, *, heading: float = 0.0, joint_offsets: Any = 0.0) -> None:
+        """Put the robot at the origin in its default pose, at rest.
+
+        Args:
+            heading: direction that it faces, rad, left positive.
+            joint_offsets: added to the default pose, (A,) rad.
+        """
+        mujoco.mj_resetData(self.model, self.data)
+        pose = dict(zip(self.robot.joint_names, self.robot.default_pose(), strict=True))
+        for name, value in pose.items():  # joints that the policy does not drive
+            self.data.qpos[self.model.joint(name).qposadr[0]] = value
+        self.data.qpos[:7] = (0, 0, self._height, math.cos(heading / 2), 0, 0, math.sin(heading / 2))
+        self.data.qpos[self._qpos] = self.controller.default_joint_pos + joint_offsets
+        self.data.ctrl[:] = self.data.qpos[self._qpos]
+        self._sent.extend([self.data.ctrl.copy()] * self.physics.latency)
+        mujoco.mj_forward(self.model, self.data)
+
+    def sense(self) -> Sensed:
+        """Return what the robot's sensors would tell, without noise."""
+        axes = self._axes()
+        gyro = self.data.qvel[3:6].copy()
+        return Sensed(
+            gyro=gyro,
+            gravity=-axes[2],
+            joint_pos=self.data.qpos[self._qpos],
+            joint_vel=self.data.qvel[self._qvel],
+            base_lin_vel=self.data.qvel[:3] @ axes + np.cross(gyro, self.model.body_ipos[self._root]),
+            heading=math.atan2(axes[1, 0], axes[0, 0]),
+        )
+
+    def advance(self, targets: Any) -> None:
+        """Simulate one control step.
+
+        Args:
+            targets: joint position targets, (A,) rad.
+        """
+        if not self._finite:
+            return  # MuJoCo would write a warning to a file in the working folder
+        self._sent.append(np.asarray(targets, float))
+        self.data.ctrl[:] = self._sent[0]
+        mujoco.mj_step(self.model, self.data, self._substeps)
+        mujoco.mj_kinematics(self.model, self.data)  # of the positions after the step
+
+    def push(self, velocity: Sequence[float]) -> None:
+        """Change the root's horizontal velocity at once.
+
+        Args:
+            velocity: the change in the world's frame, (2,) m/s.
+        """
+        self.data.qvel[:2] += velocity
+
+    @property
+    def fallen(self) -> bool:
+        """Whether the root tilts too far or is too low by the bundle's ``fall``, or the simulation diverged."""
+        low = self.data.qpos[2] < self._fall_height
+        return bool(not self._finite or low or self._axes()[2, 2] < self._fall_cosine)
+
+    @property
+    def root_pos(self) -> np.ndarray:
+        """Position of the root link, (3,) m."""
+        return self.data.qpos[:3].copy()
+
+    @property
+    def root_quat(self) -> np.ndarray:
+        """Orientation of the root link, (4,) xyzw."""
+        return self.data.qpos[[4, 5, 6, 3]]
+
+    @property
+    def root_lin_vel(self) -> np.ndarray:
+        """Velocity of the root link's origin in its frame, (3,) m/s."""
+        return self.data.qvel[:3] @ self._axes()
+
+    @property
+    def joint_torque(self) -> np.ndarray:
+        """Torques of the last physics step, (A,) N m, within the limits of effort."""
+        return self.data.actuator_force.copy()
+
+    @property
+    def foot_pos(self) -> np.ndarray:
+        """Contact point of each of the robot's feet, (F, 3) m."""
+        frames = self.data.xmat[self._feet].reshape(-1, 3, 3)
+        return self.data.xpos[self._feet] + np.einsum("fij,fj->fi", frames, self._foot_points)
+
+    @property
+    def foot_contact(self) -> np.ndarray:
+        """Whether the sum of the normal forces on each foot exceeds ``CONTACT_FORCE_N``, (F,) bool."""
+        forces, wrench = np.zeros((len(self._feet), 3)), np.zeros(6)
+        for index, contact in enumerate(self.data.contact):
+            for geom, sign in ((contact.geom1, -1.0), (contact.geom2, 1.0)):
+                foot = self._foot_of_geom[geom]
+                if foot >= 0:
+                    mujoco.mj_contactForce(self.model, self.data, index, wrench)
+                    forces[foot] += sign * wrench[0] * contact.frame[:3]
+        return np.linalg.norm(forces, axis=1) > CONTACT_FORCE_N
+
+    @property
+    def _finite(self) -> bool:
+        return bool(np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all())
+
+    def _axes(self) -> np.ndarray:
+        """The root link's axes in the world's frame, (3, 3), in columns."""
+        matrix = np.empty(9)
+        mujoco.mju_quat2Mat(matrix, self.data.qpos[3:7])
+        return matrix.reshape(3, 3)
+
+
+def build_model(
+    facts: dict[str, Any], robot: Robot, physics: MujocoPhysics = MujocoPhysics(), *, visual: bool = False
+) -> mujoco.MjModel:
+    """Compile a robot on flat ground with the actuators that ``deploy.json`` states.
+
+    Args:
+        facts: content of ``deploy.json``.
+        robot: whose MJCF is compiled; its own actuators, sensors, keyframes and ground are replaced.
+        physics: everything else.
+        visual: keep meshes that touch nothing.
+
+    Raises:
+        InputError: the robot lacks a joint of the bundle, or meshes.
+    """
+    if robot.missing_meshes:
+        raise InputError(
+            f"{robot.mjcf_path}: lacks the meshes {', '.join(robot.missing_meshes)}, and a simulator needs them; "
+            "put them at the paths that the robot's file names"
+        )
+    spec = mujoco.MjSpec.from_file(str(robot.mjcf_path))
+    if missing := [name for name in facts["joint_names"] if spec.joint(name) is None]:
+        raise InputError(
+            f"robot '{robot.name}' lacks the policy's joints {', '.join(missing)}; name the robot that the policy was "
+            "trained on with --robot"
+        )
+    for own in (*spec.actuators, *spec.sensors, *spec.keys, *spec.worldbody.geoms):
+        spec.delete(own)
+    drop_dangling_pairs(spec)
+    if not visual:
+        _delete_drawings(spec)
+    _configure(spec, facts, physics)
+    for geom in spec.geoms:
+        geom.friction[0], geom.solref, geom.solimp = physics.friction, physics.solref, physics.solimp
+        if not physics.self_collisions and (geom.contype or geom.conaffinity):
+            geom.contype, geom.conaffinity = 0, 1
+    _add_actuators(spec, facts, physics)
+    model = spec.compile()
+    model.body_mass *= physics.mass
+    model.body_inertia *= physics.mass
+    if physics.mass != 1.0:
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model
+
+
+def _configure(spec: mujoco.MjSpec, facts: dict[str, Any], physics: MujocoPhysics) -> None:
+    option = spec.option
+    option.timestep = physics.timestep or facts.get("physics_dt") or facts["control_dt"] / 4
+    option.integrator, option.cone = _INTEGRATORS[physics.integrator], _CONES[physics.cone]
+    option.impratio, option.iterations, option.ls_iterations = (
+        physics.impratio,
+        physics.iterations,
+        physics.ls_iterations,
+    )
+    # MuJoCo would put a robot that diverged back to the start, and nobody would see it.
+    option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+    ground = spec.worldbody.add_geom(name="ground", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.1])
+    ground.contype = ground.conaffinity = 2**31 - 1  # touches whatever touches anything
+
+
+def _add_actuators(spec: mujoco.MjSpec, facts: dict[str, Any], physics: MujocoPhysics) -> None:
+    keys = ("joint_names", "stiffness", "damping", "armature", "effort_limit")
+    for name, stiffness, damping, armature, effort in zip(*(facts[key] for key in keys), strict=True):
+        spec.joint(name).armature = armature * physics.armature
+        motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        motor.set_to_position(kp=stiffness * physics.stiffness, kv=damping * physics.damping)
+        motor.forcerange, motor.forcelimited = [-effort, effort], True
+
+
+def _delete_drawings(spec: mujoco.MjSpec) -> None:
+    """Delete meshes that touch nothing, on links whose mass is given."""
+    for geom in list(spec.geoms):
+        touches = geom.contype or geom.conaffinity
+        if geom.type == mujoco.mjtGeom.mjGEOM_MESH and not touches and geom.parent.explicitinertial:
+            spec.delete(geom)
+    used = {geom.meshname for geom in spec.geoms}
+    for mesh in [mesh for mesh in spec.meshes if mesh.name not in used]:
+        spec.delete(mesh)
