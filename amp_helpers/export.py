@@ -54,9 +54,9 @@ def export(
         output: folder for the bundle.
         torchscript: also write ``policy.pt``.
         metrics: ``metrics.json`` of an evaluation, which ``deploy.json`` then quotes.
-        task: see :func:`amp_helpers.evaluate.evaluate`.
+        task: see :class:`amp_helpers.measure.MeasuringSetup`.
         asset: name of the robot's articulation in the task's scene; ``None`` as in training.
-        robot: see :func:`amp_helpers.evaluate.evaluate`; its name is recorded.
+        robot: see :class:`amp_helpers.measure.MeasuringSetup`; its name is recorded.
 
     Raises:
         InputError: the checkpoint cannot be used, or a controller could not compute what the policy observes.

@@ -13,7 +13,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +142,18 @@ def bars_table(judged: Sequence[Mapping[str, Any]]) -> Table:
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Measure a policy in three environments opened one after the other."""
     from amp_helpers.evaluate import evaluate, evaluate_grid
-    from amp_helpers.training import GRID
+    from amp_helpers.measure import MeasuringSetup
+    from amp_helpers.metrics import GRID
 
-    options = {"num_envs": args.num_envs, "device": args.device, "seed": args.seed}
-    folder = args.output.with_suffix("")
-    grid = {"commands": (*GRID, (WALK_MPS, 0.0)), "seconds": args.seconds, **options}
-    evaluate_grid(args.checkpoint, folder / "grid", **grid)
+    setup = MeasuringSetup(
+        checkpoint=args.checkpoint, num_envs=args.num_envs, device=args.device, seed=args.seed, seconds=args.seconds
+    )
+    folder, commands = args.output.with_suffix(""), (*GRID, (WALK_MPS, 0.0))
+    evaluate_grid(setup, folder / "grid", commands=commands)
     print("grid measured", flush=True)
-    evaluate_grid(args.checkpoint, folder / "pushed", pushes=True, randomize=True, **grid)
+    evaluate_grid(replace(setup, pushes=True, randomize=True), folder / "pushed", commands=commands)
     print("grid measured with pushes and randomization", flush=True)
-    evaluate(args.checkpoint, folder / "steps", steps=STEPS_MPS, **options)
+    evaluate(setup, folder / "steps", steps=STEPS_MPS)
     return {
         "grid": json.loads((folder / "grid" / "grid.json").read_text()),
         "pushed": json.loads((folder / "pushed" / "grid.json").read_text()),

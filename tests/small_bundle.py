@@ -1,6 +1,7 @@
 """A bundle of two joints whose policy always acts the same."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,11 @@ def facts(**changes: object) -> dict:
     } | changes
 
 
-def write(folder: Path, content: dict, action: float = 0.2, pose: tuple[float, float] = (0.1, 0.4)) -> Path:
+def write(folder: Path, content: dict, action: float = 0.2, pose: Sequence[float] = (0.1, 0.4)) -> Path:
     """A bundle whose policy always acts the same."""
     inputs = sum(entry["size"] * entry["history"] for entry in content["observation"])
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    tensors = {"zero": np.zeros((inputs, 2)), "act": np.full(2, action), "pose": np.array(pose)}
+    tensors = {"zero": np.zeros((inputs, len(pose))), "act": np.full(len(pose), action), "pose": np.array(pose)}
     graph = helper.make_graph(
         [
             helper.make_node("MatMul", ["obs", "zero"], ["nothing"]),
@@ -45,7 +46,7 @@ def write(folder: Path, content: dict, action: float = 0.2, pose: tuple[float, f
         ],
         "policy",
         [helper.make_tensor_value_info("obs", kind, ["N", inputs])],
-        [helper.make_tensor_value_info(name, kind, ["N", 2]) for name in ("joint_targets", "actions")],
+        [helper.make_tensor_value_info(name, kind, ["N", len(pose)]) for name in ("joint_targets", "actions")],
         [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in tensors.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

@@ -24,6 +24,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers import evaluate, train
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import run_cli
+from amp_helpers.measure.setup import MeasuringSetup
 
 pytestmark = [pytest.mark.sim, pytest.mark.filterwarnings("ignore:Newton shape color")]
 
@@ -261,7 +262,7 @@ def test_results_that_cannot_be_written_leave_the_old_ones(refused, small_run, t
     assert f"{tmp_path / 'file'}: is a file" in refused(evaluate, *arguments, "--output", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
     # First without the limit, which would also apply to the kernels that the first run compiles.
-    evaluate.evaluate(small_run.folder, tmp_path / "before", num_envs=1, seconds=0.1)
+    evaluate.evaluate(MeasuringSetup(checkpoint=small_run.folder, num_envs=1, seconds=0.1), tmp_path / "before")
     old = {"metrics.json": b"{}", "rollout.npz": b"old"}
     for name, content in old.items():
         (tmp_path / name).write_bytes(content)

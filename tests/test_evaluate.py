@@ -23,6 +23,7 @@ from amp_helpers.env.rollout import (
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
+from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.rollout import SAVED
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
@@ -36,7 +37,8 @@ STEPS = round((3.0 + SECONDS) / DT)
 @pytest.fixture(scope="module")
 def measured(small_run, tmp_path_factory):
     output = tmp_path_factory.mktemp("evaluation") / "new" / "folder"
-    return output, evaluate(small_run.folder, output, num_envs=NUM_ENVS, seconds=SECONDS, velocity=0.6)
+    setup = MeasuringSetup(checkpoint=small_run.folder, num_envs=NUM_ENVS, seconds=SECONDS)
+    return output, evaluate(setup, output, velocity=0.6)
 
 
 def test_metrics_have_the_names_of_the_contract(measured, metric_names):
@@ -75,7 +77,8 @@ def test_the_rollout_has_the_arrays_of_the_contract(measured):
 
 def test_evaluation_is_reproducible(measured, small_run, tmp_path):
     output, metrics = measured
-    again = evaluate(small_run.last, tmp_path, num_envs=NUM_ENVS, seconds=SECONDS, velocity=0.6)
+    setup = MeasuringSetup(checkpoint=small_run.last, num_envs=NUM_ENVS, seconds=SECONDS)
+    again = evaluate(setup, tmp_path, velocity=0.6)
     assert again == pytest.approx(metrics, nan_ok=True, rel=0, abs=0), (
         "from the training checkpoint as from the run folder"
     )
@@ -84,7 +87,8 @@ def test_evaluation_is_reproducible(measured, small_run, tmp_path):
 
 def test_a_grid_has_a_row_for_each_command(small_run, metric_names, tmp_path):
     commands = [(0.0, 0.0), (0.6, 0.0), (1.2, -0.8)]
-    rows = evaluate_grid(small_run.folder, tmp_path, commands=commands, num_envs=2, seconds=0.5)
+    setup = MeasuringSetup(checkpoint=small_run.folder, num_envs=2, seconds=0.5)
+    rows = evaluate_grid(setup, tmp_path, commands=commands)
     written = json.loads((tmp_path / "grid.json").read_text())
     assert [(row["forward"], row["turn"]) for row in rows] == commands
     for row, saved in zip(rows, written, strict=True):
@@ -119,7 +123,7 @@ def test_each_environment_keeps_its_command_through_falls_and_as_it_changes():
 
 
 def test_steps_of_the_command_have_a_response(small_run, tmp_path):
-    metrics = evaluate(small_run.folder, tmp_path, num_envs=2, steps=(0.0, 1.0))
+    metrics = evaluate(MeasuringSetup(checkpoint=small_run.folder, num_envs=2), tmp_path, steps=(0.0, 1.0))
     assert 0 < metrics["response_s"] <= 4.0 and math.isnan(metrics["pose_rmse_rad"])
     with np.load(tmp_path / "rollout.npz") as rollout:
         assert rollout["root_pos"].shape == (2, 400, 3)

@@ -8,6 +8,8 @@ from known_rollouts import DT, make_rollout
 
 from amp_helpers import evaluate
 from amp_helpers.errors import InputError
+from amp_helpers.measure.results import nothing_measured
+from amp_helpers.measure.setup import MeasuringSetup
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_what_the_sentences_ask_for_is_taken(options, tmp_path, monkeypatch):
     def stop(*_: object, **__: object):
         raise Measured
 
-    monkeypatch.setattr(evaluate, "_open", stop)
+    monkeypatch.setattr(evaluate, "_simulator", stop)
     command = ["evaluate", "--checkpoint", "g1_walk", "--output", str(tmp_path / "file"), *options.split()]
     monkeypatch.setattr(sys, "argv", command)
     (tmp_path / "file").touch()
@@ -95,13 +97,13 @@ def test_what_the_sentences_ask_for_is_taken(options, tmp_path, monkeypatch):
 def test_an_empty_grid_is_refused(tmp_path):
     pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
     with pytest.raises(InputError, match="no command to measure; give at least one, or None for the usual grid"):
-        evaluate.evaluate_grid("g1_walk", tmp_path, commands=[])
+        evaluate.evaluate_grid(MeasuringSetup(checkpoint="g1_walk"), tmp_path, commands=[])
 
 
 @pytest.mark.parametrize(("every_s", "nothing"), [(0.5, True), (2.98, True), (3.1, False)])
 def test_nothing_is_measured_where_every_robot_falls_within_its_warm_up(every_s, nothing):
     steps = 500
     fell = np.tile(np.arange(1, steps + 1) % round(every_s / DT) == 0, (3, 1))
-    assert evaluate.nothing_measured(make_rollout(steps=steps, fell=fell), 3.0) == nothing
+    assert nothing_measured(make_rollout(steps=steps, fell=fell), 3.0) == nothing
     fell[0] = False
-    assert not evaluate.nothing_measured(make_rollout(steps=steps, fell=fell), 3.0), "one robot walks on"
+    assert not nothing_measured(make_rollout(steps=steps, fell=fell), 3.0), "one robot walks on"

@@ -33,8 +33,9 @@ ROOMS = (
     "check",
     "refine",
     "train",
-    "evaluate",
     "export",
+    "measure",
+    "evaluate",
     "pipeline",
 )
 """From the ground floor up: a room imports from those before it. The commands are at the top."""

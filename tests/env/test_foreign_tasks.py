@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from amp_helpers.convert import convert
 from amp_helpers.env.make import make_env
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate
+from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
 from amp_helpers.training.cfg import TrainCfg
@@ -60,7 +62,8 @@ def test_it_trains_and_is_measured(dataset, tmp_path, capsys):
     assert any(line.startswith("note: driven joints: actions drive 12 of the ") for line in notes)
     assert not any("upright start" in line for line in notes)
 
-    metrics = evaluate(tmp_path / "run", tmp_path / "result", num_envs=3, seconds=0.5, velocity=0.7, turn=0.2)
+    measuring = MeasuringSetup(checkpoint=tmp_path / "run", num_envs=3, seconds=0.5)
+    metrics = evaluate(measuring, tmp_path / "result", velocity=0.7, turn=0.2)
     assert metrics["velocity_error_mps"] >= 0
     assert "event 'reference' (count_resets, at reset) stays as the task has it" in capsys.readouterr().err
 
@@ -72,9 +75,10 @@ def test_a_task_without_commands_is_measured_as_it_is(dataset, tmp_path, capsys)
     train(cfg, progress=False)
     assert "driven joints" not in capsys.readouterr().out
     assert json.loads((tmp_path / "run" / "config.json").read_text())["asset"] == "humanoid"
+    measuring = MeasuringSetup(checkpoint=tmp_path / "run", num_envs=2, seconds=0.5)
     with pytest.raises(InputError, match="has no velocity command; its commands: none; leave the velocity out"):
-        evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5, velocity=0.7)
-    metrics = evaluate(tmp_path / "run", tmp_path / "result", num_envs=2, seconds=0.5, asset="humanoid")
+        evaluate(measuring, tmp_path / "result", velocity=0.7)
+    metrics = evaluate(replace(measuring, asset="humanoid"), tmp_path / "result")
     assert all(math.isnan(metrics[name]) for name in ("velocity_error_mps", "turn_error_radps", "drift_mps"))
     assert metrics["mechanical_power_w"] >= 0
 

@@ -10,6 +10,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.env.rollout import reference_motion
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
+from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.training.policy import find_policy
 
 pytestmark = pytest.mark.sim
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.sim
 def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, speed_error):
     folder = repo_root / "policies" / name
     own_speed = reference_motion(json.loads((folder / "config.json").read_text())).forward_speed
-    metrics = evaluate(folder, tmp_path, num_envs=4, seconds=4.0, velocity=own_speed)
+    metrics = evaluate(MeasuringSetup(checkpoint=folder, num_envs=4, seconds=4.0), tmp_path, velocity=own_speed)
     assert metrics["falls_per_env_10s"] == 0
     assert metrics["velocity_error_mps"] < speed_error
     assert 0.9 < metrics["gait_frequency_ratio"] < 1.1
@@ -28,9 +29,10 @@ def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, sp
 
 def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
     """The one of a single clip keeps to that clip's speed, whatever it is asked for."""
+    setup = MeasuringSetup(checkpoint=repo_root / "policies" / "g1_walk_speeds", num_envs=4, seconds=3.0)
     speeds = {}
     for velocity in (0.4, 1.1):
-        evaluate(repo_root / "policies" / "g1_walk_speeds", tmp_path, num_envs=4, seconds=3.0, velocity=velocity)
+        evaluate(setup, tmp_path, velocity=velocity)
         with np.load(tmp_path / "rollout.npz") as rollout:
             travel = rollout["root_pos"][:, -1, 0] - rollout["root_pos"][:, 150, 0]
             speeds[velocity] = travel.mean() / (rollout["dt"] * (rollout["root_pos"].shape[1] - 151))
@@ -39,13 +41,9 @@ def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
 
 def test_the_locomotion_policy_obeys_as_its_card_says(repo_root, tmp_path):
     """Standing, walking, running and turning in one environment; the card names the commands it does not follow."""
-    rows = evaluate_grid(
-        repo_root / "policies" / "g1_locomotion",
-        tmp_path,
-        commands=[(0.0, 0.0), (0.9, 0.0), (2.0, 0.0), (1.2, 0.8), (1.2, -0.8)],
-        num_envs=2,
-        seconds=3.0,
-    )
+    setup = MeasuringSetup(checkpoint=repo_root / "policies" / "g1_locomotion", num_envs=2, seconds=3.0)
+    commands = [(0.0, 0.0), (0.9, 0.0), (2.0, 0.0), (1.2, 0.8), (1.2, -0.8)]
+    rows = evaluate_grid(setup, tmp_path, commands=commands)
     for row in rows:
         assert row["falls_per_env_10s"] == 0 and row["tracking_rmse_mps"] < 0.15 and row["turn_error_radps"] < 0.15, row
     assert rows[0]["lift_offs_per_env_10s"] == 0, "it stands still"

@@ -1,0 +1,128 @@
+"""Measure a policy in plain MuJoCo, from its bundle alone: neither torch nor Isaac Lab.
+
+A checkpoint is exported to a temporary bundle first, which takes both.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amp_helpers.dataset import MotionDataset, check_joints
+from amp_helpers.deploy.controller import Controller, read_facts
+from amp_helpers.deploy.mujoco_sim import MujocoPhysics, MujocoSim
+from amp_helpers.deploy.mujoco_walk import walk
+from amp_helpers.errors import InputError, brief_repr
+from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.metrics.grid import Command
+from amp_helpers.metrics.references import WARMUP_S, recorded_dataset
+from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot
+from amp_helpers.utils.plugins import imports_users_module
+
+
+@dataclass(frozen=True)
+class MeasuredInMujoco:
+    """A simulator with an exported policy in it; see :class:`amp_helpers.measure.Measured`."""
+
+    controller: Controller
+    sim: MujocoSim
+    setup: MeasuringSetup
+    robot: Robot
+    references: MotionDataset
+
+    @property
+    def dt(self) -> float:
+        """Control step, s."""
+        return self.sim.dt
+
+    def hold(self, command: Command, seconds: float) -> Rollout:
+        """Run the policy under one command; NaN stands for none."""
+        rollout = self.follow(np.tile(np.nan_to_num(command), (round(seconds / self.dt), 1)))
+        return replace(rollout, command=command[0], command_turn=command[1])
+
+    def follow(self, profile: np.ndarray) -> Rollout:
+        """Run the policy under a command that changes."""
+        low, high = np.transpose([self.controller.facts["commands"][name] for name in ("forward", "turn")])
+        if ((profile < low) | (profile > high)).any():
+            told = f"forward {low[0]:g} to {high[0]:g} m/s, turn {low[1]:g} to {high[1]:g} rad/s"
+            print(f"note: the controller limits commands to what was trained, {told}", file=sys.stderr)
+        setup = self.setup
+        return walk(self.controller, self.sim, profile, num_envs=setup.num_envs, seed=setup.seed, pushes=setup.pushes)
+
+    def grid(self, commands: Sequence[Command], seconds: float) -> Iterator[Rollout]:
+        """Run the policy under each command, one after the other."""
+        return (self.hold(command, WARMUP_S + seconds) for command in commands)
+
+
+def takes_velocity(setup: MeasuringSetup) -> bool:
+    """Whether the policy observes a velocity command."""
+    with bundle(setup) as folder:
+        return any(entry["name"] == "velocity_commands" for entry in read_facts(folder)["observation"])
+
+
+@contextmanager
+def opened(
+    setup: MeasuringSetup, commands: Sequence[Command], physics: MujocoPhysics | None = None
+) -> Iterator[MeasuredInMujoco]:
+    """Build the robot of a bundle, or of a checkpoint exported to a temporary one, on flat ground.
+
+    Raises:
+        InputError: the bundle, the dataset or an option cannot be used.
+    """
+    if setup.randomize:
+        raise InputError(
+            "--randomize: mujoco simulates the nominal robot alone; leave it out, or measure with --simulator newton"
+        )
+    if setup.device not in (None, "cpu"):
+        raise InputError(f"--device {setup.device}: MuJoCo runs on the CPU; leave --device out")
+    with bundle(setup) as folder:
+        controller = Controller(folder)
+        references = _references(controller, folder, setup)
+        robot = _robot(controller.facts, folder, setup)
+        yield MeasuredInMujoco(
+            controller, MujocoSim(controller, robot, physics or MujocoPhysics()), setup, robot, references
+        )
+
+
+@contextmanager
+def bundle(setup: MeasuringSetup) -> Iterator[Path]:
+    """The bundle that ``setup.checkpoint`` is, or a temporary one exported from it."""
+    folder = Path(setup.checkpoint)
+    if (folder / "deploy.json").is_file():
+        given = {"--task": setup.task, "--asset": setup.asset}
+        if options := [name for name, value in given.items() if value is not None]:
+            raise InputError(f"{folder}: is a bundle, which has its task in it; leave out {' and '.join(options)}")
+        yield folder
+        return
+    from amp_helpers.export import export  # loads Isaac Lab
+
+    with tempfile.TemporaryDirectory() as name:
+        export(setup.checkpoint, name, task=setup.task, asset=setup.asset, robot=setup.robot_name)
+        yield Path(name)
+
+
+def _references(controller: Controller, folder: Path, setup: MeasuringSetup) -> MotionDataset:
+    if setup.dataset is None and "dataset" not in controller.facts:
+        raise InputError(f"{folder}: names no dataset to compare with; name one with --dataset, or export it again")
+    references = recorded_dataset(controller.facts, setup.dataset, controller.dt)
+    check_joints(references, controller)
+    return references
+
+
+def _robot(facts: dict[str, Any], folder: Path, setup: MeasuringSetup) -> Robot:
+    if isinstance(setup.robot, Robot):
+        return setup.robot
+    name = setup.robot or facts.get("robot", "")
+    users = not name.lower().endswith(FILE_SUFFIXES) and imports_users_module(name)
+    if setup.robot is None and users:
+        raise InputError(
+            f"{folder}: asks for the robot {brief_repr(name)}, whose module would be imported and run, and only you "
+            f"can ask for that; if you trust it, give --robot {name}"
+        )
+    return get_robot(name, setup.feet or (() if setup.robot else facts.get("feet", ())))

@@ -1,0 +1,37 @@
+"""The files of a measurement."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from amp_helpers.errors import atomic_path
+from amp_helpers.metrics.frames import settled_frames
+from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.training.run_folder import write_json
+
+
+def nothing_measured(rollout: Rollout, warmup_s: float) -> bool:
+    """Whether every robot of a rollout falls, again and again, within ``warmup_s`` of its start."""
+    return not settled_frames(rollout.fell, rollout.dt, warmup_s).any()
+
+
+def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
+    """Write ``metrics.json``; NaN, which JSON lacks, is written as null."""
+    write_json(path, _for_json(metrics))
+
+
+def write_grid(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write ``grid.json``, a row of metrics for each command."""
+    write_json(path, [_for_json(row) for row in rows])
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as an image, whole or not at all."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _for_json(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
