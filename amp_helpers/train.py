@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shlex
 import time
 from collections.abc import Callable
@@ -11,18 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.training.cfg import TrainCfg, resolve
+from amp_helpers.training.cfg import MAX_SEED, TrainCfg, resolve
 from amp_helpers.training.command import parse
 from amp_helpers.training.config_file import users_names
+from amp_helpers.training.distributed import SINGLE, Launch, joined
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, writing
 from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly
 
 if TYPE_CHECKING:
     from amp_helpers.agent.health import Health
+    from amp_helpers.agent.ranks import Ranks
 
 
-def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: None, progress: bool = True) -> Path:
+def train(
+    cfg: TrainCfg,
+    on_update: Callable[["Health"], None] = lambda health: None,
+    progress: bool = True,
+    launch: Launch = SINGLE,
+) -> Path:
     """Train, and leave a run folder behind.
 
     The folder holds ``config.json``, ``health.jsonl`` (a line an update), ``checkpoints/`` (whole agents),
@@ -36,14 +42,24 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
         cfg: the run.
         on_update: called with the health of each update.
         progress: show a progress bar.
+        launch: place of this process among those that train together, see :meth:`.Launch.take`. Only the first writes,
+            prints and calls ``on_update``; a run then stops early after an update, not before a step.
 
     Returns:
         The run folder.
 
     Raises:
         InputError: a setting is out of range or does not fit the task, before training starts and before anything is
-            written; or training diverges or the disk is full, and what was written before is kept.
+            written; or training diverges, the disk is full or another process of the run ends, and what was written
+            before is kept.
     """
+    launch.check(cfg.distributed)
+    device = launch.device(cfg.device)
+    with joined(launch, device) as ranks:
+        return _train(replace(cfg, device=device), on_update, progress, ranks)
+
+
+def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool, ranks: "Ranks") -> Path:
     started = time.monotonic()
     # The simulator takes seconds to load, and --help does not need it.
     import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output and skrl would not
@@ -57,6 +73,7 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.env.quiet_warp import kernels_compiled
     from amp_helpers.training.checkpoints import find_checkpoint
+    from amp_helpers.training.follower import Follower
     from amp_helpers.training.loop import training_loop
     from amp_helpers.training.resumption import Resumption
     from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, open_env
@@ -65,26 +82,39 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
     checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint else None
     cfg = resolve(replace(cfg, checkpoint=checkpoint.file if checkpoint else None))
+    cfg = replace(cfg, run_dir=Path(ranks.text(str(cfg.run_dir))))
     assert cfg.run_dir is not None, "resolve() names the folder"
+    say = _say if ranks.first else lambda sentence: None
+    own_seed = (cfg.seed + ranks.rank) % (MAX_SEED + 1)
     dataset = MotionDataset.load(cfg.dataset)
     amp_state(cfg, dataset)  # refuses wrong features and joints before the simulator starts
-    set_seed(cfg.seed)
+    set_seed(own_seed)
     if not kernels_compiled(str(cfg.device)):
-        _say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
-    with open_env(cfg, dataset) as lab, TrainingSetup.wrap(cfg, dataset, lab) as setup, writing(cfg.run_dir):
+        say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
+    with contextlib.ExitStack() as stack:
+        lab = stack.enter_context(open_env(replace(cfg, seed=own_seed), dataset))
+        setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
+        if ranks.first:
+            stack.enter_context(writing(cfg.run_dir))
         findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings
-        agent = build_agent(setup)
+        agent = build_agent(setup, ranks)
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
         notes = [*setup.env.source.caveats, *(f"{found.name}: {found.evidence}; {found.remedy}" for found in findings)]
         for note in (*notes, *(resumption.notes if resumption else ())):
-            _say(f"note: {note}")
+            say(f"note: {note}")
         facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)
-        with RunRecorder(setup, started, progress, facts, updates) as recorder, noted_signals() as noted:
+        if ranks.size > 1:
+            facts = {**facts, "processes": ranks.size}
+        recorder = stack.enter_context(
+            RunRecorder(setup, started, progress, facts, updates) if ranks.first else Follower(cfg.run_dir, ranks.rank)
+        )
+        with noted_signals() as noted:
             recorder.watch(agent)
 
             def report(health: "Health") -> None:
                 recorder.record(health)
-                on_update(health)
+                if ranks.first:
+                    on_update(health)
 
             agent.init()
             interrupted = False
@@ -95,17 +125,18 @@ def train(cfg: TrainCfg, on_update: Callable[["Health"], None] = lambda health: 
                     cfg.max_iterations,
                     on_update=report,
                     on_checkpoint=recorder.checkpoint,
-                    checkpoint_due=recorder.checkpoint_due,
-                    should_stop=recorder.should_stop,
-                    interrupted=lambda: bool(noted()),
+                    checkpoint_due=lambda agent: ranks.any(recorder.checkpoint_due(agent)),
+                    should_stop=lambda: ranks.any(recorder.should_stop() or bool(noted())),
+                    interrupted=lambda: ranks.size == 1 and bool(noted()),
                 )
             except KeyboardInterrupt:
                 interrupted = True
-            agent.writer.close()
+            if ranks.first:
+                agent.writer.close()
             recorder.save(agent)
             if interrupted or noted():
                 kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
-                _say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
+                say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
     return cfg.run_dir
 
 
@@ -115,25 +146,20 @@ def _say(sentence: str) -> None:
         print(sentence, flush=True)
 
 
-def check_single_process() -> None:
-    """Raise :class:`InputError` when a launcher such as torchrun started several of this process."""
-    world = os.environ.get("WORLD_SIZE", "1")
-    if world not in ("", "1"):
-        raise InputError(
-            f"{world} processes were started (WORLD_SIZE), and training runs in one, on one GPU; start it with "
-            "'python -m amp_helpers.train', and choose the GPU with --device cuda:0"
-        )
-
-
 def main() -> int:
     """Train from the command line."""
     from amp_helpers.dataset import MotionDataset
 
     spin_briefly()
-    check_single_process()
-    cfg = parse()
+    launch = Launch.take()
     history: list[Health] = []
-    folder = train(cfg, on_update=history.append)
+    try:
+        cfg = parse()
+        folder = train(cfg, history.append, progress=launch.first, launch=launch)
+    except InputError as error:
+        raise error if launch.size == 1 else InputError(f"process {launch.rank}: {error}") from error
+    if not launch.first:
+        return 0
     clip = MotionDataset.load(cfg.dataset).middle()
     speed, _ = clip.command or clip.measured_command
     named = {"checkpoint": str(folder)} | users_names(vars(cfg))

@@ -13,7 +13,6 @@ import torch
 from skrl.agents.torch import Agent, AgentCfg
 from skrl.agents.torch.base import ExperimentCfg
 from skrl.memories.torch import RandomMemory
-from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
@@ -29,8 +28,10 @@ from amp_helpers.agent.optimizers import (
     policy_optimizer,
     step_learning_rate,
 )
+from amp_helpers.agent.ranks import ALONE, Ranks, Scaler
 from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.agent.rollout import Rollout
+from amp_helpers.errors import InputError
 
 Rows = dict[str, torch.Tensor]
 
@@ -65,6 +66,7 @@ class AmpAgent(Agent):
         step_dt: float,
         device: str | torch.device,
         experiment: ExperimentCfg | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Create optimizers, scalers and memories.
 
@@ -82,6 +84,7 @@ class AmpAgent(Agent):
             step_dt: control step, s.
             device: of all tensors.
             experiment: where and how often skrl writes; nothing is written by default.
+            ranks: the processes that train this agent together. The networks start as those of the first.
 
         Raises:
             InputError: a value of ``cfg`` is out of range.
@@ -107,6 +110,8 @@ class AmpAgent(Agent):
             device=device,
         )
         self.amp = cfg
+        self.ranks = ranks
+        ranks.copy_first((policy, value, discriminator))
         self.rollout = rollout
         """The steps since the last update."""
         self.policy, self.value, self.discriminator = policy, value, discriminator
@@ -126,8 +131,8 @@ class AmpAgent(Agent):
             partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
 
-        def scaler(size: gymnasium.Space | int) -> RunningStandardScaler:
-            return RunningStandardScaler(size=size, device=self.device)
+        def scaler(size: gymnasium.Space | int) -> Scaler:
+            return Scaler(size, self.device, ranks)
 
         self._observation_scaler = scaler(observation_space)
         self._state_scaler = scaler(state_space) if state_space is not None else None
@@ -221,9 +226,10 @@ class AmpAgent(Agent):
         amp, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
+        discriminate = self.ranks.all(len(learnable) > 0)
         inputs = self._inputs(observations, states)
         style = self._prepare_rollout(inputs, amp, whole, self._inputs(next_observations, next_states))
-        if len(learnable):
+        if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
             self._window_scaler(torch.cat((self._sample(amp, learnable), self._reference())), train=True)
 
@@ -232,11 +238,11 @@ class AmpAgent(Agent):
         for epoch in range(cfg.learning_epochs):
             for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
                 batch = {name: values[indices] for name, values in rows.items()}
-                if len(learnable) and epoch < cfg.discriminator_epochs:
+                if discriminate and epoch < cfg.discriminator_epochs:
                     batch |= self._discriminator_batch(amp, learnable)
                 for name, figure in self._step(batch).items():
                     figures.setdefault(name, []).append(figure.clone())
-            kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
+            (kl,) = self.ranks.mean([torch.stack(figures["kl"][-cfg.mini_batches :]).mean()])
             step_learning_rate(self.optimizer, kl, cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
         mirror = self.policy.observation_mirror
@@ -281,7 +287,8 @@ class AmpAgent(Agent):
         self._value_scaler(returns, train=True)
         self.rollout.set_tensor_by_name("values", self._value_scaler(values))
         self.rollout.set_tensor_by_name("returns", self._value_scaler(returns))
-        self.rollout.set_tensor_by_name("advantages", (advantages - advantages.mean()) / (advantages.std() + 1e-8))
+        mean, variance, _ = self.ranks.moments(advantages.mean(), advantages.var(), advantages.numel())
+        self.rollout.set_tensor_by_name("advantages", (advantages - mean) / (variance.sqrt() + 1e-8))
         return style
 
     def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
@@ -293,14 +300,14 @@ class AmpAgent(Agent):
 
     def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
         """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
-        (policy, figures), (value, value_figures), *discriminator = self._gradients(**batch)
-        apply_gradients(self.optimizer, self._actor_parameters, (*policy, *value), self.amp.grad_norm_clip)
-        figures = figures | value_figures
-        for gradients, discriminator_figures in discriminator:
-            parameters = list(self.discriminator.parameters())
-            apply_gradients(self.discriminator_optimizer, parameters, gradients, self.amp.discriminator_grad_norm_clip)
-            figures |= discriminator_figures
-        return figures
+        steps = self._gradients(**batch)
+        gradients = self.ranks.mean([gradient for own, _ in steps for gradient in own])
+        actor, discriminator = gradients[: len(self._actor_parameters)], gradients[len(self._actor_parameters) :]
+        apply_gradients(self.optimizer, self._actor_parameters, actor, self.amp.grad_norm_clip)
+        if discriminator:
+            parameters, clip = list(self.discriminator.parameters()), self.amp.discriminator_grad_norm_clip
+            apply_gradients(self.discriminator_optimizer, parameters, discriminator, clip)
+        return {name: figure for _, figures in steps for name, figure in figures.items()}
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
@@ -309,13 +316,16 @@ class AmpAgent(Agent):
         """Start fetching the update's figures from the GPU; the returned function waits for them."""
         cfg, update = self.amp, self.updates
         rewards = self.rollout.get_tensor_by_name("rewards")
+        means |= {"style": style.mean(), "whole": whole.float().mean(), "task": rewards.mean()}
+        means = dict(zip(means, self.ranks.mean(list(means.values())), strict=True))
+        style_mean, whole_mean, task_mean = (means.pop(name) for name in ("style", "whole", "task"))
         fetched = fetch_figures(
             means
             | {
                 "action_std": self.policy.log_std.detach().exp().mean(),
-                "style_reward": style.sum() / whole.sum().clamp(min=1),
-                "weighted_style": cfg.style_weight * style.mean(),
-                "weighted_task": cfg.task_weight * (1 / self._step_dt) * rewards.mean(),
+                "style_reward": style_mean / whole_mean.clamp(min=1 / len(whole)),
+                "weighted_style": cfg.style_weight * style_mean,
+                "weighted_task": cfg.task_weight * (1 / self._step_dt) * task_mean,
                 "learning_rate": self.optimizer.param_groups[0]["lr"],
             }
         )
@@ -350,6 +360,25 @@ class AmpAgent(Agent):
             InputError: the file is no such checkpoint, or holds networks of another shape.
         """
         load_parts(path, self.checkpoint_modules)
+
+    def save_rank(self, path: str) -> None:
+        """Write what only this rank has, its replay and random state, to ``path``."""
+        save_parts(path, self._rank_parts())
+
+    def load_rank(self, path: str) -> None:
+        """Load what :meth:`save_rank` wrote.
+
+        Raises:
+            InputError: the file is no such checkpoint, or was not written after this agent's last update.
+        """
+        updates = self.updates
+        load_parts(path, self._rank_parts())
+        if self.updates != updates:
+            written, self.updates = self.updates, updates
+            raise InputError(f"{path}: is of update {written}, not {updates}; give a whole checkpoint")
+
+    def _rank_parts(self) -> dict[str, Any]:
+        return {name: self.checkpoint_modules[name] for name in ("replay", "random_state", "progress")}
 
     def _set_progress(self, state: dict[str, int]) -> None:
         if state["updates"] < 0:

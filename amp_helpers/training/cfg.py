@@ -71,6 +71,8 @@ class TrainCfg:
     """Physics preset of the task, such as newton_mjwarp; by default the task's own."""
     seed: int = 0
     """Random seed."""
+    distributed: bool = False
+    """Train in the processes that torchrun started, each with --num_envs environments, on a GPU of its own."""
     max_iterations: int = 450
     """Updates; each follows a rollout of --rollouts control steps."""
     max_seconds: float | None = None
@@ -269,9 +271,9 @@ def options(cfg: TrainCfg) -> dict[str, Any]:
 
 
 def recorded_options(cfg: TrainCfg) -> dict[str, Any]:
-    """Settings as ``config.json`` has them, without the folder of the run and the checkpoint before it."""
+    """Settings as ``config.json`` has them: all but the folder of the run, the checkpoint before it, and the launch."""
     settings = options(cfg) | {"dataset": recorded_path(cfg.dataset)}
-    del settings["run_dir"], settings["checkpoint"]
+    del settings["run_dir"], settings["checkpoint"], settings["distributed"]
     return settings
 
 

@@ -5,11 +5,17 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.errors import InputError
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST
 
+if TYPE_CHECKING:
+    from amp_helpers.agent.amp_agent import AmpAgent
+
+CHECKPOINT_UPDATES = 100
+"""Updates between two whole checkpoints that stay."""
 _NEEDED = ("policy", "value", "discriminator", "progress")
 """Parts by which a whole checkpoint differs from a policy."""
 
@@ -23,6 +29,27 @@ class Checkpoint:
     """Updates that its agent has made."""
     torn: tuple[Path, ...] = ()
     """Files of the same run that are not whole, such as those of a disk that was full."""
+
+
+def numbered(agent: "AmpAgent") -> bool:
+    """Whether a checkpoint of the agent, as it is now, has a number and stays."""
+    return agent.updates % CHECKPOINT_UPDATES == 0
+
+
+def checkpoint_file(folder: Path, agent: "AmpAgent") -> Path:
+    """Return where the agent's present state belongs: ``agent_<steps>.pt``, or ``agent_last.pt`` between two of those.
+
+    The steps are those of the agent's whole life: a count of one run would begin again after resuming and overwrite the
+    first checkpoints.
+    """
+    name = f"agent_{agent.updates * agent.amp.rollouts}.pt" if numbered(agent) else LAST
+    return folder / CHECKPOINTS / name
+
+
+def rank_file(checkpoint: str | Path, rank: int) -> Path:
+    """Return the file beside a checkpoint that holds what only this rank has, see :meth:`.AmpAgent.save_rank`."""
+    checkpoint = Path(checkpoint)
+    return checkpoint.with_name(f"rank{rank}_{checkpoint.name.removeprefix('agent_')}")
 
 
 def find_checkpoint(path: str | Path) -> Checkpoint:
@@ -49,9 +76,9 @@ def newest_checkpoint(folder: str | Path) -> Checkpoint | None:
     """Return the whole checkpoint of a run folder whose agent has made most updates; None without one."""
     files = _files(Path(folder))
     last = [file for file in files if file.name == LAST]
-    numbered = [file for file in files if file.name != LAST]  # most steps first, so that few have to be read
+    others = [file for file in files if file.name != LAST]  # most steps first, so that few have to be read
     torn: list[Path] = []
-    found = [whole for group in (last, numbered) if (whole := _first_whole(group, torn))]
+    found = [whole for group in (last, others) if (whole := _first_whole(group, torn))]
     best = max(found, key=lambda whole: whole.updates, default=None)
     return best and replace(best, torn=tuple(sorted(torn)))
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 _WINDOWS = ("livestream", "enable_cameras", "viz", "visualizer", "rendering_mode", "xr")
 _WINDOW = "training never opens a window or renders; leave it out"
 TRAINING = {
-    "distributed": "training runs on one GPU; leave it out, and choose the GPU with --device cuda:0",
     "video": "training renders nothing; leave it out, and record the policy afterwards with "
     "'python -m amp_helpers.evaluate --checkpoint RUN --output DIR --video'",
     "load_run": "name the folder of the run with --checkpoint",

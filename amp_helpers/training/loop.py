@@ -10,9 +10,7 @@ from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.cuda_graphs import fetch_figures
 from amp_helpers.agent.health import Health
 from amp_helpers.env.wrapper import AmpEnv
-
-CHECKPOINT_UPDATES = 100
-"""Updates between two whole checkpoints."""
+from amp_helpers.training.checkpoints import numbered
 
 
 def training_loop(
@@ -22,7 +20,7 @@ def training_loop(
     *,
     on_update: Callable[[Health], None] = lambda health: None,
     on_checkpoint: Callable[[AmpAgent], None] = lambda agent: None,
-    checkpoint_due: Callable[[AmpAgent], bool] = lambda agent: agent.updates % CHECKPOINT_UPDATES == 0,
+    checkpoint_due: Callable[[AmpAgent], bool] = numbered,
     should_stop: Callable[[], bool] = lambda: False,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -37,7 +35,7 @@ def training_loop(
         iterations: updates to make.
         on_update: called with the health of each update, during the step after it. What it raises ends the loop.
         on_checkpoint: called with the agent after an update for which ``checkpoint_due``, all deferred work done.
-        checkpoint_due: whether to keep the agent now; by default every ``CHECKPOINT_UPDATES`` updates of its life.
+        checkpoint_due: whether to keep the agent now; by default when its checkpoint would have a number.
         should_stop: whether to end after this update.
         interrupted: whether to end before the next step, which leaves a part of a rollout unused.
     """

@@ -1,16 +1,18 @@
 """Going on from a checkpoint: what is taken over from its run, what this run changes, and what starts anew."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from amp_helpers.agent.amp_agent import AmpAgent
-from amp_helpers.errors import sha256
+from amp_helpers.errors import InputError, sha256
 from amp_helpers.training.cfg import TrainCfg, recorded_options
-from amp_helpers.training.checkpoints import Checkpoint
+from amp_helpers.training.checkpoints import Checkpoint, rank_file
 from amp_helpers.training.config_file import config_beside
 from amp_helpers.utils.resources import recorded_path
 
@@ -27,6 +29,8 @@ class Resumption:
     """Setting -> what it was and what it is; ``None`` where the checkpoint's run is unknown."""
     earlier: tuple[dict[str, Any], ...] = ()
     """What the checkpoint's run recorded about checkpoints that it went on from itself."""
+    fresh_rank: bool = False
+    """Whether the checkpoint lacks the part of a rank."""
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, agent: AmpAgent, cfg: TrainCfg) -> "Resumption":
@@ -37,11 +41,13 @@ class Resumption:
         """
         beside = config_beside(checkpoint.file)
         agent.load(str(checkpoint.file))
+        fresh = bool(agent.ranks.rank) and not _load_rank(agent, checkpoint.file, cfg.seed)
+        fresh = agent.ranks.any(fresh)
         changes = compare(beside[1], recorded_options(cfg)) if beside else None
         changed = [name for name in _RATES if changes is None or name in changes]
         for name in changed:
             _set_rate(agent, name, getattr(cfg.agent, name))
-        return cls(checkpoint, changes, tuple(beside[1].get("resumed", ())) if beside else ())
+        return cls(checkpoint, changes, tuple(beside[1].get("resumed", ())) if beside else (), fresh)
 
     @property
     def notes(self) -> list[str]:
@@ -60,6 +66,8 @@ class Resumption:
             "restored: networks, optimizers, normalizers, replay buffer and torch's random state; not restored: the "
             "environment, whose episodes start anew, and --max_iterations and --max_seconds, which count from here"
         )
+        if self.fresh_rank:
+            lines.append("its run had fewer processes; the others start with the first one's replay buffer")
         return lines
 
     @property
@@ -73,6 +81,17 @@ class Resumption:
             "changes": None if self.changes is None else {name: list(pair) for name, pair in self.changes.items()},
         }
         return {"checkpoint": path, "resumed": [*self.earlier, entry]}
+
+
+def _load_rank(agent: AmpAgent, checkpoint: Path, seed: int) -> bool:
+    """Load this rank's part of a checkpoint; without a whole one, draw other random numbers than the first rank."""
+    file = rank_file(checkpoint, agent.ranks.rank)
+    if file.exists():
+        with contextlib.suppress(InputError):
+            agent.load_rank(str(file))
+            return True
+    torch.manual_seed(seed + agent.ranks.rank + agent.updates)
+    return False
 
 
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

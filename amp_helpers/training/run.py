@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.networks import Discriminator, Policy, Value
+from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import AmpState, blur_commands, weighted_rows
 from amp_helpers.dataset import MotionDataset, check_joints
@@ -28,9 +29,8 @@ from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
-from amp_helpers.training.checkpoints import newest_checkpoint
+from amp_helpers.training.checkpoints import checkpoint_file, newest_checkpoint, numbered
 from amp_helpers.training.gait_probe import watch_gait
-from amp_helpers.training.loop import CHECKPOINT_UPDATES
 from amp_helpers.training.non_finite import TaskWatch
 from amp_helpers.training.policy import save_policy, state_config
 from amp_helpers.training.run_folder import (
@@ -126,8 +126,8 @@ class TrainingSetup:
         return blurred
 
 
-def build_agent(setup: TrainingSetup) -> AmpAgent:
-    """Create the agent of a run with its networks."""
+def build_agent(setup: TrainingSetup, ranks: Ranks = ALONE) -> AmpAgent:
+    """Create the agent of a run with its networks; only the first rank writes TensorBoard's events."""
     cfg, env, device = setup.cfg.agent, setup.env, str(setup.env.device)
     spaces = env.observation_space, env.state_space, env.action_space
     window_space = gymnasium.spaces.Box(-np.inf, np.inf, (setup.windows.shape[-1],))
@@ -159,7 +159,8 @@ def build_agent(setup: TrainingSetup) -> AmpAgent:
         reference_windows=setup.draw_windows(),
         step_dt=setup.env.lab.step_dt,
         device=device,
-        experiment=experiment(setup.cfg),
+        experiment=experiment(setup.cfg) if ranks.first else None,
+        ranks=ranks,
     )
 
 
@@ -266,16 +267,11 @@ class RunRecorder:
 
     def checkpoint_due(self, agent: AmpAgent) -> bool:
         """Whether the agent has made another hundred updates, or ``checkpoint_seconds`` have passed."""
-        return _hundredth(agent) or time.monotonic() - self._kept_at > self._cfg.checkpoint_seconds
+        return numbered(agent) or time.monotonic() - self._kept_at > self._cfg.checkpoint_seconds
 
     def checkpoint(self, agent: AmpAgent) -> None:
-        """Write ``agent_<steps>.pt``, counting the steps of the agent's whole life, or renew ``agent_last.pt``.
-
-        Each hundredth update has a file that stays; by time, the newest state alone is kept.
-        """
-        # The count of this run alone begins again after resuming and would overwrite the first checkpoints.
-        name = f"agent_{agent.updates * self._cfg.agent.rollouts}.pt" if _hundredth(agent) else LAST
-        agent.save(str(self.folder / CHECKPOINTS / name))
+        """Write a checkpoint: each hundredth update has a file that stays; by time, the newest state alone is kept."""
+        agent.save(str(checkpoint_file(self.folder, agent)))
         self._kept_at = time.monotonic()
 
     def save(self, agent: AmpAgent) -> None:
@@ -285,7 +281,3 @@ class RunRecorder:
             config["peak_gpu_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
         save_policy(self.folder, agent, config)
         agent.save(str(self.folder / CHECKPOINTS / LAST))
-
-
-def _hundredth(agent: AmpAgent) -> bool:
-    return agent.updates % CHECKPOINT_UPDATES == 0

@@ -325,3 +325,20 @@ def test_the_health_sentence_says_what_to_do(values, verdict, advice):
     record = health(**values)
     assert record.verdict == verdict
     assert advice in record.sentence and record.sentence.endswith(".")
+
+
+def test_the_part_of_a_rank_belongs_to_its_checkpoint(tmp_path):
+    agent = make_agent()
+    roll_out(agent, seed=1)
+    agent.update()
+    agent.save_rank(str(tmp_path / "rank.pt"))
+    drawn = torch.rand(3)
+    agent.load_rank(str(tmp_path / "rank.pt"))
+    assert torch.equal(torch.rand(3), drawn)
+    roll_out(agent, seed=2)
+    agent.update()
+    with pytest.raises(InputError, match="is of update 1, not 2; give a whole checkpoint"):
+        agent.load_rank(str(tmp_path / "rank.pt"))
+    assert agent.updates == 2
+    agent.save_rank(str(tmp_path / "rank.pt"))
+    agent.load_rank(str(tmp_path / "rank.pt"))

@@ -6,17 +6,12 @@ import sys
 import pytest
 
 from amp_helpers.errors import InputError
-from amp_helpers.train import check_single_process
 from amp_helpers.training.command import parse
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (
-            "--distributed",
-            "--distributed: training runs on one GPU; leave it out, and choose the GPU with --device cuda:0",
-        ),
         (
             "--video --video_length 200",
             "--video: training renders nothing; leave it out, and record the policy afterwards",
@@ -65,20 +60,6 @@ def test_what_an_answer_says_to_write_works():
 
 def test_dashes_and_underscores_are_the_same():
     assert parse(["--num-envs", "4"]) == parse(["--num_envs", "4"])
-
-
-@pytest.mark.parametrize("world", ["", "1", None])
-def test_one_process_trains(monkeypatch, world):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    if world is not None:
-        monkeypatch.setenv("WORLD_SIZE", world)
-    check_single_process()
-
-
-def test_a_launcher_of_several_processes_gets_one_sentence_each(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match=r"2 processes were started .* start it with 'python -m amp_helpers\.train'"):
-        check_single_process()
 
 
 @pytest.mark.slow

@@ -1,0 +1,131 @@
+"""The processes that train one agent together, each with environments of its own.
+
+Each process, a rank, steps as many environments, draws its own mini-batches, and takes the same step: along the mean of
+all gradients, with normalizers and a learning rate that know what all ranks saw.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import gymnasium
+import torch
+from skrl.resources.preprocessors.torch import RunningStandardScaler
+from torch import distributed, nn
+
+from amp_helpers.errors import InputError
+
+_LONGEST_TEXT = 4096
+"""Bytes of a text that ranks share, such as a path."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those of a run, in torch's default process group; by default the only one.
+
+    Every method is a collective operation: all ranks call it, in the same order. With one rank, nothing is computed.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this rank writes the run's files and prints."""
+        return self.rank == 0
+
+    def mean[T: torch.Tensor | None](self, tensors: Sequence[T]) -> list[T]:
+        """Return the means over all ranks, as one transfer; ``None`` stays ``None``.
+
+        Raises:
+            InputError: another rank has ended.
+        """
+        if self.size == 1:
+            return list(tensors)
+        present = [tensor for tensor in tensors if tensor is not None]
+        flat = torch.cat([tensor.flatten() for tensor in present])
+        parts = iter((self._sum(flat) / self.size).split([tensor.numel() for tensor in present]))
+        return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]  # type: ignore[misc]
+
+    def moments(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Return mean, unbiased variance and number of the rows of all ranks.
+
+        From those of this rank's rows (Chan, Golub and LeVeque 1983, https://doi.org/10.2307/2683386, equation 2.1).
+
+        Args:
+            mean: of this rank's rows.
+            variance: of this rank's rows, unbiased.
+            count: number of them, the same on every rank.
+        """
+        if self.size == 1:
+            return mean, variance, count
+        total = self.size * count
+        common = self._sum(mean.double()) / self.size
+        squares = variance.double() * (count - 1) + count * (mean.double() - common).square()
+        return common, self._sum(squares) / (total - 1), total
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        return self._agree(flag, distributed.ReduceOp.MAX)
+
+    def all(self, flag: bool) -> bool:
+        """Whether the flag is set on every rank."""
+        return self._agree(flag, distributed.ReduceOp.MIN)
+
+    def text(self, text: str) -> str:
+        """Return the text that the first rank gives."""
+        if self.size == 1:
+            return text
+        encoded = torch.zeros(_LONGEST_TEXT, dtype=torch.uint8)
+        raw = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+        encoded[: len(raw)] = raw
+        shared = encoded.to(self._device)
+        distributed.broadcast(shared, src=0)
+        return bytes(shared.tolist()).rstrip(b"\0").decode()
+
+    def copy_first(self, modules: Iterable[nn.Module]) -> None:
+        """Give parameters and buffers the values that they have on the first rank."""
+        if self.size == 1:
+            return
+        with torch.no_grad():
+            for module in modules:
+                for tensor in (*module.parameters(), *module.buffers()):
+                    contiguous = tensor.contiguous()
+                    distributed.broadcast(contiguous, src=0)
+                    tensor.copy_(contiguous)
+
+    def _agree(self, flag: bool, operation: distributed.ReduceOp.RedOpType) -> bool:
+        if self.size == 1:
+            return flag
+        return bool(self._reduce(torch.tensor(float(flag), device=self._device), operation))
+
+    @property
+    def _device(self) -> str:
+        return "cuda" if distributed.get_backend() == "nccl" else "cpu"
+
+    def _sum(self, values: torch.Tensor) -> torch.Tensor:
+        return self._reduce(values.clone(), distributed.ReduceOp.SUM)
+
+    @staticmethod
+    def _reduce(values: torch.Tensor, operation: distributed.ReduceOp.RedOpType) -> torch.Tensor:
+        try:
+            distributed.all_reduce(values, operation)
+        except RuntimeError as error:  # gloo's and NCCL's errors have it as their only common class
+            raise InputError(
+                "another process of this run has ended; go on with --checkpoint and the run's folder"
+            ) from error
+        return values
+
+
+ALONE = Ranks()
+"""The only process of a run."""
+
+
+class Scaler(RunningStandardScaler):
+    """skrl's running standardization, of what all ranks saw."""
+
+    def __init__(self, size: gymnasium.Space | int, device: str | torch.device, ranks: Ranks) -> None:
+        super().__init__(size=size, device=device)
+        self._ranks = ranks
+
+    def _parallel_variance(self, input_mean: torch.Tensor, input_var: torch.Tensor, input_count: int) -> None:
+        super()._parallel_variance(*self._ranks.moments(input_mean, input_var, input_count))

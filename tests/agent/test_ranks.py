@@ -1,0 +1,45 @@
+"""Several processes that train one agent: the same update as one process with all environments."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("skrl", reason="skrl is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.agent.ranks import ALONE, Scaler
+
+SCRIPT = Path(__file__).parent / "rank_updates.py"
+
+
+def learned(folder: Path, size: int) -> list[dict[str, torch.Tensor]]:
+    """Run the ranks side by side and return what each has learned."""
+    outputs = [folder / f"{rank}_of_{size}.pt" for rank in range(size)]
+    processes = [
+        subprocess.Popen([sys.executable, str(SCRIPT), str(rank), str(size), str(folder / f"meet_{size}"), str(output)])
+        for rank, output in enumerate(outputs)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0] * size
+    return [torch.load(output, weights_only=True) for output in outputs]
+
+
+def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(tmp_path):
+    (alone,) = learned(tmp_path, 1)
+    first, second = learned(tmp_path, 2)
+    for name, value in alone.items():
+        torch.testing.assert_close(
+            first[name], value, rtol=2e-4, atol=2e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
+        assert torch.equal(first[name], second[name]), name
+
+
+def test_a_process_alone_computes_nothing():
+    values = [torch.ones(2), None]
+    assert all(a is b for a, b in zip(ALONE.mean(values), values, strict=True))
+    assert ALONE.any(True) and not ALONE.all(False) and ALONE.text("run") == "run"
+    rows = torch.randn(50, 3)
+    scaler = Scaler(3, "cpu", ALONE)
+    scaler(rows, train=True)
+    assert torch.allclose(scaler.running_mean, 50 / 51 * rows.double().mean(0), atol=1e-6)

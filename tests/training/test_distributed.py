@@ -1,0 +1,102 @@
+"""Training in processes that torchrun started."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from amp_helpers.errors import InputError
+from amp_helpers.training.distributed import Launch
+from amp_helpers.training.run_folder import read_run
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+OPTIONS = ["--distributed", "--device", "cpu", "--num_envs", "4", "--seed", "3", "--rollouts", "8"]
+
+
+def launched(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Launch:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Launch.take()
+
+
+def test_a_process_that_no_launcher_started_is_alone(monkeypatch):
+    for variables in ({}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "1"}):
+        launch = launched(monkeypatch, **variables)
+        assert launch == Launch() and launch.first
+        launch.check(wanted=False)
+        assert launch.device("cuda:0") == "cuda:0"
+
+
+def test_a_launch_is_read_once_and_skrl_does_not_see_it(monkeypatch):
+    launch = launched(monkeypatch, RANK="5", LOCAL_RANK="1", WORLD_SIZE="8", MASTER_ADDR="localhost")
+    assert launch == Launch(rank=5, local_rank=1, size=8) and not launch.first
+    assert "WORLD_SIZE" not in os.environ
+    launch.check(wanted=True)
+    assert launch.device("cpu") == "cpu"
+
+
+def test_a_launch_that_does_not_fit_is_one_sentence(monkeypatch):
+    two = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}
+    with pytest.raises(InputError, match=r"2 processes were started .* add --distributed"):
+        launched(monkeypatch, **two).check(wanted=False)
+    launched(monkeypatch, **two).check(wanted=True)
+    with pytest.raises(InputError, match=r"no launcher started this process; use 'torchrun .* or leave it out"):
+        launched(monkeypatch).check(wanted=True)
+    with pytest.raises(InputError, match=r"no numbers \(RANK=0, LOCAL_RANK=0, WORLD_SIZE=two\); start training with"):
+        launched(monkeypatch, **two | {"WORLD_SIZE": "two"})
+    with pytest.raises(InputError, match=r"--device cuda:0: names one GPU for 2 processes; leave it out, or give cuda"):
+        Launch(size=2).device("cuda:0")
+
+
+def torchrun(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--monitor_interval", "0.2"]
+    return subprocess.Popen(
+        [*command, "-m", "amp_helpers.train", *OPTIONS, *options],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_updates(run: Path, process: subprocess.Popen[str], count: int) -> None:
+    for _ in range(600):
+        if run.exists() and len(read_run(run).updates) >= count:
+            return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.2)
+    raise AssertionError(f"{count} updates were not made in two minutes")
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_policy_and_end_together(tmp_path):
+    run = tmp_path / "run"
+    process = torchrun("--max_iterations", "2", "--run_dir", str(run))
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert output.count("run: ") == 1  # the first process prints
+    config = json.loads((run / "config.json").read_text())
+    assert config["processes"] == 2 and config["updates"] == 2 and "distributed" not in config
+    assert [update.health.update for update in read_run(run).updates] == [1, 2]
+    assert {file.name for file in (run / "checkpoints").iterdir()} == {"agent_last.pt", "rank1_last.pt"}
+
+    # Going on, until one process is killed: the other says so, and the checkpoint stays.
+    process = torchrun("--max_iterations", "1000", "--checkpoint", str(run), "--run_dir", str(run))
+    wait_for_updates(run, process, 3)
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "going on from" in output and "its run had fewer processes" not in output
+    assert "process 0: another process of this run has ended; go on with --checkpoint and the run's folder" in output
+    assert (run / "checkpoints" / "agent_last.pt").exists()
