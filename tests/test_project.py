@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_import_graph import ROOMS
 
+from amp_helpers import __version__
 from amp_helpers.checks import CHECKS
 from amp_helpers.notebook.execute import NOTEBOOKS, notebook_parameters, read_notebook
 
@@ -292,6 +293,12 @@ def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
     commands = text[text.index("source .venv/bin/activate") :]
     named = re.findall(r"python -m amp_helpers\.(\w+)", commands.partition("```")[0])
     assert named == ["convert", "check", "refine", "train", "evaluate", "export"]
+
+
+def test_the_citation_is_of_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == __version__ and cited["license"] == "MIT"
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
 
 
 def test_the_readme_counts_the_checks():
