@@ -72,7 +72,7 @@ def evaluate(
         commanded = steps or turn or _simulator(setup).takes_velocity(setup)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
     command = (steps[0], 0.0) if steps else (velocity, turn)
-    with _open(setup, [command]) as measured:
+    with open_simulator(setup, [command]) as measured:
         references, robot = measured.references, measured.robot
         if steps:
             profile = step_profile(steps, HOLD_S, measured.dt)
@@ -129,7 +129,7 @@ def evaluate_grid(
         if rollout.command in drawn and not rollout.command_turn:
             gaits[f"{rollout.command:g} m/s"] = rollout_motion(rollout, start_s=WARMUP_S), reference
 
-    with _open(setup, commands) as measured:
+    with open_simulator(setup, commands) as measured:
         joint_names = measured.references.joint_names
         rows = grid_rows(measured.grid(commands, setup.seconds), measured.references, keep_gait)
     output = Path(output)
@@ -151,7 +151,17 @@ def _simulator(setup: MeasuringSetup) -> Simulator:
     return isaaclab
 
 
-def _open(setup: MeasuringSetup, commands: Sequence[Command]) -> AbstractContextManager[Measured]:
+def open_simulator(setup: MeasuringSetup, commands: Sequence[Command]) -> AbstractContextManager[Measured]:
+    """Open the chosen simulator with the policy in it, to measure it at these commands.
+
+    Args:
+        setup: the policy, and what it is measured with.
+        commands: forward speed, m/s, and turning speed, rad/s; NaN for a task without a velocity command.
+
+    Raises:
+        InputError: the checkpoint, dataset or an option cannot be used.
+    """
+    setup.check()
     return _simulator(setup).opened(setup, commands)
 
 

@@ -214,7 +214,7 @@ class MujocoSim:
     @property
     def joint_torque(self) -> np.ndarray:
         """Torques of the last physics step, (A,) N m, within the limits of effort."""
-        return self.data.actuator_force.copy()
+        return self.data.qfrc_actuator[self._qvel]
 
     @property
     def foot_pos(self) -> np.ndarray:
@@ -275,11 +275,13 @@ def build_model(
     drop_dangling_pairs(spec)
     if not visual:
         _delete_drawings(spec)
+    if not physics.self_collisions:
+        for geom in spec.geoms:
+            geom.conaffinity |= geom.contype
+            geom.contype = 0  # the ground's has every bit
     _configure(spec, facts, physics)
     for geom in spec.geoms:
         geom.friction[0], geom.solref, geom.solimp = physics.friction, physics.solref, physics.solimp
-        if not physics.self_collisions and (geom.contype or geom.conaffinity):
-            geom.contype, geom.conaffinity = 0, 1
     _add_actuators(spec, facts, physics)
     model = spec.compile()
     model.body_mass *= physics.mass
@@ -307,10 +309,12 @@ def _configure(spec: mujoco.MjSpec, facts: dict[str, Any], physics: MujocoPhysic
 def _add_actuators(spec: mujoco.MjSpec, facts: dict[str, Any], physics: MujocoPhysics) -> None:
     keys = ("joint_names", "stiffness", "damping", "armature", "effort_limit")
     for name, stiffness, damping, armature, effort in zip(*(facts[key] for key in keys), strict=True):
-        spec.joint(name).armature = armature * physics.armature
+        joint = spec.joint(name)
+        joint.armature = armature * physics.armature
         motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
         motor.set_to_position(kp=stiffness * physics.stiffness, kv=damping * physics.damping)
-        motor.forcerange, motor.forcelimited = [-effort, effort], True
+        # Of the joint, not of the actuator, as on Newton: MuJoCo's integrator tells the two apart.
+        joint.actfrcrange, joint.actfrclimited = [-effort, effort], True
 
 
 def _delete_drawings(spec: mujoco.MjSpec) -> None:

@@ -69,7 +69,7 @@ def test_the_model_has_what_the_bundle_states_and_the_robots_own_shapes(controll
     assert names == JOINTS == ["hip", "knee"]
     assert model.actuator_gainprm[:, 0].tolist() == GAINS["stiffness"]
     assert (-model.actuator_biasprm[:, 1:3]).T.tolist() == [GAINS["stiffness"], GAINS["damping"]]
-    assert model.actuator_forcerange[:, 1].tolist() == GAINS["effort_limit"]
+    assert model.jnt_actfrcrange[1:, 1].tolist() == GAINS["effort_limit"]
     assert model.dof_armature[6:].tolist() == GAINS["armature"]
     assert model.opt.timestep == 0.005 and model.opt.integrator == mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     floors = np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE)
@@ -100,6 +100,13 @@ def test_it_stands_on_the_ground_in_its_default_pose(controller, robot):
     assert not sim.fallen and sim.foot_contact.all() and sim.root_pos[2] == pytest.approx(0.4, abs=0.01)
     assert sim.foot_pos[0, 2] == pytest.approx(0.02, abs=0.005), "the contact point is the sole's center"
     assert np.abs(sim.sense().joint_vel).max() < 0.01
+
+
+def test_without_self_collisions_it_still_stands_on_the_ground(controller, robot):
+    sim = MujocoSim(controller, robot, MujocoPhysics(self_collisions=False))
+    for _ in range(20):
+        sim.advance(controller.default_joint_pos)
+    assert sim.foot_contact.all() and not sim.fallen
 
 
 def test_sensors_are_in_the_root_links_frame(controller, robot):

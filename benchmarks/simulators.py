@@ -1,0 +1,112 @@
+"""The shipped policies in several simulators: ``python benchmarks/simulators.py --simulators newton mujoco``.
+
+Each policy is measured at its trained commands, ``g1_locomotion`` at the usual grid, as ``evaluate`` does it. In
+mujoco, ``--changes`` also measures with one thing changed at a time: friction, solver, integrator, gains and the like.
+Runs of a simulator that is not named stay in the file, so that simulators can be measured one by one. Writes JSON::
+
+    runs: [{simulator, command, commit, hardware, num_envs, seconds, seed,
+            rows: [{policy, changed, forward, turn, ...metrics of amp_helpers.metrics.grid_row}]}]
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from provenance import provenance
+
+from amp_helpers.deploy import MujocoPhysics
+from amp_helpers.errors import run_cli
+from amp_helpers.evaluate import open_simulator
+from amp_helpers.measure import SIMULATORS, Measured, MeasuringSetup, mujoco
+from amp_helpers.metrics import GRID, grid_rows
+from amp_helpers.training import write_json
+
+RESULTS = Path(__file__).parent / "results" / "simulators.json"
+POLICIES: dict[str, tuple[tuple[float, float], ...]] = {
+    "g1_walk": ((0.75, 0.0),),
+    "g1_walk_speeds": ((0.45, 0.0), (0.75, 0.0), (1.05, 0.0)),
+    "g1_run": ((2.72, 0.0),),
+    "g1_locomotion": GRID,
+}
+"""Policy -> the commands that it is measured at, m/s and rad/s."""
+CHANGES: dict[str, MujocoPhysics] = {
+    "friction 0.6": MujocoPhysics(friction=0.6),
+    "friction 2": MujocoPhysics(friction=2.0),
+    "elliptic cone": MujocoPhysics(cone="elliptic"),
+    "elliptic cone, impratio 10": MujocoPhysics(cone="elliptic", impratio=10.0),
+    "100 solver iterations": MujocoPhysics(iterations=100),
+    "timestep 1 ms": MujocoPhysics(timestep=0.001),
+    "euler": MujocoPhysics(integrator="euler"),
+    "contact time constant 10 ms": MujocoPhysics(solref=(0.01, 1.0)),
+    "contact time constant 40 ms": MujocoPhysics(solref=(0.04, 1.0)),
+    "no self-collisions": MujocoPhysics(self_collisions=False),
+    "stiffness 0.9": MujocoPhysics(stiffness=0.9),
+    "stiffness 1.1": MujocoPhysics(stiffness=1.1),
+    "damping 0.9": MujocoPhysics(damping=0.9),
+    "damping 1.1": MujocoPhysics(damping=1.1),
+    "armature 0.5": MujocoPhysics(armature=0.5),
+    "armature 1.5": MujocoPhysics(armature=1.5),
+    "mass 0.9": MujocoPhysics(mass=0.9),
+    "mass 1.1": MujocoPhysics(mass=1.1),
+    "latency of one control step": MujocoPhysics(latency=1),
+}
+"""What is changed -> the physics."""
+CHANGED_AT = {"g1_walk": ((0.75, 0.0),), "g1_run": ((2.72, 0.0),), "g1_locomotion": ((1.0, 0.0), (2.0, 0.0))}
+"""Policy -> the commands at which things are changed."""
+
+
+def rows(measured: Measured, policy: str, commands: Any, seconds: float, changed: str = "") -> list[dict[str, Any]]:
+    """Measure a policy at its commands."""
+    found = grid_rows(measured.grid(commands, seconds), measured.references)
+    clean = ({key: value if math.isfinite(value) else None for key, value in row.items()} for row in found)
+    made = [{"policy": policy, "changed": changed, **row} for row in clean]
+    for row in made:
+        shown = ("falls_per_env_10s", "forward_speed_mps", "gait_frequency_ratio", "pose_rmse_rad")
+        told = ", ".join(f"{name} {math.nan if row[name] is None else row[name]:.3f}" for name in shown)
+        print(f"{policy:15s} {changed:28s} {row['forward']:5.2f} {row['turn']:5.2f}: {told}", flush=True)
+    return made
+
+
+def measure(setup: MeasuringSetup, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Measure all policies in one simulator."""
+    for policy in args.policies:
+        chosen = MeasuringSetup(**{**vars(setup), "checkpoint": policy})
+        with open_simulator(chosen, POLICIES[policy]) as measured:
+            yield from rows(measured, policy, POLICIES[policy], args.seconds)
+        if args.changes and setup.simulator == "mujoco" and policy in CHANGED_AT:
+            with mujoco.bundle(chosen) as folder:
+                bundled = MeasuringSetup(**{**vars(chosen), "checkpoint": folder})
+                for changed, physics in {"nothing": MujocoPhysics(), **CHANGES}.items():
+                    with mujoco.opened(bundled, CHANGED_AT[policy], physics) as measured:
+                        yield from rows(measured, policy, CHANGED_AT[policy], args.seconds, changed)
+
+
+def main() -> int:
+    """Measure, and print a line for each command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=["newton", "mujoco"])
+    parser.add_argument("--policies", nargs="+", choices=POLICIES, default=list(POLICIES))
+    parser.add_argument("--changes", action="store_true", help="in mujoco, also change one thing at a time")
+    parser.add_argument("--num_envs", type=int, default=8, help="environments for each command")
+    parser.add_argument("--seconds", type=float, default=10.0, help="measured time per command, s, after 3 s")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    runs = json.loads(args.output.read_text())["runs"] if args.output.is_file() else []
+    for simulator in args.simulators:
+        setup = MeasuringSetup(
+            checkpoint="", simulator=simulator, num_envs=args.num_envs, device=args.device, seed=args.seed
+        )
+        conditions = {"num_envs": args.num_envs, "seconds": args.seconds, "seed": args.seed}
+        made = {"simulator": simulator, **provenance(args.device), **conditions, "rows": list(measure(setup, args))}
+        runs = [run for run in runs if run["simulator"] != simulator] + [made]
+        write_json(args.output, {"runs": runs})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
