@@ -28,7 +28,7 @@ _EXTRAS = {
         "yaml",
     ),
     "deploy": ("onnxruntime",),
-    "notebooks": ("ipywidgets", "IPython", "nbformat", "nbconvert", "papermill"),
+    "notebooks": ("ipywidgets", "anywidget", "IPython", "nbformat", "nbconvert", "papermill"),
 }
 """Extra of this package -> modules that a command needs from it."""
 

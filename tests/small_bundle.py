@@ -1,4 +1,4 @@
-"""A bundle of two joints whose policy always acts the same."""
+"""A bundle of two joints whose policy always acts the same, and a robot for it."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,34 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from amp_helpers.robots.robot import Robot
+
 JOINTS = ["hip", "knee"]
+ROBOT = """
+<mujoco>
+  <compiler angle="radian"/>
+  <worldbody>
+    <geom name="its_own_floor" type="plane" size="1 1 .1" pos="0 0 -5"/>
+    <body name="trunk" pos="0 0 1">
+      <freejoint/>
+      <inertial pos=".02 0 0" mass="4" diaginertia=".05 .05 .05"/>
+      <geom type="box" size=".1 .1 .1"/>
+      <body name="thigh" pos="0 0 -.1">
+        <joint name="hip" axis="0 1 0" range="-1 1"/>
+        <geom type="capsule" size=".03" fromto="0 0 -.05 0 0 -.2" mass="1"/>
+        <body name="foot" pos="0 0 -.25">
+          <joint name="knee" axis="0 1 0" range="-1 1"/>
+          <geom name="sole" type="box" size=".15 .15 .02" pos="0 0 -.03" mass="2"/>
+        </body>
+      </body>
+    </body>
+  </worldbody>
+  <actuator><motor joint="hip"/></actuator>
+  <sensor><actuatorfrc name="its_own_sensor" actuator="hip_motor"/></sensor>
+</mujoco>
+""".replace('<motor joint="hip"/>', '<motor name="hip_motor" joint="hip"/>')
+GAINS = {"stiffness": [200.0, 300.0], "damping": [10.0, 15.0], "armature": [0.02, 0.03], "effort_limit": [40.0, 50.0]}
+UPRIGHT = {"default_joint_pos": [0.0, 0.0], "joint_limits": [[-1.0, 1.0]] * 2, "root_height": 0.4}
 
 
 def facts(**changes: object) -> dict:
@@ -53,3 +80,16 @@ def write(folder: Path, content: dict, action: float = 0.2, pose: Sequence[float
     (folder / "policy.onnx").write_bytes(model.SerializeToString())
     (folder / "deploy.json").write_text(json.dumps(content))
     return folder
+
+
+def hopper(folder: Path) -> Robot:
+    """A robot that stands on one wide foot."""
+    file = folder / "hopper.xml"
+    file.write_text(ROBOT)
+    return Robot.from_file(file)
+
+
+def standing_bundle(folder: Path, **changes: object) -> Path:
+    """A bundle with which the hopper stands, in a new folder."""
+    folder.mkdir()
+    return write(folder, facts(**(GAINS | UPRIGHT | changes)), 0.0, pose=(0.0, 0.0))

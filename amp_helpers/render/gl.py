@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 
 HIGHLIGHT = (0.95, 0.38, 0.10, 1.0)
-_COLLISION_GROUP = 3
-_OVERSAMPLING = 2  # smooth edges; in software a third faster than the driver's own antialiasing
+COLLISION_GROUP = 3
+"""Group of geoms that are not drawn."""
 
 
 def _osmesa() -> bool:
@@ -75,18 +75,21 @@ class GlCanvas:
     Args:
         model: a robot in its scene, as :func:`amp_helpers.render.scene.scene_model` compiles it.
         width, height: of an image, pixels.
+        oversampling: pixels rendered for one of the image, along each side; 2 for smooth edges, in software a third
+            faster than the driver's own antialiasing.
     """
 
-    def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
-        width, height = width * _OVERSAMPLING, height * _OVERSAMPLING
+    def __init__(self, model: mujoco.MjModel, width: int, height: int, oversampling: int = 2) -> None:
+        self._oversampling = oversampling
+        width, height = width * oversampling, height * oversampling
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         self._model = model
         self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
         self._options = mujoco.MjvOption()
-        self._options.geomgroup[_COLLISION_GROUP] = 0
-        shapes = np.flatnonzero(model.geom_group == _COLLISION_GROUP)
+        self._options.geomgroup[COLLISION_GROUP] = 0
+        shapes = np.flatnonzero(model.geom_group == COLLISION_GROUP)
         self._shadowed = shapes[np.unique(model.geom_bodyid[shapes], return_index=True)[1]]  # one per link
         self._context = _gl_context(width, height)
         with _current(self._context):
@@ -108,7 +111,7 @@ class GlCanvas:
             mujoco.mjr_render(self._viewport, self._scene, self._mjr)
             mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._mjr)
         upright = Image.fromarray(self._pixels[::-1])  # OpenGL's rows start at the bottom
-        return np.array(upright.reduce(_OVERSAMPLING))
+        return np.array(upright.reduce(self._oversampling))
 
     def _add_shadows(self, data: mujoco.MjData) -> None:
         """Add a soft disc on the floor below each link, which shows whether a foot touches the ground."""

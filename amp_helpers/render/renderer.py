@@ -18,7 +18,13 @@ from amp_helpers.render.scene import scene_model
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 
-CAMERAS = {"side": (90.0, -8.0), "front": (180.0, -8.0), "quarter": (135.0, -14.0), "feet": (90.0, -4.0)}
+CAMERAS = {
+    "side": (90.0, -8.0),
+    "front": (180.0, -8.0),
+    "quarter": (135.0, -14.0),
+    "behind": (0.0, -14.0),
+    "feet": (90.0, -4.0),
+}
 """Camera -> (azimuth, elevation) of its viewing direction, degrees. In ``side`` the robot walks to the right; ``feet``
 looks in the same direction from near the feet."""
 MAX_SHARED = 6
@@ -36,13 +42,21 @@ class Renderer:
         width, height: size of a frame, pixels.
         camera: a name in :data:`CAMERAS`; the camera follows the root horizontally.
         gl: True for OpenGL, False for the matplotlib drawing, None for OpenGL where available.
+        quick: with OpenGL, edges are not smooth, in less than half the time.
 
     Raises:
         InputError: the camera is unknown, or ``gl=True`` without OpenGL.
     """
 
     def __init__(
-        self, robot: Robot, width: int = 480, height: int = 360, camera: str = "side", gl: bool | None = None
+        self,
+        robot: Robot,
+        width: int = 480,
+        height: int = 360,
+        camera: str = "side",
+        gl: bool | None = None,
+        *,
+        quick: bool = False,
     ) -> None:
         if camera not in CAMERAS:
             raise InputError(f"camera '{camera}' not found; available: {', '.join(CAMERAS)}")
@@ -59,7 +73,10 @@ class Renderer:
         pixel = 2 * self._distance * np.tan(half_view) / height  # m, at the robot
         self._model = scene_model(robot, pixel) if self.uses_gl else self._kinematics.model
         self._data = mujoco.MjData(self._model)
-        self._canvas = (GlCanvas if self.uses_gl else Drawing)(self._model, width, height)
+        if self.uses_gl:
+            self._canvas = GlCanvas(self._model, width, height, oversampling=1 if quick else 2)
+        else:
+            self._canvas = Drawing(self._model, width, height)
 
     def __enter__(self) -> "Renderer":
         return self
@@ -84,14 +101,27 @@ class Renderer:
         highlight = tuple(highlight)
         return [self._draw(qpos, highlight) for qpos in self._kinematics.qpos(motion.resample(1.0 / fps))]
 
-    def _draw(self, qpos: np.ndarray, highlight: Iterable[str]) -> np.ndarray:
+    def pose(self, qpos: np.ndarray, camera: str | None = None, heading: float = 0.0) -> np.ndarray:
+        """Render one pose as (H, W, 3) uint8.
+
+        Args:
+            qpos: as :meth:`amp_helpers.robots.kinematics.Kinematics.qpos` returns it, (7 + J).
+            camera: viewing direction, a name in :data:`CAMERAS`; ``None`` for the renderer's own.
+            heading: turns the camera about the vertical, rad.
+        """
+        return self._draw(qpos, (), camera, np.degrees(heading))
+
+    def _draw(
+        self, qpos: np.ndarray, highlight: Iterable[str], camera: str | None = None, turned: float = 0.0
+    ) -> np.ndarray:
         for name in highlight:
             JointOrder(self.robot.joint_names).index(name)  # raises for an unknown joint
         bodies = {int(self._model.joint(name).bodyid[0]) for name in highlight}
         view = mujoco.MjvCamera()
         view.lookat[:] = (*qpos[:2], self._look_at)
         view.distance = self._distance
-        view.azimuth, view.elevation = CAMERAS[self.camera]
+        azimuth, view.elevation = CAMERAS[camera or self.camera]
+        view.azimuth = azimuth + turned
         with _lock:
             self._data.qpos[:] = qpos
             mujoco.mj_forward(self._model, self._data)
@@ -103,7 +133,13 @@ _lock = threading.RLock()  # a notebook's cells and widget callbacks run in diff
 
 
 def shared_renderer(
-    robot: Robot, width: int = 480, height: int = 360, camera: str = "side", gl: bool | None = None
+    robot: Robot,
+    width: int = 480,
+    height: int = 360,
+    camera: str = "side",
+    gl: bool | None = None,
+    *,
+    quick: bool = False,
 ) -> Renderer:
     """Return this process's renderer for a robot, size and camera, opening it at first use.
 
@@ -113,10 +149,10 @@ def shared_renderer(
     Raises:
         InputError: as :class:`Renderer`.
     """
-    key = (robot, width, height, camera, gl)
+    key = (robot, width, height, camera, gl, quick)
     with _lock:
         if key not in _shared:
-            _shared[key] = Renderer(robot, width, height, camera, gl)
+            _shared[key] = Renderer(robot, width, height, camera, gl, quick=quick)
         _shared.move_to_end(key)
         while len(_shared) > MAX_SHARED:
             _shared.popitem(last=False)[1].close()

@@ -1,3 +1,4 @@
+from .drive import Drive as Drive
 from .feet_comparison import FeetComparison as FeetComparison
 from .joint_inspector import JointInspector as JointInspector
 from .joint_rows import BY_NAME as BY_NAME

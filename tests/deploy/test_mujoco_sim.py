@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
 
-from small_bundle import JOINTS, facts, write
+from small_bundle import GAINS, JOINTS, UPRIGHT, facts, hopper, write
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoPhysics, MujocoSim
@@ -20,38 +20,10 @@ from amp_helpers.deploy.mujoco_walk import walk
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import Robot
 
-ROBOT = """
-<mujoco>
-  <compiler angle="radian"/>
-  <worldbody>
-    <geom name="its_own_floor" type="plane" size="1 1 .1" pos="0 0 -5"/>
-    <body name="trunk" pos="0 0 1">
-      <freejoint/>
-      <inertial pos=".02 0 0" mass="4" diaginertia=".05 .05 .05"/>
-      <geom type="box" size=".1 .1 .1"/>
-      <body name="thigh" pos="0 0 -.1">
-        <joint name="hip" axis="0 1 0" range="-1 1"/>
-        <geom type="capsule" size=".03" fromto="0 0 -.05 0 0 -.2" mass="1"/>
-        <body name="foot" pos="0 0 -.25">
-          <joint name="knee" axis="0 1 0" range="-1 1"/>
-          <geom name="sole" type="box" size=".15 .15 .02" pos="0 0 -.03" mass="2"/>
-        </body>
-      </body>
-    </body>
-  </worldbody>
-  <actuator><motor joint="hip"/></actuator>
-  <sensor><actuatorfrc name="its_own_sensor" actuator="hip_motor"/></sensor>
-</mujoco>
-""".replace('<motor joint="hip"/>', '<motor name="hip_motor" joint="hip"/>')
-GAINS = {"stiffness": [200.0, 300.0], "damping": [10.0, 15.0], "armature": [0.02, 0.03], "effort_limit": [40.0, 50.0]}
-UPRIGHT = {"default_joint_pos": [0.0, 0.0], "joint_limits": [[-1.0, 1.0]] * 2, "root_height": 0.4}
-
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory) -> Robot:
-    file = tmp_path_factory.mktemp("robot") / "hopper.xml"
-    file.write_text(ROBOT)
-    return Robot.from_file(file)
+    return hopper(tmp_path_factory.mktemp("robot"))
 
 
 @pytest.fixture

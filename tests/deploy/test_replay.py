@@ -1,6 +1,7 @@
 """A rollout recorded in Isaac Lab, replayed by the controller: the same observations and actions from sensors alone."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import onnx
 import onnxruntime
 
 from amp_helpers.deploy.controller import Controller
+from amp_helpers.deploy.driver import Driver
 from amp_helpers.deploy.recording import record_sensors
 from amp_helpers.deploy.sensor_log import SensorLog, replay, term_differences
 from amp_helpers.env.make import make_env
@@ -142,3 +144,22 @@ def test_somebody_with_deploy_json_and_onnxruntime_walks_in_mujoco(recorded, tmp
         assert walked["speed"] == pytest.approx(forward, abs=0.15) or turn
         heading = (walked["heading"] - turn * 10 + np.pi) % (2 * np.pi) - np.pi
         assert abs(heading) < 0.3
+
+
+def test_it_can_be_driven(recorded):
+    """In plain MuJoCo: to its command, through a push, and to a stop where it has learned to stand."""
+    driver = Driver({"policy": recorded.folder})
+    driver.command = (0.8, 0.0)
+    for _ in range(6 * 50):
+        driver.step()
+    driver.push(15.0, math.pi / 2)
+    for _ in range(4 * 50):
+        driver.step()
+    figures = driver.figures
+    assert figures.forward_mps == pytest.approx(0.8, abs=0.2) and 0.7 < figures.gait_hz < 1.4 and not figures.falls
+    driver.command = (0.0, 0.0)
+    for _ in range(4 * 50):
+        driver.step()
+    assert not driver.falls
+    if recorded.name == "g1_locomotion":
+        assert abs(driver.figures.forward_mps) < 0.05 and math.isnan(driver.figures.gait_hz)
