@@ -329,6 +329,16 @@ CASES: list[tuple[str, Call, Call]] = [
         ),
     ),
     (
+        "divide it by 100 if it is in centimeters, by 1000 if in millimeters",
+        lambda folder: [gmr(folder, root_pos=read_motion(WALK).root_pos * factor) for factor in (100, 1000)],
+        lambda folder: gmr(folder, root_pos=read_motion(WALK).root_pos * 100 / 100),
+    ),
+    (
+        "multiply it by pi / 180 if it is in degrees",
+        lambda folder: gmr(folder, dof_pos=np.degrees(read_motion(WALK).joint_pos)),
+        lambda folder: gmr(folder, dof_pos=np.degrees(read_motion(WALK).joint_pos) * np.pi / 180),
+    ),
+    (
         "write it into the header, as {}(deg) for every joint",
         lambda folder: table(folder, ["root_x(cm)", "root_y(cm)", "root_z(cm)", *ROOT_HEADER[3:]], 100),
         lambda folder: table(folder, units("(cm)", "(deg)", "(deg)"), 100),

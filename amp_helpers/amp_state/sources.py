@@ -15,6 +15,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import ObservationGroupCfg, ObservationTermCfg
 
 from amp_helpers.amp_state.asset import robot_name, scene_robot
+from amp_helpers.amp_state.commands import velocity_command
 from amp_helpers.amp_state.hooks import EnvIds, StepHooks
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
@@ -54,7 +55,7 @@ class AmpSource(ABC):
         hooks = StepHooks.of(env)
         hooks.before_reset.append(self._capture)
         if state.command:
-            velocity_command(env)  # reports a task without one
+            velocity_command(env)  # reports a task without one, or with several
             hooks.after_physics.append(self._capture_command)
 
     @abstractmethod
@@ -134,21 +135,6 @@ class SimulatorSource(AmpSource):
             "root_ang_vel": lambda: data.root_link_ang_vel_b.torch,
         }
         return torch.cat([parts[name]() for name in self.state.features], dim=-1)
-
-
-def velocity_command(env: ManagerBasedRLEnv, name: str = "base_velocity") -> torch.Tensor:
-    """Return the commanded velocity, (E, 3): forward and left m/s, yaw rad/s.
-
-    Raises:
-        InputError: the task has no such command.
-    """
-    commands = env.command_manager
-    if name not in commands.active_terms:
-        raise InputError(
-            f"the task has no command '{name}'; available: {', '.join(commands.active_terms) or 'none'}; "
-            f"call its velocity command {name}, or train with --no_condition_on_command"
-        )
-    return commands.get_command(name)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp import JointPositionAction
 
 from amp_helpers.amp_state.asset import robot_name, scene_robot
+from amp_helpers.amp_state.commands import velocity_commands
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.deploy.network import InputColumns
 from amp_helpers.env.commands import LocomotionCommandCfg
-from amp_helpers.env.measuring import function_name, velocity_commands
+from amp_helpers.env.measuring import function_name
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 

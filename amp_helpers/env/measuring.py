@@ -15,6 +15,7 @@ import torch
 from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
 
+from amp_helpers.amp_state.commands import COMPONENTS, terms, velocity_commands
 from amp_helpers.env.held_command import HeldCommand, held
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
@@ -27,7 +28,6 @@ environments would behave alike."""
 NEVER_S = 1e9
 """Resampling time of a command that stays, s."""
 
-_COMPONENTS = ("lin_vel_x", "lin_vel_y", "ang_vel_z")
 _DISTURBANCES = ("apply_external_force_torque", "push_by_setting_velocity")
 
 
@@ -119,7 +119,7 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         if turn is not None:
             command.ranges.ang_vel_z = (float(turn), float(turn))
     also = {
-        name: [part for part in vars(term.ranges) if part not in (*_COMPONENTS, "heading")]
+        name: [part for part in vars(term.ranges) if part not in (*COMPONENTS, "heading")]
         for name, term in velocity_commands(cfg)
     }
     return [
@@ -260,14 +260,6 @@ def function_name(function: Any) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
-def velocity_commands(cfg: Any) -> Iterator[tuple[str, Any]]:
-    """The velocity commands by name: those of Isaac Lab's kinds, and those of a user with the same ranges."""
-    for name, term in terms(cfg.commands):
-        ranges = getattr(term, "ranges", None)
-        if isinstance(term, lab.UniformVelocityCommandCfg) or all(hasattr(ranges, part) for part in _COMPONENTS):
-            yield name, term
-
-
 def other_commands(cfg: Any) -> dict[str, str]:
     """Commands of other kinds: name -> kind."""
     known = dict(velocity_commands(cfg))
@@ -293,12 +285,6 @@ def _hold(command: Any) -> None:
     for name in vars(command):
         if name.startswith("rel_") and name.endswith("_envs"):
             setattr(command, name, 0.0)
-
-
-def terms(group: Any) -> Iterator[tuple[str, Any]]:
-    """The terms of a manager's configuration, a class or a dictionary, without those that are off."""
-    found = group if isinstance(group, dict) else {} if group is None else vars(group)
-    yield from ((name, term) for name, term in list(found.items()) if term is not None)
 
 
 def _assign(group: Any, name: str, term: Any) -> None:

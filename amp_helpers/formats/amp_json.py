@@ -1,6 +1,8 @@
 """AMP JSON, as motion_imitation, AMP_for_hardware and TienKung-Lab have it: ``Frames``, a row of numbers per frame, and
 ``FrameDuration``, s; mostly under the suffix ``.txt``.
 
+``MotionWeight``, a clip's share of the draws, is told and not applied: weights here are of frames.
+
 The rows have no names. Their layouts (m, rad, s; D joints, T feet):
 
 ==========================  =======================================================================================
@@ -63,7 +65,8 @@ def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOp
             "robot's height and heading are unknown; give the file of the same motion that has the root "
             "(motion_visualization in TienKung-Lab)"
         )
-    notes = [f"columns as in {layout.name}"]
+    rate = _rate(path, content.get("FrameDuration"))
+    notes = [f"columns as in {layout.name}", *_weight(content.get("MotionWeight"), rate, len(frames))]
     if names is None and (legs := _legs(frames[:, layout.joints], frames[:, layout.feet])):
         names_key, names = "the feet's positions", [f"{leg}_{part}_joint" for leg in legs for part in LEG]
         notes.append(f"legs {', '.join(legs)} by the positions of their feet")
@@ -72,7 +75,7 @@ def clips_of_amp_json(path: Path, content: Mapping[str, object], options: ReadOp
         joint_pos=frames[:, layout.joints],
         root_pos=frames[:, :3],
         root_rot=rotation if layout.rotation == 4 else from_euler(rotation),
-        fps=_rate(path, content.get("FrameDuration")),
+        fps=rate,
         joint_names=names,
         keys={
             "joint_pos": f"Frames, columns {layout.joints.start} to {layout.joints.stop - 1}",
@@ -125,7 +128,10 @@ def _layout_of(path: Path, frames: np.ndarray, num_joints: tuple[int, ...]) -> _
         if layout.velocities is None:
             fitting.append((rank + len(num_joints) + 1, layout))
         elif rate_of_velocities(frames[:, layout.joints], frames[:, layout.velocities]):
-            fitting.append((rank, layout))
+            # Without hands and feet, rows without a root look like those of a robot with six joints fewer and a root.
+            alike = not layout.has_root and layout.velocities.stop == frames.shape[1]
+            standing = 0.2 < float(np.median(frames[:, 2])) < 2
+            fitting.append((len(num_joints) if alike and standing else rank, layout))
     if not fitting:
         raise InputError(
             f"{path}: Frames have {frames.shape[1]} columns in no known layout (AMP_for_hardware's, motion_imitation's "
@@ -152,6 +158,16 @@ def _layouts(width: int) -> Iterator[_Layout]:
             yield _Layout("TienKung-Lab without root", 0, slice(0, joints), slice(joints, 2 * joints))
     if width > 7:
         yield _Layout("motion_imitation", 4, slice(7, width), None)
+
+
+def _weight(weight: object, rate: float | None, frames: int) -> list[str]:
+    """Say how to follow a ``MotionWeight``, the clip's share of the draws whatever its length; empty without one."""
+    if not isinstance(weight, int | float) or not 0 < weight < 1e6 or rate is None:
+        return []
+    return [
+        f"MotionWeight {weight:g} counts clips and is not applied; weights count frames, and --weights "
+        f"{weight * rate / frames:.3g} draws the clip as often"
+    ]
 
 
 def _rate(path: Path, duration: object) -> float | None:

@@ -8,6 +8,7 @@ from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.numpy_files import parse_npy
 from amp_helpers.formats.pickles.load import MAX_PICKLE_BYTES
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
+from amp_helpers.formats.values import find_rate
 
 KEYS = ("joints_list", "joint_positions", "root_position", "root_quaternion")
 
@@ -19,7 +20,7 @@ def clips_of_amp_rsl_rl(path: Path, content: Mapping[str, object], options: Read
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=root_rot,
-        fps=content.get("fps"),
+        fps=find_rate(content),
         joint_names=names,
         keys=dict(zip(("joint_names", "joint_pos", "root_pos", "root_rot"), KEYS, strict=True)),
         convention_of="amp-rsl-rl's",

@@ -1,6 +1,6 @@
 """From a stored clip to a :class:`Motion` in one pass: check the tables, decide the columns, then the quaternions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from amp_helpers.formats.column_order import decide_columns, read_names
 from amp_helpers.formats.model_evidence import Evidence
 from amp_helpers.formats.quaternion_order import decide_quaternion
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import LARGEST, LONGEST_NAME, read_fps, read_table
+from amp_helpers.formats.values import HIGHEST_M, LARGEST, LARGEST_ANGLE, LONGEST_NAME, read_fps, read_table
 from amp_helpers.motion.findings import NORM_TOLERANCE, Findings, flips
 from amp_helpers.motion.motion import Motion
 
@@ -41,6 +41,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
     if named is not None and (named.scale != 1).any():
         joint_pos = joint_pos * named.scale
     unit, findings = _unit_quaternions(path, root_rot, key["root_rot"], options.repairs)
+    _check_units(path, key, root_pos, joint_pos)
     rotations = {"xyzw": unit, "wxyz": unit[:, [1, 2, 3, 0]]}
     evidence = Evidence.sample(joint_pos, root_pos, rotations, clip.bodies)
     if evidence.bodies is not None and not (np.abs(evidence.bodies.positions) <= LARGEST).all():
@@ -71,6 +72,26 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
         weight=clip.weight,
         command=clip.command,
     )
+
+
+def _check_units(path: Path, key: Mapping[str, str], root_pos: np.ndarray, joint_pos: np.ndarray) -> None:
+    """Check that numbers can be meters and radians.
+
+    Raises:
+        InputError: the root would be far above the ground, or most moving joints would turn more than once.
+    """
+    if (height := float(np.median(np.abs(root_pos[:, 2])))) > HIGHEST_M:
+        raise InputError(
+            f"{path}: {key['root_pos']} has the root {height:.4g} m high, so it is not in meters; divide it by 100 if "
+            "it is in centimeters, by 1000 if in millimeters"
+        )
+    moving = np.ptp(joint_pos, axis=0) > 0
+    largest = np.abs(joint_pos).max(axis=0)
+    if moving.any() and (largest[moving] > LARGEST_ANGLE).mean() > 0.5:
+        raise InputError(
+            f"{path}: {key['joint_pos']} reaches {largest.max():.4g}, so it is not in radians; multiply it by pi / 180 "
+            "if it is in degrees"
+        )
 
 
 def _with_recorded(now: Findings, recorded: Findings) -> Findings:

@@ -17,11 +17,12 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.isaaclab_amp import root_body
-from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.joint_names import find_names, table_width
 from amp_helpers.formats.json_file import JSON
 from amp_helpers.formats.link_poses import default_columns, link_poses, robot_for
+from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import read_array, read_name_list, read_table
+from amp_helpers.formats.values import find_rate, read_array, read_name_list, read_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import NpzFile, write_npz
@@ -45,7 +46,7 @@ def clips_of_tracking(path: Path, content: Mapping[str, Any], options: ReadOptio
                 f"{path}: {key} has shape {value.shape}, expected ({frames} frames as joint_pos has them, bodies, "
                 f"{width}); export the motion again"
             )
-    names_key, names = find_names(path, content)
+    names_key, names = find_names(path, content, table_width(joint_pos))
     if names is not None and joint_pos.ndim == 2 and joint_pos.shape[1] == _count(names) + ROOT_COLUMNS:
         joint_pos = joint_pos[:, ROOT_COLUMNS:]
     bodies = (
@@ -56,11 +57,14 @@ def clips_of_tracking(path: Path, content: Mapping[str, Any], options: ReadOptio
             f"{path}: body_names lists {len(bodies)} bodies and body_pos_w has {positions.shape[1]}; export it again"
         )
     root = 0 if bodies is None else bodies.index(root_body([name for name in bodies if name != "world"] or bodies))
+    stated = find_rate(content)
+    measured = rate_of_velocities(joint_pos, content.get("joint_vel")) if stated is None else None
     yield StoredClip(
         joint_pos=joint_pos,
         root_pos=positions[:, root],
         root_rot=rotations[:, root],
-        fps=content.get("fps"),
+        fps=measured if stated is None else stated,
+        notes=(f"{measured:.4g} fps by its joint velocities",) if measured else (),
         joint_names=names,
         keys={"root_pos": "body_pos_w of the root", "root_rot": "body_quat_w of the root", "joint_names": names_key},
         quaternion_convention="wxyz",

@@ -23,17 +23,23 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_ROOT = _set("root base pelvis trunk torso body free floating freejoint joint link world global local com")
+_ROOT = _set("root base pelvis trunk torso body free floating freejoint joint link world global local pose")
+_OWN_JOINT = _set("torso trunk body joint")
+_NO_JOINT = _ROOT - _OWN_JOINT
 _POSITION = _set("pos position trans translate translation loc location p t xyz")
 _ROTATION = _set("rot rotate rotation quat quaternion q orientation ori orient r xyzw wxyz")
 _QUATERNION = _set("quat quaternion q xyzw wxyz")
+_NAMED_QUATERNION = _set("quat quaternion xyzw wxyz")
 _EULER = _set("euler eulers rpy angle angles")
 _VECTOR = _set("rotvec axisangle axis aa expmap exp")
 _RATE = _set("vel velocity velocities lin ang linear angular v omega speed acc acceleration qvel dq")
 _MEASURED = _set("vel velocity velocities acc acceleration qvel dq torque torques effort tau force contact wx wy wz")
-_LETTERS = {"x": 0, "y": 1, "z": 2, "w": 3, "roll": 0, "pitch": 1, "yaw": 2}
+_LETTERS = {"x": 0, "y": 1, "z": 2, "w": 3, "roll": 0, "pitch": 1, "yaw": 2, "heading": 2}
+_TURNS = ("roll", "pitch", "yaw", "heading")
 _COUNTER = _set("frame frames index idx unnamed id no row step")
-_TIME = _set("time timestamp timestamps times stamp t s sec secs second seconds ms us ns elapsed")
+_TIME = _set("time timestamp timestamps times stamp t ts s sec secs second seconds ms us ns elapsed utc clock")
+_TIMES = _set("time timestamp timestamps times stamp utc clock")
+_ORDERS: tuple[Rotation, ...] = ("xyzw", "wxyz")
 _NUMBERED = _set("column col c var feature field dim value v joint joints dof dofs q qpos pos j x data")
 _GLUED = re.compile(r"([a-z]{1,12}?)([xyzw])")
 
@@ -95,7 +101,9 @@ def read_columns(header: Sequence[str], robot: Robot | None) -> TableColumns | N
     kind: Rotation = ""
     if rotation := _components(columns, "quaternion", 4):
         kind = _letters(rotation)
-        rotation = [rotation[3], *rotation[:3]] if kind == "wxyz" else rotation
+        rotation = [rotation[3], *rotation[:3]] if kind == "wxyz" and rotation[0].lettered else rotation
+        # What else is named like an angle of the root's turns the torso beside it.
+        columns = [replace(column, role="joint") if _turns_torso(column) else column for column in columns]
     elif rotation := _components(columns, "euler", 3):
         kind = "euler"
     elif rotation := _components(columns, "vector", 3):
@@ -131,10 +139,13 @@ def read_columns(header: Sequence[str], robot: Robot | None) -> TableColumns | N
 
 def _columns(header: Sequence[str], robot: Robot | None) -> list[_Column]:
     bare, units = zip(*map(split_unit, header), strict=True)
+    positions = [number for number, unit in enumerate(units) if unit != "rate"]  # a joint's velocity has its name too
     joints = {
         column
         for known in robots_beside(robot)
-        for column, joint in enumerate(match_names(bare, known.joint_names).joints)
+        for column, joint in zip(
+            positions, match_names([bare[i] for i in positions], known.joint_names).joints, strict=True
+        )
         if joint
     }
     columns: list[_Column] = []
@@ -148,6 +159,7 @@ def _columns(header: Sequence[str], robot: Robot | None) -> list[_Column]:
         digits = [part for part in parts if part.isdecimal()]
         axis = _LETTERS[letters[0]] if len(letters) == 1 else int(digits[0]) if len(digits) == 1 else None
         role: Role = "joint" if number in joints else _role(frozenset(parts), letters, digits)
+        role = "rate" if unit == "rate" else role
         if role == "position" and len(parts) == 1 and name in seen:
             role = "quaternion"  # x,y,z,x,y,z,w
         seen.add(name)
@@ -176,11 +188,16 @@ def _angles(column: _Column) -> Role:
     )
 
 
+def _turns_torso(column: _Column) -> bool:
+    return column.role == "euler" and bool(column.words & _OWN_JOINT) and not column.words & _NO_JOINT
+
+
 def _role(parts: frozenset[str], letters: list[str], digits: list[str]) -> Role:
     rest = parts - _ROOT - set(letters) - set(digits)
     rooted = bool(parts & _ROOT)
-    if len(letters) == 1 or (len(digits) == 1 and not letters and rooted and rest):
-        if letters and letters[0] in ("roll", "pitch", "yaw"):
+    named = rooted or (rest <= _QUATERNION and rest & _NAMED_QUATERNION)
+    if len(letters) == 1 or (len(digits) == 1 and not letters and named and rest):
+        if letters and letters[0] in _TURNS:
             return "euler" if rest <= _EULER | _ROTATION else "rate" if parts & _MEASURED else "joint"
         if rest <= _POSITION:
             return "quaternion" if letters == ["w"] and not rest else "position"
@@ -196,7 +213,7 @@ def _role(parts: frozenset[str], letters: list[str], digits: list[str]) -> Role:
         return "rate"
     if not parts - set(digits) - _COUNTER:
         return "counter" if parts - set(digits) or not parts else "number"
-    if parts <= _TIME:
+    if parts <= _TIME or parts & _TIMES:
         return "time"
     return "number" if digits and not parts - set(digits) - _NUMBERED else "joint"
 
@@ -233,7 +250,8 @@ def _components(columns: Sequence[_Column], role: Role, count: int) -> list[_Col
 def _letters(rotation: Sequence[_Column]) -> Rotation:
     """Order in which the table has x, y, z and w; ``xyzw`` for mixed orders too, since columns are picked by letter."""
     if not all(column.lettered for column in rotation):
-        return "numbered"
+        stated: list[Rotation] = [order for order in _ORDERS if all(order in column.words for column in rotation)]
+        return stated[0] if stated else "numbered"
     return "wxyz" if rotation[3].number == min(column.number for column in rotation) else "xyzw"
 
 

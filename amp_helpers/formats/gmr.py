@@ -11,10 +11,10 @@ import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import NPZ, PICKLE, Format
-from amp_helpers.formats.joint_names import find_names, listed
+from amp_helpers.formats.joint_names import find_names, listed, table_width
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import HEAD_BYTES, read_name_list
+from amp_helpers.formats.values import HEAD_BYTES, find_rate, read_name_list
 from amp_helpers.motion.motion import Motion
 
 REQUIRED_KEYS = ("root_pos", "root_rot", "dof_pos")
@@ -38,12 +38,12 @@ def gmr_clip(path: Path, content: Mapping[str, object], name: str = "") -> Store
         raise InputError(
             f"{path}: keys {', '.join(missing)} are missing (found: {listed(content)}); give one motion as GMR has it"
         )
-    names_key, names = find_names(path, content)
+    names_key, names = find_names(path, content, table_width(content["dof_pos"]))
     return StoredClip(
         joint_pos=content["dof_pos"],
         root_pos=content["root_pos"],
         root_rot=content["root_rot"],
-        fps=content.get("fps"),
+        fps=find_rate(content),
         joint_names=names,
         name=name,
         keys={**KEYS, "joint_names": names_key},

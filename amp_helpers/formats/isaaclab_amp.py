@@ -16,7 +16,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.link_poses import link_poses, robot_for
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
-from amp_helpers.formats.values import read_array, read_name_list
+from amp_helpers.formats.values import find_rate, read_array, read_name_list
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.npz import write_npz
@@ -40,7 +40,7 @@ def clips_of_amp(path: Path, content: Mapping[str, Any], options: ReadOptions) -
         joint_pos=dof_pos,
         root_pos=parts["body_positions"],
         root_rot=parts["body_rotations"],
-        fps=content.get("fps"),
+        fps=find_rate(content),
         joint_names=content["dof_names"],
         keys={
             "joint_pos": "dof_positions",

@@ -1,14 +1,14 @@
 """Joint names as people spell them: ``hip.pitch.l``, ``L_HipPitch`` and ``dof_left_hip_pitch_joint(rad)`` are one name.
 
 Names match modulo case, separators, camel case, the notation and place of the side, words such as ``dof`` and
-``joint``, units in brackets, a prefix that all names share, and word order. A match has to be unique; names are never
-passed over for a count.
+``joint``, units in brackets, a prefix that all names share, a number that counts them, and word order. A match has to
+be unique; names are never passed over for a count.
 """
 
 import difflib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,8 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 
-Unit = Literal["rad", "deg", "m", "cm", "mm", "s", "ms", "us", "ns"]
-"""Unit that a name states."""
+Unit = Literal["rad", "deg", "m", "cm", "mm", "s", "ms", "us", "ns", "rate"]
+"""Unit that a name states; ``rate`` stands for those of velocities, accelerations, forces and torques."""
 
 _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("rad", "rads", "radian", "radians"), "rad"),
@@ -31,7 +31,12 @@ _UNITS: dict[str, Unit] = {
     "us": "us",
     "ns": "ns",
 }
-_AXES = ("x", "y", "z", "w", "roll", "pitch", "yaw")
+_RATE = re.compile(r"(rads?|deg|°|[cm]?m)\s*/\s*s.*|(rads?|deg|[cm]?m)[. ]?s(\^?-1|\^?-2)|k?n|n\s*[·*.]?\s*m|a|v|°?c")
+"""Units of what is no position."""
+_NOT_UNITS = re.compile(r"\d+|xyzw|wxyz|[xyzw]|roll|pitch|yaw|.*[a-z]{2}[_.:-].*")
+"""What brackets may hold beside units and sides: a number, a component or an order of components, and names."""
+_REGIONS = frozenset(["leg", "legs", "arm", "arms"])
+"""Words that tell joints apart only where both sides use them: ``left_leg_knee`` is a left knee."""
 _LEFT, _RIGHT, _FRONT, _REAR = ("left",), ("right",), ("front",), ("rear",)
 _SIDES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("l", "lft", "left"), _LEFT),
@@ -46,18 +51,23 @@ _FILLERS = frozenset(["dof", "dofs", "joint", "joints", "jnt", "j", "q", "qpos",
 """Words that do not tell joints apart."""
 _KEYS = re.compile(r"(joints?|dofs?|motors?|actuators?|hinges?)(names?|lists?|orders?|labels?){1,2}")
 """Keys, without separators and in lower case, under which files list their joints."""
+_LISTS = re.compile(r".*(name|column|label|order|list|header).*|.*(joint|dof|motor|actuator)s")
+"""Keys under which as many texts as there are columns name these."""
+_OF_OTHERS = re.compile(r".*(body|bodies|link|site|geom|sensor|contact|file|clip|motion).*")
+"""Keys of lists of something else."""
 MAX_NAMES = 1000
 """Largest number of names matched; more are damage, and matching them would take long."""
 MAX_LETTERS = 60
 """Letters of a word that are split, and of a name that are compared for a suggestion."""
 _BRACKETS = re.compile(r"[\(\[\{<]\s*([^\)\]\}>]*?)\s*[\)\]\}>]\s*$")
+_NUMBER = re.compile(r"\d{1,4}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 
 def split_unit(name: str) -> tuple[str, Unit | None]:
     """Take the unit off a name: ``knee(rad)``, ``knee [deg]``, ``knee_deg`` and ``root_x_cm`` state one.
 
-    Brackets may also hold a number, a side or an axis, as in ``q[3]``.
+    Brackets may also hold a number, a side, an axis or a name, as in ``q[3]``.
 
     Raises:
         InputError: the brackets hold something else.
@@ -65,7 +75,9 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
     if found := _BRACKETS.search(name):
         held = found.group(1).lower()
         unit = _UNITS.get(held)
-        if held.isdecimal() or held in _SIDES or held in _AXES:
+        if unit is None and _RATE.fullmatch(held):
+            unit = "rate"
+        elif held in _SIDES or (unit is None and _NOT_UNITS.fullmatch(held)):
             return name, None
         if unit is None:
             raise InputError(
@@ -81,11 +93,12 @@ def split_unit(name: str) -> tuple[str, Unit | None]:
     return name, None
 
 
-def find_names(path: Path, content: Mapping) -> tuple[str, object]:
+def find_names(path: Path, content: Mapping, width: int | None = None) -> tuple[str, object]:
     """Find the list of joint names in a file's content, under whatever key: its key and value, or ``joint_names`` and
     None without one.
 
-    ``joint_names``, ``dof_names``, ``JointNames`` and ``joints_list`` are such keys, also within a dict in the content.
+    ``joint_names``, ``dof_names``, ``JointNames`` and ``joints_list`` are such keys, also within a dict in the content;
+    without them, any list of ``width`` texts that is not said to be of links. A dict may number the names.
 
     Raises:
         InputError: two lists name as many joints and differ.
@@ -94,10 +107,16 @@ def find_names(path: Path, content: Mapping) -> tuple[str, object]:
     found: list[tuple[str, object]] = []
     for mapping in (content, *inner):
         for key in sorted(map(str, mapping)):
-            value = mapping.get(key) if _KEYS.fullmatch(re.sub(r"[\W_]", "", key).lower()) else None
+            value = _in_order(mapping.get(key)) if _KEYS.fullmatch(_plain(key)) else None
             is_list = value is not None and (not isinstance(value, str) or len(split_list(value)) > 1)
             if is_list:  # a text such as "mujoco" names an order, not joints
                 found.append((key, value))
+    for mapping in (content, *inner) if width and not found else ():
+        for key in sorted(map(str, mapping)):
+            if _LISTS.fullmatch(_plain(key)) and not _OF_OTHERS.fullmatch(_plain(key)):
+                value = _in_order(mapping.get(key))
+                if len(_as_names(value)) == width:
+                    found.append((key, value))
     if not found:
         return "joint_names", None
     key, value = found[0]
@@ -109,9 +128,32 @@ def find_names(path: Path, content: Mapping) -> tuple[str, object]:
     return key, value
 
 
+def table_width(table: object) -> int | None:
+    """Columns of a table that a file stores, an array or a list of rows; None for anything else."""
+    if isinstance(table, list | tuple) and table:
+        return np.size(table[0])
+    return table.shape[1] if isinstance(table, np.ndarray) and table.ndim > 1 else None
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
+
+
+def _in_order(value: object) -> object:
+    """Names that a dict numbers, by name or by number, as a list; anything else as it is."""
+    if isinstance(value, dict) and 1 < len(value) <= MAX_NAMES:
+        pairs = value.items() if isinstance(next(iter(value)), str) else ((name, n) for n, name in value.items())
+        numbers = {number: name for name, number in pairs if type(number) is int}
+        if sorted(numbers) == list(range(len(value))):
+            return [numbers[number] for number in sorted(numbers)]
+    return value
+
+
 def _as_names(value: object) -> tuple[str, ...]:
     """Names in a list, an array or a text; none where it holds something else."""
-    value = value.tolist() if isinstance(value, np.ndarray) else split_list(value) if isinstance(value, str) else value
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype.kind in "UO" else None
+    value = split_list(value) if isinstance(value, str) else value
     names = tuple(value) if isinstance(value, list | tuple) else ()
     return names if all(isinstance(name, str) for name in names) and len(set(names)) == len(names) else ()
 
@@ -183,6 +225,36 @@ def match_names(stored: Sequence[str], joints: Sequence[str]) -> NameMatch:
     if len(stored) > MAX_NAMES:
         raise InputError(f"names {len(stored)} joints, more than the {MAX_NAMES} read at most; export the motion again")
     bare, units = zip(*map(split_unit, stored), strict=True) if stored else ((), ())
+    found = _find(stored, bare, joints)
+    if None in found and any(map(_NUMBER.search, bare)):
+        found = max([found, *_without_count(stored, bare, joints)], key=lambda match: len(match) - match.count(None))
+    missing = tuple(joint for joint in joints if joint not in found)
+    return NameMatch(tuple(stored), tuple(found), tuple(units), missing)
+
+
+def _without_count(stored: Sequence[str], bare: Sequence[str], joints: Sequence[str]) -> Iterator[list[str | None]]:
+    """Match names without one of their numbers, where it counts the joints: ``joint_0.left_hip``, ``knee[3]``."""
+    for which in (0, -1):
+        numbers = [next(iter([*_NUMBER.finditer(name)][which:][:1]), None) for name in bare]
+        rest = [
+            name if number is None else f"{name[: number.start()]}_{name[number.end() :]}"
+            for name, number in zip(bare, numbers, strict=True)
+        ]
+        try:
+            match = _find(stored, rest, joints)
+        except InputError:  # the numbers tell joints apart
+            continue
+        counted = [int(number.group()) for joint, number in zip(match, numbers, strict=True) if joint and number]
+        if len(set(counted)) == len(counted):
+            yield match
+
+
+def _find(stored: Sequence[str], bare: Sequence[str], joints: Sequence[str]) -> list[str | None]:
+    """Find the joint of each name, None where there is none.
+
+    Raises:
+        InputError: two names are the same joint.
+    """
     keys, table = _keys(bare, joints)
     found: list[str | None] = []
     for name, key in zip(bare, keys, strict=True):
@@ -196,8 +268,7 @@ def match_names(stored: Sequence[str], joints: Sequence[str]) -> NameMatch:
             if len(set(twice)) == 1:
                 raise InputError(f"joint names repeat: {twice[0]}; name every column once")
             raise InputError(f"the names {' and '.join(twice)} are both {joint}; name every joint once")
-    missing = tuple(joint for joint in joints if joint not in found)
-    return NameMatch(tuple(stored), tuple(found), tuple(units), missing)
+    return found
 
 
 def _keys(
@@ -212,6 +283,9 @@ def _keys(
         _without_shared(theirs, vocabulary),
         _without_shared(ours, {word for name in theirs for word in name}),
     )
+    spoken, vocabulary = ({word for name in names for word in name} for names in (theirs, ours))
+    theirs = [[word for word in name if word not in _REGIONS - vocabulary] or name for name in theirs]
+    ours = [[word for word in name if word not in _REGIONS - spoken] or name for name in ours]
     table: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for joint, name in zip(joints, ours, strict=True):
         table[tuple(sorted(name))].append(joint)

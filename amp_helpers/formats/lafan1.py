@@ -16,20 +16,16 @@ from amp_helpers.formats.csv_table import LAYOUT, MAX_CSV_BYTES, ROOT_COLUMNS, i
 from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.joint_names import Unit, shown, split_unit
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import read_table
+from amp_helpers.formats.values import HIGHEST_M, LARGEST_ANGLE, read_table
 from amp_helpers.motion.findings import QuaternionOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import from_euler, from_rotation_vector
 from amp_helpers.robots.robot import Robot
 
-HIGHEST_M = 10.0
-"""A root higher than this is not given in meters."""
 LOWEST_M = 0.05
 """A root lower than this in an animation tool's file is not given in centimeters."""
 LARGEST_TILT = 1.6
 """Roll or pitch beyond a quarter turn, rad, is rare, and in degrees it is usual."""
-LARGEST_ANGLE = 7.0
-"""Angles larger than this, just over a turn in radians, are degrees."""
 
 MAX_JITTER = 0.25
 """Largest deviation of a time step from the mean, as a share of it."""
@@ -46,7 +42,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
     A header is optional; it may name joints, the root's columns, units, a frame counter and a time, in any order.
     Without names, columns are position, quaternion and joints.
     """
-    header, table = parse_table(path, content)
+    header, table, rate = parse_table(path, content)
     try:
         columns = read_columns(header, options.robot) if header else None
     except InputError as error:
@@ -72,7 +68,7 @@ def clips_of_csv(path: Path, content: bytes, options: ReadOptions) -> Iterator[S
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=root_rot,
-        fps=None if times is None or columns.time is None else _rate(path, times, header, columns.time),
+        fps=rate if times is None or columns.time is None else _rate(path, times, header, columns.time),
         usual_fps="--fps 120 if it is one of BONES-SEED's" if columns.animation else "",
         joint_names=columns.joint_names,
         keys={

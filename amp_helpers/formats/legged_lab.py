@@ -1,11 +1,13 @@
 """legged_lab's pickles: GMR's keys and ``loop_mode`` (0 clamp, 1 wrap), with joints in Isaac Lab's breadth-first order,
 ``root_rot`` wxyz (xyzw from some versions of its converter) and ``key_body_pos`` (N, B, 3): a few links without names,
-in the root's frame; ``key_body_pos_w`` has them in the world's. These links decide the order of the joints.
+in the root's frame; ``key_body_pos_w``, and from some versions ``key_body_pos`` too, has them in the world's. These
+links decide the order of the joints.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -24,11 +26,16 @@ def clips_of_legged_lab(path: Path, content: Mapping[str, object], options: Read
         quaternion_convention="wxyz",
         convention_of="legged_lab's",
         order_convention="breadth-first",
-        bodies=Bodies(np.asarray(found[1]), in_root=found[0] == "key_body_pos") if found else clip.bodies,
+        bodies=Bodies(found[1], in_root=found[0] == "key_body_pos" and _below_root(found[1])) if found else clip.bodies,
     )
 
 
-def _is_bodies(value: object, joint_pos: object) -> bool:
+def _below_root(links: np.ndarray) -> bool:
+    """Whether a link is mostly below the origin, as feet are in the root's frame and never in the world's."""
+    return bool(np.median(links[..., 2], axis=0).min() < -0.1)
+
+
+def _is_bodies(value: object, joint_pos: object) -> TypeGuard[np.ndarray]:
     return (
         isinstance(value, np.ndarray)
         and isinstance(joint_pos, np.ndarray)

@@ -15,7 +15,7 @@ from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.formats.values import read_table, take
+from amp_helpers.formats.values import find_rate, read_table, take
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import from_rotation_vector, rotation_vector
 
@@ -34,12 +34,12 @@ def clips_of_mimickit(path: Path, content: Mapping[str, object], options: ReadOp
     root_pos, vector, joint_pos = np.split(frames, (3, ROOT_COLUMNS), axis=1)
     mode = content.get("loop_mode")
     loop = " that wraps around" if isinstance(mode, int | str) and mode in (1, "WRAP") else ""
-    names_key, names = find_names(path, content)
+    names_key, names = find_names(path, content, joint_pos.shape[1])
     yield StoredClip(
         joint_pos=joint_pos,
         root_pos=root_pos,
         root_rot=from_rotation_vector(vector),
-        fps=content.get("fps"),
+        fps=find_rate(content),
         joint_names=names,
         keys={"joint_pos": "frames after the root", "joint_names": names_key},
         quaternion="xyzw",

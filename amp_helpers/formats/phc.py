@@ -12,8 +12,9 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.gmr import gmr_clip
-from amp_helpers.formats.joint_names import find_names, listed, shown
+from amp_helpers.formats.joint_names import find_names, listed, shown, table_width
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
+from amp_helpers.formats.values import find_rate
 from amp_helpers.motion.rotations import from_rotation_vector
 
 KEYS = {"joint_pos": "dof", "root_pos": "root_trans_offset"}
@@ -45,12 +46,12 @@ def _clip(path: Path, content: dict, name: str) -> StoredClip:
         if not isinstance(pose, np.ndarray) or pose.ndim != 3 or pose.shape[2] != 3 or pose.dtype.kind != "f":
             raise InputError(f"{path}: {where}has neither root_rot nor pose_aa; export it with one of them")
         rotation, stated, notes = from_rotation_vector(pose[:, 0]), "xyzw", ("root rotation from pose_aa",)
-    names_key, names = find_names(path, content)
+    names_key, names = find_names(path, content, table_width(dof))
     return StoredClip(
         joint_pos=dof,
         root_pos=content["root_trans_offset"],
         root_rot=rotation,
-        fps=content.get("fps"),
+        fps=find_rate(content),
         joint_names=names,
         name=name,
         keys={**KEYS, "joint_names": names_key},

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import Format
-from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.joint_names import find_names, table_width
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.torch_file import TORCH
-from amp_helpers.formats.values import read_array
+from amp_helpers.formats.values import find_rate, read_array
 
 
 def clips_of_protomotions(path: Path, content: Mapping[str, object], options: ReadOptions) -> Iterator[StoredClip]:
@@ -27,12 +27,12 @@ def clips_of_protomotions(path: Path, content: Mapping[str, object], options: Re
             f"{path}: rigid_body_pos has shape {positions.shape} and rigid_body_rot {rotations.shape}, expected "
             f"({frames} frames as dof_pos has them, bodies, 3 and 4); export the motion again"
         )
-    names_key, names = find_names(path, content)
+    names_key, names = find_names(path, content, table_width(joint_pos))
     yield StoredClip(
         joint_pos=joint_pos,
         root_pos=positions[:, 0],
         root_rot=rotations[:, 0],
-        fps=content.get("fps"),
+        fps=find_rate(content),
         joint_names=names,
         keys={
             "joint_pos": "dof_pos",

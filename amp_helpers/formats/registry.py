@@ -22,7 +22,7 @@ from amp_helpers.formats.format import Container, Format
 from amp_helpers.formats.gmr import GMR_NPZ, GMR_PICKLE
 from amp_helpers.formats.human import refuse_human_bytes, refuse_human_keys, refuse_human_shape
 from amp_helpers.formats.isaaclab_amp import ISAACLAB_AMP
-from amp_helpers.formats.joint_names import listed
+from amp_helpers.formats.joint_names import listed, shown
 from amp_helpers.formats.lafan1 import LAFAN1
 from amp_helpers.formats.legged_lab import LEGGED_LAB
 from amp_helpers.formats.loco_mujoco import LOCO_MUJOCO, LOCO_MUJOCO_ARRAYS
@@ -68,11 +68,12 @@ SUFFIXES = tuple(dict.fromkeys(suffix for known in FORMATS for suffix in known.s
 """Suffixes of motion files."""
 
 
-_UNFORESEEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RecursionError)
+_UNFORESEEN = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, RecursionError)
 """What numpy and Python raise on values of a type, shape or size that a format's own checks did not foresee.
 
-Files come from anywhere, and nobody can foresee each of their values. It can be an error of this package too: the
-message names it, ``AMP_DEBUG=1`` shows its traceback, and other exceptions pass through."""
+Files come from anywhere, and nobody can foresee each of their values. The message names the exception, and
+``AMP_DEBUG=1`` shows its traceback. What values alone do not cause, such as an AttributeError, is an error of this
+package and passes through."""
 
 
 def read_motion(path: str | os.PathLike, **options: Any) -> Motion:
@@ -138,8 +139,11 @@ def read_motions(
         del raw
         # Damaged numbers overflow on the way to the checks that report them; numpy's warnings would say it too.
         with np.errstate(all="ignore"):
-            clips = _select(path, container, content).clips(path, content, options)
-            return [assemble(path, clip, options, digest) for clip in clips]
+            return [
+                assemble(path, clip, options, digest)
+                for known, part in _select(path, container, content)
+                for clip in known.clips(path, part, options)
+            ]
     except InputError:
         raise
     except _UNFORESEEN as error:
@@ -179,8 +183,11 @@ def holds_motion(head: bytes) -> bool:
     return container is not AMP_RSL_RL.container or b"'|O'" in head[:256]
 
 
-def _select(path: Path, container: Container, content: object) -> Format:
-    """Select the format with the largest share of its keys in the file.
+def _select(path: Path, container: Container, content: Any) -> list[tuple[Format, Any]]:
+    """Select the format with the largest share of its keys in the file, for each clip of a dict of clips.
+
+    Returns:
+        Formats with the part of the content that each is to read.
 
     Raises:
         InputError: the file has no key of any format, or lacks some keys of the selected one, or holds the motion of a
@@ -194,34 +201,54 @@ def _select(path: Path, container: Container, content: object) -> Format:
             "a header that names root and joints, or as a dict with the keys of a format"
         )
     if isinstance(content, bytes):  # a table, which the one format of its container parses
-        return candidates[0]
+        return [(candidates[0], content)]
+    if isinstance(content, list) and content and isinstance(content[0], dict):
+        refuse_human_keys(path, content[0])
     if not isinstance(content, Mapping):
         raise InputError(
             f"{path}: holds a {type(content).__name__}, not a dict with the keys of a motion such as fps, root_pos, "
             "root_rot and dof_pos; export one motion per file"
         )
     refuse_human_keys(path, content)
-    keys: Collection[object] = content
     many = isinstance(content, dict) and bool(content) and all(isinstance(clip, dict) for clip in content.values())
     if many:
-        keys = next(iter(content.values()))
-        refuse_human_keys(path, keys)
-        if "dof_pos" in keys:  # GMR's clips by name
-            return PHC
-        candidates = [known for known in FORMATS if known.nested]
-    every = [known for known in FORMATS if known.keys and (known in candidates or (known.anywhere and not many))]
-    best = max(every, key=lambda known: (_share(known, keys), known in candidates, len(known.keys)))
-    found = listed(keys)
-    if _share(best, keys) < LEAST_SHARE:
-        known_keys = "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in candidates)
-        raise InputError(f"{path}: holds {found}, which is no motion known here; give one of these ({known_keys})")
-    missing = [] if many else [key for key in best.keys if key not in content]  # a format of many clips names the clip
-    if missing:
+        return [(_of_clip(path, name, keys), {name: keys}) for name, keys in content.items()]
+    every = [known for known in FORMATS if known.keys and (known in candidates or known.anywhere)]
+    best = max(every, key=lambda known: (_share(known, content), known in candidates, len(known.keys)))
+    found = listed(content)
+    if _share(best, content) < LEAST_SHARE:
+        raise InputError(
+            f"{path}: holds {found}, which is no motion known here; give one of these ({_keys(candidates)})"
+        )
+    if missing := [key for key in best.keys if key not in content]:
         raise InputError(
             f"{path}: looks like {best.name} and lacks {', '.join(missing)} (found: {found}); add what is missing, or "
             "give the motion in another format"
         )
+    return [(best, content)]
+
+
+def _of_clip(path: Path, name: object, keys: Collection[object]) -> Format:
+    """Select the format of a clip in a dict of clips, which reports the keys that the clip lacks.
+
+    Raises:
+        InputError: the clip has no key of any format, or is the motion of a person.
+    """
+    refuse_human_keys(path, keys)
+    if "dof_pos" in keys:  # GMR's clips by name
+        return PHC
+    nested = [known for known in FORMATS if known.nested]
+    best = max(nested, key=lambda known: _share(known, keys))
+    if _share(best, keys) < LEAST_SHARE:
+        raise InputError(
+            f"{path}: '{shown(name)}' holds {listed(keys)}, which is no motion known here; give one of these "
+            f"({_keys(nested)})"
+        )
     return best
+
+
+def _keys(formats: Collection[Format]) -> str:
+    return "; ".join(f"{known.name}: {', '.join(known.keys)}" for known in formats)
 
 
 def _share(known: Format, keys: Collection[object]) -> float:

@@ -19,7 +19,6 @@ from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.beyondmimic import clips_of_tracking
 from amp_helpers.formats.format import PICKLE, Container, Format
 from amp_helpers.formats.joint_names import shown
-from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import HEAD_BYTES, check_pointer, read_bytes
 
@@ -39,16 +38,12 @@ def clips_of_sonic(path: Path, content: Mapping[str, Any], options: ReadOptions)
         if missing:
             raise InputError(f"{path}: clip '{shown(str(name))}' lacks {', '.join(missing)}; export the motion again")
         for clip in clips_of_tracking(path, stored, options):
-            rate = None if clip.fps is not None else rate_of_velocities(stored["joint_pos"], stored.get("joint_vel"))
-            notes = (f"{rate:.4g} fps by its joint velocities",) if rate else ()
             yield replace(
                 clip,
                 name=str(name),
-                fps=clip.fps if rate is None else rate,
                 convention_of="SONIC's",
                 order_convention="breadth-first",
                 usual_fps="--fps 50 if it is as SONIC's deployment plays it",
-                notes=(*clip.notes, *notes),
                 bodies=clip.bodies if clip.bodies is not None and _apart(clip.bodies) else None,
             )
 

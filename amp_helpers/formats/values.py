@@ -1,6 +1,7 @@
 """Reading a file's bytes, and checking the frame rate and the tables of numbers in them."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -22,8 +23,18 @@ MOST_NAMES, LONGEST_NAME = 5000, 1000
 FPS_RANGE = (0.1, 10_000.0)
 """Plausible frames per second; resampling a damaged file at any other rate could make it arbitrarily long."""
 
+_RATES = ("fps", "framerate", "framespersecond", "hz", "frequency", "samplerate", "samplingrate")
+_STEPS = ("dt", "timestep", "frametime", "frameduration", "framedt")
+"""Keys, in lower case without separators, of a frame rate, Hz, and of the time from frame to frame, s."""
+
 LARGEST = 1e6
 """Largest value in a table, m or rad; larger ones are damage, and their squares could overflow."""
+
+HIGHEST_M = 10.0
+"""A root higher than this is not given in meters."""
+
+LARGEST_ANGLE = 7.0
+"""Angles larger than this, just over a turn in radians, are degrees."""
 
 
 def check_file(path: Path) -> None:
@@ -97,6 +108,22 @@ def read_fps(path: Path, value: object, given: float | None = None, usual: str =
     fps = _positive(path, value)
     differs = given is not None and abs(fps - given) > 1e-6 * fps
     return FrameRate(fps, "file", given if differs else None)
+
+
+def find_rate(content: Mapping) -> object:
+    """Find the frames per second that a file's content states: ``fps``, a key of that meaning, or the time between two
+    frames; None without any."""
+    for meanings, inverse in ((_RATES, False), (_STEPS, True)):
+        for key in sorted(map(str, content), key=lambda key: key != "fps"):
+            value = content.get(key) if re.sub(r"[\W_]", "", key).lower() in meanings else None
+            if value is None:
+                continue
+            step = np.asarray(value) if inverse and isinstance(value, int | float | np.ndarray) else np.empty(0)
+            if not inverse:
+                return value
+            if step.size == 1 and step.dtype.kind in "fiu" and 0 < float(step.ravel()[0]) <= 10:
+                return 1 / float(step.ravel()[0])
+    return None
 
 
 def _positive(path: Path, value: object) -> float:

@@ -114,7 +114,7 @@ class TrainCfg:
     reference_share: float | None = None
     """Share of episodes that start in a reference state; by default 0.7 on this project's tasks and 0 on others."""
     condition_on_command: bool = False
-    """Show the discriminator the command base_velocity of the task too: a window then counts as real only where a clip
+    """Show the discriminator the velocity command of the task too: a window then counts as real only where a clip
     follows that command."""
     symmetry: bool = False
     """Make the policy symmetric: the mirror image of a situation gets the mirror image of the action."""

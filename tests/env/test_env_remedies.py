@@ -4,14 +4,17 @@ from types import SimpleNamespace
 
 import gymnasium
 import pytest
+import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from foreign_tasks import Foreign
+from isaaclab.envs.mdp import UniformPose2dCommandCfg, UniformVelocityCommandCfg
 
 from amp_helpers import check
 from amp_helpers.agent.checkpoint import load_checkpoint
-from amp_helpers.amp_state.sources import ObservationTerm, observation_terms, velocity_command
+from amp_helpers.amp_state.commands import velocity_command
+from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
 from amp_helpers.env.make import _configure_reference, _randomize, _task_cfg
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
@@ -57,16 +60,22 @@ def test_other_ways_to_a_mirror_image():
 
 
 def commands(*names: str) -> SimpleNamespace:
-    manager = SimpleNamespace(active_terms=list(names), get_command=lambda name: name)
-    return SimpleNamespace(command_manager=manager)
+    """Environment with velocity commands of these names, and a pose command."""
+    kinds = dict.fromkeys(names, UniformVelocityCommandCfg(asset_name="robot", resampling_time_range=(1.0, 1.0)))
+    cfg = SimpleNamespace(commands=kinds | {"pose": UniformPose2dCommandCfg(asset_name="robot")})
+    manager = SimpleNamespace(get_command=lambda name: torch.full((2, 4), float(len(name))))
+    return SimpleNamespace(cfg=cfg, command_manager=manager)
+
+
+def test_the_command_that_is_shown_is_found_by_its_kind():
+    assert velocity_command(commands("speed_and_heading")).tolist() == [[17.0] * 3] * 2
 
 
 @pytest.mark.parametrize("given", ["--recipe locomotion", "--condition_on_command", ""])
-def test_a_task_whose_command_is_not_found_trains_unconditioned(given):
-    sentence = r"no command .*; call its velocity command base_velocity, or train with --no"
-    with pytest.raises(InputError, match=sentence):
-        velocity_command(commands("speed"))
-    assert velocity_command(commands("base_velocity")) == "base_velocity"
+def test_a_task_without_one_velocity_command_trains_unconditioned(given):
+    for names, found in (((), "no velocity command"), (("one", "other"), r"2 velocity commands \(one, other\)")):
+        with pytest.raises(InputError, match=f"the task has {found}, .*; train with --no_condition_on_command"):
+            velocity_command(commands(*names))
     assert parse(given.split()).condition_on_command == bool(given)
     assert not parse([*given.split(), "--no_condition_on_command"]).condition_on_command
 

@@ -1,5 +1,7 @@
 """A CSV's header says which columns are what, in which unit, in any order and spelling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -44,6 +46,8 @@ ROOTS = {
     "numbers in brackets": [*(f"root_pos[{i}]" for i in range(3)), *(f"root_quat[{i}]" for i in range(4))],
     "a robot's name before all": [*(f"g1/root_{axis}" for axis in "xyz"), *(f"g1/root_q{axis}" for axis in "xyzw")],
     "units without brackets": [*(f"root_{axis}_m" for axis in "xyz"), *(f"root_q{axis}" for axis in "xyzw")],
+    "a pose": [*(f"/base/pose/position/{axis}" for axis in "xyz"), *(f"/base/pose/rotation/{axis}" for axis in "xyzw")],
+    "an order in the name": [*POSITION, *(f"quat_xyzw_{number}" for number in range(4))],
     "letters first": [*(f"{axis}_pelvis" for axis in "xyz"), *(f"{axis}_quat" for axis in "xyzw")],
 }
 
@@ -126,6 +130,35 @@ def test_velocities_beside_the_angles_are_not_joints(write, walk):
 def test_a_quaternion_beside_euler_angles_counts(write, walk):
     header = [*POSITION, "roll", "pitch", "yaw", *QUATERNION, *NAMES]
     same(read_motion(write(header, walk.root_pos, 0 * walk.root_pos, walk.root_quat, walk.joint_pos), fps=30), walk)
+
+
+def test_a_numbered_quaternion_is_in_the_order_that_its_name_states(write, walk):
+    turned = replace(walk, root_quat=(Rotation.from_euler("z", 3.0) * Rotation.from_quat(walk.root_quat)).as_quat())
+    table = [turned.root_pos, turned.root_quat[:, [3, 0, 1, 2]], turned.joint_pos]
+    for name in ("quat_wxyz_{}", "quat(wxyz)_{}", "root_rot_{} (wxyz)"):
+        same(read_motion(write([*POSITION, *map(name.format, range(4)), *NAMES], *table), fps=30), turned)
+
+
+def test_columns_with_units_of_rates_are_no_joints(write, walk):
+    """Velocities and torques carry the names of their joints."""
+    units = ("rad", "rad/s", "Nm")
+    header = [*POSITION, *QUATERNION, *(f"{name} [{unit}]" for unit in units for name in NAMES)]
+    same(read_motion(write(header, walk.root_pos, walk.root_quat, *[walk.joint_pos] * 3), fps=30), walk)
+
+
+def test_the_torso_beside_a_root_is_a_joint(write, walk):
+    header = [*POSITION, *QUATERNION, *(name.replace("waist", "torso") for name in NAMES)]
+    file = write(header, walk.root_pos, walk.root_quat, walk.joint_pos)
+    with pytest.raises(InputError, match=r"'torso_yaw_joint' \(nearest: waist_yaw_joint"):
+        read_motion(file, fps=30, robot=G1_29DOF)
+
+
+def test_the_center_of_mass_is_not_the_root(write, walk):
+    table = [walk.root_pos, walk.root_quat, walk.joint_pos]
+    with pytest.raises(InputError, match="names no position of the root"):
+        read_motion(write([*(f"com_{axis}" for axis in "xyz"), *QUATERNION, *NAMES], *table), fps=30)
+    header = [*POSITION, *QUATERNION, *NAMES, *(f"com_{axis}" for axis in "xyz")]
+    same(read_motion(write(header, *table, walk.root_pos), fps=30), walk)
 
 
 def test_numbered_columns_after_a_named_root_are_not_names(write, walk):

@@ -42,6 +42,8 @@ SPELLINGS = {
     "_dof": lambda side, rest: f"{joined('_', [side, *rest])}_joint_dof",
     "a path": lambda side, rest: f"/world/g1/{joined('_', [side, *rest])}_joint.pos",
     "words reversed": lambda side, rest: joined("_", [*rest[::-1], side]),
+    "the region named": lambda side, rest: joined("_", [side, {"hip": "leg", "wrist": "arm"}.get(rest[0], ""), *rest]),
+    "in brackets": lambda side, rest: f"position({joined('_', [side, *rest])}_joint)",
     "a motor": lambda side, rest: f"motor:{joined('_', [side, *rest])}",
 }
 
@@ -51,6 +53,23 @@ def test_every_spelling_of_a_name_is_the_same_joint(spelling):
     names = random.Random(0).sample(NAMES, len(NAMES))
     match = match_names([SPELLINGS[spelling](*parts(name)) for name in names], NAMES)
     assert match.joints == tuple(names) and not match.unmatched and not match.missing
+
+
+COUNTED = ["joint_{}.{}", "{}_{}", "J{:02d}_{}", "{}: {}", "dof_{}_{}_pos", "{1}[{0}]"]
+
+
+@pytest.mark.parametrize("pattern", COUNTED)
+def test_a_number_that_counts_the_joints_does_not_tell_them_apart(pattern):
+    names = random.Random(1).sample(NAMES, len(NAMES))
+    match = match_names(["root_0", *(pattern.format(i, name) for i, name in enumerate(names))], NAMES)
+    assert match.joints == (None, *names) and not match.missing
+
+
+def test_a_number_that_tells_joints_apart_stays():
+    arm = ["left_arm_1", "left_arm_2", "right_arm_1", "right_arm_2"]
+    assert match_names([f"{i}_{name}" for i, name in enumerate(arm)], arm).joints == tuple(arm)
+    twice = match_names(["knee_0_left", "knee_1_left", "knee_0_right"], ["left_knee_joint", "right_knee_joint"])
+    assert twice.joints == (None, None, None), "two columns of one joint are not one joint each"
 
 
 def test_quadruped_corners_are_spelled_either_way():
@@ -105,6 +124,18 @@ def test_names_are_found_under_any_key(key):
     assert find_names(Path("m.pkl"), {"dof_order": "mujoco", "fps": 30, key: ["a"]}) == (key, ["a"])
     assert find_names(Path("m.pkl"), {"info": {key: ["a"]}}) == (key, ["a"])
     assert find_names(Path("m.pkl"), {"joint_pos": np.zeros(3), key: None}) == ("joint_names", None)
+
+
+@pytest.mark.parametrize("key", ["robot_joints", "isaac_joint_names", "columns", "labels", "joints"])
+def test_as_many_texts_as_columns_name_them(write, walk, key):
+    names = random.Random(2).sample(NAMES, len(NAMES))
+    links = {"link_names": [*NAMES[::-1]], "foot_joint_names": names[:2], "author": "me"}
+    motion = read_motion(write(names, **{key: names}, **links))
+    np.testing.assert_allclose(motion.select(NAMES).joint_pos, walk.joint_pos)
+    numbered = {name: i for i, name in enumerate(names)}
+    for value in (numbered, {i: name for name, i in numbered.items()}):
+        motion = read_motion(write(names, joint_names=value))
+        assert motion.joint_names == tuple(names)
 
 
 @pytest.fixture

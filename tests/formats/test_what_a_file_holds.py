@@ -347,6 +347,112 @@ def test_other_marks_between_columns_are_known_too(tmp_path, mark):
     np.testing.assert_allclose(read_motion(tmp_path / "m.csv", fps=50).joint_pos, WALK.joint_pos, atol=1e-6)
 
 
+COMMENTED = {
+    "# made by me\n# fps: 50\n": 50.0,
+    "% frame rate 50\n": 50.0,
+    "// 50 Hz, see http://here\n": 50.0,
+    "# 50 fps of 120 fps\n": None,
+}
+
+
+@pytest.mark.parametrize("comment", COMMENTED)
+@pytest.mark.parametrize("header", [HEADER, None, ["# " + HEADER[0], *HEADER[1:]]])
+def test_comments_before_a_table_are_none_of_it_and_may_state_the_rate(tmp_path, comment, header):
+    path = csv(tmp_path / "m.csv", header, TABLE)
+    path.write_text(comment + path.read_text())
+    if COMMENTED[comment] is None:
+        with pytest.raises(InputError, match="does not say its frame rate"):
+            read_motion(path)
+    motion = read_motion(path, fps=None if COMMENTED[comment] else 50)
+    assert motion.fps == 50 and motion.joint_names == WALK.joint_names
+    np.testing.assert_allclose(motion.joint_pos, WALK.joint_pos, atol=1e-6)
+
+
+@pytest.mark.parametrize("header", [HEADER, None])
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_comma_between_semicolons_or_tabs_is_a_decimal_mark(tmp_path, header, mark):
+    path = csv(tmp_path / "m.csv", header, TABLE)
+    path.write_text(path.read_text().replace(",", mark).replace(".", ","))
+    np.testing.assert_allclose(read_motion(path, fps=50).joint_pos, WALK.joint_pos, atol=1e-6)
+
+
+def test_a_table_between_spaces_is_known_under_any_name(tmp_path):
+    np.savetxt(tmp_path / "walk.txt", TABLE, header=" ".join(HEADER))
+    np.testing.assert_allclose(read_motion(tmp_path / "walk.txt", fps=50).joint_pos, WALK.joint_pos)
+
+
+@pytest.mark.parametrize("factor", [100, 1000])
+def test_a_root_in_centimeters_or_millimeters_is_refused_where_none_says_so(tmp_path, factor):
+    content = motion_contents.gmr(WALK)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content | {"root_pos": content["root_pos"] * factor}))
+    for path in (tmp_path / "m.pkl", csv(tmp_path / "m.csv", None, TABLE * ([factor] * 3 + [1] * 33))):
+        with pytest.raises(InputError, match=r"the root \S+ m high, so it is not in meters; divide it by 100"):
+            read_motion(path, fps=50)
+
+
+def test_angles_in_degrees_are_refused_where_nothing_says_so(tmp_path):
+    content = motion_contents.gmr(WALK)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content | {"dof_pos": np.degrees(content["dof_pos"])}))
+    for path in (tmp_path / "m.pkl", csv(tmp_path / "m.csv", None, TABLE * ([1] * 7 + [57.3] * 29))):
+        with pytest.raises(InputError, match=r"so it is not in radians; multiply it by pi / 180"):
+            read_motion(path, fps=50)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("frame_rate", 50), ("FPS", 50.0), ("hz", [50]), ("dt", 0.02), ("frameTime", 0.02)]
+)
+def test_the_rate_is_found_under_other_keys(tmp_path, key, value):
+    content = motion_contents.gmr(WALK)
+    del content["fps"]
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content | {key: value}))
+    assert read_motion(tmp_path / "m.pkl").fps == 50
+
+
+def test_each_clip_of_a_file_is_read_by_its_own_keys(tmp_path):
+    gmr, tracked = motion_contents.gmr(WALK), motion_contents.tracking(WALK)
+    clips = {"a": tracked, "b": gmr, "c": tracked}
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(clips))
+    found = read_motions(tmp_path / "m.pkl", fps=50, robot=G1_29DOF)
+    assert [clip.name for clip in found] == ["m.pkl/a", "m.pkl/b", "m.pkl/c"]
+    for clip in found:
+        np.testing.assert_allclose(clip.select(WALK.joint_names).joint_pos, WALK.joint_pos, atol=1e-5)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({"about": {"author": "me"}} | clips))
+    with pytest.raises(InputError, match="'about' holds author, which is no motion known here; give one of these"):
+        read_motions(tmp_path / "m.pkl")
+
+
+def test_the_weight_of_amp_json_is_told_with_the_option_that_follows_it(tmp_path):
+    frames = np.hstack([WALK.root_pos, WALK.root_quat, WALK.joint_pos])
+    content = {"FrameDuration": 0.02, "MotionWeight": 0.5, "Frames": frames.tolist()}
+    (tmp_path / "m.txt").write_text(json.dumps(content))
+    said = read_motion(tmp_path / "m.txt").findings.sentence()
+    assert "MotionWeight 0.5 counts clips and is not applied; weights count frames, and --weights 0.625" in said
+
+
+OTHER_HUMANS = {
+    "C3D": bytes([2, 0x50]) + bytes(600),
+    "FBX": b"; FBX 7.4.0 project file\n; ----\n",
+    "BVH": b"hierarchy\r\nROOT Hips\r\n",
+    "GLB": b"glTF\x02\0\0\0" + bytes(99),
+    "glTF": b'{"asset": {"version": "2.0"}}',
+    "TRC": b"PathFileType\t4\t(X/Y/Z)\ta.trc\n",
+    "OpenSim": b"Coordinates\nversion=1\n",
+    "MVNX": b'<?xml version="1.0"?>\n<mvnx version="4">\n',
+    "ASF": b"# AST/ASF file generated\n:version 1.10\n",
+    "AMC": b":FULLY-SPECIFIED\n:DEGREES\n",
+    "USD": b"PXR-USDC" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_HUMANS)
+@pytest.mark.parametrize("suffix", [".csv", ".pkl", ".npz", ".json", ".take"])
+def test_the_motion_of_a_person_is_known_by_its_first_bytes_whatever_its_name(tmp_path, kind, suffix):
+    path = tmp_path / f"walk{suffix}"
+    path.write_bytes(OTHER_HUMANS[kind])
+    with pytest.raises(InputError, match=rf"holds the motion of a person \({kind}\), .*; retarget it"):
+        read_motion(path)
+
+
 def test_a_table_in_utf_16_is_text_too(tmp_path):
     path = csv(tmp_path / "m.csv", HEADER, TABLE)
     path.write_text(path.read_text(), encoding="utf-16")
