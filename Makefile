@@ -5,6 +5,8 @@
 PYTHON := .venv/bin/python
 OUTPUT ?= outputs
 SITE ?= build/site
+# The policies that build/drive.html lets a visitor drive.
+DRIVEN := g1_locomotion g1_walk g1_walk_speeds
 # LOCKED=1 installs exactly the versions in requirements.lock.
 export LOCKED ?=
 # For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"
@@ -18,7 +20,7 @@ LAB = $(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(LA
 
 help:
 	@echo "make run    install what is missing, execute the five notebooks, lead to $(OUTPUT)/index.html"
-	@echo "make docs   what make run produced, and the documentation, as a static site, $(SITE)/index.html"
+	@echo "make docs   documentation, what make run produced and a robot to drive: a static site, $(SITE)/index.html"
 	@echo "make test   the whole test suite, notebooks and browser included"
 	@echo "make quick  the tests of under a second each, without simulator, notebook and browser: less than a minute"
 	@echo "make lab    JupyterLab on the notebooks, on this machine only"
@@ -38,8 +40,16 @@ run: setup
 	@$(PYTHON) -m amp_helpers.pipeline --output $(OUTPUT)
 
 docs: setup
+	@{ $(PYTHON) -m amp_helpers.deploy.browser.packages && $(MAKE) --no-print-directory build/drive.html; } || \
+	    echo "note: the site is built without drive.html, for the reason above" >&2
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict --site-dir $(SITE)
 	@$(PYTHON) -m amp_helpers.notebook.site --output $(OUTPUT) --site $(SITE)/notebooks --documentation ../index.html
+
+build/bundles/%/deploy.json: policies/%/policy.pt amp_helpers/export.py $(wildcard amp_helpers/deploy/*.py)
+	@$(PYTHON) -m amp_helpers.export --checkpoint $* --output $(@D)
+
+build/drive.html: $(DRIVEN:%=build/bundles/%/deploy.json) $(wildcard amp_helpers/deploy/browser/*.py amp_helpers/deploy/browser/static/*)
+	@$(PYTHON) -m amp_helpers.deploy.browser --policy $(DRIVEN:%=build/bundles/%) --documentation index.html --output $@
 
 test: setup
 	@tools/setup.sh browser

@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,19 @@ import pytest
 from amp_helpers.utils.threads import spin_briefly
 
 spin_briefly()  # before any test loads torch, so that tests take about as long beside another busy process
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # WebGL without a GPU
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +53,20 @@ def device(request) -> str:
     if request.param == "cuda" and not pytest.importorskip("torch").cuda.is_available():
         pytest.skip("no GPU")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, headless."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no Chromium on the path; install it (Debian: apt-get install chromium)")
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found, args=BROWSER_FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

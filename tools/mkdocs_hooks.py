@@ -1,7 +1,8 @@
 """Hooks of mkdocs: the site has the repository's layout, so that a link leads to the same place on both.
 
 Pages are the repository's Markdown files under their own paths, and one page of docstrings for each package. Links to
-notebooks lead to their executed pages, which ``python -m amp_helpers.notebook.site`` writes beside these.
+notebooks lead to their executed pages, which ``python -m amp_helpers.notebook.site`` writes beside these. The page to
+drive the robot in is taken from ``build/drive.html``, if it was built.
 """
 
 import re
@@ -14,6 +15,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "amp_helpers"
+DRIVE = ROOT / "build" / "drive.html"
 PAGES = ("*.md", "docs/**/*", "datasets/*.md", "policies/**/*.md", "benchmarks/*.md", "benchmarks/results/*.json")
 _SPHINX_ROLE = re.compile(r":\w+:<code>~?(?:[\w.]+\.)?(\w+)</code>")
 _NOTEBOOK_LINK = re.compile(r"\[([^]]+)\]\(((?:[\w./-]*/)?notebooks/\w+)\.ipynb(#[^)]*)?\)")
@@ -32,13 +34,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         File.generated(config, f"api/{name}.md", content=_api_page(name, modules))
         for name, modules in _packages().items()
     ]
+    if DRIVE.is_file():
+        pages.append(File.generated(config, DRIVE.name, abs_src_path=str(DRIVE)))
     theme = [file for file in files if file.src_dir != config.docs_dir]
     return Files(theme + pages)
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
-    """Lead to the executed notebooks."""
+    """Lead to the executed notebooks and to the page to drive the robot in."""
     nav.items.insert(1, Link("Notebooks", "notebooks/index.html"))
+    if DRIVE.is_file():
+        nav.items.insert(2, Link("Drive the robot", DRIVE.name))
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

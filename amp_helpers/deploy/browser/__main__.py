@@ -1,0 +1,28 @@
+"""Write a page to drive a robot in: ``python -m amp_helpers.deploy.browser --policy BUNDLE --output drive.html``."""
+
+import sys
+from pathlib import Path
+
+from amp_helpers.deploy.browser.page import write_page
+from amp_helpers.errors import run_cli
+from amp_helpers.utils.command_line import OneLineParser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = OneLineParser(
+        prog="python -m amp_helpers.deploy.browser",
+        description="Write one HTML file in which a robot is driven by exported policies, in any browser.",
+    )
+    parser.add_argument("--policy", type=Path, nargs="+", required=True, help="folders that amp_helpers.export wrote")
+    parser.add_argument("--output", type=Path, default=Path("drive.html"), help="the page")
+    parser.add_argument("--robot", help="name, or MJCF or URDF; by default the one that the first policy names")
+    parser.add_argument("--documentation", metavar="ADDRESS", help="where the page links to as the documentation")
+    args = parser.parse_args(argv)
+    made = write_page(args.policy, args.output, robot=args.robot, documentation=args.documentation)
+    print(f"{made.path}: {made.megabytes:.1f} MB, {made.robot} with {', '.join(made.policies)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_cli(main))
