@@ -12,6 +12,8 @@ from support import PATIENCE_S
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
 
+from small_bundle import facts, write
+
 from amp_helpers.deploy.browser.packages import library_files
 from amp_helpers.deploy.browser.page import write_page
 from amp_helpers.deploy.controller import Controller
@@ -55,7 +57,7 @@ def visit(browser, address):
     contexts = []
     wrong: list[str] = []
 
-    def visit(query: str = "", **options) -> Page:
+    def visit(query: str = "", address: str = address, **options) -> Page:
         contexts.append(browser.new_context(**options))
         contexts[-1].set_default_timeout(PATIENCE_S * 1000)
         page = contexts[-1].new_page()
@@ -149,6 +151,40 @@ def test_on_a_phone_a_thumb_drives_and_nothing_is_cut_off(visit):
     assert page.evaluate("drive.measures.speed") > 0.3
     finger("touchEnd")
     page.wait_for_function("drive.controls.command.every(value => value === 0)")
+
+
+HOPPER = """
+<mujoco>
+  <worldbody>
+    <body name="trunk" pos="0 0 1">
+      <freejoint/>
+      <geom type="box" size=".1 .1 .1" mass="4"/>
+      <body name="thigh" pos="0 0 -.1">
+        <joint name="hip" axis="0 1 0" range="-60 60"/>
+        <geom type="capsule" size=".03" fromto="0 0 -.05 0 0 -.2" mass="1"/>
+        <body name="foot" pos="0 0 -.25">
+          <joint name="knee" axis="0 1 0" range="-60 60"/>
+          <geom type="box" size=".15 .15 .02" pos="0 0 -.03" mass="2"/>
+        </body>
+      </body>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def test_a_robot_of_your_own_that_cannot_stand_is_driven_too(visit, tmp_path):
+    robot, folder = tmp_path / "hopper.xml", tmp_path / "hopping"
+    robot.write_text(HOPPER)
+    folder.mkdir()
+    gains = {"stiffness": [200.0, 300.0], "damping": [10.0, 15.0], "effort_limit": [40.0, 50.0]}
+    pose = {"default_joint_pos": [0.0, 0.0], "joint_limits": None, "commands": {"forward": [0.5, 1.0], "turn": [0, 0]}}
+    write(folder, facts(**gains, **pose), action=0.0, pose=(0.0, 0.0))
+    made = write_page([folder], tmp_path / "drive.html", robot=str(robot))
+    page = visit(address=made.path.as_uri(), **PHONE)
+    simulate(page, 0.5)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#news")).to_have_text("This policy was not trained to stand: its slowest is 0.5 m/s.")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@
 const SPEED_STEP = 0.1;
 
 class Controls {
-  /** actions: functions push(direction, speed), reset(), pause(paused), choose(policy). */
+  /** actions: functions push(direction, speed), reset(), pause(paused), choose(policy), say(text). */
   constructor(actions) {
     this.actions = actions;
     this.held = new Set();
@@ -50,6 +50,8 @@ class Controls {
 
   stop() {
     this.setCommand(0, 0);
+    const slowest = Number(this.forward.value);
+    if (slowest) this.actions.say(`This policy was not trained to stand: its slowest is ${slowest} m/s.`);
   }
 
   push() {

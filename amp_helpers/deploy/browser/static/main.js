@@ -34,6 +34,7 @@ class Drive {
       reset: () => drive.queue.push(() => drive.reset()),
       pause: (paused) => { drive.paused = paused; },
       choose: (name) => drive.queue.push(() => drive.choose(name)),
+      say: (text) => drive.announce(text),
     });
     await drive.startFromAddress(new URLSearchParams(window.location.search));
     drive.loadSeconds = (performance.now() - begun) / 1000;
@@ -144,7 +145,10 @@ class Drive {
   showStatus(now) {
     const { measures, controls, controller } = this;
     const style = getComputedStyle(document.documentElement);
-    const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : "–");
+    const number = (value, digits) => {
+      const text = Number(value).toFixed(digits);
+      return Number.isFinite(value) ? text.replace("-", Number(text) ? "−" : "") : "–";
+    };
     const show = (id, text) => { document.getElementById(id).textContent = text; };
     const [forward, , turn] = controller.limited(controls.command);
     if (!(now < this.gaitShown + 900)) {
