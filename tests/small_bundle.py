@@ -1,4 +1,4 @@
-"""A bundle of two joints whose policy always acts the same, and a robot for it."""
+"""A bundle of two joints, or of more, whose policy is linear, and a robot for it."""
 
 import json
 from collections.abc import Sequence
@@ -60,15 +60,22 @@ def facts(**changes: object) -> dict:
     } | changes
 
 
-def write(folder: Path, content: dict, action: float = 0.2, pose: Sequence[float] = (0.1, 0.4)) -> Path:
-    """A bundle whose policy always acts the same."""
+def write(
+    folder: Path,
+    content: dict,
+    action: float = 0.2,
+    pose: Sequence[float] = (0.1, 0.4),
+    weights: np.ndarray | None = None,
+) -> Path:
+    """A bundle whose policy always acts the same, or adds ``weights`` (O, A) times what it observes."""
     inputs = sum(entry["size"] * entry["history"] for entry in content["observation"])
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    tensors = {"zero": np.zeros((inputs, len(pose))), "act": np.full(len(pose), action), "pose": np.array(pose)}
+    weights = np.zeros((inputs, len(pose))) if weights is None else weights
+    tensors = {"weights": weights, "act": np.full(len(pose), action), "pose": np.array(pose)}
     graph = helper.make_graph(
         [
-            helper.make_node("MatMul", ["obs", "zero"], ["nothing"]),
-            helper.make_node("Add", ["nothing", "act"], ["actions"]),
+            helper.make_node("MatMul", ["obs", "weights"], ["seen"]),
+            helper.make_node("Add", ["seen", "act"], ["actions"]),
             helper.make_node("Add", ["actions", "pose"], ["joint_targets"]),
         ],
         "policy",

@@ -101,7 +101,7 @@ def test_the_lock_file_pins_a_tested_version_of_every_requirement(project):
 # --- notebooks in git -----------------------------------------------------------------------------------------------
 
 
-def test_there_are_exactly_five_notebooks():
+def test_every_notebook_is_in_the_pipeline():
     assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == list(NOTEBOOKS)
 
 

@@ -1,5 +1,10 @@
 from .command_reward import CommandReward as CommandReward
 from .command_reward import command_experiment as command_experiment
+from .deployment_mistakes import MISTAKES as MISTAKES
+from .deployment_mistakes import Evidence as Evidence
+from .deployment_mistakes import Walked as Walked
+from .deployment_mistakes import evidence as evidence
+from .deployment_mistakes import walk_with as walk_with
 from .discriminators import SaturationResult as SaturationResult
 from .discriminators import StyleResult as StyleResult
 from .discriminators import joint_influence as joint_influence
@@ -14,5 +19,6 @@ from .gaits import early_policy as early_policy
 from .gaits import half_steps as half_steps
 from .gaits import level_feet as level_feet
 from .gaits import speed_up as speed_up
+from .gravity_exercise import grade_gravity as grade_gravity
 from .known_rollouts import approach as approach
 from .known_rollouts import move_root as move_root

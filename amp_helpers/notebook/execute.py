@@ -31,6 +31,7 @@ NOTEBOOKS = (
     "03_feet_removal",
     "04_amp_training",
     "05_play_and_evaluate",
+    "06_deploy_and_drive",
 )
 # Permission denied, disk full, read-only file system, quota exceeded: the user can repair these.
 _REPAIRABLE = ("[Errno 13]", "[Errno 28]", "[Errno 30]", "[Errno 122]")

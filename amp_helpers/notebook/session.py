@@ -98,10 +98,15 @@ class Workspace:
             temporary.write_bytes(picture.getvalue())
         display(Image(picture.getvalue(), width=round(figure.get_figwidth() * SCREEN_DPI), alt=alt))
 
-    def play(self, videos: Mapping[str, Path], min_width: int = 320) -> None:
-        """Display videos with their titles, in a loop without sound.
+    def play(self, videos: Mapping[str, Path], min_width: int = 320, columns: int | None = None) -> None:
+        """Display videos with their titles, in a loop without sound; those of one length stay in step.
 
         They are side by side where each can be ``min_width`` pixels wide.
+
+        Args:
+            videos: title -> file.
+            min_width: pixels.
+            columns: tiles of equal width, at most so many beside each other; ``None`` lets the last row's grow.
         """
         from IPython.display import HTML, display
 
@@ -112,7 +117,12 @@ class Workspace:
             'playsinline style="width:100%"></video></figure>'
             for title, path in videos.items()
         )
-        display(HTML(f'<div style="display:flex;flex-wrap:wrap;gap:12px">{tiles}</div>'))
+        layout = "display:flex;flex-wrap:wrap"
+        if columns:
+            share = f"calc((100% - {12 * (columns - 1)}px) / {columns})"
+            tracks = f"repeat(auto-fill,minmax(max({min_width}px,{share}),1fr))"
+            layout = f"display:grid;align-items:end;grid-template-columns:{tracks}"
+        display(HTML(f'<div style="{layout};gap:12px">{tiles}</div>'))
 
 
 def _check_run_or_empty(folder: Path) -> None:

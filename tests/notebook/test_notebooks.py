@@ -1,4 +1,4 @@
-"""All five notebooks, executed once in order by the pipeline behind `make run`, and their results."""
+"""All notebooks, executed once in order by the pipeline behind `make run`, and their results."""
 
 import json
 import math
@@ -42,9 +42,9 @@ def executed(tmp_path_factory, repo_root):
 @pytest.mark.notebook
 def test_every_notebook_ran_to_its_end(executed):
     lines = executed[1]
-    assert len(lines) == 5
+    assert len(lines) == len(NOTEBOOKS)
     for number, (name, line) in enumerate(zip(NOTEBOOKS, lines, strict=True), 1):
-        assert re.fullmatch(rf"\[{number}/5\] {name} +\d+ s  ok", line)
+        assert re.fullmatch(rf"\[{number}/{len(NOTEBOOKS)}\] {name} +\d+ s  ok", line)
 
 
 @pytest.mark.notebook
@@ -87,7 +87,7 @@ def test_formulas_are_readable_without_a_script(executed):
 @pytest.mark.notebook
 def test_every_notebook_writes_a_figure_with_content(executed):
     figures = sorted((executed[0] / "figures").glob("*.png"))
-    assert {path.name[:2] for path in figures} == {"01", "02", "03", "04", "05"}
+    assert {path.name[:2] for path in figures} == {name[:2] for name in NOTEBOOKS}
     for path in figures:
         assert np.ptp(imread(path)[..., :3]) > 0.2, path.name
 
