@@ -2,16 +2,18 @@
 
 Each policy is measured at its trained commands, ``g1_locomotion`` at the usual grid, as ``evaluate`` does it. In
 mujoco, ``--changes`` also measures with one thing changed at a time: friction, solver, integrator, gains and the like.
-Runs of a simulator that is not named stay in the file, so that simulators can be measured one by one. Writes JSON::
+Runs that are not asked for stay in the file, so that simulators and policies can be measured one by one. Writes JSON::
 
-    runs: [{simulator, command, commit, hardware, num_envs, seconds, seed,
-            rows: [{policy, changed, forward, turn, ...metrics of amp_helpers.metrics.grid_row}]}]
+    runs: [{policy, simulator, command, commit, hardware, num_envs, seconds, seed,
+            rows: [{changed, forward, turn, ...metrics of amp_helpers.metrics.grid_row}]}]
 """
 
 import argparse
+import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,11 @@ from amp_helpers.errors import run_cli
 from amp_helpers.evaluate import open_simulator
 from amp_helpers.measure import SIMULATORS, Measured, MeasuringSetup, mujoco
 from amp_helpers.metrics import GRID, grid_rows
+from amp_helpers.metrics.grid import Command
 from amp_helpers.training import write_json
 
 RESULTS = Path(__file__).parent / "results" / "simulators.json"
-POLICIES: dict[str, tuple[tuple[float, float], ...]] = {
+POLICIES: dict[str, tuple[Command, ...]] = {
     "g1_walk": ((0.75, 0.0),),
     "g1_walk_speeds": ((0.45, 0.0), (0.75, 0.0), (1.05, 0.0)),
     "g1_run": ((2.72, 0.0),),
@@ -54,34 +57,44 @@ CHANGES: dict[str, MujocoPhysics] = {
     "latency of one control step": MujocoPhysics(latency=1),
 }
 """What is changed -> the physics."""
-CHANGED_AT = {"g1_walk": ((0.75, 0.0),), "g1_run": ((2.72, 0.0),), "g1_locomotion": ((1.0, 0.0), (2.0, 0.0))}
+CHANGED_AT = {"g1_walk": ((0.75, 0.0),), "g1_run": ((2.72, 0.0),), "g1_locomotion": ((0.9, 0.0), (2.0, 0.0))}
 """Policy -> the commands at which things are changed."""
 
 
-def rows(measured: Measured, policy: str, commands: Any, seconds: float, changed: str = "") -> list[dict[str, Any]]:
+TARGETS = "targets within the joint limits"
+"""A change of the controller, not of the physics: targets were clipped where the joints end."""
+
+
+def rows(measured: Measured, commands: Sequence[Command], seconds: float, changed: str = "") -> list[dict[str, Any]]:
     """Measure a policy at its commands."""
     found = grid_rows(measured.grid(commands, seconds), measured.references)
-    clean = ({key: value if math.isfinite(value) else None for key, value in row.items()} for row in found)
-    made = [{"policy": policy, "changed": changed, **row} for row in clean]
+    made = [
+        {"changed": changed} | {key: value if math.isfinite(value) else None for key, value in row.items()}
+        for row in found
+    ]
     for row in made:
         shown = ("falls_per_env_10s", "forward_speed_mps", "gait_frequency_ratio", "pose_rmse_rad")
         told = ", ".join(f"{name} {math.nan if row[name] is None else row[name]:.3f}" for name in shown)
-        print(f"{policy:15s} {changed:28s} {row['forward']:5.2f} {row['turn']:5.2f}: {told}", flush=True)
+        print(f"{changed:32s} {row['forward']:5.2f} {row['turn']:5.2f}: {told}", flush=True)
     return made
 
 
-def measure(setup: MeasuringSetup, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Measure all policies in one simulator."""
-    for policy in args.policies:
-        chosen = MeasuringSetup(**{**vars(setup), "checkpoint": policy})
-        with open_simulator(chosen, POLICIES[policy]) as measured:
-            yield from rows(measured, policy, POLICIES[policy], args.seconds)
-        if args.changes and setup.simulator == "mujoco" and policy in CHANGED_AT:
-            with mujoco.bundle(chosen) as folder:
-                bundled = MeasuringSetup(**{**vars(chosen), "checkpoint": folder})
-                for changed, physics in {"nothing": MujocoPhysics(), **CHANGES}.items():
-                    with mujoco.opened(bundled, CHANGED_AT[policy], physics) as measured:
-                        yield from rows(measured, policy, CHANGED_AT[policy], args.seconds, changed)
+def measure(setup: MeasuringSetup, policy: str, changes: bool) -> list[dict[str, Any]]:
+    """Measure a policy in one simulator."""
+    with open_simulator(setup, POLICIES[policy]) as measured:
+        made = rows(measured, POLICIES[policy], setup.seconds)
+    if not changes or setup.simulator != "mujoco" or policy not in CHANGED_AT:
+        return made
+    commands = CHANGED_AT[policy]
+    with mujoco.bundle(setup) as folder:
+        bundled = replace(setup, checkpoint=folder)
+        for changed, physics in CHANGES.items():
+            with mujoco.opened(bundled, commands, physics) as measured:
+                made += rows(measured, commands, setup.seconds, changed)
+        with mujoco.opened(bundled, commands) as measured:
+            measured.controller.target_limits = measured.controller.joint_limits
+            made += rows(measured, commands, setup.seconds, TARGETS)
+    return made
 
 
 def main() -> int:
@@ -90,21 +103,22 @@ def main() -> int:
     parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=["newton", "mujoco"])
     parser.add_argument("--policies", nargs="+", choices=POLICIES, default=list(POLICIES))
     parser.add_argument("--changes", action="store_true", help="in mujoco, also change one thing at a time")
-    parser.add_argument("--num_envs", type=int, default=8, help="environments for each command")
+    parser.add_argument("--num_envs", type=int, default=4, help="environments for each command")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time per command, s, after 3 s")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
-    runs = json.loads(args.output.read_text())["runs"] if args.output.is_file() else []
-    for simulator in args.simulators:
-        setup = MeasuringSetup(
-            checkpoint="", simulator=simulator, num_envs=args.num_envs, device=args.device, seed=args.seed
-        )
+    for policy, simulator in itertools.product(args.policies, args.simulators):
+        print(f"{policy} in {simulator}", flush=True)
         conditions = {"num_envs": args.num_envs, "seconds": args.seconds, "seed": args.seed}
-        made = {"simulator": simulator, **provenance(args.device), **conditions, "rows": list(measure(setup, args))}
-        runs = [run for run in runs if run["simulator"] != simulator] + [made]
-        write_json(args.output, {"runs": runs})
+        setup = MeasuringSetup(checkpoint=policy, simulator=simulator, device=args.device, **conditions)
+        key = {"policy": policy, "simulator": simulator}
+        made = {**key, **provenance(args.device), **conditions, "rows": measure(setup, policy, args.changes)}
+        # Read again, because another process may have added its runs.
+        runs = json.loads(args.output.read_text())["runs"] if args.output.is_file() else []
+        kept = [run for run in runs if {name: run[name] for name in key} != key]
+        write_json(args.output, {"runs": [*kept, made]})
     return 0
 
 

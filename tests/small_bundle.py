@@ -46,7 +46,7 @@ def facts(**changes: object) -> dict:
         {"name": "joint_vel_rel", "size": 2, "history": 1},
         {"name": "last_action", "size": 2, "history": 1},
     ]
-    per_joint = {key: [1.0, 1.0] for key in ("stiffness", "damping", "armature", "effort_limit", "action_scale")}
+    per_joint = {key: [1.0, 1.0] for key in ("stiffness", "damping", "armature", "action_scale")}
     return {
         "format": 1,
         "control_dt": 0.02,
@@ -54,6 +54,7 @@ def facts(**changes: object) -> dict:
         "joint_names": JOINTS,
         "default_joint_pos": [0.1, 0.4],
         **per_joint,
+        "effort_limit": [0.1, 0.1],
         "joint_limits": [[-1.0, 1.0], [None, 0.45]],
         "observation": observation,
         "commands": {"forward": [0.0, 1.0], "turn": [-0.5, 0.5]},

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from amp_helpers.deploy.limits import joint_limits, target_limits
 from amp_helpers.deploy.observation import TERM_SIZES, Observation, Sensors, Term
 from amp_helpers.errors import InputError
 
@@ -45,11 +46,10 @@ class Controller:
         """(A,) N m/rad."""
         self.damping = np.asarray(self.facts["damping"], float)
         """(A,) N m s/rad."""
-        limits = self.facts.get("joint_limits") or [[None, None]] * len(self.joint_names)
-        self.joint_limits = np.array(
-            [[-np.inf if low is None else low, np.inf if high is None else high] for low, high in limits]
-        )
-        """Lower and upper limit of the targets, (A, 2) rad."""
+        self.joint_limits = joint_limits(self.facts)
+        """Lower and upper limit of each joint, (A, 2) rad."""
+        self.target_limits = target_limits(self.facts)
+        """Lower and upper limit of the targets, (A, 2) rad; beyond them, targets could not raise the torque."""
         self._commands = np.array(
             [self.facts["commands"].get(name, (0.0, 0.0)) for name in ("forward", "left", "turn")], float
         )
@@ -145,7 +145,7 @@ class Controller:
         targets, self.action = (np.asarray(rows)[0] for rows in outputs)
         if not np.isfinite(targets).all():
             raise InputError("the policy's targets are NaN or infinite; stop the robot and take another policy")
-        return np.clip(targets.astype(float), *self.joint_limits.T)
+        return np.clip(targets.astype(float), *self.target_limits.T)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

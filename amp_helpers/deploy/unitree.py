@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import yaml
 
+from amp_helpers.deploy.limits import target_limits
 from amp_helpers.robots.robot import G1_29DOF
 
 _KNOWN = ("base_ang_vel", "projected_gravity", "velocity_commands", "joint_pos_rel", "joint_vel_rel", "last_action")
@@ -33,7 +35,7 @@ def unitree_config(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
             values[slot] = value
     config = {"joint_ids_map": slots, "step_dt": facts["control_dt"], **gains}
     config["default_joint_pos"] = facts["default_joint_pos"]
-    commands = facts["commands"]
+    commands, limits = facts["commands"], target_limits(facts)
     config["commands"] = {
         "base_velocity": {
             "ranges": {
@@ -46,7 +48,7 @@ def unitree_config(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     }
     config["actions"] = {
         "JointPositionAction": {
-            "clip": None if any(None in pair for pair in facts["joint_limits"]) else facts["joint_limits"],
+            "clip": limits.round(4).tolist() if np.isfinite(limits).all() else None,
             "joint_names": names,
             "scale": facts["action_scale"],
             "offset": facts["action_offset"],

@@ -34,7 +34,7 @@ def test_it_holds_the_default_pose_until_it_is_started_and_after_it_is_stopped(c
     assert controller.step(**UPRIGHT).tolist() == [0.1, 0.4]
     assert controller.observed[:3] == pytest.approx([0.1, 0.2, 0.3]), "to be looked at before the start"
     controller.start()
-    assert controller.step(**UPRIGHT) == pytest.approx([0.3, 0.45], abs=1e-6), "the knee at its limit"
+    assert controller.step(**UPRIGHT) == pytest.approx([0.3, 0.55], abs=1e-6), "the knee 0.1 rad beyond its limit"
     controller.stop()
     assert controller.step(**UPRIGHT).tolist() == [0.1, 0.4]
 

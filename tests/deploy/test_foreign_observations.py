@@ -86,7 +86,7 @@ def test_the_controller_does_what_the_task_does(env, tmp_path: Path):
         assert np.abs(controller.action - actions[0].numpy()).max() < 1e-4
         with torch.inference_mode():
             seen, *_ = env.step(actions)
-        limited = np.clip(term.processed_actions[0].numpy(), *controller.joint_limits.T)
+        limited = np.clip(term.processed_actions[0].numpy(), *controller.target_limits.T)
         assert np.abs(targets - limited).max() < 1e-4
 
 

@@ -71,7 +71,7 @@ def test_the_actions_are_those_of_isaac_lab_and_the_targets_are_limited(recorded
         controller = Controller(recorded.folder)
         replayed = replay(controller, log)
         assert np.abs(replayed.actions - log.actions).max() < 1e-4
-        assert np.abs(replayed.targets - np.clip(log.targets, *controller.joint_limits.T)).max() < 1e-4
+        assert np.abs(replayed.targets - np.clip(log.targets, *controller.target_limits.T)).max() < 1e-4
 
 
 def test_the_heading_from_the_gyroscope_is_good_to_a_few_hundredths(recorded):

@@ -101,4 +101,4 @@ def test_its_policy_leaves_as_a_bundle_and_runs_in_the_controller(user_folder):
     controller.start()
     values = {"gyro": [0, 0, 0], "gravity": [0, 0, -1], "joint_vel": [0] * 12, "command": [0.4, 0, 0]}
     targets = controller.step(**values, joint_pos=controller.default_joint_pos, base_lin_vel=[0, 0, 0])
-    assert np.isfinite(targets).all() and (targets >= controller.joint_limits[:, 0]).all()
+    assert np.isfinite(targets).all() and (targets >= controller.target_limits[:, 0]).all()

@@ -95,7 +95,8 @@ def write_page(
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the page's controller reads of ``deploy.json``."""
     kept = (
-        "control_dt", "joint_names", "default_joint_pos", "joint_limits", "observation", "commands", "fall"
+        "control_dt", "joint_names", "default_joint_pos", "joint_limits", "effort_limit", "stiffness",
+        "observation", "commands", "fall",
     )  # fmt: skip
     return {name: facts[name] for name in kept if name in facts}
 

@@ -116,7 +116,13 @@ class Controller {
     if (!this.running) return this.facts.default_joint_pos;
     const { targets, actions } = await this.infer(this.observed);
     this.action = actions;
-    const limits = this.facts.joint_limits;
-    return Array.from(targets, (target, j) => clip(target, limits?.[j][0] ?? -Infinity, limits?.[j][1] ?? Infinity));
+    return Array.from(targets, (target, j) => clip(target, ...this.targetLimits(j)));
+  }
+
+  /** The joint limits, widened so that a joint at its limit still gets all of its torque. */
+  targetLimits(j) {
+    const [low, high] = this.facts.joint_limits?.[j] ?? [null, null];
+    const reach = this.facts.effort_limit[j] / this.facts.stiffness[j];
+    return [(low ?? -Infinity) - reach, (high ?? Infinity) + reach];
   }
 }
