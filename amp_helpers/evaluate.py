@@ -212,12 +212,16 @@ class _CommandLine(MeasuringSetup):
     """Accepted as in Isaac Lab's scripts; evaluation never opens a window."""
 
 
-def main() -> int:
-    """Evaluate from the command line and print the metrics."""
-    spin_briefly()
+def parse(arguments: Sequence[str] | None = None) -> _CommandLine:
+    """Read the command line.
+
+    Raises:
+        InputError: an option is unknown, or its value is not of its type.
+    """
     with one_line_errors():
         cfg, unknown = tyro.cli(
             _CommandLine,
+            args=arguments,
             return_unknown_args=True,
             prog="python -m amp_helpers.evaluate",
             description="Run a policy under one command, steps of it, or a grid of commands, beside its reference.",
@@ -226,6 +230,13 @@ def main() -> int:
         )
     if unknown:
         raise InputError(answer(unknown, vars(cfg), EVALUATION))
+    return cfg
+
+
+def main() -> int:
+    """Evaluate from the command line and print the metrics."""
+    spin_briefly()
+    cfg = parse()
     if cfg.grid or cfg.grid_forward or cfg.grid_turn:
         return _grid(cfg)
     metrics = evaluate(cfg, cfg.output, velocity=cfg.velocity, turn=cfg.turn, steps=cfg.steps, video=cfg.video)

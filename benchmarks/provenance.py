@@ -1,11 +1,10 @@
 """The origin of a measurement: command, commit and hardware, recorded by every benchmark."""
 
-import os
-import platform
 import shlex
 import sys
 from pathlib import Path
 
+from amp_helpers.utils.hardware import describe_device
 from amp_helpers.utils.resources import present_commit, short_commit
 
 
@@ -18,17 +17,5 @@ def provenance(device: str = "cpu") -> dict[str, str]:
     return {
         "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments]),
         "commit": short_commit(present_commit()),
-        "hardware": hardware(device),
+        "hardware": describe_device(device),
     }
-
-
-def hardware(device: str = "cpu") -> str:
-    """Describe ``device``."""
-    if device.startswith("cuda"):
-        import torch
-
-        return f"one {torch.cuda.get_device_name(device)}"
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return f"{next(named, platform.processor())}, {os.cpu_count()} cores"

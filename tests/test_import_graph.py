@@ -36,6 +36,7 @@ ROOMS = (
     "export",
     "measure",
     "evaluate",
+    "study",
     "pipeline",
 )
 """From the ground floor up: a room imports from those before it. The commands are at the top."""

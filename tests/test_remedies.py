@@ -18,7 +18,7 @@ from remedies import PACKAGE, matches, proposed
 from remedy_cases import CASES as OTHER_ROOMS
 from support import JOINTS, make_motion
 
-from amp_helpers import check, evaluate, pipeline, refine, train
+from amp_helpers import check, evaluate, pipeline, refine, study, train
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.checks.preflight import check_run
@@ -573,7 +573,16 @@ def test_every_remedy_is_tried_or_explained():
 
 
 def test_the_options_that_remedies_name_exist(monkeypatch, capsys):
-    for command in (check.main, convert_main, refine.main, train.main, evaluate.main, pipeline.main, site.main):
+    for command in (
+        check.main,
+        convert_main,
+        refine.main,
+        train.main,
+        evaluate.main,
+        study.main,
+        pipeline.main,
+        site.main,
+    ):
         monkeypatch.setattr(sys, "argv", ["command", "--help"])
         with pytest.raises(SystemExit):
             command()

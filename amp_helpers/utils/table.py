@@ -107,6 +107,32 @@ def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
     return Table(("", *results, "best"), rows)
 
 
+def study_table(groups: Mapping[str, str], runs: Mapping[str, tuple[str, Mapping[str, float | None]]]) -> Table:
+    """Metrics of several runs of several groups: mean and range over the runs in which each is defined.
+
+    Args:
+        groups: group -> its label.
+        runs: run -> its group and metrics.
+    """
+
+    def cell(group: str, key: str) -> str:
+        found = [_defined(metrics.get(key)) for owner, metrics in runs.values() if owner == group]
+        values = [value for value in found if not math.isnan(value)]
+        if not values:
+            return "undefined" if found else "no run"
+        missing = "" if len(values) == len(found) else f", {len(found) - len(values)} undefined"
+        spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
+        return f"{np.mean(values):.3g}{spread}{missing}"
+
+    measured = {key for _, metrics in runs.values() for key in metrics}
+    rows = [
+        (meaning, *(cell(group, key) for group in groups), goal)
+        for key, (meaning, goal) in _METRICS.items()
+        if key in measured
+    ]
+    return Table(("", *groups.values(), "best"), rows)
+
+
 def grid_table(rows: Sequence[Mapping[str, float | None]]) -> Table:
     """Rows of ``grid.json``: how each command is obeyed, and the style beside it."""
     columns = {

@@ -1,0 +1,284 @@
+"""Make the trainings of a study and compare them: ``python -m amp_helpers.study FILE.toml --output DIR``.
+
+The file is described in :mod:`amp_helpers.training.study`. ``DIR`` gains ``runs/`` (a folder and a log for each
+training), ``results.json`` (:mod:`amp_helpers.training.comparisons`), ``metrics.png`` and ``curves.png``. Started
+again, a study goes on: what is recorded is not repeated, and a training that was cut off continues from its newest
+checkpoint.
+"""
+
+import os
+import queue
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from amp_helpers import evaluate
+from amp_helpers.errors import InputError, atomic_path, run_cli
+from amp_helpers.training import command
+from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
+from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run
+from amp_helpers.training.study import Study, StudyRun, read_study
+from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.hardware import describe_device
+from amp_helpers.utils.table import study_table
+
+MPS = "nvidia-cuda-mps-control"
+"""Lets the kernels of several processes run side by side on a GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCfg:
+    """A study and where it runs."""
+
+    study: tyro.conf.Positional[Path]
+    """The TOML file."""
+    output: Path
+    """Folder of the study; the same again goes on with it."""
+    device: Literal["cuda", "cpu"] | None = None
+    """By default the GPUs, or the CPU where there is none."""
+    gpus: int | None = None
+    """GPUs to use; by default all."""
+    parallel: int = 1
+    """Trainings side by side on each GPU, or on the CPU."""
+    program: tuple[str, ...] = ()
+    """NAME=FILE.py for each program that a group names; it takes train's options and writes such a run folder."""
+
+    def programs(self) -> dict[str, str]:
+        """Name -> file of the programs.
+
+        Raises:
+            InputError: one is not of the form NAME=FILE, or the file does not exist.
+        """
+        found = {}
+        for entry in self.program:
+            name, _, file = entry.partition("=")
+            if not Path(file).is_file():
+                raise InputError(f"--program {entry}: names no file; write NAME=FILE.py")
+            found[name] = file
+        return found
+
+
+def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
+    """Make the trainings that are not recorded yet, and draw the figures.
+
+    Args:
+        cfg: the study.
+        say: called with a line for each training that ends.
+
+    Returns:
+        All recorded runs.
+
+    Raises:
+        InputError: the file or an option cannot be used, before anything is trained; or trainings failed, after the
+            others have been made.
+    """
+    study = read_study(cfg.study)
+    programs = cfg.programs()
+    _check(cfg, study, programs)
+    cfg.output.mkdir(parents=True, exist_ok=True)
+    work = _Work(cfg, study, programs, say)
+    workers = places(cfg)
+    with side_by_side_on_gpus(cfg.parallel > 1 and workers[0] is not None):
+        threads = [threading.Thread(target=work.make_all, args=(place,)) for place in workers]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            work.stop()
+            for thread in threads:
+                thread.join()
+            raise
+    if work.results.runs:
+        _draw(cfg.output, work.results, study.comparison.name)
+    if work.failed:
+        raise InputError("; ".join(work.failed))
+    return work.results
+
+
+def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
+    """Parse the options of every group as the commands will."""
+    if cfg.parallel < 1 or (cfg.gpus is not None and cfg.gpus < 1):
+        raise InputError("parallel and gpus count from 1; give at least 1")
+    for run in study.runs:
+        if run.program is None:
+            command.parse(run.train)
+        elif run.program not in programs:
+            raise InputError(
+                f"{cfg.study}: a group asks for the program '{run.program}', which runs its code; if you trust it, "
+                f"give --program {shlex.quote(run.program)}=FILE.py"
+            )
+    evaluate.parse(["--checkpoint", "P", "--output", "O", *study.evaluate])
+
+
+def places(cfg: StudyCfg) -> list[int | None]:
+    """Return the GPU of each training that is made at a time; ``None`` for the CPU.
+
+    Raises:
+        InputError: there are not as many GPUs.
+    """
+    import torch  # takes seconds to load
+
+    count = torch.cuda.device_count()
+    if cfg.device == "cuda" and not count:
+        raise InputError("this machine has no GPU; leave --device out, or give cpu")
+    if cfg.device == "cpu" or not count:
+        return [None] * cfg.parallel
+    if cfg.gpus and cfg.gpus > count:
+        raise InputError(f"this machine has {count} GPUs; give --gpus {count} or fewer")
+    return [gpu for gpu in range(cfg.gpus or count) for _ in range(cfg.parallel)]
+
+
+@contextmanager
+def side_by_side_on_gpus(wanted: bool) -> Iterator[None]:
+    """Run NVIDIA's MPS during the block, if it is installed and not running yet."""
+    mps = shutil.which(MPS) if wanted else None
+    started = mps is not None and not subprocess.run([mps, "-d"], capture_output=True, check=False).returncode
+    try:
+        yield
+    finally:
+        if started:
+            subprocess.run([MPS], input=b"quit\n", capture_output=True, check=False)
+
+
+@dataclass
+class _Work:
+    """The trainings still to be made, shared by the threads that make them."""
+
+    cfg: StudyCfg
+    study: Study
+    programs: dict[str, str]
+    say: Callable[[str], None]
+    failed: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        file = self.cfg.output / "results.json"
+        old = read_results(file).runs if file.exists() else ()
+        self.results = Results((self.study.comparison,), old)
+        recorded = {run.name for run in old}
+        self._todo: queue.SimpleQueue[StudyRun] = queue.SimpleQueue()
+        for run in self.study.runs:
+            if run.name not in recorded:
+                self._todo.put(run)
+
+    def make_all(self, gpu: int | None) -> None:
+        """Make one training after the other until none is left."""
+        while not self._stopped:
+            try:
+                run = self._todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                recorded = self._make(run, gpu)
+            except InputError as error:  # the others go on
+                if not self._stopped:
+                    self.failed.append(str(error))
+                continue
+            with self._lock:
+                self.results = Results(self.results.comparisons, (*self.results.runs, recorded))
+                write_results(self.cfg.output / "results.json", self.results)
+                self.say(f"{run.name}: {recorded.updates} updates in {recorded.wall_s:.0f} s")
+
+    def stop(self) -> None:
+        """End the trainings, which keep what they learned."""
+        self._stopped = True
+        for process in list(self._running):
+            process.terminate()
+
+    def _make(self, run: StudyRun, gpu: int | None) -> RecordedRun:
+        runs = self.cfg.output.resolve() / "runs"
+        folder, log, device = runs / run.name, runs / f"{run.name}.log", "cpu" if gpu is None else "cuda:0"
+        runs.mkdir(exist_ok=True)
+        train = self._train_line(run, folder, device)
+        if train:
+            self._call(train, log, gpu)
+        measure = ["-m", "amp_helpers.evaluate", "--checkpoint", str(folder), "--device", device]
+        measure += ["--output", str(folder / "evaluation"), *self.study.evaluate]
+        self._call(measure, log, gpu)
+        shared = f", {self.cfg.parallel} side by side" if self.cfg.parallel > 1 else ""
+        return record_run(
+            folder,
+            name=run.name,
+            group=run.group,
+            command=_typed([*self._program(run), "--seed", str(run.seed), *run.train]),
+            hardware=describe_device("cpu" if gpu is None else f"cuda:{gpu}") + shared,
+            evaluation=_typed(["-m", "amp_helpers.evaluate", *self.study.evaluate]),
+            metrics=folder / "evaluation" / "metrics.json",
+        )
+
+    def _program(self, run: StudyRun) -> list[str]:
+        return ["-m", "amp_helpers.train"] if run.program is None else [self.programs[run.program]]
+
+    def _train_line(self, run: StudyRun, folder: Path, device: str) -> list[str]:
+        """The command that makes, or goes on with, a training; empty if it has ended."""
+        line = [*self._program(run), "--device", device, "--seed", str(run.seed), *run.train, "--run_dir", str(folder)]
+        if not (folder / CONFIG_FILE).exists() and not (folder / HEALTH_FILE).exists():
+            return line
+        before = read_run(folder)
+        if before.ended and before.updates and before.updates[-1].health.update >= (before.planned or 0):
+            return []
+        if run.program is None and before.has_checkpoint and before.planned and before.updates:
+            left = before.planned - before.updates[-1].health.update
+            return [*line, "--checkpoint", str(folder), "--max_iterations", str(max(left, 1))]
+        shutil.rmtree(folder)  # it was cut off before its first checkpoint
+        return line
+
+    def _call(self, line: Sequence[str], log: Path, gpu: int | None) -> None:
+        """Run a Python command and append its output to ``log``."""
+        environment = os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
+        with log.open("ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, *line], stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
+            )
+            self._running.add(process)
+            if self._stopped:
+                process.terminate()
+            code = process.wait()
+            self._running.discard(process)
+        if code or self._stopped:
+            raise InputError(f"{_typed(line)}: ended with code {code}; see {log}")
+
+
+def _typed(line: Sequence[str]) -> str:
+    """A command as typed in a shell."""
+    return f"python {shlex.join(line)}"
+
+
+def _draw(folder: Path, results: Results, comparison: str) -> None:
+    from amp_helpers.plots.training import learning_curves, metric_dots
+
+    for name, draw in {"metrics.png": metric_dots, "curves.png": learning_curves}.items():
+        with atomic_path(folder / name) as temporary:
+            draw(results, comparison).savefig(temporary, dpi=110, format="png")
+
+
+def main() -> int:
+    """Make a study from the command line and print its table."""
+    with one_line_errors():
+        cfg = tyro.cli(
+            StudyCfg,
+            prog="python -m amp_helpers.study",
+            description="Make the trainings of a study, several side by side, and compare them.",
+            use_underscores=True,
+        )
+    results = run_study(cfg, lambda line: print(line, flush=True))
+    print(study_table(results.comparisons[0].groups, {run.name: (run.group, run.metrics) for run in results.runs}))
+    print(f"results: {cfg.output / 'results.json'}, {cfg.output / 'metrics.png'}, {cfg.output / 'curves.png'}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

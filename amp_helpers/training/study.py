@@ -1,0 +1,153 @@
+"""A study: trainings that differ in some settings, each with several seeds, described by a TOML file.
+
+``python -m amp_helpers.study FILE.toml`` makes them. The file holds options of the commands by their names::
+
+    question = "What does the style reward add?"     # heading of the figures
+    seeds = [0, 1, 2]                                 # default: 0
+
+    [train]                                           # options of every training
+    num_envs = 4096
+
+    [evaluate]                                        # options of every evaluation
+    velocity = 0.75
+    num_envs = 1024
+
+    [groups."no style reward"]                        # a table for each group: options that it adds to [train]
+    style_weight = 0.0
+    reference_share = 0.0
+
+    [groups.ours]
+
+In place of ``groups``, ``[grid]`` gives values of options, such as ``style_weight = [5.0, 20.0]``; each combination is
+a group. A group may name a ``program`` other than ``python -m amp_helpers.train``; which file that is, only the command
+line says.
+"""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amp_helpers.errors import InputError, one_line
+from amp_helpers.training.cfg import MAX_SEED
+from amp_helpers.training.comparisons import Comparison
+
+_TABLES = ("question", "seeds", "train", "evaluate", "groups", "grid")
+_TRAIN = ("run_dir", "seed", "checkpoint", "resume", "device", "distributed")
+_EVALUATE = ("checkpoint", "output", "device", "grid", "grid_forward", "grid_turn", "steps", "video")
+"""Options that the study sets itself, or that a table of one command's metrics has no place for."""
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """A training of a study."""
+
+    name: str
+    """Of its folder; no two runs of a study share it."""
+    group: str
+    seed: int
+    train: tuple[str, ...]
+    """Options of its training, without folder, device and checkpoint."""
+    program: str | None = None
+    """Name of the program that trains; ``None`` for ``python -m amp_helpers.train``."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Trainings to compare, and how each is measured."""
+
+    comparison: Comparison
+    runs: tuple[StudyRun, ...]
+    """The first seed of every group comes first."""
+    evaluate: tuple[str, ...]
+    """Options of each evaluation, without checkpoint, output and device."""
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study's file.
+
+    Raises:
+        InputError: it is no such file, or holds what is no part of a study; the options themselves are not checked.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file; give a study's TOML file") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: is no TOML ({one_line(str(error), 80)}); correct it") from error
+    if unknown := [name for name in content if name not in _TABLES]:
+        raise InputError(f"{path}: '{unknown[0]}' is no part of a study; available: {', '.join(_TABLES)}")
+    common = _table(path, content, "train", _TRAIN)
+    evaluate = _table(path, content, "evaluate", _EVALUATE)
+    groups = _groups(path, content)
+    seeds = content.get("seeds", [0])
+    if not _is_list(seeds, int) or not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
+        raise InputError(f"{path}: seeds is {seeds!r}; give a list of numbers from 0 to {MAX_SEED}")
+    names = {label: re.sub(r"\W+", "-", label).strip("-") or "group" for label in groups}
+    if len(set(names.values())) < len(names):
+        raise InputError(f"{path}: two groups have the same letters in their names; give each a name of its own")
+    runs = [
+        StudyRun(f"{names[label]}-{seed}", names[label], seed, tuple(words(common | settings)), program)
+        for seed in dict.fromkeys(seeds)
+        for label, (settings, program) in groups.items()
+    ]
+    question = str(content.get("question", path.stem))
+    comparison = Comparison(path.stem, question, {name: label for label, name in names.items()})
+    return Study(comparison, tuple(runs), tuple(words(evaluate)))
+
+
+def words(options: Mapping[str, Any]) -> list[str]:
+    """Return options as words of a command line."""
+    line = []
+    for name, value in options.items():
+        if isinstance(value, bool):
+            line.append(f"--{name}" if value else f"--no_{name}")
+        else:
+            line += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return line
+
+
+def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[str]) -> dict[str, Any]:
+    table = content.get(name, {})
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: {name} is no table; write its options below a line [{name}]")
+    for option, value in table.items():
+        if option in taken:
+            raise InputError(
+                f"{path}: {name} holds {option}, which the study sets itself or cannot compare; leave it out"
+            )
+        if not isinstance(value, bool | int | float | str) and not _is_list(value, bool | int | float | str):
+            raise InputError(
+                f"{path}: {option} is {one_line(repr(value), 60)}; give a number, a text or a list of them"
+            )
+    return table
+
+
+def _groups(path: Path, content: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], str | None]]:
+    """Label -> its options and the name of its program."""
+    if ("groups" in content) == ("grid" in content):
+        raise InputError(
+            f"{path}: has {'both groups and a' if 'grid' in content else 'neither groups nor a'} grid; give one"
+        )
+    if "grid" in content:
+        grid = _table(path, content, "grid", _TRAIN)
+        if plain := [name for name, values in grid.items() if not isinstance(values, list) or not values]:
+            raise InputError(f"{path}: {plain[0]} of the grid is no list; give its values as a list")
+        combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        return {", ".join(f"{name} {value}" for name, value in each.items()): (each, None) for each in combinations}
+    if not isinstance(content["groups"], dict) or not content["groups"]:
+        raise InputError(f"{path}: groups is no table; write a line [groups.NAME] for each")
+    found = {}
+    for label in content["groups"]:
+        settings = dict(_table(path, content["groups"], label, _TRAIN))
+        program = settings.pop("program", None)
+        found[label] = (settings, None if program is None else str(program))
+    return found
+
+
+def _is_list(value: object, kind: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)

@@ -1,0 +1,90 @@
+"""The command that makes a study: trainings side by side, recorded, gone on with, and compared."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from amp_helpers.errors import InputError
+from amp_helpers.study import StudyCfg, places, run_study
+from amp_helpers.training import read_results
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+TRAINER = """
+import sys
+print("a program of its own", sys.argv)
+raise SystemExit(3)
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "small.toml").write_text(text)
+    return folder / "small.toml"
+
+
+def test_options_are_checked_before_anything_is_trained(tmp_path):
+    cfg = StudyCfg(study=write(tmp_path, "[groups.a]\nnum_env = 3\n"), output=tmp_path / "out", device="cpu")
+    with pytest.raises(InputError, match="--num_envs exists"):
+        run_study(cfg)
+    cfg = StudyCfg(study=write(tmp_path, "[evaluate]\nspeed = 3\n[groups.a]\n"), output=tmp_path / "out")
+    with pytest.raises(InputError, match="give the commanded forward speed, m/s, with --velocity"):
+        run_study(cfg)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_program_runs_only_where_the_user_names_it(tmp_path):
+    study = write(tmp_path, "[groups.a]\nprogram = 'mine'\n")
+    with pytest.raises(InputError, match=r"which runs its code; if you trust it, give --program mine=FILE\.py"):
+        run_study(StudyCfg(study=study, output=tmp_path / "out", device="cpu"))
+    with pytest.raises(InputError, match=r"names no file; write NAME=FILE\.py"):
+        run_study(StudyCfg(study=study, output=tmp_path / "out", device="cpu", program=("mine=none.py",)))
+    (tmp_path / "mine.py").write_text(TRAINER)
+    cfg = StudyCfg(study=study, output=tmp_path / "out", device="cpu", program=(f"mine={tmp_path / 'mine.py'}",))
+    with pytest.raises(InputError, match=r"ended with code 3; see .*a-0\.log"):
+        run_study(cfg)
+    assert "a program of its own" in (tmp_path / "out" / "runs" / "a-0.log").read_text()
+
+
+def test_devices_that_are_not_there(tmp_path):
+    study = write(tmp_path, "[groups.a]\n")
+    available = torch.cuda.device_count()
+    if not available:
+        with pytest.raises(InputError, match="this machine has no GPU; leave --device out, or give cpu"):
+            places(StudyCfg(study=study, output=tmp_path, device="cuda"))
+        assert places(StudyCfg(study=study, output=tmp_path, parallel=2)) == [None, None]
+    else:
+        with pytest.raises(InputError, match=r"give --gpus \d+ or fewer"):
+            places(StudyCfg(study=study, output=tmp_path, gpus=available + 1))
+    assert places(StudyCfg(study=study, output=tmp_path, device="cpu", gpus=3)) == [None]
+
+
+@pytest.mark.slow
+def test_a_study_is_made_recorded_and_not_repeated(tmp_path):
+    text = """
+    [train]
+    num_envs = 4
+    rollouts = 4
+    max_iterations = 1
+    [evaluate]
+    num_envs = 2
+    seconds = 1
+    velocity = 0.75
+    [groups."no style"]
+    style_weight = 0.0
+    """
+    study = write(tmp_path, re.sub("(?m)^ +", "", text))
+    command = [sys.executable, "-m", "amp_helpers.study", str(study), "--output", str(tmp_path / "out"), "--device"]
+    done = subprocess.run([*command, "cpu"], capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no-style-0: 1 updates in" in done.stdout and "falls per environment" in done.stdout
+    results = read_results(tmp_path / "out" / "results.json")
+    assert [(run.name, run.updates) for run in results.runs] == [("no-style-0", 1)]
+    assert results.comparisons[0].groups == {"no-style": "no style"}
+    assert "--style_weight 0.0" in results.runs[0].command and "falls_per_env_10s" in results.runs[0].metrics
+    assert all((tmp_path / "out" / name).stat().st_size > 10_000 for name in ("metrics.png", "curves.png"))
+    again = subprocess.run([*command, "cpu"], capture_output=True, text=True, timeout=100, check=False)
+    assert again.returncode == 0 and "updates in" not in again.stdout

@@ -1,0 +1,88 @@
+"""A study's file: which trainings it asks for, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from amp_helpers.errors import InputError
+from amp_helpers.training.command import parse
+from amp_helpers.training.study import read_study
+
+STUDIES = sorted((Path(__file__).parents[2] / "benchmarks" / "studies").glob("*.toml"))
+
+
+def study(folder: Path, text: str):
+    (folder / "style.toml").write_text(text)
+    return read_study(folder / "style.toml")
+
+
+def test_each_group_is_trained_with_each_seed_and_the_first_seed_comes_first(tmp_path):
+    text = """
+        question = "Style?"
+        seeds = [0, 7]
+        train = {num_envs = 64, symmetry = true, randomize = ["mass", "push"]}
+        evaluate = {velocity = 0.75, pushes = true}
+        groups."no style" = {style_weight = 0.0}
+        groups.ours = {num_envs = 32, symmetry = false}
+    """
+    found = study(tmp_path, "\n".join(line.strip() for line in text.splitlines()))
+    assert [run.name for run in found.runs] == ["no-style-0", "ours-0", "no-style-7", "ours-7"]
+    assert found.comparison.question == "Style?" and found.comparison.groups == {"no-style": "no style", "ours": "ours"}
+    first = parse(found.runs[0].train)
+    assert (first.num_envs, first.symmetry, first.randomize) == (64, True, ("mass", "push"))
+    assert first.agent.style_weight == 0.0
+    assert parse(found.runs[1].train).num_envs == 32 and not parse(found.runs[1].train).symmetry
+    assert found.evaluate == ("--velocity", "0.75", "--pushes")
+
+
+def test_a_grid_is_every_combination(tmp_path):
+    found = study(tmp_path, "[grid]\nstyle_weight = [5.0, 20.0]\nnum_envs = [8, 16]\n")
+    assert list(found.comparison.groups.values())[1] == "style_weight 5.0, num_envs 16"
+    assert [run.seed for run in found.runs] == [0] * 4 and len({run.name for run in found.runs}) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "cured"),
+    [
+        ("seeds = [0", "is no TOML", "seeds = [0]\n[groups.a]"),
+        ("seed = 3", "'seed' is no part of a study; available: question, seeds, train", "[groups.a]"),
+        ("seeds = [0]", "has neither groups nor a grid; give one", "seeds = [0]\n[groups.a]"),
+        ("[groups.a]\n[grid]\nwindow = [1]", "has both groups and a grid; give one", "[grid]\nwindow = [1]"),
+        ("seeds = [-1]\n[groups.a]", r"seeds is \[-1\]; give a list of numbers", "seeds = [1]\n[groups.a]"),
+        ("seeds = 3\n[groups.a]", "seeds is 3; give a list of numbers", "seeds = [3]\n[groups.a]"),
+        ("[groups.a]\nrun_dir = 'x'", "a holds run_dir, which the study sets itself or cannot compare", "[groups.a]"),
+        ("[groups.a]\ndataset = {x = 1}", "dataset is {'x': 1}; give a number", "[groups.a]\ndataset = 'x'"),
+        ("[groups.'a b']\n[groups.a-b]", "two groups have the same letters", "[groups.'a b']\n[groups.c]"),
+        ("groups = 3", r"groups is no table; write a line \[groups.NAME\] for each", "[groups.NAME]"),
+        (
+            "train = 3\n[groups.a]",
+            r"train is no table; write its options below a line \[train\]",
+            "[train]\n[groups.a]",
+        ),
+        ("[grid]\nwindow = 8", "window of the grid is no list; give its values as a list", "[grid]\nwindow = [8]"),
+        (
+            "[evaluate]\nvideo = true\n[groups.a]",
+            "evaluate holds video, which the study sets",
+            "[evaluate]\n[groups.a]",
+        ),
+    ],
+)
+def test_what_is_no_study_is_refused_in_a_sentence_that_cures_it(tmp_path, text, sentence, cured):
+    with pytest.raises(InputError, match=sentence):
+        study(tmp_path, text)
+    assert study(tmp_path, cured).runs
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match="there is no such file; give a study's TOML file"):
+        read_study(tmp_path / "none.toml")
+    assert study(tmp_path, "[groups.a]").runs
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_recorded_studies_are_understood(path):
+    found = read_study(path)
+    assert len(found.comparison.groups) >= 2
+    for run in found.runs:
+        if run.program is None:
+            parse(run.train)
