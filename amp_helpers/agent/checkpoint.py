@@ -14,6 +14,10 @@ from amp_helpers.errors import InputError, atomic_path, one_line
 from amp_helpers.formats.torch_file import parse_torch
 
 
+_UNFIT = (RuntimeError, ValueError, TypeError, LookupError)
+"""What torch and the parts raise on a state of another shape, type or set of keys."""
+
+
 class Slot:
     """A part of the agent that is not a module, with the interface that checkpoints use."""
 
@@ -151,9 +155,11 @@ def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         try:
             part.load_state_dict(saved[name])
-        except Exception as error:  # whatever a part makes of a foreign state
+        except BaseException as error:
             for changed, state in before.items():
                 parts[changed].load_state_dict(state)
+            if not isinstance(error, _UNFIT):
+                raise
             raise InputError(
                 f"{path}: its {name} cannot be loaded ({one_line(str(error), 200)}); give another checkpoint"
             ) from error

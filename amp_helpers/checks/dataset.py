@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from amp_helpers.checks.body_fit import body_model
 from amp_helpers.checks.table import Outcome, fail, ok, warn
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot
 
 _SAME_ANGLE_RAD = 1e-3
@@ -24,6 +26,11 @@ class CheckedDataset:
     """Joint -> default position in the environment, rad."""
     env_step_dt: float | None = None
     """Control step of the environment, s."""
+
+    @cached_property
+    def motions(self) -> list[Motion]:
+        """The dataset's clips."""
+        return self.dataset.clips()
 
     @property
     def robot_pose(self) -> dict[str, float]:

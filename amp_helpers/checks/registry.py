@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from amp_helpers.checks import causes, dataset, environment, ground, motion, run, task
+from amp_helpers.checks import causes, dataset, environment, ground, motion, odd_signs, run, task
 from amp_helpers.checks.table import CheckResult, CheckTable, Outcome
 
 
@@ -68,6 +68,7 @@ MOTION_CHECKS = (
 DATASET_CHECKS = (
     Check("control step", "are the states of a pair one control step apart?", "fail", dataset.control_step),
     Check("joint order", "does the environment have these joints, and in which order?", "fail", dataset.joint_order),
+    Check("odd signs", "does a joint move against all other clips?", "warn", odd_signs.odd_signs),
     Check("offset sign", "does a default angle have the wrong sign?", "fail", dataset.offset_sign),
     Check("default pose", "is the environment's default pose the robot's?", "warn", dataset.default_pose),
 )

@@ -62,6 +62,15 @@ def test_a_robot_with_other_joint_names_is_measured_at_all_joints():
     assert gait_frequency(swing[None, :, None], ("FR_thigh_joint",), DT) == pytest.approx(1.7, abs=0.02)
 
 
+@pytest.mark.parametrize(("swing_rad", "walks"), [(0.005, False), (0.02, False), (0.08, True)])
+def test_a_robot_that_sways_while_it_stands_has_no_stride(swing_rad, walks):
+    rollout = make_rollout(frequency_hz=0.8)
+    mean = rollout.joint_pos.mean(axis=1, keepdims=True)
+    swing = (rollout.joint_pos - mean) * swing_rad / rollout.joint_pos.std(axis=1).max()
+    result = evaluate_rollout(replace(rollout, joint_pos=mean + swing), make_reference(0.8))
+    assert np.isfinite(result["gait_frequency_hz"]) == np.isfinite(result["gait_frequency_ratio"]) == walks
+
+
 def test_the_frequency_ratio_compares_with_the_clip():
     result = evaluate_rollout(make_rollout(frequency_hz=1.6), make_reference(0.8))
     assert result["gait_frequency_hz"] == pytest.approx(1.6, abs=0.03)
