@@ -150,7 +150,7 @@ class Evidence:
     observation: Mapping[str, float]
     """Term -> its largest difference from the recorded observation."""
     targets_rad: float
-    """Largest difference between the targets and the recorded ones, within the joint limits."""
+    """Largest difference between the targets and the recorded ones, within the limits of targets."""
     stiffness: float
     """Largest difference of a joint's stiffness from ``deploy.json``, as a share of it."""
 
@@ -212,7 +212,7 @@ def evidence(controller: Controller, right: Controller, log: SensorLog) -> Evide
         log: recorded with the bundle's policy.
     """
     replayed = replay(controller, log, own_actions=False)
-    wanted = np.clip(log.targets, *right.joint_limits.T)
+    wanted = np.clip(log.targets, *right.target_limits.T)
     return Evidence(
         observation=term_differences(controller, log, replayed),
         targets_rad=float(np.abs(replayed.targets - wanted).max()),
