@@ -40,16 +40,17 @@ run: setup
 	@$(PYTHON) -m amp_helpers.pipeline --output $(OUTPUT)
 
 docs: setup
-	@{ $(PYTHON) -m amp_helpers.deploy.browser.packages && $(MAKE) --no-print-directory build/drive.html; } || \
+	@{ $(PYTHON) -m amp_helpers.web.packages && $(MAKE) --no-print-directory build/drive.html; } || \
 	    echo "note: the site is built without drive.html, for the reason above" >&2
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict --site-dir $(SITE)
 	@$(PYTHON) -m amp_helpers.notebook.site --output $(OUTPUT) --site $(SITE)/notebooks --documentation ../index.html
 
 build/bundles/%/deploy.json: policies/%/policy.pt amp_helpers/export.py $(wildcard amp_helpers/deploy/*.py)
-	@$(PYTHON) -m amp_helpers.export --checkpoint $* --output $(@D)
+	@mkdir -p build/bundles
+	@$(PYTHON) -m amp_helpers.export --checkpoint $* --output $(@D) >$(@D).log 2>&1 || { cat $(@D).log; exit 1; }
 
-build/drive.html: $(DRIVEN:%=build/bundles/%/deploy.json) $(wildcard amp_helpers/deploy/browser/*.py amp_helpers/deploy/browser/static/*)
-	@$(PYTHON) -m amp_helpers.deploy.browser --policy $(DRIVEN:%=build/bundles/%) --documentation index.html --output $@
+build/drive.html: $(DRIVEN:%=build/bundles/%/deploy.json) $(wildcard amp_helpers/web/*.py amp_helpers/web/static/*)
+	@$(PYTHON) -m amp_helpers.web --policy $(DRIVEN:%=build/bundles/%) --documentation index.html --output $@
 
 test: setup
 	@tools/setup.sh browser

@@ -28,6 +28,7 @@ ROOMS = (
     "render",
     "plots",
     "widgets",
+    "web",
     "notebook",
     "convert",
     "check",

@@ -1,6 +1,6 @@
 """JavaScript libraries of the page: packages of npm, pinned by version and hash, fetched once and cached.
 
-``python -m amp_helpers.deploy.browser.packages`` fetches them.
+``python -m amp_helpers.web.packages`` fetches them.
 """
 
 import base64

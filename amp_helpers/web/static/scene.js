@@ -62,7 +62,7 @@ class Scene {
       geometry.setAttribute("position", new THREE.BufferAttribute(part(positions, 1e-4), 3));
       geometry.setAttribute("normal", new THREE.BufferAttribute(part(normals, 1 / 127), 3));
       const material = new THREE.MeshStandardMaterial({ roughness: 0.55, metalness: 0.1 });
-      material.color.setRGB(...color, THREE.SRGBColorSpace);
+      material.color.setRGB(...color.map((value) => value / 255), THREE.SRGBColorSpace);
       const mesh = new THREE.Mesh(geometry, material);
       mesh.castShadow = true;
       if (!bodies.has(body)) bodies.set(body, new THREE.Group());

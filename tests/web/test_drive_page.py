@@ -14,12 +14,12 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 
 from small_bundle import facts, write
 
-from amp_helpers.deploy.browser.packages import library_files
-from amp_helpers.deploy.browser.page import write_page
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.web.packages import library_files
+from amp_helpers.web.page import write_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.sim]
 

@@ -1,17 +1,17 @@
-"""Write a page to drive a robot in: ``python -m amp_helpers.deploy.browser --policy BUNDLE --output drive.html``."""
+"""Write a page to drive a robot in: ``python -m amp_helpers.web --policy BUNDLE --output drive.html``."""
 
 import sys
 from pathlib import Path
 
-from amp_helpers.deploy.browser.page import write_page
 from amp_helpers.errors import run_cli
 from amp_helpers.utils.command_line import OneLineParser
+from amp_helpers.web.page import write_page
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line."""
     parser = OneLineParser(
-        prog="python -m amp_helpers.deploy.browser",
+        prog="python -m amp_helpers.web",
         description="Write one HTML file in which a robot is driven by exported policies, in any browser.",
     )
     parser.add_argument("--policy", type=Path, nargs="+", required=True, help="folders that amp_helpers.export wrote")

@@ -14,17 +14,18 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from amp_helpers.deploy.browser.drawing import draw_robot
-from amp_helpers.deploy.browser.packages import MUJOCO, ONNXRUNTIME, THREE, library_files
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.render.meshes import body_meshes
 from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.web.drawing import draw_robot
+from amp_helpers.web.packages import MUJOCO, ONNXRUNTIME, THREE, library_files
 
 DETAIL_M = 0.005
 """Size below which features of the robot's meshes are merged, m."""
 _SCRIPTS = ("assets", "controller", "simulation", "measures", "scene", "plot", "controls", "main")
-_STATIC = resources.files("amp_helpers.deploy.browser") / "static"
+_STATIC = resources.files("amp_helpers.web") / "static"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def write_page(
         assets[f"{name}.onnx"] = (folder / "policy.onnx").read_bytes()
         assets[f"{name}.mjb"] = _saved(simulation.model)
         policies.append({"name": name, "facts": _facts(controller.facts), "layout": _layout(simulation)})
-    drawing = draw_robot(MujocoSim(controllers[0], found, visual=True).model, DETAIL_M)
+    drawing = draw_robot(body_meshes(found, DETAIL_M), MujocoSim(controllers[0], found).model)
     assets |= {"positions": drawing.positions.tobytes(), "normals": drawing.normals.tobytes()}
     assets["licenses"] = _licenses(found, libraries).encode()
     parts = {
