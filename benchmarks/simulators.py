@@ -1,8 +1,9 @@
 """The shipped policies in several simulators: ``python benchmarks/simulators.py --simulators newton mujoco``.
 
-Each policy is measured at its trained commands, ``g1_locomotion`` at the usual grid, as ``evaluate`` does it. In
-mujoco, ``--changes`` also measures with one thing changed at a time: friction, solver, integrator, gains and the like.
-Runs that are not asked for stay in the file, so that simulators and policies can be measured one by one. Writes JSON::
+Each policy is measured at its trained commands, ``g1_locomotion`` at the usual grid, as ``evaluate`` does it. With
+``--changes``, one thing is changed at a time: in mujoco friction, solver, integrator, gains and the like, everywhere
+the limits of the targets. Runs that are not asked for stay in the file, so that simulators and policies can be measured
+one by one. Writes JSON::
 
     runs: [{policy, simulator, command, commit, hardware, num_envs, seconds, seed,
             rows: [{changed, forward, turn, ...metrics of amp_helpers.metrics.grid_row}]}]
@@ -19,6 +20,7 @@ from typing import Any
 
 from provenance import provenance
 
+from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.deploy import MujocoPhysics
 from amp_helpers.errors import run_cli
 from amp_helpers.evaluate import open_simulator
@@ -62,7 +64,7 @@ CHANGED_AT = {"g1_walk": ((0.75, 0.0),), "g1_run": ((2.72, 0.0),), "g1_locomotio
 
 
 TARGETS = "targets within the joint limits"
-"""A change of the controller, not of the physics: targets were clipped where the joints end."""
+"""A change that is not of the physics: targets are clipped where the joints end."""
 
 
 def rows(measured: Measured, commands: Sequence[Command], seconds: float, changed: str = "") -> list[dict[str, Any]]:
@@ -79,21 +81,33 @@ def rows(measured: Measured, commands: Sequence[Command], seconds: float, change
     return made
 
 
+def clip_targets(measured: Any) -> None:
+    """Clip targets at the joint limits: in the controller, or in the task's action terms."""
+    if isinstance(measured, mujoco.MeasuredInMujoco):
+        measured.controller.target_limits = measured.controller.joint_limits
+        return
+    manager, limits = measured.env.action_manager, scene_robot(measured.env).data.joint_pos_limits.torch
+    for name in manager.active_terms:
+        term = manager.get_term(name)
+        term.cfg.clip, term._clip = {".*": (-math.inf, math.inf)}, limits[:, term._joint_ids].clone()
+
+
 def measure(setup: MeasuringSetup, policy: str, changes: bool) -> list[dict[str, Any]]:
     """Measure a policy in one simulator."""
     with open_simulator(setup, POLICIES[policy]) as measured:
         made = rows(measured, POLICIES[policy], setup.seconds)
-    if not changes or setup.simulator != "mujoco" or policy not in CHANGED_AT:
+    if not changes or policy not in CHANGED_AT:
         return made
     commands = CHANGED_AT[policy]
-    with mujoco.bundle(setup) as folder:
-        bundled = replace(setup, checkpoint=folder)
-        for changed, physics in CHANGES.items():
-            with mujoco.opened(bundled, commands, physics) as measured:
-                made += rows(measured, commands, setup.seconds, changed)
-        with mujoco.opened(bundled, commands) as measured:
-            measured.controller.target_limits = measured.controller.joint_limits
-            made += rows(measured, commands, setup.seconds, TARGETS)
+    if setup.simulator == "mujoco":
+        with mujoco.bundle(setup) as folder:
+            bundled = replace(setup, checkpoint=folder)
+            for changed, physics in CHANGES.items():
+                with mujoco.opened(bundled, commands, physics) as measured:
+                    made += rows(measured, commands, setup.seconds, changed)
+    with open_simulator(setup, commands) as measured:
+        clip_targets(measured)
+        made += rows(measured, commands, setup.seconds, TARGETS)
     return made
 
 
@@ -102,7 +116,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=["newton", "mujoco"])
     parser.add_argument("--policies", nargs="+", choices=POLICIES, default=list(POLICIES))
-    parser.add_argument("--changes", action="store_true", help="in mujoco, also change one thing at a time")
+    parser.add_argument("--changes", action="store_true", help="also change one thing at a time")
     parser.add_argument("--num_envs", type=int, default=4, help="environments for each command")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time per command, s, after 3 s")
     parser.add_argument("--device", default="cpu")

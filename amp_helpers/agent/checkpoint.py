@@ -13,7 +13,6 @@ from torch import nn
 from amp_helpers.errors import InputError, atomic_path, one_line
 from amp_helpers.formats.torch_file import parse_torch
 
-
 _UNFIT = (RuntimeError, ValueError, TypeError, LookupError)
 """What torch and the parts raise on a state of another shape, type or set of keys."""
 
