@@ -14,7 +14,7 @@ from amp_helpers.training.cfg import MAX_SEED, TrainCfg, resolve
 from amp_helpers.training.command import parse
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.distributed import SINGLE, Launch, joined
-from amp_helpers.training.run_folder import CHECKPOINTS, LAST, writing
+from amp_helpers.training.run_folder import CHECKPOINTS, LAST, read_run, writing
 from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly
 
@@ -152,10 +152,9 @@ def main() -> int:
 
     spin_briefly()
     launch = Launch.take()
-    history: list[Health] = []
     try:
         cfg = parse()
-        folder = train(cfg, history.append, progress=launch.first, launch=launch)
+        folder = train(cfg, progress=launch.first, launch=launch)
     except InputError as error:
         raise error if launch.size == 1 else InputError(f"process {launch.rank}: {error}") from error
     if not launch.first:
@@ -164,7 +163,7 @@ def main() -> int:
     speed, _ = clip.command or clip.measured_command
     named = {"checkpoint": str(folder)} | users_names(vars(cfg))
     options = " ".join(f"--{key} {shlex.quote(name)}" for key, name in named.items())
-    _say(history[-1].sentence if history else "no update was finished")
+    _say(read_run(folder).progress or "no update was finished")
     _say(f"run: {folder}")
     _say(f"next: python -m amp_helpers.evaluate {options} --velocity {speed:.2f} --output DIR")
     return 0

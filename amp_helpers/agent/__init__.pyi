@@ -1,6 +1,7 @@
 from .amp_agent import AmpAgent as AmpAgent
 from .cfg import AmpAgentCfg as AmpAgentCfg
 from .health import Health as Health
+from .health import describe_progress as describe_progress
 from .losses import STYLE_REWARD_LIMIT as STYLE_REWARD_LIMIT
 from .losses import discriminator_loss as discriminator_loss
 from .losses import style_reward as style_reward

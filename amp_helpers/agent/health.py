@@ -1,6 +1,9 @@
-"""Health of an update: losses, rewards, and a verdict on whether the discriminator gives the policy a signal."""
+"""Health of a run: an update's losses and rewards, whether its discriminator gives a signal, and the trend of falls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+
+import numpy as np
 
 _LOSSES = (
     "policy_loss",
@@ -59,7 +62,7 @@ class Health:
 
     @property
     def verdict(self) -> str:
-        """``off``, ``saturated``, ``fooled``, ``task drowned``, ``style drowned`` or ``learning``."""
+        """``off``, ``saturated``, ``fooled``, ``task drowned``, ``style drowned`` or ``sound``."""
         if self.weighted_style == 0 < self.style_reward:
             return "off"
         paid = self.style_reward / self.style_reward_limit
@@ -71,7 +74,7 @@ class Health:
             return "task drowned"
         if self.style_share < 0.05:
             return "style drowned"
-        return "learning"
+        return "sound"
 
     @property
     def remedy(self) -> str:
@@ -96,5 +99,51 @@ class Health:
             "fooled": f"Fooled: {seen}; {self.remedy}",
             "task drowned": f"The task is drowned out: {self.style_share:.0%} of the reward is style; {self.remedy}",
             "style drowned": f"Style is drowned out: it is {self.style_share:.0%} of the reward; {self.remedy}",
-            "learning": f"Learning: {seen}; style is {self.style_share:.0%} of the reward.",
+            "sound": f"Rewards are sound: {seen}; style is {self.style_share:.0%} of the reward.",
         }[self.verdict]
+
+
+FEW_FALLS = 1.0
+"""Falls per environment in 10 s below which a run need not improve further to be called learning."""
+_FLAT = 0.1
+"""Largest change of the falls, over their mean, that counts as none; 16 environments fall unevenly."""
+_FEWEST = 4
+"""Measurements from which a trend is told; three in a row are level in runs that learn, too."""
+
+
+def describe_progress(records: Sequence[Health], falls: Sequence[tuple[int, float]]) -> str:
+    """Say whether a run learns, from its latest health and the trend of its falls.
+
+    The rewards of one update cannot tell: the discriminator learns too, so a policy that stands still and one that
+    improves can earn the same.
+
+    Args:
+        records: the updates, at least one.
+        falls: update, and falls per environment in 10 s measured there, in order.
+    """
+    last = records[-1]
+    if last.verdict != "sound":
+        return last.sentence
+    if len(falls) < _FEWEST:
+        return f"Too early to tell whether it learns (falls were measured {len(falls)} times). {last.sentence}"
+    (_, first), (_, now) = falls[0], falls[-1]
+    since = _flat_since(falls)
+    if now <= FEW_FALLS:
+        return f"Learning: a robot falls {now:.2g} times in 10 s, {first:.2g} at first. {last.sentence}"
+    if since is not None:
+        return (
+            f"No clear progress since update {since}: a robot falls {now:.2g} times in 10 s, {first:.2g} at first; "
+            f"train longer or with more environments. {last.sentence}"
+        )
+    verdict = "Learning" if now < first else "Getting worse"
+    return f"{verdict}: a robot falls {now:.2g} times in 10 s, {first:.2g} at first. {last.sentence}"
+
+
+def _flat_since(falls: Sequence[tuple[int, float]]) -> int | None:
+    """Return the first update from which a line through the falls changes by less than a tenth; None without one."""
+    for start in range(len(falls) - _FEWEST + 1):
+        values = np.array([value for _, value in falls[start:]])
+        slope = np.polyfit(np.arange(len(values)), values, 1)[0]
+        if abs(slope) * (len(values) - 1) < _FLAT * values.mean():
+            return falls[start][0]
+    return None

@@ -11,4 +11,8 @@ from .registry import CHECKS as CHECKS
 from .registry import Check as Check
 from .table import CheckResult as CheckResult
 from .table import CheckTable as CheckTable
+from .table import Outcome as Outcome
+from .table import fail as fail
 from .table import format_table as format_table
+from .table import ok as ok
+from .table import warn as warn

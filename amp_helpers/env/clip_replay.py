@@ -1,5 +1,6 @@
 """Replay a clip in the simulator frame by frame, and compare the AMP states with the dataset's rows."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -32,17 +33,31 @@ def place(env: ManagerBasedRLEnv, clip: Motion, frame: int) -> None:
     env.scene.update(env.physics_dt)  # refreshes the velocities in the root frame
 
 
-def replay(env: ManagerBasedRLEnv, dataset: MotionDataset, frames: int = 100) -> dict[str, np.ndarray]:
+def replay(
+    env: ManagerBasedRLEnv,
+    dataset: MotionDataset,
+    frames: int = 100,
+    mistakes: Mapping[str, tuple[Motion, Mapping[str, float]]] | None = None,
+) -> dict[str, np.ndarray]:
     """Replay the first clip of a dataset and compare it with the dataset's rows in one correct and three wrong ways.
 
+    Args:
+        env: environment opened for measuring; its state is overwritten.
+        dataset: the dataset.
+        frames: number of frames that are replayed.
+        mistakes: label -> the clip and the default pose, rad by joint name, from which a program with that mistake
+            computes its rows.
+
     Returns:
-        Label -> (frames,) largest difference in each frame. The correct way, ``by name, offset subtracted``, compares
-        windows of all features, in their own units; the others compare joint positions, rad.
+        Label -> (frames,) largest difference in each frame; fewer frames for a mistake whose clip is shorter. The
+        correct way, ``by name, offset subtracted``, compares windows of all features, in their own units, and
+        ``mistakes`` single frames of them; the others compare joint positions, rad.
     """
     clip, pose = dataset.clips()[0], default_pose(env)
     joints = AmpState(joint_names=dataset.joint_names)
     state = replace(joints, features=tuple(FEATURE_DIMS), window=2)
     rows, windows = joints.frames(clip, pose), state.from_dataset(dataset, pose).numpy()
+    mistaken = {label: state.frames(*wrong) for label, wrong in (mistakes or {}).items()}
     offset = np.array([pose[name] for name in dataset.joint_names], dtype=np.float32)
     robot = scene_robot(env).data
     source = state.from_env(env)
@@ -62,5 +77,9 @@ def replay(env: ManagerBasedRLEnv, dataset: MotionDataset, frames: int = 100) ->
             ("offset added", positions - (rows[frame] + 2 * offset)),
         ):
             errors.setdefault(label, []).append(float(np.abs(difference).max()))
+        for label, wrong in mistaken.items():
+            if frame < len(wrong):
+                difference = window[state.frame_dim :] - wrong[frame]
+                errors.setdefault(label, []).append(float(np.abs(difference).max()))
     source.detach()
     return {label: np.array(values) for label, values in errors.items()}

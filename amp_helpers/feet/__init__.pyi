@@ -12,6 +12,7 @@ from .gait_speed import change_gait as change_gait
 from .ik import FootIkCosts as FootIkCosts
 from .lock import Feet as Feet
 from .lock import FootLockCfg as FootLockCfg
+from .lock import compare_stance as compare_stance
 from .lock import find_stance as find_stance
 from .lock import ground as ground
 from .lock import lock_feet as lock_feet

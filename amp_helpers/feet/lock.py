@@ -4,6 +4,7 @@ A foot in stance is fixed at the point that touches the ground. A flat foot rest
 without slipping.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -102,6 +103,23 @@ def find_stance(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None 
     standing = stance.any(axis=1)
     ground = float(np.median(lower[standing])) if standing.any() else float(level.min())
     return Feet(motion.times, position, rotation, height, slide, stance, ground)
+
+
+def compare_stance(clips: Mapping[str, Motion], kinematics: Kinematics) -> dict[str, Feet]:
+    """Detect stance in versions of one clip, to compare their slip: those as long as the first have its stance.
+
+    Detected in each for itself, a stance of a refined clip often ends a frame later, in which the foot already moves
+    at the speed of its swing.
+
+    Raises:
+        InputError: see :func:`find_stance`.
+    """
+    feet = {label: find_stance(clip, kinematics) for label, clip in clips.items()}
+    first = next(iter(feet.values())).stance
+    return {
+        label: replace(found, stance=first) if found.stance.shape == first.shape else found
+        for label, found in feet.items()
+    }
 
 
 def ground(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Motion:

@@ -1,3 +1,6 @@
+from .bugs import FAULTS as FAULTS
+from .bugs import broken_clips as broken_clips
+from .bugs import judge as judge
 from .command_reward import CommandReward as CommandReward
 from .command_reward import command_experiment as command_experiment
 from .deployment_mistakes import MISTAKES as MISTAKES
@@ -13,6 +16,11 @@ from .discriminators import small_discriminator as small_discriminator
 from .discriminators import style_experiment as style_experiment
 from .discriminators import style_rewards as style_rewards
 from .discriminators import windows as windows
+from .exercises import try_check as try_check
+from .exercises import try_reader as try_reader
+from .exercises import write_odd_file as write_odd_file
+from .feet import FeetResult as FeetResult
+from .feet import feet_experiment as feet_experiment
 from .gaits import add_jitter as add_jitter
 from .gaits import add_tracking_error as add_tracking_error
 from .gaits import early_policy as early_policy
@@ -22,3 +30,7 @@ from .gaits import speed_up as speed_up
 from .gravity_exercise import grade_gravity as grade_gravity
 from .known_rollouts import approach as approach
 from .known_rollouts import move_root as move_root
+from .tempo import TempoResult as TempoResult
+from .tempo import tempo_experiment as tempo_experiment
+from .tremble import TrembleResult as TrembleResult
+from .tremble import tremble_experiment as tremble_experiment

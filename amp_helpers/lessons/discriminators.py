@@ -118,7 +118,7 @@ def style_experiment(
     default_pose: Mapping[str, float],
     drop: Sequence[str] = (),
     gaits: tuple[Motion, Motion] | None = None,
-    input_noise: float = 0.0,
+    seed: int = 0,
 ) -> StyleResult:
     """Train :func:`small_discriminator` on a clip against a right and a wrong gait, and compute their style rewards.
 
@@ -128,12 +128,12 @@ def style_experiment(
         drop: regular expressions of joints hidden from the discriminator.
         gaits: the right and the wrong gait, at the clip's instants and with its joints. The default is the clip and
             :func:`half_steps` of it, both with :func:`level_feet`.
-        input_noise: see :func:`small_discriminator`.
+        seed: of the discriminator.
     """
     gaits = gaits or (level_feet(clip), level_feet(half_steps(clip), seed=1))
     state = AmpState(joint_names=clip.joint_names).without(tuple(drop))
     reference, right, wrong = (windows(motion, state, default_pose) for motion in (clip, *gaits))
-    discriminator = small_discriminator(reference, torch.cat((right, wrong)), input_noise=input_noise)
+    discriminator = small_discriminator(reference, torch.cat((right, wrong)), seed=seed)
     rewards = [float(style_reward(discriminator(kind), "lsgan").mean()) for kind in (right, wrong)]
     return StyleResult(
         joint_names=state.joint_names,

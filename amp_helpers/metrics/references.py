@@ -10,6 +10,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.phase import in_phase
 from amp_helpers.motion.rotations import conjugate, multiply, rotate, yaw_part
 from amp_helpers.utils.resources import find_data, read_recorded_path
 
@@ -61,7 +62,9 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
     )
 
 
-def profile_reference(references: MotionDataset, profile: np.ndarray, dt: float) -> Motion:
+def profile_reference(
+    references: MotionDataset, profile: np.ndarray, dt: float, beside: Motion | None = None
+) -> Motion:
     """Return a clip that follows a changing command: each time the nearest clip, from where the last one ended.
 
     Clips are repeated as long as their command lasts. Poses jump where it changes.
@@ -70,12 +73,15 @@ def profile_reference(references: MotionDataset, profile: np.ndarray, dt: float)
         references: the clips.
         profile: forward and turning speed of each step, (T, 2) m/s and rad/s.
         dt: seconds between steps.
+        beside: motion of T frames; each clip starts in its phase, see :func:`amp_helpers.motion.in_phase`.
     """
     begins = [0, *(np.flatnonzero((np.diff(profile, axis=0) != 0).any(axis=1)) + 1)]
     position, yaw = np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])
     parts = []
     for begin, end in zip(begins, [*begins[1:], len(profile)], strict=True):
         clip = references.nearest(tuple(profile[begin])).resample(dt)
+        if beside:
+            clip = in_phase(clip, beside.trim(begin * dt, (end - 1) * dt))
         clip = clip.loop(-(-(end - begin) // (clip.num_frames - 1)))
         turned = multiply(yaw, conjugate(yaw_part(clip.root_quat[0])))
         travel = (clip.root_pos - clip.root_pos[0]) * (1, 1, 0)

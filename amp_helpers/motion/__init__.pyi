@@ -9,6 +9,7 @@ from .findings import JointOrderFinding as JointOrderFinding
 from .findings import QuaternionOrderFinding as QuaternionOrderFinding
 from .findings import RepairMade as RepairMade
 from .motion import Motion as Motion
+from .phase import in_phase as in_phase
 from .repair import REPAIRS as REPAIRS
 from .repair import Defect as Defect
 from .repair import Repair as Repair

@@ -40,7 +40,7 @@ def foot_curves(clips: Mapping[str, Feet], names: Sequence[str], size: tuple[flo
             _shade_stance(axes, shaded.times, shaded.stance[:, foot])
     lowest = min(feet.sole_height.min() for feet in clips.values()) * 100
     panels[0, 0].set_ylim(min(lowest * 1.15, -1.0), _MAX_HEIGHT_CM)
-    panels[1, 0].set_ylim(0, None)
+    panels[1, 0].set_ylim(-0.03 * panels[1, 0].get_ylim()[1], None)  # a foot at rest is seen above the axis
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)
     return figure

@@ -25,6 +25,9 @@ GOALS = {
     "coverage_rmse_rad": ("coverage RMSE, rad", 0.05),
 }
 """Metric -> its label in a figure and this project's target."""
+FEET_METRICS = ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "foot_skate_mps")
+"""Metrics that can tell treatments of the feet apart."""
+_LABELS = {**GOALS, "foot_skate_mps": ("foot skate, m/s", None)}
 CURVES = {
     ("curve", "weighted_task"): "task reward, per second",
     ("gait", "falls_per_env_10s"): "falls per environment in 10 s",
@@ -138,32 +141,39 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     return figure
 
 
-def metric_dots(results: Results, comparison: str) -> Figure:
+def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tuple(GOALS)) -> Figure:
     """Draw evaluation metrics: a dot per seed, a bar at the group's mean, the target as a dotted line.
 
     Undefined values have no dot; a group without any value is labeled so.
+
+    Args:
+        results: the recorded runs.
+        comparison: its name.
+        metrics: those of :data:`GOALS`, and ``foot_skate_mps``, which has no target.
 
     Raises:
         InputError: no such comparison.
     """
     groups = results.comparison(comparison).groups
-    figure = blank_figure(2.3 * len(GOALS), 0.38 * len(groups) + 1.8)
+    figure = blank_figure(2.3 * len(metrics), 0.38 * len(groups) + 1.8)
     figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
-    panels = figure.subplots(1, len(GOALS), sharey=True)
-    for axes, (metric, (title, goal)) in zip(panels, GOALS.items(), strict=True):
+    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        title, target = _LABELS[metric]
         style_axes(axes, title, grid="x")
-        axes.axvline(goal, color=GRAY, linestyle=":")
+        goal = target or 0.0
+        if target is not None:
+            axes.axvline(target, color=GRAY, linestyle=":")
         for row, (name, color) in enumerate(zip(groups, SERIES, strict=False)):
             runs = results.group(name)
-            values = [value for run in runs if (value := run.metrics.get(metric)) is not None]
+            values = results.values(name, metric)
             axes.plot(values, [row] * len(values), "o", color=color, alpha=0.75, markersize=6)
             if values:
                 axes.plot([np.mean(values)] * 2, [row - 0.25, row + 0.25], color=color, linewidth=2.5)
             else:
                 axes.text(goal, row, " undefined" if runs else " no run", fontsize=8, color=GRAY, va="center")
-        axes.set_xlim(
-            0, 1.15 * max(goal, *(run.metrics.get(metric) or 0 for name in groups for run in results.group(name)))
-        )
+        largest = max(goal, *(run.metrics.get(metric) or 0 for name in groups for run in results.group(name)))
+        axes.set_xlim(0, 1.15 * largest or 1.0)
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(len(groups) - 0.4, -0.6)
     panels[0].set_yticks(range(len(groups)), list(groups.values()))

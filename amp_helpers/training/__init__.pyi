@@ -18,6 +18,7 @@ from .comparisons import RecordedRun as RecordedRun
 from .comparisons import Results as Results
 from .comparisons import read_results as read_results
 from .comparisons import record_run as record_run
+from .comparisons import results_table as results_table
 from .comparisons import write_results as write_results
 from .loop import training_loop as training_loop
 from .policy import TrainedPolicy as TrainedPolicy

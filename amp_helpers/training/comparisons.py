@@ -38,6 +38,7 @@ import numpy as np
 from amp_helpers.errors import InputError, atomic_path, brief_repr, one_line
 from amp_helpers.utils.json_data import fits, read_json, wrong_types
 from amp_helpers.utils.resources import short_commit
+from amp_helpers.utils.table import Table, low_to_high
 
 CURVE_FIELDS = (
     "wall_s",
@@ -109,6 +110,11 @@ class Results:
         """Return the runs of a group, sorted by seed."""
         return tuple(sorted((run for run in self.runs if run.group == name), key=lambda run: run.seed))
 
+    def values(self, group: str, metric: str) -> list[float]:
+        """Return a metric of a group's runs, by seed; runs where it is undefined are left out."""
+        found = (run.metrics.get(metric) for run in self.group(group))
+        return [value for value in found if value is not None]
+
 
 def read_results(path: str | Path) -> Results:
     """Read a file of the layout above.
@@ -138,6 +144,30 @@ def _entry[T](kind: type[T], entry: Any) -> T:
     if wrong := wrong_types(entry, get_type_hints(kind)):
         raise TypeError(f"{wrong[0]} is {brief_repr(entry[wrong[0]])}")
     return kind(**entry)
+
+
+TABLE = {
+    "falls_per_env_10s": "falls in 10 s",
+    "velocity_error_mps": "speed error, m/s",
+    "gait_frequency_ratio": "stride ratio",
+    "pose_rmse_rad": "pose RMSE, rad",
+    "foot_skate_mps": "foot skate, m/s",
+}
+"""Metric -> its column in :func:`results_table`."""
+
+
+def results_table(results: Results) -> Table:
+    """Tabulate every group of runs, with the range of each metric over its seeds."""
+    groups = dict.fromkeys(run.group for run in results.runs)
+    rows = [
+        (
+            group.replace("-", " "),
+            len(results.group(group)),
+            *(low_to_high(results.values(group, key)) for key in TABLE),
+        )
+        for group in groups
+    ]
+    return Table(("", "seeds", *TABLE.values()), rows)
 
 
 def write_results(path: str | Path, results: Results) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO, get_type_hints
 
-from amp_helpers.agent.health import Health
+from amp_helpers.agent.health import Health, describe_progress
 from amp_helpers.errors import NO_SPACE, InputError, atomic_path, brief_repr, file_remedy
 from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 
@@ -65,6 +65,13 @@ class RunLog:
     def has_checkpoint(self) -> bool:
         """Whether the run has written a checkpoint to go on from."""
         return any((self.folder / CHECKPOINTS).glob("agent_*.pt"))
+
+    @property
+    def progress(self) -> str:
+        """Whether it learns, see :func:`amp_helpers.agent.health.describe_progress`; empty before the first update."""
+        measured = ((update.health.update, (update.gait or {}).get("falls_per_env_10s")) for update in self.updates)
+        falls = [(number, value) for number, value in measured if value is not None]
+        return describe_progress([update.health for update in self.updates], falls) if self.updates else ""
 
     @property
     def state(self) -> str:

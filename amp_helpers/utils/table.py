@@ -65,6 +65,14 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def low_to_high(values: Sequence[float]) -> str:
+    """Write the range of numbers, ``0.082 to 0.089``; a single number where both ends read alike."""
+    if not values:
+        return "undefined"
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
 def _defined(value: float | None) -> float:
     return math.nan if value is None else value
 

@@ -20,7 +20,7 @@ import ipywidgets
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.feet.lock import Feet, find_stance
+from amp_helpers.feet.lock import Feet, compare_stance
 from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.feet import foot_curves, foot_panels
 from amp_helpers.plots.motion import influence as influence_figure
@@ -118,7 +118,7 @@ class FeetComparison(Panel):
             raise InputError(f"no clip has the ankle joints {', '.join(robot.feet_joints)}; pass one that has them")
         kinematics = Kinematics(robot)
         self._robot, self._size, self._gl = robot, (width, height), gl
-        self._feet = {label: find_stance(clip, kinematics) for label, clip in with_feet.items()}
+        self._feet = compare_stance(with_feet, kinematics)
         self._names = foot_names(robot)
         self._foot_joints = _foot_joints(kinematics)
         self._image = cached_png(self._robot_image)

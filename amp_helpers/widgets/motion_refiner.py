@@ -18,7 +18,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError, debugging
 from amp_helpers.feet.edits import EDITS, Edit, compare_clips, default_robot, save_refined
-from amp_helpers.feet.lock import find_stance
+from amp_helpers.feet.lock import compare_stance
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.cycle import find_seam
 from amp_helpers.motion.motion import Motion
@@ -232,8 +232,7 @@ class MotionRefiner(Panel):
         return renderer.frame(clip, min(frame, clip.num_frames - 1))
 
     def _curve_figure(self, clips: tuple[Motion, Motion]) -> CursorFigure:
-        labeled = zip(("before", "after"), clips, strict=True)
-        feet = {label: find_stance(clip, self.cache.kinematics) for label, clip in labeled}
+        feet = compare_stance(dict(zip(("before", "after"), clips, strict=True)), self.cache.kinematics)
         figure = foot_curves(feet, foot_names(self._robot))
         return CursorFigure(figure, foot_panels(figure))
 

@@ -145,9 +145,7 @@ class TrainingPanel(Panel):
         self.run = run
         self.status.value = f'<b aria-live="polite">{html.escape(status_text(run))}</b>'
         self.stop_button.disabled = run.state not in ("running", "stopping")
-        self.diagnosis.value = html.escape(
-            run.updates[-1].health.sentence if run.updates else "Waiting for the first update."
-        )
+        self.diagnosis.value = html.escape(run.progress or "Waiting for the first update.")
         buffer = io.BytesIO()
         training_curves(run.updates).savefig(buffer, format="png", dpi=90)
         self.curves.value = buffer.getvalue()

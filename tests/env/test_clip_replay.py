@@ -1,5 +1,7 @@
 """Replaying a clip in the simulator reproduces the dataset's rows: the same columns, signs, order and offsets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.clip_replay import place
+from amp_helpers.env.clip_replay import place, replay
 from amp_helpers.env.make import default_pose, make_env
 from amp_helpers.env.task import TASK
 from amp_helpers.env.wrapper import AmpEnv
@@ -65,6 +67,20 @@ def test_a_wrong_joint_order_is_detected(env, dataset):
     place(env, clip, 10)
     by_position = env.scene["robot"].data.joint_pos.torch[0] - env.scene["robot"].data.default_joint_pos.torch[0]
     assert (by_position - rows[10, :23]).abs().max() > 0.2
+
+
+def test_a_program_that_misreads_signs_quaternions_or_the_rate_is_detected(env, dataset):
+    clip, pose = dataset.clips()[0], default_pose(env)
+    mistakes = {
+        "none": (clip, pose),
+        "sign": (clip, pose | {"right_shoulder_pitch_joint": -pose["right_shoulder_pitch_joint"]}),
+        "quaternion": (replace(clip, root_quat=clip.root_quat[:, [3, 0, 1, 2]]), pose),
+        "rate": (replace(clip.resample(1 / 30).trim(0, 1.0), fps=clip.fps), pose),
+    }
+    errors = replay(env, dataset, 40, mistakes)
+    assert errors["by name, offset subtracted"].max() < 1e-4 and errors["none"].max() < 1e-4
+    assert all(errors[label].min() > 0.1 for label in ("sign", "quaternion", "rate", "by position"))
+    assert [len(errors[label]) for label in ("sign", "rate")] == [40, 30]
 
 
 def test_the_policy_group_gives_the_same_columns_as_the_simulator(env, dataset):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
+from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.lessons.command_reward import command_experiment
 from amp_helpers.lessons.discriminators import (
@@ -14,10 +14,9 @@ from amp_helpers.lessons.discriminators import (
     saturation_experiment,
     small_discriminator,
     style_experiment,
-    style_rewards,
     windows,
 )
-from amp_helpers.lessons.gaits import add_jitter, early_policy, half_steps, level_feet, speed_up
+from amp_helpers.lessons.gaits import add_jitter, add_tracking_error, early_policy, half_steps, level_feet, speed_up
 from amp_helpers.lessons.known_rollouts import move_root
 from amp_helpers.metrics import evaluate_rollout
 from amp_helpers.robots.robot import G1_23DOF
@@ -100,21 +99,18 @@ def test_a_gradient_penalty_gives_the_reward_a_slope_and_a_large_one_flattens_it
 
 
 @pytest.mark.slow
-def test_a_longer_window_detects_the_tempo(clip, pose):
-    motions = {"right": level_feet(clip), "fast": level_feet(speed_up(clip))}
-    short = AmpState(joint_names=clip.joint_names, window=2)
-    long = AmpState(joint_names=clip.joint_names, features=tuple(FEATURE_DIMS), window=6, stride=2)
-    two, six = (style_rewards(motions, clip, state, pose) for state in (short, long))
-    assert six["right"] - six["fast"] > 0.3 > abs(two["right"] - two["fast"])
+def test_of_equal_errors_the_discriminator_sees_those_of_joints_that_hardly_move(clip, pose):
+    """No joint is worse than another, so what the influence shows is the discriminator's and not the policy's."""
+    state = AmpState(joint_names=clip.joint_names).without((".*wrist.*",))
+    sides = [windows(motion, state, pose) for motion in (clip, add_tracking_error(clip))]
+    shares = joint_influence(small_discriminator(*sides), *sides, state.joint_names)
+    moves = {name: clip.joint_pos[:, clip.joint_names.index(name)].std() for name in shares}
+    order = sorted(shares, key=moves.__getitem__)
+    assert sum(shares[name] for name in order[:7]) > 0.5 > 0.1 > sum(shares[name] for name in order[-7:])
 
 
-@pytest.mark.slow
-def test_input_noise_hides_jitter(clip, pose):
-    gaits = add_jitter(clip, 0.05), add_jitter(half_steps(clip), 0.05, seed=1)
-    assert np.std(gaits[0].joint_pos - clip.joint_pos) == pytest.approx(0.05, rel=0.05)
-    clean, noisy = (style_experiment(clip, pose, (".*wrist.*",), gaits, noise) for noise in (0.0, 0.3))
-    assert noisy.right_gait > 1.2 * clean.right_gait
-    assert noisy.right_gait > noisy.wrong_gait + 0.03, "it still tells a good step from a bad one"
+def test_jitter_has_the_size_it_was_given_in_every_joint(clip):
+    assert np.std(add_jitter(clip, 0.05).joint_pos - clip.joint_pos, axis=0) == pytest.approx(0.05, rel=0.2)
 
 
 def test_a_root_that_moves_as_told_has_the_clips_style_and_the_lean_it_was_given(clip):

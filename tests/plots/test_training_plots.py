@@ -8,6 +8,7 @@ import pytest
 from amp_helpers.agent.health import Health
 from amp_helpers.errors import InputError
 from amp_helpers.plots.training import (
+    FEET_METRICS,
     command_response,
     learning_curves,
     metric_dots,
@@ -21,6 +22,7 @@ from amp_helpers.training.comparisons import (
     Results,
     read_results,
     record_run,
+    results_table,
     spread,
     write_results,
 )
@@ -216,3 +218,16 @@ def test_the_repository_s_recorded_comparisons_can_be_drawn(repo_root, file):
     for comparison in recorded.comparisons:
         assert learning_curves(recorded, comparison.name).axes[0].get_lines(), comparison.name
         assert np.isfinite(metric_dots(recorded, comparison.name).axes[0].dataLim.x1)
+
+
+def test_metric_dots_can_show_the_skate_which_has_no_target(results):
+    figure = metric_dots(results, "recipe", FEET_METRICS)
+    assert [axes.get_title(loc="left") for axes in figure.axes][-1] == "foot skate, m/s"
+    assert len(figure.axes) == len(FEET_METRICS)
+
+
+def test_the_table_of_results_has_the_range_of_each_metric():
+    runs = [run("a-b", seed, [1.0], metrics={"pose_rmse_rad": 0.02 + 0.01 * seed}) for seed in (0, 1)]
+    table = results_table(Results((), (*runs, run("c", 0, [1.0], metrics={"falls_per_env_10s": 0.0}))))
+    assert [row[:2] for row in table.rows] == [("a b", 2), ("c", 1)]
+    assert table.rows[0][5] == "0.02 to 0.03" and table.rows[1][2] == "0" and table.rows[1][5] == "undefined"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from amp_helpers.errors import InputError
 from amp_helpers.feet.edits import Edit
-from amp_helpers.feet.lock import find_stance, lock_feet
+from amp_helpers.feet.lock import compare_stance, find_stance, lock_feet
 from amp_helpers.formats.gmr import read_history
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.joints import JointOrder
@@ -99,6 +99,10 @@ class TestFeetComparison:
         runs = np.flatnonzero(np.diff(np.pad(feet["original"].stance[:, 0].astype(int), 1)) == 1)
         assert len(shaded) == len(runs)
 
+    def test_a_refined_clip_has_no_spike_of_slip_at_the_ends_of_its_stances(self, comparison):
+        original, refined = (comparison._feet[label].sliding for label in ("original", "refined"))
+        assert np.nanmax(refined) < 0.05 < 0.2 < np.nanmax(original)
+
     def test_robots_are_synchronized(self, comparison, clips):
         assert list(comparison.images) == list(clips)
         before = {label: image(shown) for label, shown in comparison.images.items()}
@@ -111,7 +115,7 @@ class TestFeetComparison:
 
     def test_readings_are_written_below_the_images(self, comparison, clips, kinematics):
         comparison.player.frame.value = 7
-        feet = {label: find_stance(clips[label], kinematics) for label in ("original", "refined")}
+        feet = compare_stance({label: clips[label] for label in ("original", "refined")}, kinematics)
         readings = read_feet(feet, ("left", "right"), 7)
         assert [(r.clip, r.foot) for r in readings] == [
             ("original", "left"),

@@ -1,0 +1,72 @@
+"""Test cells of the exercises: what a reader wrote is tried on known cases, and the result is a table."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from amp_helpers.checks.table import Outcome
+from amp_helpers.errors import atomic_path, one_line
+from amp_helpers.motion.motion import Motion
+from amp_helpers.utils.table import Table
+
+
+def try_check(check: Callable[[Motion], Outcome | None], cases: Mapping[str, tuple[Motion, str]]) -> Table:
+    """Run a reader's check on clips with a known verdict.
+
+    Args:
+        check: returns ``ok``, ``warn`` or ``fail`` of :mod:`amp_helpers.checks`.
+        cases: label -> clip and the verdict that it deserves.
+    """
+    rows = []
+    for label, (motion, wanted) in cases.items():
+        outcome = check(motion)
+        given = outcome.verdict if isinstance(outcome, Outcome) else "nothing"
+        rows.append((label, wanted, given, "right" if given == wanted else "not yet"))
+    return Table(("clip", "verdict it deserves", "your check says", ""), rows)
+
+
+def write_odd_file(path: Path, motion: Motion) -> Path:
+    """Write a motion in a format that no program reads: JSON, joints reversed, degrees, millimeters, wxyz."""
+    quat, joints = motion.root_quat[:, [3, 0, 1, 2]], np.degrees(motion.joint_pos[:, ::-1])
+    frames = np.concatenate([1000 * motion.root_pos, quat, joints], axis=1)
+    content = {"rate": motion.fps, "joints": motion.joint_names[::-1], "frames": frames.round(6).tolist()}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content))
+    return path
+
+
+def try_reader(reader: Callable[[Path], Motion | None], path: Path, truth: Motion) -> Table:
+    """Compare what a reader's function makes of a file with the motion that is in it."""
+    try:
+        found = reader(path)
+        said = "" if isinstance(found, Motion) else "it returned no Motion"
+    except Exception as error:  # a reader's own code may raise anything
+        found, said = None, f"{type(error).__name__}: {one_line(str(error), 80)}"
+    facts: dict[str, Callable[[Motion], bool]] = {
+        "frame rate": lambda motion: bool(np.isclose(motion.fps, truth.fps)),
+        "frames": lambda motion: motion.num_frames == truth.num_frames,
+        "joints by name": lambda motion: set(motion.joint_names) == set(truth.joint_names),
+        "angles in radians, in their columns": lambda motion: _close(
+            motion.select(truth.joint_names).joint_pos, truth.joint_pos
+        ),
+        "root in meters": lambda motion: _close(motion.root_pos, truth.root_pos),
+        "quaternion xyzw": lambda motion: _close(motion.projected_gravity, truth.projected_gravity),
+    }
+    rows = []
+    for fact, holds in facts.items():
+        right = isinstance(found, Motion) and _holds(holds, found)
+        rows.append((fact, "right" if right else f"not yet: {said}" if said else "not yet"))
+    return Table(("", "your reader"), rows)
+
+
+def _close(found: np.ndarray, truth: np.ndarray) -> bool:
+    return found.shape == truth.shape and bool(np.allclose(found, truth, atol=1e-4))
+
+
+def _holds(fact: Callable[[Motion], bool], motion: Motion) -> bool:
+    try:
+        return fact(motion)
+    except Exception:  # for instance joints of other names
+        return False
