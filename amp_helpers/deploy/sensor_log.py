@@ -22,7 +22,7 @@ class SensorLog:
     actions: np.ndarray
     """(T, A), before scale and offset."""
     targets: np.ndarray
-    """(T, A) rad, joint position targets before the joint limits."""
+    """(T, A) rad, joint position targets before their limits."""
 
     def __len__(self) -> int:
         return len(self.observations)

@@ -90,6 +90,14 @@ class TargetsWithoutOffset(Controller):
         return targets - self.default_joint_pos * self.running
 
 
+class ClippedTargets(Controller):
+    """Targets are clipped at the joint limits, as if they were positions: a joint near its limit loses torque."""
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        super().__init__(folder)
+        self.target_limits = self.joint_limits
+
+
 class AbsoluteJoints(Controller):
     """Joint positions are observed as the encoders give them: the default pose is not subtracted."""
 
@@ -124,6 +132,7 @@ MISTAKES: Mapping[str, type[Controller]] = {
     "history frame by frame": FrameByFrame,
     "joints in PhysX's order": PhysxOrder,
     "targets without the default pose": TargetsWithoutOffset,
+    "targets clipped at the joint limits": ClippedTargets,
     "joint positions not relative": AbsoluteJoints,
     "gains of another task": OtherGains,
     "quaternion wxyz read as xyzw": QuaternionOrder,

@@ -1,5 +1,6 @@
 from .commands import command_grid as command_grid
 from .commands import command_rewards as command_rewards
+from .commands import compare_grids as compare_grids
 from .commands import falls_under_pushes as falls_under_pushes
 from .commands import gait_phases as gait_phases
 from .commands import paths as paths

@@ -48,6 +48,41 @@ def command_grid(rows: Sequence[Row]) -> Figure:
     return figure
 
 
+COMPARED = {
+    "forward_speed_mps": "forward speed, m/s",
+    "gait_frequency_ratio": "stride frequency / clip's",
+    "pose_rmse_rad": "pose RMSE, rad",
+    "falls_per_env_10s": "falls in 10 s",
+}
+"""Metrics of :func:`compare_grids`: label."""
+
+
+def compare_grids(grids: Mapping[str, Sequence[Row]]) -> Figure:
+    """Draw several grids over each other, such as one policy in several simulators: the commands straight ahead.
+
+    Args:
+        grids: label -> the content of a ``grid.json``; ``NaN`` and null are left out.
+    """
+    figure = blank_figure(7.0, 4.9)
+    panels = figure.subplots(2, 2, sharex=True).flat
+    for axes, (metric, title) in zip(panels, COMPARED.items(), strict=True):
+        style_axes(axes, title)
+        for (label, rows), color, marker in zip(grids.items(), SERIES, "osD^vP", strict=False):
+            straight = sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
+            commands = _column(straight, "forward")
+            lines = axes.plot(commands, _column(straight, metric), f"{marker}-", color=color, label=label, alpha=0.8)
+            lines[0].set_markersize(4.5)
+            if metric == "forward_speed_mps":
+                axes.plot(commands, commands, ":", color=GRAY)
+        if metric == "gait_frequency_ratio":
+            axes.axhspan(0.9, 1.1, color=GRAY, alpha=0.15, linewidth=0)
+        elif metric != "forward_speed_mps":
+            axes.set_ylim(-0.03 * max(axes.dataLim.y1, 0.1), 1.1 * max(axes.dataLim.y1, 0.1))
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    figure.supxlabel("forward command, m/s", fontsize=10, color=INK)
+    return figure
+
+
 def falls_under_pushes(measured: Mapping[str, Sequence[Row]], bar: float = 0.05) -> Figure:
     """Draw the falls of each command, measured under several conditions: straight commands as lines, turns as crosses.
 

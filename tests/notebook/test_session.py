@@ -69,6 +69,8 @@ def test_figures_and_videos_are_shown_and_kept(tmp_path, monkeypatch):
     space.play({"a <b>": small, "large": large})
     assert "data:video/mp4;base64," in shown[1].data and 'src="videos/large.mp4"' in shown[1].data
     assert "a &lt;b&gt;" in shown[1].data
+    space.play({"a": small, "b": small}, min_width=150, columns=3)
+    assert "minmax(max(150px,calc((100% - 24px) / 3)),1fr)" in shown[2].data
 
 
 def test_native_output_stays_off_the_page(capfd):

@@ -9,6 +9,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.commands import (
     command_grid,
     command_rewards,
+    compare_grids,
     falls_under_pushes,
     gait_phases,
     paths,
@@ -55,6 +56,17 @@ def test_a_grid_may_be_straight_only_or_turns_only(rows):
     figure = command_grid(rows)
     figure.draw_without_rendering()
     assert figure.axes
+
+
+def test_compared_grids_are_a_line_each_and_what_is_undefined_is_left_out():
+    figure = compare_grids({"Newton": ROWS, "MuJoCo": [row(0.0, 0.0), row(1.2, 0.0, falls_per_env_10s=2.0)]})
+    axes = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    newton, _, mujoco, _ = axes["forward speed, m/s"].lines
+    assert newton.get_xydata()[:, 0].tolist() == [0.0, 0.6, 1.2] and mujoco.get_xydata()[:, 0].tolist() == [0.0, 1.2]
+    assert newton.get_color() != mujoco.get_color()
+    assert np.isnan(axes["stride frequency / clip's"].lines[0].get_ydata()).tolist() == [True, False, False]
+    assert axes["falls in 10 s"].get_ylim()[1] > 2.0
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Newton", "MuJoCo"]
 
 
 def test_falls_of_turns_are_crosses():
