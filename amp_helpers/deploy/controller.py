@@ -165,6 +165,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
         wrong = [key for key in _PER_JOINT if len(_vector(f"{file}: {key}", facts[key])) != count]
         wrong += ["joint_limits"] * (len(facts.get("joint_limits") or [[0, 0]] * count) != count)
         missing = {"control_dt", "commands", "observation"} - set(facts)
+        numbers = {key: facts[key] for key in ("control_dt", "physics_dt", "root_height") if key in facts}
+        for key, value in (numbers | dict(facts.get("fall", {}))).items():
+            _vector(f"{file}: {key}", [value], 1)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

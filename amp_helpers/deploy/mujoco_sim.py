@@ -118,7 +118,7 @@ class MujocoSim:
         self.model = build_model(facts, self.robot, self.physics, visual=self.visual)
         self.data = mujoco.MjData(self.model)
         self._substeps = round(self.dt / self.model.opt.timestep)
-        if abs(self._substeps * self.model.opt.timestep - self.dt) > 1e-9 or not self._substeps:
+        if abs(self._substeps * self.model.opt.timestep - self.dt) > 1e-9 or self._substeps < 1:
             raise InputError(
                 f"timestep is {self.model.opt.timestep:g} s, which does not divide the control step of {self.dt:g} s; "
                 f"give {self.dt / 4:g}, for example"

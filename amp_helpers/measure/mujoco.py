@@ -48,7 +48,8 @@ class MeasuredInMujoco:
 
     def follow(self, profile: np.ndarray) -> Rollout:
         """Run the policy under a command that changes."""
-        low, high = np.transpose([self.controller.facts["commands"][name] for name in ("forward", "turn")])
+        commands = self.controller.facts["commands"]
+        low, high = np.transpose([commands.get(name, (0.0, 0.0)) for name in ("forward", "turn")])
         if ((profile < low) | (profile > high)).any():
             told = f"forward {low[0]:g} to {high[0]:g} m/s, turn {low[1]:g} to {high[1]:g} rad/s"
             print(f"note: the controller limits commands to what was trained, {told}", file=sys.stderr)
@@ -94,7 +95,7 @@ def opened(
 def bundle(setup: MeasuringSetup) -> Iterator[Path]:
     """The bundle that ``setup.checkpoint`` is, or a temporary one exported from it."""
     folder = Path(setup.checkpoint)
-    if (folder / "deploy.json").is_file():
+    if setup.is_bundle:
         given = {"--task": setup.task, "--asset": setup.asset}
         if options := [name for name, value in given.items() if value is not None]:
             raise InputError(f"{folder}: is a bundle, which has its task in it; leave out {' and '.join(options)}")
@@ -108,7 +109,7 @@ def bundle(setup: MeasuringSetup) -> Iterator[Path]:
 
 
 def _references(controller: Controller, folder: Path, setup: MeasuringSetup) -> MotionDataset:
-    if setup.dataset is None and "dataset" not in controller.facts:
+    if setup.dataset is None and not isinstance(controller.facts.get("dataset"), str):
         raise InputError(f"{folder}: names no dataset to compare with; name one with --dataset, or export it again")
     references = recorded_dataset(controller.facts, setup.dataset, controller.dt)
     check_joints(references, controller)
@@ -118,7 +119,7 @@ def _references(controller: Controller, folder: Path, setup: MeasuringSetup) -> 
 def _robot(facts: dict[str, Any], folder: Path, setup: MeasuringSetup) -> Robot:
     if isinstance(setup.robot, Robot):
         return setup.robot
-    name = setup.robot or facts.get("robot", "")
+    name = setup.robot or str(facts.get("robot", ""))
     users = not name.lower().endswith(FILE_SUFFIXES) and imports_users_module(name)
     if setup.robot is None and users:
         raise InputError(

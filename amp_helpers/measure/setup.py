@@ -68,6 +68,16 @@ class MeasuringSetup:
             raise InputError(f"seconds is {self.seconds:g}; give a number above 0")
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed is {self.seed}; give a number from 0 to {MAX_SEED}")
+        if self.simulator != "mujoco" and self.is_bundle and not (Path(self.checkpoint) / "config.json").is_file():
+            raise InputError(
+                f"{self.checkpoint}: is a bundle, which Isaac Lab does not run; measure it with --simulator mujoco, or "
+                "give the run that it was exported from"
+            )
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether ``checkpoint`` is a folder that ``export`` wrote."""
+        return (Path(self.checkpoint) / "deploy.json").is_file()
 
     @property
     def robot_name(self) -> str | None:

@@ -142,6 +142,9 @@ def test_a_policy_whose_targets_are_nan_stops(tmp_path):
         ({"format": 2}, "has format 2, known is 1; export the policy again"),
         ({"stiffness": [1.0]}, "stiffness do not fit its 2 joints"),
         ({"joint_limits": [[0, 1]]}, "joint_limits do not fit its 2 joints"),
+        ({"physics_dt": "soon"}, "physics_dt: is no list of numbers"),
+        ({"fall": {"tilt": None}}, "tilt: element 0 is NaN or infinite"),
+        ({"fall": [1.0]}, "is damaged"),
         (
             {"observation": [{"name": "height_scan", "size": 9, "history": 1}]},
             "'height_scan' not found; available: base_lin_vel",

@@ -21,6 +21,8 @@ import onnxruntime
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.driver import Driver
+from amp_helpers.deploy.mujoco_sim import MujocoSim
+from amp_helpers.deploy.mujoco_walk import walk
 from amp_helpers.deploy.recording import record_sensors
 from amp_helpers.deploy.sensor_log import SensorLog, replay, term_differences
 from amp_helpers.env.make import make_env
@@ -72,6 +74,17 @@ def test_the_actions_are_those_of_isaac_lab_and_the_targets_are_limited(recorded
         replayed = replay(controller, log)
         assert np.abs(replayed.actions - log.actions).max() < 1e-4
         assert np.abs(replayed.targets - np.clip(log.targets, *controller.target_limits.T)).max() < 1e-4
+
+
+def test_in_plain_mujoco_it_is_as_fast_as_in_isaac_lab(recorded):
+    """Both step the same model alike; what else differs, such as limits of the targets, shows in the speed."""
+    controller = Controller(recorded.folder)
+    rollout = walk(controller, MujocoSim(controller, G1_23DOF), np.repeat(COMMANDS[recorded.name], HOLD, axis=0))
+    assert not rollout.fell.any()
+    for end in range(HOLD, len(rollout.commands) + 1, HOLD):
+        settled = slice(end - HOLD // 2, end)
+        wanted = np.mean([log.sensors["base_lin_vel"][settled, 0] for log in recorded.logs])
+        assert rollout.root_lin_vel[0, settled, 0].mean() == pytest.approx(wanted, abs=0.08)
 
 
 def test_the_heading_from_the_gyroscope_is_good_to_a_few_hundredths(recorded):
