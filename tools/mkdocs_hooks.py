@@ -41,10 +41,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
-    """Lead to the executed notebooks and to the page to drive the robot in."""
+    """Lead to the executed notebooks and to the pages with something to drive and to drag."""
     nav.items.insert(1, Link("Notebooks", "notebooks/index.html"))
     if DRIVE.is_file():
         nav.items.insert(2, Link("Drive the robot", DRIVE.name))
+    nav.items.insert(2, Link("AMP in two dimensions", "docs/amp_in_two_dimensions.html"))
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -22,4 +22,5 @@ from .rollout import rollout_motion as rollout_motion
 from .rollout import step_profile as step_profile
 from .task import TASK as TASK
 from .task import G1AmpEnvCfg as G1AmpEnvCfg
+from .terms import term_table as term_table
 from .wrapper import AmpEnv as AmpEnv

@@ -30,6 +30,8 @@ from .gaits import speed_up as speed_up
 from .gravity_exercise import grade_gravity as grade_gravity
 from .known_rollouts import approach as approach
 from .known_rollouts import move_root as move_root
+from .plane import PlaneAmp as PlaneAmp
+from .style_exercise import grade_style_reward as grade_style_reward
 from .tempo import TempoResult as TempoResult
 from .tempo import tempo_experiment as tempo_experiment
 from .tremble import TrembleResult as TrembleResult

@@ -8,3 +8,4 @@ from .session import Workspace as Workspace
 from .session import quiet as quiet
 from .session import start as start
 from .site import write_site as write_site
+from .source import show_code as show_code

@@ -26,6 +26,7 @@ from amp_helpers.utils.resources import checkout
 
 NOTEBOOK_FOLDER = (checkout() or Path.cwd()) / "notebooks"
 NOTEBOOKS = (
+    "00_amp_in_ten_minutes",
     "01_joint_order",
     "02_gmr_conversion",
     "03_feet_removal",

@@ -9,6 +9,7 @@ import base64
 import copy
 import html
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.resources import checkout
 
-GLOSSARY = (checkout() or Path.cwd()) / "docs" / "glossary.md"
+_DOCS = (checkout() or Path.cwd()) / "docs"
+GLOSSARY = _DOCS / "glossary.md"
+LIVE_PAGES = (_DOCS / "amp_in_two_dimensions.html",)
+"""Pages with scripts of their own, which :func:`write_index` puts beside the notebooks' pages."""
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -29,18 +33,24 @@ def widget_state(notebook: nbformat.NotebookNode) -> Mapping[str, Mapping]:
 
 
 def write_page(
-    notebook: nbformat.NotebookNode, path: Path, siblings: Sequence[str] = (), source_folder: Path | None = None
+    notebook: nbformat.NotebookNode,
+    path: Path,
+    siblings: Sequence[str] = (),
+    source_folder: Path | None = None,
+    documentation: str | None = None,
 ) -> Path:
     """Write an executed notebook as one self-contained HTML file and return its path.
 
     Links to other notebooks become links to their pages, and links to ``docs/glossary.md`` links to the glossary that
-    :func:`write_index` puts beside the pages.
+    :func:`write_index` puts beside the pages. A paragraph that is a link to one of :data:`LIVE_PAGES` shows that page.
+    Links to source files become links to the API pages of the documentation, or plain text without one.
 
     Args:
         notebook: the executed notebook.
         path: the page.
         siblings: names of all notebooks in order; the page links to its neighbors.
         source_folder: the notebook's own folder, for pictures that its text links to; they are embedded.
+        documentation: address of the documentation's first page, seen from the page.
     """
     page = copy.deepcopy(notebook)
     models = widget_state(notebook)
@@ -57,9 +67,33 @@ def write_page(
     body = _page_html(page, path.stem, siblings)
     body = re.sub(r'(href="(?!\w+:)[\w./-]+)\.ipynb(["#])', r"\1.html\2", body)
     body = re.sub(r'href="[\w./-]*docs/glossary\.md(["#])', r'href="glossary.html\1', body)
+    body = _link_source_files(_show_live_pages(body), documentation)
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8")
     return path
+
+
+def _show_live_pages(body: str) -> str:
+    for name in (page.name for page in LIVE_PAGES):
+        body = re.sub(rf'href="[\w./-]*docs/{re.escape(name)}"', f'href="{name}"', body)
+        body = re.sub(
+            rf'<p>(<a href="{re.escape(name)}"[^>]*>)(.*?)</a></p>',
+            rf'<p>\1\2</a></p><iframe class="amp-live" src="{name}" title="\2" loading="lazy"></iframe>',
+            body,
+        )
+    return body
+
+
+def _link_source_files(body: str, documentation: str | None) -> str:
+    def link(match: re.Match[str]) -> str:
+        if documentation is None:
+            return match["text"]
+        *package, module = ("amp_helpers", *match["module"].split("/"))
+        root = documentation.rpartition("/")[0]
+        target = f"{root}/api/{'.'.join(package)}.html#{'.'.join((*package, module))}"
+        return f'<a href="{html.escape(target)}">{match["text"]}</a>'
+
+    return re.sub(r'<a href="[./]*amp_helpers/(?P<module>[\w/]+)\.py"[^>]*>(?P<text>.*?)</a>', link, body)
 
 
 def _page_html(notebook: nbformat.NotebookNode, name: str, siblings: Sequence[str] = ()) -> str:
@@ -111,9 +145,8 @@ def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         return f'<div class="amp-row">{children}</div>' if kind == "HBoxModel" else f"<div>{children}</div>"
     if kind == "ImageModel":
         buffers = [b["data"] for b in model.get("buffers", []) if b.get("path") == ["value"]]
-        return (
-            f'<img alt="picture" src="data:image/{state.get("format", "png")};base64,{buffers[0]}">' if buffers else ""
-        )
+        alt = html.escape(state.get("tooltip") or "picture")
+        return f'<img alt="{alt}" src="data:image/{state.get("format", "png")};base64,{buffers[0]}">' if buffers else ""
     if kind in ("HTMLModel", "HTMLMathModel"):
         return f"<div>{state.get('value', '')}</div>"
     label, value = state.get("description", ""), state.get("value", "")
@@ -163,7 +196,7 @@ def _lead_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def write_index(output: Path, names: Sequence[str], documentation: str | None = None) -> Path:
-    """Write the glossary and ``index.html``, which leads to everything that is in ``output`` now; return its path.
+    """Write the glossary, the live pages and ``index.html``, which leads to all that is in ``output``; return its path.
 
     The index depends on the folder alone, so that it is complete also when only one notebook was executed again.
 
@@ -175,6 +208,9 @@ def write_index(output: Path, names: Sequence[str], documentation: str | None = 
     from jinja2 import Environment, PackageLoader
 
     _write_glossary(output / "glossary.html")
+    live = [page for page in LIVE_PAGES if page.is_file()]  # an installed package has none
+    for page in live:
+        shutil.copyfile(page, output / page.name)
     template = Environment(loader=PackageLoader("amp_helpers.notebook"), autoescape=True).get_template("index.html.j2")
     page = template.render(
         notebooks=[_entry(output, stem) for name in names for stem in (name, f"{name}.failed") if _ran(output, stem)],
@@ -182,11 +218,17 @@ def write_index(output: Path, names: Sequence[str], documentation: str | None = 
         metrics=_metrics(output / "metrics.json"),
         figures=_files(output, "figures/*.png", "figures/*.svg"),
         run=(output / "run").is_dir(),
+        live=[{"path": page.name, "title": _title_of_html(page)} for page in live],
         documentation=documentation,
     )
     with atomic_path(output / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     return output / "index.html"
+
+
+def _title_of_html(path: Path) -> str:
+    match = re.search("<title>(.*?)</title>", path.read_text(encoding="utf-8"))
+    return match[1] if match else path.stem
 
 
 def _ran(output: Path, stem: str) -> bool:

@@ -54,7 +54,7 @@ def _is_site(folder: Path) -> bool:
 def _fill(site: Path, output: Path, executed: list[str], documentation: str | None) -> None:
     for name in executed:
         notebook = read_notebook(output / f"{name}.ipynb")
-        pages.write_page(notebook, site / f"{name}.html", executed, NOTEBOOK_FOLDER)
+        pages.write_page(notebook, site / f"{name}.html", executed, NOTEBOOK_FOLDER, documentation)
         shutil.copy2(output / f"{name}.ipynb", site)
     for name in _FOLDERS:
         if (output / name).is_dir():

@@ -1,3 +1,5 @@
+from .amp import amp_loop as amp_loop
+from .amp import reward_planes as reward_planes
 from .commands import command_grid as command_grid
 from .commands import command_rewards as command_rewards
 from .commands import compare_grids as compare_grids

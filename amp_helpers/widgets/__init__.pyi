@@ -11,4 +11,5 @@ from .offset_inspector import OffsetInspector as OffsetInspector
 from .panel import FramePlayer as FramePlayer
 from .panel import Panel as Panel
 from .panel import encode_png as encode_png
+from .reward_plane import RewardPlane as RewardPlane
 from .training_panel import TrainingPanel as TrainingPanel

@@ -424,11 +424,11 @@ def test_a_file_that_is_no_notebook_is_an_error(folder, output, content):
 
 
 def test_the_command_line_prints_one_sentence():
-    command = [sys.executable, "-m", "amp_helpers.pipeline", "--notebooks", "06_more"]
+    command = [sys.executable, "-m", "amp_helpers.pipeline", "--notebooks", "99_more"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: 06_more: no such notebook; available: 01_joint_order, ")
+    assert done.stderr.startswith("error: 99_more: no such notebook; available: 00_amp_in_ten_minutes, ")
 
 
 def test_a_relative_output_folder_is_made(folder, tmp_path, monkeypatch):
