@@ -27,7 +27,7 @@ from .gaits import early_policy as early_policy
 from .gaits import half_steps as half_steps
 from .gaits import level_feet as level_feet
 from .gaits import speed_up as speed_up
-from .gravity_exercise import grade_gravity as grade_gravity
+from .gravity_exercise import try_gravity as try_gravity
 from .known_rollouts import approach as approach
 from .known_rollouts import move_root as move_root
 from .plane import PlaneAmp as PlaneAmp

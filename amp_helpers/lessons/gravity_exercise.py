@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from amp_helpers.errors import one_line
 from amp_helpers.motion.rotations import normalize, rotate, rotate_inverse
 
 _DOWN = np.array([0.0, 0.0, -1.0])
@@ -14,21 +15,21 @@ _NEARLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def grade_gravity(answer: Callable[[Sequence[float]], object], trials: int = 50) -> str:
-    """Grade a function from the root's quaternion, wxyz, to the direction of gravity in its frame, (3,).
+def try_gravity(answer: Callable[[Sequence[float]], object], trials: int = 50) -> str:
+    """Try a function from the root's quaternion, wxyz, to the direction of gravity in its frame, (3,).
 
     Returns:
         A sentence: that it is right, which known mistake it makes, or a case in which it is wrong.
     """
     random = np.random.default_rng(0)
     quats = normalize(np.concatenate([[[0.0, 0.0, 0.0, 1.0]], random.normal(size=(trials - 1, 4))]))
-    given = [answer(tuple(quat[[3, 0, 1, 2]].tolist())) for quat in quats]
-    if given[0] is None:
-        return "not written yet: it returns nothing"
     try:
+        given = [answer(tuple(quat[[3, 0, 1, 2]].tolist())) for quat in quats]
+        if given[0] is None:
+            return "not written yet: it returns nothing"
         answers = np.array([np.asarray(value, float).reshape(3) for value in given])
-    except (TypeError, ValueError):
-        return "wrong: return three numbers"
+    except Exception as error:  # a reader's own code may raise anything
+        return f"wrong: {type(error).__name__}: {one_line(str(error), 80)}; return three numbers"
     right = rotate_inverse(quats, _DOWN)
     if np.allclose(answers, right, atol=1e-6):
         return f"right, in {trials} orientations"
