@@ -116,6 +116,9 @@ def test_from_a_disk_the_robot_walks_for_ten_seconds_in_real_time_and_is_driven_
     expect(page.get_by_label("Forward", exact=True)).to_have_value("0.21")
     outline = page.get_by_label("Forward", exact=True).evaluate("node => getComputedStyle(node).outlineStyle")
     assert outline == "solid", "keyboard focus is visible"
+    page.get_by_role("button", name="Push").click()  # by mouse: keys drive on
+    page.keyboard.press(" ")
+    expect(page.get_by_label("Forward", exact=True)).to_have_value("0")
     page.get_by_role("button", name="Pause").click()
     page.wait_for_timeout(300)
     stopped = page.evaluate("drive.measures.time")
@@ -123,13 +126,6 @@ def test_from_a_disk_the_robot_walks_for_ten_seconds_in_real_time_and_is_driven_
     assert page.evaluate("drive.measures.time") == stopped
     page.locator("#about summary").click()
     expect(page.locator("#licenses")).to_contain_text("Unitree Robotics")
-
-
-def test_a_hard_push_fells_it_and_it_is_put_back_on_its_feet(visit):
-    page = visit(**DESKTOP)
-    page.evaluate("drive.queue.push(() => drive.push('left', 4))")
-    page.wait_for_function("drive.measures.falls === 1 && drive.controller.running")
-    assert not page.evaluate("drive.simulation.fallen")
 
 
 def test_on_a_phone_a_thumb_drives_and_nothing_is_cut_off(visit):
@@ -194,8 +190,8 @@ def recorded(bundle) -> dict:
     simulation = MujocoSim(controller, G1_23DOF)
     controller.start()
     rows: dict = {name: [] for name in ("sensors", "observed", "targets", "state")}
-    for step in range(400):
-        forward, turn = COMMANDS[step // 100]
+    for step in range(240):
+        forward, turn = COMMANDS[step // 60]
         sensors = {name: np.asarray(value).tolist() for name, value in vars(simulation.sense()).items()}
         sensors["command"] = [forward, 0.0, turn]
         targets = controller.step(**sensors)
@@ -206,8 +202,12 @@ def recorded(bundle) -> dict:
     return rows
 
 
-def test_the_pages_controller_and_physics_are_those_of_python(visit, recorded):
-    page = visit(**DESKTOP)
+def test_the_pages_controller_and_physics_are_those_of_python_and_a_fallen_robot_is_put_on_its_feet(visit, recorded):
+    page = visit("?policy=g1_lokomotion", **DESKTOP)
+    expect(page.locator("#news")).to_have_text("This page has no policy g1_lokomotion; it has g1_locomotion.")
+    page.evaluate("drive.queue.push(() => drive.push('left', 4))")
+    page.wait_for_function("drive.measures.falls === 1 && drive.controller.running")
+    assert not page.evaluate("drive.simulation.fallen")
     page.get_by_role("button", name="Pause").click()
     replay = """async ({ sensors, targets }) => {
         const { facts, layout, infer, content } = await drive.policy("g1_locomotion");

@@ -24,6 +24,7 @@ class Controls {
     });
     this.listenToKeys();
     this.listenToPad();
+    this.giveKeysBack();
   }
 
   get command() {
@@ -106,6 +107,16 @@ class Controls {
         steer();
       }
     });
+  }
+
+  // After a click or a drag the keys drive again; whoever came by keyboard keeps the focus.
+  giveKeysBack() {
+    let pointed = false;
+    window.addEventListener("pointerdown", () => { pointed = true; }, true);
+    window.addEventListener("keydown", () => { pointed = false; }, true);
+    for (const control of document.querySelectorAll("button, select, input")) {
+      control.addEventListener(control.matches("button") ? "click" : "change", () => { if (pointed) control.blur(); });
+    }
   }
 
   // The pad commands while it is touched and stops when it is let go.

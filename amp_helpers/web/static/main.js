@@ -45,10 +45,12 @@ class Drive {
   async startFromAddress(query) {
     const menu = document.getElementById("policy");
     for (const name of this.policies.keys()) menu.add(new Option(name, name));
-    const name = this.policies.has(query.get("policy")) ? query.get("policy") : this.config.policies[0].name;
+    const wanted = query.get("policy");
+    const name = this.policies.has(wanted) ? wanted : this.config.policies[0].name;
     menu.value = name;
     await this.choose(name);
-    this.controls.setCommand(Number(query.get("forward") ?? 0), Number(query.get("turn") ?? 0));
+    if (wanted && wanted !== name) this.announce(`This page has no policy ${wanted}; it has ${[...this.policies.keys()].join(", ")}.`);
+    this.controls.setCommand(Number(query.get("forward")) || 0, Number(query.get("turn")) || 0);
   }
 
   /** Return a policy with its session, loaded on first use. */

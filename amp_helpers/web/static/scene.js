@@ -19,9 +19,7 @@ class Scene {
     this.addLights();
     this.addFloor();
     this.bodies = this.addRobot(robot, positions, normals);
-    this.arrow = new THREE.ArrowHelper(new THREE.Vector3(1, 0, 0), new THREE.Vector3(), 0.6, 0xe8590c, 0.18, 0.12);
-    this.arrow.visible = false;
-    this.scene.add(this.arrow);
+    this.arrow = this.addArrow();
     this.pixelRatio = Math.min(window.devicePixelRatio || 1, 2);
     this.frameSeconds = 0;
     this.followPointer();
@@ -70,6 +68,20 @@ class Scene {
     }
     this.scene.add(...bodies.values());
     return bodies;
+  }
+
+  /** An arrow of 0.6 m along x, with its tip at the origin. */
+  addArrow() {
+    const material = new THREE.MeshLambertMaterial({ color: 0xe8590c });
+    const shaft = new THREE.Mesh(new THREE.CylinderGeometry(0.025, 0.025, 0.42), material);
+    const head = new THREE.Mesh(new THREE.ConeGeometry(0.07, 0.18), material);
+    shaft.position.y = -0.39;
+    head.position.y = -0.09;
+    const arrow = new THREE.Group();
+    arrow.add(new THREE.Group().add(shaft, head));
+    arrow.children[0].rotation.z = -Math.PI / 2;
+    this.scene.add(arrow);
+    return arrow;
   }
 
   /** Take the page's colors, light or dark. */
@@ -123,9 +135,8 @@ class Scene {
   /** Show the direction of a push for a moment. */
   showPush(position, x, y) {
     const direction = new THREE.Vector3(x, y, 0).normalize();
-    const tip = new THREE.Vector3(position[0], position[1], position[2] + 0.2).addScaledVector(direction, -0.15);
-    this.arrow.position.copy(tip.addScaledVector(direction, -0.6));
-    this.arrow.setDirection(direction);
+    this.arrow.position.set(position[0], position[1], position[2] + 0.2).addScaledVector(direction, -0.15);
+    this.arrow.rotation.z = Math.atan2(y, x);
     this.arrowUntil = performance.now() + 600;
   }
 
