@@ -246,6 +246,28 @@ def test_a_plain_ipywidget_responds(lab, page):
     assert changed(before, wait_for_change(page, widget.locator("img"), before)) >= 0.002
 
 
+def test_notebook_0_pays_another_reward_for_another_penalty(lab, page):
+    errors = console_errors(page)
+    run_all(page, lab.format(name="00_amp_in_ten_minutes"))
+    widget = page.locator(".jp-OutputArea-output:has(.widget-slider)")
+    picture, slider = (
+        widget.locator("img"),
+        widget.locator(".widget-slider", has_text="Penalty").locator(".noUi-handle"),
+    )
+    expect(widget).to_contain_text(re.compile("climbs [78][0-9]% of the way"))
+    ramp = pixels(picture)
+    widget.get_by_role("button", name="Let the policy learn").click()
+    wait_for_change(page, picture, ramp)
+    widget.get_by_role("button", name="Start again").click()
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    expect(widget).to_contain_text("does not get to the reference")
+    wait_for_change(page, picture, ramp)
+    fits_in_narrow_pages(page, widget)
+    assert errors == []
+
+
 def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
     errors = console_errors(page)
     run_all(page, lab.format(name="01_joint_order"))
