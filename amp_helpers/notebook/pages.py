@@ -22,7 +22,7 @@ from amp_helpers.utils.resources import checkout
 _DOCS = (checkout() or Path.cwd()) / "docs"
 GLOSSARY = _DOCS / "glossary.md"
 LIVE_PAGES = (_DOCS / "amp_in_two_dimensions.html",)
-"""Pages with scripts of their own, which :func:`write_index` puts beside the notebooks' pages."""
+"""Pages with scripts of their own, which :func:`write_page` puts beside the notebooks' pages that link to them."""
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -67,15 +67,18 @@ def write_page(
     body = _page_html(page, path.stem, siblings)
     body = re.sub(r'(href="(?!\w+:)[\w./-]+)\.ipynb(["#])', r"\1.html\2", body)
     body = re.sub(r'href="[\w./-]*docs/glossary\.md(["#])', r'href="glossary.html\1', body)
-    body = _link_source_files(_show_live_pages(body), documentation)
+    body = _link_source_files(_show_live_pages(body, path.parent), documentation)
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8")
     return path
 
 
-def _show_live_pages(body: str) -> str:
-    for name in (page.name for page in LIVE_PAGES):
-        body = re.sub(rf'href="[\w./-]*docs/{re.escape(name)}"', f'href="{name}"', body)
+def _show_live_pages(body: str, folder: Path) -> str:
+    for page in LIVE_PAGES:
+        name = page.name
+        body, links = re.subn(rf'href="[\w./-]*docs/{re.escape(name)}"', f'href="{name}"', body)
+        if links:
+            shutil.copyfile(page, folder / name)
         body = re.sub(
             rf'<p>(<a href="{re.escape(name)}"[^>]*>)(.*?)</a></p>',
             rf'<p>\1\2</a></p><iframe class="amp-live" src="{name}" title="\2" loading="lazy"></iframe>',
@@ -196,7 +199,7 @@ def _lead_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def write_index(output: Path, names: Sequence[str], documentation: str | None = None) -> Path:
-    """Write the glossary, the live pages and ``index.html``, which leads to all that is in ``output``; return its path.
+    """Write the glossary and ``index.html``, which leads to everything that is in ``output`` now; return its path.
 
     The index depends on the folder alone, so that it is complete also when only one notebook was executed again.
 
@@ -208,9 +211,6 @@ def write_index(output: Path, names: Sequence[str], documentation: str | None = 
     from jinja2 import Environment, PackageLoader
 
     _write_glossary(output / "glossary.html")
-    live = [page for page in LIVE_PAGES if page.is_file()]  # an installed package has none
-    for page in live:
-        shutil.copyfile(page, output / page.name)
     template = Environment(loader=PackageLoader("amp_helpers.notebook"), autoescape=True).get_template("index.html.j2")
     page = template.render(
         notebooks=[_entry(output, stem) for name in names for stem in (name, f"{name}.failed") if _ran(output, stem)],
@@ -218,7 +218,9 @@ def write_index(output: Path, names: Sequence[str], documentation: str | None = 
         metrics=_metrics(output / "metrics.json"),
         figures=_files(output, "figures/*.png", "figures/*.svg"),
         run=(output / "run").is_dir(),
-        live=[{"path": page.name, "title": _title_of_html(page)} for page in live],
+        live=[
+            {"path": page.name, "title": _title_of_html(page)} for page in LIVE_PAGES if (output / page.name).is_file()
+        ],
         documentation=documentation,
     )
     with atomic_path(output / "index.html") as temporary:
