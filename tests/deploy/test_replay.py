@@ -84,7 +84,7 @@ def test_in_plain_mujoco_it_is_as_fast_as_in_isaac_lab(recorded):
     for end in range(HOLD, len(rollout.commands) + 1, HOLD):
         settled = slice(end - HOLD // 2, end)
         wanted = np.mean([log.sensors["base_lin_vel"][settled, 0] for log in recorded.logs])
-        assert rollout.root_lin_vel[0, settled, 0].mean() == pytest.approx(wanted, abs=0.08)
+        assert rollout.root_lin_vel[0, settled, 0].mean() == pytest.approx(wanted, abs=0.12)
 
 
 def test_the_heading_from_the_gyroscope_is_good_to_a_few_hundredths(recorded):
