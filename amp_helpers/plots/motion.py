@@ -3,6 +3,7 @@
 Every function returns a new :class:`matplotlib.figure.Figure`; none uses pyplot or its global state.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -17,6 +18,7 @@ from amp_helpers.motion.motion import Motion
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GRAY, INK = "#8a939c", "#27313b"
 SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
+_SEVERAL = (GREEN, RED, PURPLE, ORANGE, BLUE, SKY, GRAY)
 _LIMBS = {
     "left leg": BLUE,
     "right leg": RED,
@@ -126,10 +128,10 @@ def offsets(names: Sequence[str], simulator: np.ndarray, rows: Mapping[str, np.n
 
 
 def replay_errors(errors: Mapping[str, np.ndarray], tolerance: float) -> Figure:
-    """Draw the largest joint error of each frame between dataset and simulator, (F,) rad by label, and a tolerance."""
-    figure = blank_figure(8.0, 3.6)
-    axes = style_axes(figure.add_subplot(), xlabel="frame", ylabel="maximum joint error, rad")
-    for (label, values), color in zip(errors.items(), (GREEN, RED, PURPLE, ORANGE), strict=False):
+    """Draw the largest difference of each frame between dataset and simulator, (F,) by label, and a tolerance."""
+    figure = blank_figure(8.0, 4.0)
+    axes = style_axes(figure.add_subplot(), xlabel="frame", ylabel="largest difference")
+    for (label, values), color in zip(errors.items(), itertools.cycle(_SEVERAL)):
         axes.semilogy(np.maximum(values, 1e-9), color=color, linewidth=1.8, label=label)
     axes.axhline(tolerance, color=INK, linewidth=1, linestyle="--")
     axes.annotate(f"tolerance {tolerance:g}", (0, tolerance), (4, 4), textcoords="offset points", fontsize=9, color=INK)

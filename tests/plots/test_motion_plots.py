@@ -66,6 +66,12 @@ def test_replay_errors_have_a_logarithmic_axis_and_the_tolerance():
     assert wrong.get_ydata().tolist() == [0.5, 0.6] and tolerance.get_ydata()[0] == 1e-4
 
 
+def test_replay_errors_draw_every_mistake():
+    many = {f"mistake {number}": np.full(3, 0.1 * number) for number in range(1, 10)}
+    lines = plots.replay_errors(many, 1e-4).axes[0].get_lines()
+    assert [line.get_label() for line in lines[:-1]] == list(many)
+
+
 def test_resampling_shows_position_and_velocity_of_each_version(clip):
     figure = plots.resampling({"a": clip, "b": clip.resample(0.04)}, "left_knee_joint", seconds=1.0)
     position, velocity = figure.axes
