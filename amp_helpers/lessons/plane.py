@@ -13,8 +13,8 @@ from amp_helpers.agent.losses import discriminator_loss, style_reward
 from amp_helpers.agent.networks import mlp
 
 REFERENCE, POLICY = (1.12, 0.56), (-1.12, -0.56)
-"""Where the centers of the two clouds are at first; the plane's units are standard deviations of both clouds together,
-as for the normalized windows of training."""
+"""Where the centers of the two clouds are at first. A unit is about one standard deviation of both clouds together, as
+for the normalized windows of training."""
 SPREAD = 0.35
 """Standard deviation of a cloud in both directions."""
 POINTS = 64
