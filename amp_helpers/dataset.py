@@ -1,6 +1,7 @@
 """MotionDataset: the discriminator's expert data, pairs of states one control step apart, and their file."""
 
 import os
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -203,6 +204,8 @@ class MotionDataset:
 
     @classmethod
     def _read(cls, path: Path, raw: bytes | None = None) -> "MotionDataset":
+        if raw is None and path.is_file() and not zipfile.is_zipfile(path):
+            raise InputError(f"{path}: is no dataset; make a dataset with 'python -m amp_helpers.convert'")
         required = [entry.name for entry in fields(cls) if entry.name not in (*_OPTIONAL, "path")]
         content = read_npz(path, required, raw=raw, also=_OPTIONAL)
         try:

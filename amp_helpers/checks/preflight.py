@@ -71,7 +71,7 @@ def check_dataset(
     """Check every motion of a dataset, keeping the worst result of each check, and its fit to the environment.
 
     Of more than 100 motions, order, sides, signs and offset are tested in the 50 that fit the robot worst, in the 30
-    with a joint that moves most against the others, and in 20 from the first to the last; the table's note says so.
+    with a joint that moves most against clips like it, and in 20 from the first to the last; the table's note says so.
     Signs are compared between all motions.
 
     Args:

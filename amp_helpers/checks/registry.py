@@ -68,7 +68,7 @@ MOTION_CHECKS = (
 DATASET_CHECKS = (
     Check("control step", "are the states of a pair one control step apart?", "fail", dataset.control_step),
     Check("joint order", "does the environment have these joints, and in which order?", "fail", dataset.joint_order),
-    Check("odd signs", "does a joint move against all other clips?", "warn", odd_signs.odd_signs),
+    Check("odd signs", "does a joint move against clips like its own?", "warn", odd_signs.odd_signs),
     Check("offset sign", "does a default angle have the wrong sign?", "fail", dataset.offset_sign),
     Check("default pose", "is the environment's default pose the robot's?", "warn", dataset.default_pose),
 )

@@ -14,7 +14,7 @@ MOST_DIAGNOSED = 100
 WORST = 50
 """Clips that fit the robot worst, as stored; a wrong clip among sound ones of the same kind is one of them."""
 ODD = 30
-"""Clips with a joint that moves most against the other clips, see :mod:`amp_helpers.checks.odd_signs`."""
+"""Clips with a joint that moves most against clips like it, see :mod:`amp_helpers.checks.odd_signs`."""
 _FRAMES = 60
 
 
@@ -41,8 +41,8 @@ class DiagnosedClips:
         spread = rest[np.linspace(0, len(rest) - 1, MOST_DIAGNOSED - WORST - ODD).astype(int)]
         note = (
             f"order, sides, signs and offset were tested in {MOST_DIAGNOSED} of {count} clips: the {WORST} that fit "
-            f"the robot worst, {ODD} with a joint that moves most against the others, and {len(spread)} from the first "
-            "to the last of the others; signs were compared between all clips"
+            f"the robot worst, {ODD} with a joint that moves most against clips like it, and {len(spread)} from the "
+            "first to the last of the others; signs were compared between all clips"
         )
         return cls(frozenset(map(int, (*worst, *odd, *spread))), note)
 

@@ -1,5 +1,6 @@
 """Record every step of an open environment in host memory."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,8 @@ class StepRecorder:
         steps: number of steps that will be recorded, T.
 
     Raises:
-        InputError: the environment lacks one of the feet, or the ``contact_forces`` sensor on it.
+        InputError: the environment lacks one of the feet, or the ``contact_forces`` sensor on it; or the steps would
+            take more memory than the machine has.
     """
 
     def __init__(self, env: ManagerBasedRLEnv, robot: Robot, steps: int) -> None:
@@ -44,6 +46,7 @@ class StepRecorder:
         self._contacts = _indices(robot.foot_bodies, sensed, "the task has no 'contact_forces' sensor on", remedy)
         points = torch.tensor(robot.foot_points or [(0.0, 0.0, 0.0)] * len(self._feet), device=env.device)
         self._foot_points = points.expand(env.num_envs, -1, -1)
+        _check_memory(env, steps)
         self._chunk: dict[str, torch.Tensor] = {}
         self._arrays: dict[str, np.ndarray] = {}
         self._count = 0
@@ -94,6 +97,17 @@ class StepRecorder:
             command_turn=turn,
             command_profile=profile,
             **{name: array[envs] for name, array in self._arrays.items()},
+        )
+
+
+def _check_memory(env: ManagerBasedRLEnv, steps: int) -> None:
+    numbers = 3 * len(scene_robot(env).joint_names) + env.action_manager.total_action_dim
+    needed = 4 * numbers * steps * env.num_envs / 1024**3
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+    if needed > present:
+        raise InputError(
+            f"{steps} steps of {env.num_envs} environments take {needed:.3g} GiB of memory, of {present:.3g} GiB here; "
+            "measure fewer environments for fewer seconds"
         )
 
 

@@ -106,6 +106,7 @@ def read_fps(path: Path, value: object, given: float | None = None, usual: str =
             )
         return FrameRate(_positive(path, given), "user")
     fps = _positive(path, value)
+    given = None if given is None else _positive(path, given)
     differs = given is not None and abs(fps - given) > 1e-6 * fps
     return FrameRate(fps, "file", given if differs else None)
 

@@ -6,12 +6,16 @@ has no hook that would give the error as data.
 
 import argparse
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import NoReturn
 
 from amp_helpers.errors import InputError
+
+_RULE = re.compile(r"[─-]{5,}|^[╭╰]")
+"""Lines of the boxes that tyro draws."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -36,8 +40,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _first_sentence(box: str) -> str:
-    lines = [line.strip("│ ") for line in box.splitlines() if not line.startswith("╭")]
-    lines = list(takewhile(lambda line: line.strip("─╰╯"), lines))
+    # A title in the upper rule, or above it where the terminal has no UTF-8; then the sentences and another rule.
+    lines = [line for line in (line.strip("│ ") for line in box.splitlines()) if line]
+    lines = list(dropwhile(_RULE.search, lines[1:]))
+    lines = list(takewhile(lambda line: not _RULE.search(line), lines))
     if lines and lines[0].startswith("Missing from"):  # followed by the help text of each required option
         return "Missing options: " + ", ".join(line.split()[0] for line in lines if line.startswith("--"))
     return " ".join(lines).rstrip(".")

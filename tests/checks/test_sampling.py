@@ -82,7 +82,7 @@ def test_a_wrong_sign_in_one_clip_of_many_is_named():
         gains = sign_gains(odd)
         assert np.unravel_index(gains.argmax(), gains.shape) == (at, G1_23DOF.joint_names.index(joint)), joint
     outcome = odd_signs(CheckedDataset(dataset(odd), G1_23DOF))
-    assert outcome.verdict == "warn" and outcome.evidence.startswith(f"odd: {joint} moves against the other clips")
+    assert outcome.verdict == "warn" and outcome.evidence.startswith(f"odd: {joint} moves against clips like this one")
     assert f"where {joint} is wrong, negate it in the file" in outcome.remedy
     assert odd_signs(CheckedDataset(dataset(clips), G1_23DOF)).verdict == "ok"
     assert odd_signs(CheckedDataset(dataset(odd[:10]), G1_23DOF)) is None

@@ -1,5 +1,7 @@
 """Mistakes on a command line that tyro parses, as one sentence."""
 
+import io
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,9 @@ class Options:
         ("--output x --seconds", "Missing value for argument '--seconds'. Expected 1 values"),
     ],
 )
-def test_a_wrong_option_is_one_sentence(arguments, sentence):
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_wrong_option_is_one_sentence(arguments, sentence, encoding, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     with pytest.raises(InputError, match=f"{sentence}; --help lists the options$") as error, one_line_errors():
         tyro.cli(Options, args=arguments.split(), config=(tyro.conf.FlagCreatePairsOff,))
     assert "\n" not in str(error.value)
