@@ -17,6 +17,7 @@ from .discriminators import style_experiment as style_experiment
 from .discriminators import style_rewards as style_rewards
 from .discriminators import windows as windows
 from .exercises import try_check as try_check
+from .exercises import try_metric as try_metric
 from .exercises import try_reader as try_reader
 from .exercises import write_odd_file as write_odd_file
 from .feet import FeetResult as FeetResult

@@ -11,6 +11,9 @@ from amp_helpers.errors import atomic_path, one_line
 from amp_helpers.motion.motion import Motion
 from amp_helpers.utils.table import Table
 
+_WITHIN = 0.05
+"""Largest difference between a metric and its known answer."""
+
 
 def try_check(check: Callable[[Motion], Outcome | None], cases: Mapping[str, tuple[Motion, str]]) -> Table:
     """Run a reader's check on clips with a known verdict.
@@ -25,6 +28,21 @@ def try_check(check: Callable[[Motion], Outcome | None], cases: Mapping[str, tup
         given = outcome.verdict if isinstance(outcome, Outcome) else "nothing"
         rows.append((label, wanted, given, "right" if given == wanted else "not yet"))
     return Table(("clip", "verdict it deserves", "your check says", ""), rows)
+
+
+def try_metric(metric: Callable[[Motion], float], cases: Mapping[str, tuple[Motion, float]]) -> Table:
+    """Run a reader's metric on motions with a known answer, which it has to meet within 0.05.
+
+    Args:
+        metric: a number for a motion.
+        cases: label -> motion and answer.
+    """
+    rows = []
+    for label, (motion, wanted) in cases.items():
+        value = metric(motion)
+        number = float(value) if isinstance(value, int | float | np.number) else float("nan")
+        rows.append((label, wanted, number, "right" if abs(number - wanted) < _WITHIN else "not yet"))
+    return Table(("motion", "known answer", "your metric says", ""), rows)
 
 
 def write_odd_file(path: Path, motion: Motion) -> Path:

@@ -43,11 +43,16 @@ def add_jitter(motion: Motion, std_rad: float = 0.03, seed: int = 0) -> Motion:
     return replace(motion, joint_pos=motion.joint_pos + std_rad * noise)
 
 
-def half_steps(motion: Motion, scale: float = 0.4) -> Motion:
-    """Scale the swing of hip pitches and knees around their mean: a gait with steps that are too short."""
-    columns = [
-        motion.joint_names.index(name) for name in match_joints((".*_hip_pitch.*", ".*_knee.*"), motion.joint_names)
-    ]
+def half_steps(motion: Motion, scale: float = 0.4, side: str = "") -> Motion:
+    """Scale the swing of hip pitches and knees around their mean: a gait with steps that are too short.
+
+    Args:
+        motion: the clip.
+        scale: factor of the swing.
+        side: ``left`` or ``right`` for a limp; empty for both legs.
+    """
+    patterns = (f"{side}.*_hip_pitch.*", f"{side}.*_knee.*")
+    columns = [motion.joint_names.index(name) for name in match_joints(patterns, motion.joint_names)]
     joint_pos = motion.joint_pos.copy()
     mean = joint_pos[:, columns].mean(axis=0)
     joint_pos[:, columns] = mean + scale * (joint_pos[:, columns] - mean)

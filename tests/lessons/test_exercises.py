@@ -12,7 +12,8 @@ from amp_helpers.checks.table import ok
 from amp_helpers.errors import InputError
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.lessons.bugs import FAULTS, broken_clips, judge
-from amp_helpers.lessons.exercises import try_check, try_reader, write_odd_file
+from amp_helpers.lessons.exercises import try_check, try_metric, try_reader, write_odd_file
+from amp_helpers.lessons.gaits import half_steps
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF
 
@@ -43,6 +44,12 @@ def test_a_check_is_graded_case_by_case(walk):
     assert verdicts(try_check(lambda motion: None, cases)) == ["not yet", "not yet"]
 
 
+def test_a_metric_is_graded_by_known_answers(walk):
+    cases = {"one": (walk, 1.0), "two": (walk, 2.0)}
+    assert verdicts(try_metric(lambda motion: 1.04, cases)) == ["right", "not yet"]
+    assert verdicts(try_metric(lambda motion: None, cases)) == ["not yet", "not yet"]
+
+
 def test_a_reader_is_graded_fact_by_fact(walk, tmp_path):
     path = write_odd_file(tmp_path / "odd.json", walk)
 
@@ -61,6 +68,9 @@ def test_a_reader_is_graded_fact_by_fact(walk, tmp_path):
 def test_the_folded_answers_of_the_notebooks_are_right(repo_root, walk, tmp_path):
     read_odd = answer(repo_root, "02_gmr_conversion", "read_odd")["read_odd"]
     assert set(verdicts(try_reader(read_odd, write_odd_file(tmp_path / "odd.json", walk), walk))) == {"right"}
+    limp = answer(repo_root, "05_play_and_evaluate", "limp")["limp"]
+    motions = {"walk": (walk, 0.0), "limping": (half_steps(walk, 0.5, "left"), 2 / 3)}
+    assert set(verdicts(try_metric(limp, motions))) == {"right"}
     takes_turns = answer(repo_root, "01_joint_order", "legs_take_turns")["legs_take_turns"]
     run = read_motion(repo_root / "datasets" / "g1_run.pkl").select(walk.joint_names)
     columns = [walk.joint_names.index(name.replace("right_hip", "left_hip")) for name in walk.joint_names]

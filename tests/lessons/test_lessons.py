@@ -53,6 +53,15 @@ def test_half_steps_shrink_the_swing_and_nothing_else(clip):
             assert value == pytest.approx(0.4 if "hip_pitch" in name or "knee" in name else 1.0, rel=1e-3), name
 
 
+def test_a_limp_shortens_the_steps_of_one_leg(clip):
+    altered = half_steps(clip, 0.5, "left")
+    ratio = dict(
+        zip(clip.joint_names, altered.joint_pos.std(axis=0) / (clip.joint_pos.std(axis=0) + 1e-9), strict=True)
+    )
+    assert ratio["left_knee_joint"] == pytest.approx(0.5, rel=1e-3)
+    assert ratio["right_knee_joint"] == pytest.approx(1.0, rel=1e-3)
+
+
 def test_influence_finds_the_joint_that_differs():
     generator = torch.Generator().manual_seed(0)
     reference = torch.randn(500, 6, generator=generator)
