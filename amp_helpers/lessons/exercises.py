@@ -30,19 +30,20 @@ def try_check(check: Callable[[Motion], Outcome | None], cases: Mapping[str, tup
     return Table(("clip", "verdict it deserves", "your check says", ""), rows)
 
 
-def try_metric(metric: Callable[[Motion], float], cases: Mapping[str, tuple[Motion, float]]) -> Table:
-    """Run a reader's metric on motions with a known answer, which it has to meet within 0.05.
+def try_metric[T](metric: Callable[[T], float], cases: Mapping[str, tuple[T, float]]) -> Table:
+    """Run a reader's metric on inputs with a known answer, which it has to meet within 0.05.
 
     Args:
-        metric: a number for a motion.
-        cases: label -> motion and answer.
+        metric: a number, or a yes or no, for a motion or anything else.
+        cases: label -> input and answer.
     """
     rows = []
-    for label, (motion, wanted) in cases.items():
-        value = metric(motion)
-        number = float(value) if isinstance(value, int | float | np.number) else float("nan")
-        rows.append((label, wanted, number, "right" if abs(number - wanted) < _WITHIN else "not yet"))
-    return Table(("motion", "known answer", "your metric says", ""), rows)
+    for label, (shown, wanted) in cases.items():
+        value = metric(shown)
+        known = isinstance(value, int | float | np.number | np.bool_)
+        right = known and abs(float(value) - wanted) < _WITHIN
+        rows.append((label, wanted, value if known else "nothing", "right" if right else "not yet"))
+    return Table(("", "known answer", "yours", ""), rows)
 
 
 def write_odd_file(path: Path, motion: Motion) -> Path:

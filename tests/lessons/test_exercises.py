@@ -16,6 +16,7 @@ from amp_helpers.lessons.exercises import try_check, try_metric, try_reader, wri
 from amp_helpers.lessons.gaits import half_steps
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.training.comparisons import read_results
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,10 @@ def test_a_metric_is_graded_by_known_answers(walk):
     cases = {"one": (walk, 1.0), "two": (walk, 2.0)}
     assert verdicts(try_metric(lambda motion: 1.04, cases)) == ["right", "not yet"]
     assert verdicts(try_metric(lambda motion: None, cases)) == ["not yet", "not yet"]
+    assert verdicts(try_metric(lambda falls: falls[0] > 1, {"yes": ([2], True), "no": ([2], False)})) == [
+        "right",
+        "not yet",
+    ]
 
 
 def test_a_reader_is_graded_fact_by_fact(walk, tmp_path):
@@ -71,6 +76,12 @@ def test_the_folded_answers_of_the_notebooks_are_right(repo_root, walk, tmp_path
     limp = answer(repo_root, "05_play_and_evaluate", "limp")["limp"]
     motions = {"walk": (walk, 0.0), "limping": (half_steps(walk, 0.5, "left"), 2 / 3)}
     assert set(verdicts(try_metric(limp, motions))) == {"right"}
+    learns = answer(repo_root, "04_amp_training", "learns")["learns"]
+    recorded = read_results(repo_root / "benchmarks" / "results" / "gpu_comparisons.json")
+    runs = {name: recorded.group(name)[0].gait["falls_per_env_10s"] for name in ("ours", "no-style", "skrl")}
+    assert set(verdicts(try_metric(learns, {name: (falls, name != "skrl") for name, falls in runs.items()}))) == {
+        "right"
+    }
     takes_turns = answer(repo_root, "01_joint_order", "legs_take_turns")["legs_take_turns"]
     run = read_motion(repo_root / "datasets" / "g1_run.pkl").select(walk.joint_names)
     columns = [walk.joint_names.index(name.replace("right_hip", "left_hip")) for name in walk.joint_names]
