@@ -1,5 +1,6 @@
 """Each controller with a mistake makes that one mistake; notebook 06 asserts what it does to a robot."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from amp_helpers.deploy.sensor_log import SensorLog, replay
 from amp_helpers.lessons.deployment_mistakes import MISTAKES, NewestFirst, QuaternionOrder, evidence, walk_with
 from amp_helpers.lessons.gravity_exercise import try_gravity
 from amp_helpers.motion.rotations import from_euler, rotate_inverse
+from amp_helpers.notebook.execute import read_notebook
 from amp_helpers.plots import replay_differences
 from amp_helpers.robots.robot import G1_23DOF
 
@@ -128,3 +130,11 @@ def gravity(w, x, y, z):
 )
 def test_the_exercise_knows_right_answers_and_common_wrong_ones(answer, verdict):
     assert verdict in try_gravity(answer)
+
+
+def test_the_folded_answer_of_the_notebook_is_right(repo_root):
+    cells = read_notebook(repo_root / "notebooks" / "06_deploy_and_drive.ipynb").cells
+    (answer,) = (cell.source for cell in cells if "<summary>Answer</summary>" in cell.source)
+    names: dict = {}
+    exec(re.search(r"```python\n(.*?)```", answer, re.DOTALL)[1], names)
+    assert try_gravity(names["projected_gravity"]).startswith("right")
