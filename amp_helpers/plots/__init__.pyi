@@ -8,6 +8,7 @@ from .commands import gait_phases as gait_phases
 from .commands import paths as paths
 from .commands import speed_over_time as speed_over_time
 from .commands import tracking_errors as tracking_errors
+from .deployment import one_change_at_a_time as one_change_at_a_time
 from .deployment import replay_differences as replay_differences
 from .feet import foot_curves as foot_curves
 from .feet import foot_panels as foot_panels

@@ -1,13 +1,13 @@
 """Figures of a policy that leaves the simulator it was trained in."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from amp_helpers.plots.motion import INK, blank_figure, style_axes
+from amp_helpers.plots.motion import GRAY, INK, SERIES, blank_figure, style_axes
 
 if TYPE_CHECKING:
     from amp_helpers.lessons.deployment_mistakes import Evidence
@@ -52,3 +52,27 @@ def _brief(value: float) -> str:
     if value == 0:
         return "0"
     return f"{value:.0e}".replace("e-0", "e-") if value < 0.01 else f"{value:.2g}"
+
+
+def one_change_at_a_time(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Draw how much each change of the physics or the controller moves the forward speed, the largest at the top.
+
+    Args:
+        measured: label, such as a policy at a speed -> rows of one command, each with ``changed``, what was changed
+            or empty, and ``forward_speed_mps``, which is undefined where it is null.
+    """
+    moved: dict[str, dict[str, float]] = {}
+    for label, rows in measured.items():
+        speeds = {str(row["changed"]): row["forward_speed_mps"] for row in rows if row["forward_speed_mps"] is not None}
+        for changed in speeds.keys() - {""}:
+            moved.setdefault(changed, {})[label] = speeds[changed] - speeds[""]
+    order = sorted(moved, key=lambda changed: max(map(abs, moved[changed].values())))
+    figure = blank_figure(7.0, 0.23 * len(order) + 1.1)
+    axes = style_axes(figure.add_subplot(), xlabel="change of the forward speed, m/s")
+    axes.axvline(0.0, color=GRAY, linewidth=1.0)
+    for (label, color), marker in zip(zip(measured, SERIES, strict=False), "os^DvP", strict=False):
+        points = [(moved[changed][label], row) for row, changed in enumerate(order) if label in moved[changed]]
+        axes.plot(*zip(*points, strict=True), marker, color=color, markersize=6, alpha=0.8, label=label)
+    axes.set_yticks(range(len(order)), order)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+    return figure
