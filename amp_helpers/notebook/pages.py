@@ -77,7 +77,7 @@ def _show_live_pages(body: str, folder: Path) -> str:
     for page in LIVE_PAGES:
         name = page.name
         body, links = re.subn(rf'href="[\w./-]*docs/{re.escape(name)}"', f'href="{name}"', body)
-        if links:
+        if links and page.is_file():  # an installed package has none
             shutil.copyfile(page, folder / name)
         body = re.sub(
             rf'<p>(<a href="{re.escape(name)}"[^>]*>)(.*?)</a></p>',

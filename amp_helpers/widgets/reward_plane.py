@@ -109,7 +109,7 @@ class RewardPlane(Panel):
             "the way from one to the other",
             layout=ipywidgets.Layout(width="100%", max_width="370px", flex="0 0 auto"),
         )
-        self.text = text_block(78)
+        self.text = text_block(100)
         buttons = ipywidgets.HBox([self.learn_button, self.reset_button], layout={"flex_flow": "row wrap"})
         controls = ipywidgets.VBox(
             [self.penalty, self.loss, self.noise, self.x, self.y, buttons, self.text],
