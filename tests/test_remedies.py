@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from remedies import PACKAGE, matches, proposed
 from remedy_cases import CASES as OTHER_ROOMS
+from remedy_file_cases import CASES as FILES
 from support import JOINTS, make_motion
 
 from amp_helpers import check, evaluate, pipeline, refine, study, train
@@ -551,7 +552,7 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: check_parameters("01", {"clip": 3}, {"clip": 3}),
     ),
 ]
-CASES += OTHER_ROOMS
+CASES += OTHER_ROOMS + FILES
 ELSEWHERE = {remedy: test for test, listed in LIST["tested"].items() for remedy in listed}
 EXPLAINED = {remedy for reason in LIST["reasons"] for remedy in reason["remedies"]}
 

@@ -8,6 +8,7 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+import isaaclab.envs.mdp as lab
 from foreign_tasks import Foreign
 from isaaclab.envs.mdp import UniformPose2dCommandCfg, UniformVelocityCommandCfg
 
@@ -18,6 +19,7 @@ from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
 from amp_helpers.env.make import _configure_reference, _randomize, _task_cfg
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
+from amp_helpers.env.recorder import _check_memory
 from amp_helpers.env.rollout import reference_dataset
 from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
 from amp_helpers.env.task import G1AmpEnvCfg
@@ -81,7 +83,11 @@ def test_a_task_without_one_velocity_command_trains_unconditioned(given):
 
 
 def group(concatenated: bool = True, dims: tuple[tuple[int, ...], ...] = ((15,),)) -> SimpleNamespace:
+    cfg = SimpleNamespace(func=lab.projected_gravity, params={}, noise=None, history_length=5)
     manager = SimpleNamespace(
+        cfg={"policy": SimpleNamespace(enable_corruption=False, mine=cfg)},
+        get_term_cfg=lambda name, term: cfg,
+        _group_obs_term_cfgs={"policy": [cfg]},
         active_terms={"policy": ["mine"]},
         group_obs_concatenate={"policy": concatenated},
         group_obs_term_dim={"policy": list(dims)},
@@ -93,6 +99,21 @@ def group(concatenated: bool = True, dims: tuple[tuple[int, ...], ...] = ((15,),
 def test_a_group_of_terms_in_a_dictionary():
     with pytest.raises(InputError, match="is a dictionary of terms; set concatenate_terms=True"):
         observation_terms(group(concatenated=False))
+    with pytest.raises(InputError, match="a table of numbers in 'mine'; set flatten_history_dim=True"):
+        observation_terms(group(dims=((5, 3),)))
+    assert [term.stop for term in observation_terms(group())] == [15]
+
+
+def test_a_rollout_takes_no_more_than_the_memory():
+    robot = SimpleNamespace(joint_names=["a"] * 23)
+    env = SimpleNamespace(
+        cfg=SimpleNamespace(), scene={"robot": robot}, num_envs=2, action_manager=SimpleNamespace(total_action_dim=23)
+    )
+    with pytest.raises(
+        InputError, match=r"GiB of memory, of .* GiB here; measure fewer environments for fewer seconds"
+    ):
+        _check_memory(env, 10**12)
+    _check_memory(env, 10**3)
 
 
 def test_a_share_of_reference_starts():
