@@ -125,7 +125,8 @@ def describe_progress(records: Sequence[Health], falls: Sequence[tuple[int, floa
     if last.verdict != "sound":
         return last.sentence
     if len(falls) < _FEWEST:
-        return f"Too early to tell whether it learns (falls were measured {len(falls)} times). {last.sentence}"
+        counted = f"{len(falls)} measurement{'' if len(falls) == 1 else 's'} of falls"
+        return f"Too early to tell whether it learns ({counted}). {last.sentence}"
     (_, first), (_, now) = falls[0], falls[-1]
     since = _flat_since(falls)
     if now <= FEW_FALLS:

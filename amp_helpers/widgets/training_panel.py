@@ -113,7 +113,7 @@ class TrainingPanel(Panel):
         self._follower: asyncio.Task[None] | None = None
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="28px", **_WIDE))
         self.curves = ipywidgets.Image(format="png", layout=ipywidgets.Layout(**_WIDE))
-        self.diagnosis = ipywidgets.HTML(layout=ipywidgets.Layout(height="52px", **_WIDE))
+        self.diagnosis = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="52px", **_WIDE))
         self.stop_button = ipywidgets.Button(
             description="Stop and save", icon="stop", tooltip="stop after the next update and save the policy"
         )

@@ -191,7 +191,8 @@ def test_sizes_are_fixed_and_controls_are_labeled(growing, repo_root):
     assert all(
         control.tooltip for control in (panel.stop_button, panel.refresh_button, panel.follow, panel.update_slider)
     )
-    assert panel.diagnosis.layout.height and panel.table.layout.height, "heights are fixed"
+    assert panel.diagnosis.layout.min_height, "room is kept, and a narrow page may need more"
+    assert panel.table.layout.height, "its height is fixed"
 
 
 def test_an_unreadable_run_raises(growing):
@@ -304,3 +305,15 @@ def test_the_probe_reports_undefined_metrics(repo_root):
     numbers = probe.measure()
     assert numbers["falls_per_env_10s"] == pytest.approx(20.0)
     assert numbers["gait_frequency_hz"] is None and numbers["pose_rmse_rad"] is None
+
+
+def test_the_panel_says_whether_the_run_learns_and_not_only_that_its_rewards_are_sound(growing, repo_root):
+    folder, file, lines = growing
+    panel = TrainingPanel(folder)
+    assert panel.diagnosis.value.startswith("Too early to tell whether it learns (1 measurement of falls).")
+    level = {"falls_per_env_10s": 13.0}
+    file.write_text("".join(json.dumps(json.loads(line) | {"gait": level}) + "\n" for line in lines[4:9]))
+    panel.refresh()
+    assert panel.diagnosis.value.startswith("No clear progress since update 5: a robot falls 13 times in 10 s")
+    shipped = TrainingPanel(repo_root / "policies" / "g1_walk")
+    assert shipped.diagnosis.value.startswith("Learning: a robot falls 0 times in 10 s, 13 at first.")
