@@ -188,7 +188,8 @@ class Drive {
 function fail(error) {
   const news = document.getElementById("loading");
   news.hidden = false;
-  news.textContent = `This page cannot go on: ${error.message ?? error}. It needs WebGL 2, WebAssembly and a browser of 2023 or later.`;
+  const reason = String(error.message ?? error).replace(/\.$/, "");
+  news.textContent = `This page cannot go on: ${reason}. It needs WebGL 2, WebAssembly and a browser of 2023 or later.`;
   document.body.dataset.state = "failed";
   throw error;
 }
