@@ -28,6 +28,7 @@ _EXTRAS = {
         "yaml",
     ),
     "deploy": ("onnxruntime",),
+    "drive": ("viser", "trimesh"),
     "notebooks": ("ipywidgets", "anywidget", "IPython", "nbformat", "nbconvert", "papermill"),
 }
 """Extra of this package -> modules that a command needs from it."""

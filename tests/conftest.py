@@ -55,9 +55,9 @@ def device(request) -> str:
     return request.param
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium, headless."""
+    """Chromium, headless. Not for the whole session: while Playwright runs, asyncio.run() in another test fails."""
     from playwright.sync_api import sync_playwright
 
     found = next(filter(None, map(shutil.which, BROWSERS)), None)

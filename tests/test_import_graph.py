@@ -35,6 +35,7 @@ ROOMS = (
     "refine",
     "train",
     "export",
+    "drive",
     "measure",
     "evaluate",
     "study",

@@ -292,7 +292,7 @@ def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
     assert len(text.splitlines()) <= 100 and len(text.split()) <= 900
     commands = text[text.index("source .venv/bin/activate") :]
     named = re.findall(r"python -m amp_helpers\.(\w+)", commands.partition("```")[0])
-    assert named == ["convert", "check", "refine", "train", "evaluate", "export"]
+    assert named == ["convert", "check", "refine", "train", "evaluate", "export", "drive"]
 
 
 def test_the_citation_is_of_this_version():

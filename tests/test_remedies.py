@@ -19,7 +19,7 @@ from remedy_cases import CASES as OTHER_ROOMS
 from remedy_file_cases import CASES as FILES
 from support import JOINTS, make_motion
 
-from amp_helpers import check, evaluate, pipeline, refine, study, train
+from amp_helpers import check, drive, evaluate, pipeline, refine, study, train
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.checks.preflight import check_run
@@ -581,6 +581,7 @@ def test_the_options_that_remedies_name_exist(monkeypatch, capsys):
         train.main,
         evaluate.main,
         study.main,
+        drive.main,
         pipeline.main,
         site.main,
     ):

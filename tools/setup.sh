@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 RENDERING="libegl1 libegl-mesa0 libgl1-mesa-dri"
-EXTRAS='.[sim,deploy,notebooks,test,dev,docs]'
+EXTRAS='.[sim,deploy,drive,notebooks,test,dev,docs]'
 VENV=.venv
 STAMP=$VENV/.installed
 

@@ -236,7 +236,7 @@ class Driver:
     @property
     def figures(self) -> Figures:
         """What the robot does now."""
-        forward, turn = self._mean()
+        forward, turn = (round(value, 2) + 0.0 for value in self._mean())  # no -0
         return Figures(self.time_s, self.command, forward, turn, self._gait(), self.falls, self._real_time())
 
     @property

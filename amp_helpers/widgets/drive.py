@@ -183,8 +183,8 @@ class Drive(Panel):
             dropdown.layout.width = "220px"
         self.figures = ipywidgets.HTML(layout={"width": "100%", "min_height": "52px"})
         self.curves = ipywidgets.HTML(layout={"width": "100%"})
-        for slider in (self.forward, self.turn):
-            slider.observe(self.guarded(self._command), names="value")
+        self.forward.observe(self.guarded(lambda: self._command(forward=self.forward.value)), names="value")
+        self.turn.observe(self.guarded(lambda: self._command(turn=self.turn.value)), names="value")
         self.stand_button.on_click(self.guarded(self._stand))
         self.push_button.on_click(self.guarded(self._push))
         self.reset_button.on_click(self.guarded(self._reset))
@@ -268,9 +268,11 @@ class Drive(Panel):
         renderer = shared_renderer(self.driver.robot, *self._size, CAMERAS[0], self._gl, quick=True)
         return renderer.pose(self.driver.sim.data.qpos, self.camera.value, self._azimuth)
 
-    def _command(self) -> None:
+    def _command(self, forward: float | None = None, turn: float | None = None) -> None:
+        """Change what is given; the other slider may not show yet what a key has changed."""
         if not self._paused:
-            self.driver.command = (self.forward.value, self.turn.value)
+            before = self.driver.command
+            self.driver.command = (before[0] if forward is None else forward, before[1] if turn is None else turn)
             self._show_unless_walking()
 
     def _stand(self) -> None:

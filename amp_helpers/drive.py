@@ -1,0 +1,55 @@
+"""Drive a policy on a page of this machine: ``python -m amp_helpers.drive --policy bundle``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from amp_helpers.deploy.bundles import named_bundles
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.robots.robot import get_robot
+from amp_helpers.utils.command_line import one_line_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CommandLine:
+    policy: tuple[Path, ...]
+    """Bundles that export wrote. A run folder, a checkpoint or a shipped policy's name, such as g1_locomotion, is
+    exported first, which needs Isaac Lab and some twenty seconds. The first one drives; the page switches."""
+    port: int = 8080
+    """TCP port of the page, on 127.0.0.1 only."""
+    robot: str | None = None
+    """Robot to drive: a name, your MJCF or URDF, or package.module:NAME; by default the one that the bundle names."""
+
+
+def main() -> int:
+    """Serve the page until Ctrl-C."""
+    with one_line_errors():
+        cfg = tyro.cli(
+            _CommandLine,
+            prog="python -m amp_helpers.drive",
+            description="A page on which you steer a robot in plain MuJoCo, by keys, sliders or a gamepad.",
+            use_underscores=True,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    if not cfg.policy:
+        raise InputError("--policy: names no policy; give at least one bundle, run or shipped policy")
+    # viser takes a second to load, and --help does not need it.
+    from amp_helpers.deploy.driver import Driver
+    from amp_helpers.widgets.drive_page import DrivePage, check_port
+
+    check_port(cfg.port)
+    robot = get_robot(cfg.robot) if cfg.robot else None
+    page = DrivePage(Driver(named_bundles(cfg.policy), robot), cfg.port)
+    print(f"{page.url}  drives {', '.join(page.driver.policies)}; Ctrl-C ends it", flush=True)
+    try:
+        page.serve()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        page.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,162 @@
+"""The page of ``python -m amp_helpers.drive`` in a real browser, and the command's errors."""
+
+import io
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from support import PATIENCE_S
+
+pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim]'")
+pytest.importorskip("viser", reason="viser is not installed; pip install -e '.[drive]'")
+
+from small_bundle import hopper, standing_bundle
+
+from amp_helpers.drive import main
+from amp_helpers.errors import run_cli
+from amp_helpers.widgets.drive_page import check_port
+
+COMMAND = [sys.executable, "-m", "amp_helpers.drive"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A robot's file, and two bundles for it."""
+    folder = tmp_path_factory.mktemp("drive")
+    hopper(folder)
+    standing_bundle(folder / "first", robot=str(folder / "hopper.xml"))
+    standing_bundle(folder / "second", commands={"forward": [0.4, 0.8], "turn": [0.0, 0.0]}, robot="other")
+    return folder
+
+
+@pytest.fixture
+def refused(folder, monkeypatch, capsys):
+    """A function that runs the command and returns the one line with which it refuses."""
+
+    def refused(*arguments: str) -> str:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["drive", *arguments])
+        assert run_cli(main) == 2
+        done = capsys.readouterr()
+        assert done.out == "" and done.err.startswith("error: ") and done.err.count("\n") == 1
+        return done.err
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--policy gone", "gone: no such bundle, run or checkpoint; give the path of one, or a shipped policy"),
+        ("--policy", "--policy: names no policy; give at least one bundle, run or shipped policy"),
+        ("--policy first --port high", "Error parsing --port"),
+        ("--policy first --port 70000", "port 70000: is no port; give one from 1024 to 65535 with --port"),
+        ("--policy first --robot g2", "robot 'g2' not found; available: g1_23dof"),
+        ("--policy first second", "drive one robot at a time"),
+    ],
+)
+def test_wrong_input_is_one_line(refused, arguments, sentence):
+    assert sentence in refused(*arguments.split())
+
+
+def test_a_port_in_use_is_one_line_whose_remedy_works(refused):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        line = refused("--policy", "first", "--port", str(other.getsockname()[1]))
+    proposed = re.search(r"give another one with --port, such as (\d+)$", line.strip())
+    check_port(int(proposed[1]))
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    """Address of the page, the line that the command prints, and its process."""
+    port = free_port()
+    arguments = ["--policy", "first", "second", "--robot", "hopper.xml", "--port", str(port)]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    line = process.stdout.readline()
+    yield f"http://127.0.0.1:{port}", line, process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def page(browser, served) -> Page:
+    context = browser.new_context(viewport={"width": 720, "height": 420})
+    context.set_default_timeout(PATIENCE_S * 1000)
+    expect.set_options(timeout=PATIENCE_S * 1000)
+    page = context.new_page()
+    page.goto(served[0])
+    expect(page.get_by_text("of real time")).to_be_visible()
+    yield page
+    context.close()
+
+
+def scene(page: Page) -> np.ndarray:
+    """The page left of its controls and below a note about software rendering, (H, W, 3)."""
+    shot = page.screenshot(clip={"x": 0, "y": 170, "width": 380, "height": 250})
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
+
+
+def number(page: Page, label: str) -> float:
+    return float(page.locator(".mantine-NumberInput-input").nth({"forward": 0, "turn": 1}[label]).input_value())
+
+
+def wait_until(page: Page, true) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(100)
+
+
+@pytest.mark.browser
+def test_the_page_opens_and_keys_command_push_and_reset_the_robot(page, served):
+    address, line, process = served
+    assert line == f"{address}  drives first, second; Ctrl-C ends it\n"
+    assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text(), "a bundle needs no torch"
+    wait_until(page, lambda: np.ptp(scene(page)) > 60)  # a robot is on the ground
+    still = scene(page)
+    for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    wait_until(page, lambda: number(page, "forward") == 0.3 and number(page, "turn") == 0.1)
+    page.keyboard.press(" ")
+    wait_until(page, lambda: number(page, "forward") == 0)
+    expect(page.get_by_text("0 falls")).to_be_visible()
+
+    def pushed() -> bool:
+        page.keyboard.press("p")
+        return (np.abs(scene(page) - still).max(axis=2) > 20).mean() > 0.002
+
+    wait_until(page, pushed)
+    expect(page.get_by_text(re.compile("[1-9] falls?"))).to_be_visible()
+
+
+@pytest.mark.browser
+def test_another_policy_is_chosen_on_the_page(page):
+    page.locator(".mantine-Select-input:visible").first.click()
+    page.get_by_role("option", name="second").click()
+    wait_until(page, lambda: number(page, "forward") == 0.4)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_cleanly(served):
+    _, _, process = served
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and rest.strip() == "", rest
