@@ -1,7 +1,7 @@
 """Preflight: check motion files, a dataset, an environment or a training run before it costs GPU time.
 
     python -m amp_helpers.check MOTION...
-    python -m amp_helpers.check --dataset D.npz [--task ID]
+    python -m amp_helpers.check --dataset D.npz [--task ID [--physics NAME]]
     python -m amp_helpers.check --run DIR
 
 Exit code 0 when no check fails, 1 when one does, 2 when the input cannot be used.
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", metavar="D.npz", help="dataset of python -m amp_helpers.convert")
     parser.add_argument("--task", metavar="ID", help="also open this environment and check that it fits the dataset")
     parser.add_argument("--asset", metavar="NAME", help="the robot's name in the task's scene (default: robot)")
+    parser.add_argument("--physics", metavar="NAME", help="physics preset of the task (default: the task's own)")
     parser.add_argument("--amp_group", metavar="GROUP", help="observation group of the task to read AMP states from")
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
     parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF (default: the one with these joints)")
@@ -56,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("nothing to check; name motion files, --dataset D.npz or --run DIR")
     if given.asset and not given.task:
         raise InputError(f"--asset {given.asset} names the robot in a task's scene; give --task ID too")
+    if given.physics and not given.task:
+        raise InputError(f"--physics {given.physics} is a preset of a task; give --task ID too")
     if (given.task or given.amp_group) and not given.dataset:
         raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
     if given.amp_group and not given.task:
@@ -79,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if given.dataset:
         tables[given.dataset] = check_dataset_file(
-            given.dataset, given.task, given.robot, given.amp_group, given.asset, given.feet
+            given.dataset, given.task, given.robot, given.amp_group, given.asset, given.feet, given.physics
         )
     if given.run:
         tables[given.run] = check_run(given.run)

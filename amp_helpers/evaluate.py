@@ -1,7 +1,7 @@
 """Measure a policy: ``python -m amp_helpers.evaluate --checkpoint P --velocity 0.8 --output DIR``.
 
-``--grid`` measures many commands at once, ``--steps 0 1 2 0`` a command that changes, ``--simulator mujoco`` in plain
-MuJoCo.
+``--grid`` measures many commands at once, ``--steps 0 1 2 0`` a command that changes, ``--simulator physx`` in
+PhysX, ``--simulator mujoco`` in plain MuJoCo.
 """
 
 import itertools

@@ -84,6 +84,16 @@ install() {
         fail "the installation stopped (details above and in $VENV/install.log); run the command again to go on"
 }
 
+install_physx() {
+    local packages
+    packages=$(awk '/^physx = / { gsub(/^physx = |[][",]/, ""); print }' pyproject.toml)
+    # Without requirements: Isaac Lab brings them, and ovphysx asks for an older packaging than pytest. There are wheels
+    # for Linux on x86-64 with glibc 2.35 only; everything but PhysX works without them.
+    # shellcheck disable=SC2086  # a list of names
+    $VENV/bin/python -m pip install --no-input --disable-pip-version-check --quiet --no-deps $packages 2>$VENV/physx.log ||
+        say "note: PhysX is left out, because pip failed ($(grep -m 1 ERROR $VENV/physx.log || tail -n 1 $VENV/physx.log))"
+}
+
 if [ "${1:-}" = browser ]; then
     for browser in chromium chromium-browser google-chrome; do
         if command -v $browser >/dev/null; then exit 0; fi
@@ -100,9 +110,11 @@ if [ -n "$locked" ]; then exact=$(cat pyproject.toml tools/setup.sh requirements
 wanted=${exact:-$ranges}
 if [[ $(cat $STAMP 2>/dev/null) != *"$wanted"* ]]; then
     install
+    install_physx
     if command -v dpkg-query >/dev/null; then
         # shellcheck disable=SC2086
         system_packages "rendering the robot (drawings take its place until then)" $RENDERING
+        system_packages "PhysX" libgl1
     elif ! ldconfig -p 2>/dev/null | grep -q libEGL.so.1; then
         say "note: for rendering the robot install EGL with Mesa; until then drawings take its place"
     fi

@@ -1,11 +1,16 @@
-"""Which articulation of a scene is the robot: the one called ``robot``, the only one, or the one named with --asset."""
+"""Which articulation of a scene is the robot: the one called ``robot``, the only one, or the one named with --asset.
+
+Also the velocity of its root, which Isaac Lab does not give alike on all physics.
+"""
 
 import difflib
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from isaaclab.assets import ArticulationCfg
 from isaaclab.envs import ManagerBasedEnv
+from isaaclab.utils.math import quat_apply_inverse
 
 from amp_helpers.errors import InputError
 
@@ -45,6 +50,24 @@ def robot_name(env: ManagerBasedEnv) -> str:
 def scene_robot(env: ManagerBasedEnv) -> Any:
     """Return the robot's articulation of an open environment."""
     return env.scene[robot_name(env)]
+
+
+def root_lin_vel_w(robot: Any) -> torch.Tensor:
+    """Velocity of the root link of an articulation in the world frame, (E, 3) m/s.
+
+    On ovphysx, ``root_link_vel_w`` of Isaac Lab 3.0.0 is the velocity of the root's center of mass; that of the first
+    body is right.
+    """
+    if robot.__backend_name__ == "ovphysx":
+        return robot.data.body_link_vel_w.torch[:, 0, :3]
+    return robot.data.root_link_lin_vel_w.torch
+
+
+def root_lin_vel_b(robot: Any) -> torch.Tensor:
+    """Velocity of the root link of an articulation in its own frame, (E, 3) m/s; see :func:`root_lin_vel_w`."""
+    if robot.__backend_name__ == "ovphysx":
+        return quat_apply_inverse(robot.data.root_link_quat_w.torch, root_lin_vel_w(robot))
+    return robot.data.root_link_lin_vel_b.torch
 
 
 def _listed(asset: str, names: Sequence[str]) -> str:

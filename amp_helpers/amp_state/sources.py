@@ -14,7 +14,7 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import ObservationGroupCfg, ObservationTermCfg
 
-from amp_helpers.amp_state.asset import robot_name, scene_robot
+from amp_helpers.amp_state.asset import robot_name, root_lin_vel_b, scene_robot
 from amp_helpers.amp_state.commands import velocity_command
 from amp_helpers.amp_state.hooks import EnvIds, StepHooks
 from amp_helpers.errors import InputError
@@ -131,7 +131,7 @@ class SimulatorSource(AmpSource):
             "joint_vel": lambda: data.joint_vel.torch[:, self._joints],
             "root_height": lambda: data.root_link_pos_w.torch[:, 2:3] - self._env.scene.env_origins[:, 2:3],
             "projected_gravity": lambda: data.projected_gravity_b.torch,
-            "root_lin_vel": lambda: data.root_link_lin_vel_b.torch,
+            "root_lin_vel": lambda: root_lin_vel_b(self._robot),
             "root_ang_vel": lambda: data.root_link_ang_vel_b.torch,
         }
         return torch.cat([parts[name]() for name in self.state.features], dim=-1)

@@ -50,6 +50,7 @@ def check_dataset_file(
     amp_group: str | None = None,
     asset: str | None = None,
     feet: Sequence[str] = (),
+    physics: str | None = None,
 ) -> CheckTable:
     """Load a dataset and check it, and the environment too when a task is named.
 
@@ -60,6 +61,7 @@ def check_dataset_file(
         feet: links that are the feet of a robot named by its file.
         amp_group: observation group of the task that AMP states come from; ``None`` for the simulator's state.
         asset: name of the robot's articulation in the task's scene; ``None`` for ``robot``, or the only one.
+        physics: physics preset of the task; ``None`` for the task's default.
 
     Raises:
         InputError: the dataset, the task, its group or the robot cannot be used.
@@ -70,7 +72,7 @@ def check_dataset_file(
         return check_dataset(data, robot)
     from amp_helpers.env.make import facts, make_env  # loads Isaac Lab, which takes seconds
 
-    with make_env(task, asset=asset, num_envs=2) as env:
+    with make_env(task, asset=asset, num_envs=2, physics=physics) as env:
         env.reset()
         lab = facts(env)
         environment = [*check_task(env, data), *check_environment(env, data, amp_group)]

@@ -9,6 +9,7 @@ from isaaclab.envs.mdp import UniformVelocityCommand, UniformVelocityCommandCfg
 from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_apply_inverse, wrap_to_pi, yaw_quat
 
+from amp_helpers.amp_state.asset import root_lin_vel_w
 from amp_helpers.amp_state.state import COMMAND_BLUR, blur_commands
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
@@ -35,8 +36,7 @@ class LocomotionCommand(UniformVelocityCommand):
     @property
     def velocity_error(self) -> torch.Tensor:
         """Forward and left velocity in the heading frame less the command, (E, 2) m/s."""
-        data = self.robot.data
-        velocity = quat_apply_inverse(yaw_quat(data.root_link_quat_w.torch), data.root_link_lin_vel_w.torch)
+        velocity = quat_apply_inverse(yaw_quat(self.robot.data.root_link_quat_w.torch), root_lin_vel_w(self.robot))
         return velocity[:, :2] - self.vel_command_b[:, :2]
 
     @property

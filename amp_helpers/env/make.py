@@ -1,7 +1,6 @@
 """Open an Isaac Lab environment, and read from it what a dataset has to match."""
 
 import contextlib
-import importlib.util
 import io
 import os
 import sys
@@ -14,7 +13,6 @@ from typing import Any, cast
 import gymnasium
 from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
-from isaaclab.physics import PhysxAutoCfg
 from isaaclab.sim import SimulationContext
 from isaaclab_tasks.utils import parse_env_cfg
 
@@ -28,6 +26,7 @@ from amp_helpers.env.measuring import (
     has_velocity_command,
     reference_event,
 )
+from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
@@ -63,8 +62,8 @@ def make_env(
         num_envs: environments simulated side by side.
         device: ``cpu`` or ``cuda:0``; ``None`` selects the first GPU, or the CPU where there is none.
         seed: random seed of the environment.
-        physics: physics preset of the task, such as ``newton_mjwarp``; ``None`` for the task's default. PhysX needs
-            Isaac Sim.
+        physics: physics preset of the task, such as ``newton_mjwarp``; ``None`` for the task's default. ``physx`` is
+            Isaac Sim's PhysX where that is installed, else the package ovphysx.
         dataset: reference states for resets, for a task with a ``reset_robot`` event, under any name.
         reference_share: share of episodes that start in a reference state.
         play: configure for measuring, on every task by the rules of :mod:`amp_helpers.env.measuring`: without noise,
@@ -105,6 +104,7 @@ def make_env(
             launcher = contextlib.ExitStack()
             stack.callback(launcher.close)
             launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
+            stack.enter_context(plain_host_memory(cfg))
             env = _open(task, cfg)
             stack.callback(env.close)
         if env.num_envs != num_envs:
@@ -140,7 +140,7 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None, asset:
             "ManagerBasedRLEnvCfg"
         )
     name_robot(cfg, asset, task)
-    _check_physics(cfg, task, physics)
+    choose_physx(cfg, task, physics)
     return cfg
 
 
@@ -152,19 +152,6 @@ def takes_velocity(task: str) -> bool:
     """
     with _quiet():
         return has_velocity_command(_task_cfg(task, 1, "cpu", None))
-
-
-def _check_physics(cfg: Any, task: str, physics: str | None) -> None:
-    """Refuse PhysX where it cannot run: without Isaac Sim."""
-    chosen = cfg.sim.physics
-    if chosen is not None and "physx" not in type(chosen).__name__.lower():
-        return
-    if importlib.util.find_spec("isaacsim") is None or isinstance(chosen, PhysxAutoCfg):
-        remedy = "leave --physics out" if physics else "set sim.physics to a NewtonCfg in its configuration"
-        unset = " (sim.physics is not set)" if chosen is None else ""
-        raise InputError(
-            f"task '{task}' would run on PhysX{unset}, which needs Isaac Sim and is not supported; {remedy}"
-        )
 
 
 def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:

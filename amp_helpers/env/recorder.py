@@ -9,7 +9,7 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.utils.math import quat_apply
 
-from amp_helpers.amp_state.asset import scene_robot
+from amp_helpers.amp_state.asset import root_lin_vel_b, scene_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot
@@ -41,7 +41,7 @@ class StepRecorder:
         )
         # Its names and forces are not part of SensorBase.
         self._sensor: Any = env.scene.sensors.get("contact_forces")
-        sensed = self._sensor.sensor_names if self._sensor else ()
+        sensed = sensed_bodies(self._sensor) if self._sensor else ()
         remedy = "add a ContactSensorCfg of that name to the scene"
         self._contacts = _indices(robot.foot_bodies, sensed, "the task has no 'contact_forces' sensor on", remedy)
         points = torch.tensor(robot.foot_points or [(0.0, 0.0, 0.0)] * len(self._feet), device=env.device)
@@ -62,7 +62,7 @@ class StepRecorder:
             "actions": actions,
             "root_pos": data.root_link_pos_w.torch - origins,
             "root_quat": data.root_link_quat_w.torch,
-            "root_lin_vel": data.root_link_lin_vel_b.torch,
+            "root_lin_vel": root_lin_vel_b(self._asset),
             "root_ang_vel": data.root_link_ang_vel_b.torch,
             "foot_pos": data.body_link_pos_w.torch[:, self._feet]
             + quat_apply(data.body_link_quat_w.torch[:, self._feet], self._foot_points)
@@ -109,6 +109,11 @@ def _check_memory(env: ManagerBasedRLEnv, steps: int) -> None:
             f"{steps} steps of {env.num_envs} environments take {needed:.3g} GiB of memory, of {present:.3g} GiB here; "
             "measure fewer environments for fewer seconds"
         )
+
+
+def sensed_bodies(sensor: Any) -> list[str]:
+    """Names of the bodies of a contact sensor, which Newton's sensor calls sensors."""
+    return sensor.sensor_names if hasattr(sensor, "sensor_names") else sensor.body_names
 
 
 def _indices(names: Sequence[str], available: Sequence[str], problem: str, remedy: str) -> list[int]:

@@ -24,6 +24,9 @@ from isaaclab.utils import configclass
 from isaaclab.utils.noise import UniformNoiseCfg
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from isaaclab_newton.sim.schemas import NewtonArticulationCfg
+from isaaclab_ov.physics import OvPhysxCfg
+from isaaclab_physx.physics import PhysxCfg
+from isaaclab_physx.sim.schemas import PhysxArticulationCfg
 from isaaclab_tasks.utils import PresetCfg
 
 from amp_helpers.env.mdp import reset_robot
@@ -92,7 +95,10 @@ class SceneCfg(InteractiveSceneCfg):
         spawn=sim_utils.UsdFileCfg(
             usd_path="",
             activate_contact_sensors=True,
-            articulation_props=[NewtonArticulationCfg(self_collision_enabled=True)],
+            articulation_props=[
+                NewtonArticulationCfg(self_collision_enabled=True),
+                PhysxArticulationCfg(enabled_self_collisions=True),
+            ],
         ),
         init_state=ArticulationCfg.InitialStateCfg(
             pos=(0.0, 0.0, G1_23DOF.default_root_height),
@@ -255,7 +261,7 @@ class EventsCfg:
 
 @configclass
 class PhysicsCfg(PresetCfg):
-    """Physics presets: ``newton_mjwarp`` runs on any machine; ``physx`` is refused, see make_env."""
+    """Physics presets; ``physx`` is PhysX of Isaac Sim where that is installed, else of the package ovphysx."""
 
     newton_mjwarp = NewtonCfg(
         solver_cfg=MJWarpSolverCfg(
@@ -270,7 +276,9 @@ class PhysicsCfg(PresetCfg):
         num_substeps=1,
         debug_mode=False,
     )
-    physx = PhysxAutoCfg()
+    isaacsim_physx = PhysxCfg()
+    ovphysx = OvPhysxCfg()
+    physx = PhysxAutoCfg(isaacsim_physx=isaacsim_physx, ovphysx=ovphysx)
     default = newton_mjwarp
 
 

@@ -80,6 +80,7 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
         num_envs=setup.num_envs * len(rounds_of(commands, setup.num_envs)[0]),
         device=setup.device,
         seed=setup.seed,
+        physics="physx" if setup.simulator == "physx" else None,
         play=True,
         velocity=None if math.isnan(forward) else forward,
         turn=0.0 if math.isnan(turn) else turn,

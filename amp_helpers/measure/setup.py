@@ -15,7 +15,7 @@ from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot
 
-SimulatorName = Literal["newton", "mujoco"]
+SimulatorName = Literal["newton", "physx", "mujoco"]
 SIMULATORS: tuple[str, ...] = get_args(SimulatorName)
 """Names of ``--simulator``."""
 MAX_SEED = 2**32 - 1
@@ -29,7 +29,8 @@ class MeasuringSetup:
     checkpoint: Path | str
     """Run folder, checkpoint file, name of a shipped policy, such as g1_walk, or a bundle that export wrote."""
     simulator: SimulatorName = "newton"
-    """Simulator: the task's own in Isaac Lab, or mujoco, which a bundle needs neither Isaac Lab nor torch for."""
+    """Simulator: in Isaac Lab the task's own (newton) or physx; or mujoco, which a bundle needs neither Isaac Lab nor
+    torch for."""
     num_envs: int = 16
     """Environments for each command."""
     seconds: float = 10.0

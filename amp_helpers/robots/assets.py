@@ -129,8 +129,15 @@ def _pip_complaint(stderr: str) -> str:
     return f"cannot be fetched ({cause}); check the network and pip's index settings, then run it again"
 
 
+USD_VERSION = 2
+"""Version in the names of folders with USD models; raise it when the conversion changes."""
+
+
 def build_usd(source: Path, folder: Path) -> None:
-    """Convert an MJCF file to USD layers in ``folder``, named after the model."""
+    """Convert an MJCF file to USD layers in ``folder``, named after the model, with a drive on every joint.
+
+    PhysX ignores gains and targets of a joint without a drive. The drives' gains are 0; a task sets its own.
+    """
     # In its own process: the converter prints a lot, and a simulator has to load its own USD libraries first.
     done = subprocess.run([sys.executable, "-P", "-c", _CONVERT, source, folder], capture_output=True, text=True)
     if "No module named 'mujoco_usd_converter'" in done.stderr:
@@ -145,7 +152,8 @@ def build_usd(source: Path, folder: Path) -> None:
 
 
 _CONVERT = """
-import re, sys, mujoco, mujoco_usd_converter
+import pathlib, re, sys, mujoco, mujoco_usd_converter
+from pxr import Usd, UsdPhysics
 read = mujoco.MjSpec.from_file
 def read_with_safe_name(path):  # the converter names its files after the model, whose name may be a path
     spec = read(path)
@@ -153,6 +161,13 @@ def read_with_safe_name(path):  # the converter names its files after the model,
     return spec
 mujoco.MjSpec.from_file = staticmethod(read_with_safe_name)
 mujoco_usd_converter.Converter(scene=False).convert(*sys.argv[1:])
+for path in pathlib.Path(sys.argv[2]).rglob("Physics.usda"):
+    stage = Usd.Stage.Open(str(path))
+    for prim in stage.Traverse():
+        for kind, axis in ((UsdPhysics.RevoluteJoint, "angular"), (UsdPhysics.PrismaticJoint, "linear")):
+            if prim.IsA(kind) and not prim.HasAPI(UsdPhysics.DriveAPI, axis):
+                UsdPhysics.DriveAPI.Apply(prim, axis)
+    stage.Save()
 """
 
 

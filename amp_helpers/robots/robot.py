@@ -16,7 +16,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.joints import expand_patterns, match_joints
-from amp_helpers.robots.assets import build_ground, build_usd, cached_folder
+from amp_helpers.robots.assets import USD_VERSION, build_ground, build_usd, cached_folder
 from amp_helpers.robots.mjlab import FORMAT_VERSION, mjlab_folder
 from amp_helpers.utils.plugins import import_user_module
 
@@ -191,7 +191,7 @@ class Robot:
             from amp_helpers.robots.model_file import model_digest
 
             content = f"robot-{model_digest(source)}"
-        folder = cached_folder(f"{content}-usd-v{FORMAT_VERSION}", functools.partial(build_usd, source))
+        folder = cached_folder(f"{content}-usd-v{USD_VERSION}", functools.partial(build_usd, source))
         return next(folder.glob("*.usda"))
 
     @property

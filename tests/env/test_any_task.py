@@ -9,15 +9,12 @@ from support import train_command
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from foreign_tasks import registered
-
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place
 from amp_helpers.env.make import _task_cfg, default_pose, make_env
-from amp_helpers.env.task import TASK as AMP_TASK
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
 
@@ -213,17 +210,6 @@ def test_a_task_that_cannot_be_opened_is_one_sentence(user_folder, monkeypatch, 
     with pytest.raises(InputError) as error:
         _task_cfg(task, 1, "cpu", None)  # not make_env, because another environment is open
     assert sentence in str(error.value)
-
-
-def test_physx_is_refused_in_a_sentence():
-    """By option, and for a task that leaves its physics to Isaac Lab, as those written for Isaac Lab 2 do."""
-    with pytest.raises(InputError, match="would run on PhysX, which needs Isaac Sim and is not supported; leave"):
-        _task_cfg(AMP_TASK, 1, "cpu", "physx")
-    assert _task_cfg(AMP_TASK, 1, "cpu", None) is not None, "the remedy"
-    unset = registered(lambda cfg: setattr(cfg.sim, "physics", None))
-    with pytest.raises(InputError, match=r"PhysX \(sim.physics is not set\), which .*; set sim.physics to a N"):
-        _task_cfg(unset, 1, "cpu", None)
-    assert _task_cfg(registered(), 1, "cpu", None) is not None, "the remedy"
 
 
 def test_a_users_task_trains_by_import_path(user_folder, repo_root):

@@ -101,8 +101,8 @@ def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path):
         ({"randomize": True}, "--randomize: mujoco simulates the nominal robot alone; leave it out, or measure with"),
         ({"device": "cuda:0"}, "--device cuda:0: MuJoCo runs on the CPU; leave --device out"),
         ({"task": "Mine"}, "is a bundle, which has its task in it; leave out --task"),
-        ({"simulator": "gazebo"}, "simulator 'gazebo' not found; available: newton, mujoco"),
         ({"simulator": "newton"}, "is a bundle, which Isaac Lab does not run; measure it with --simulator mujoco, or"),
+        ({"simulator": "gazebo"}, "simulator 'gazebo' not found; available: newton, physx, mujoco"),
         ({"dataset": "gone.npz"}, "gone.npz: the dataset that the policy imitates is not there; name it with"),
     ],
 )
