@@ -18,7 +18,8 @@ from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.soles import Sole, soles
 
-_BELOW_MM, _ABOVE_MM, _MARGIN_MM = 25.0, 75.0, 12.0
+_MARGIN_MM, _ABOVE_MM = 12.0, 80.0
+"""Space around the foot, and the height above its lowest point that is drawn at least, mm."""
 _SIGNIFICANT_MM = 0.5
 """Depth from which a foot is drawn as sunk, mm."""
 
@@ -40,32 +41,38 @@ def sole_profiles(clips: Mapping[str, Motion], kinematics: Kinematics, frame: in
         foot = int(next(iter(heights.values())).argmin())
     triangles = {label: _triangles(clip, kinematics, frame, foot) for label, clip in clips.items()}
     half = max(np.ptp(shape[..., 0]) for shape in triangles.values()) / 2 + _MARGIN_MM
+    low = min(0.0, *(shape[..., 1].min() for shape in triangles.values())) - _MARGIN_MM
+    high = max(shape[..., 1].min() for shape in triangles.values()) + _ABOVE_MM
     width = 6.0
-    figure = blank_figure(width, len(clips) * (width * (_BELOW_MM + _ABOVE_MM) / (2 * half) + 0.2) + 0.2)
+    figure = blank_figure(width, len(clips) * (width * (high - low) / (2 * half) + 0.3) + 0.2)
     panels = figure.subplots(len(clips), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, shape) in zip(panels, triangles.items(), strict=True):
-        style_axes(axes, label, xlabel="mm" if axes is panels[-1] else "", ylabel="height, mm", grid="y")
-        _draw_foot(axes, shape, half, float(heights[label][foot]))
+        height = float(heights[label][foot])
+        title = f"{label}: {_in_words(height)}"
+        style_axes(axes, title, xlabel="mm" if axes is panels[-1] else "", ylabel="height, mm", grid="y")
+        axes.set(xlim=(-half, half), ylim=(low, high), aspect="equal")
+        _draw_foot(axes, shape, sunk=height < -_SIGNIFICANT_MM)
     return figure
 
 
-def _draw_foot(axes: Axes, shape: np.ndarray, half: float, height: float) -> None:
-    """Draw triangles (T, 3, 2) mm, the ground, and the height of the sole in words."""
-    axes.set(xlim=(-half, half), ylim=(-_BELOW_MM, _ABOVE_MM), aspect="equal")
-    axes.axhspan(-_BELOW_MM, 0, color="#dfe4e8", linewidth=0, zorder=0)
+def _in_words(height: float) -> str:
+    """The height of a sole, mm."""
+    if abs(height) <= _SIGNIFICANT_MM:
+        return "sole on the ground"
+    return f"sole {abs(height):.0f} mm {'below' if height < 0 else 'above'} the ground"
+
+
+def _draw_foot(axes: Axes, shape: np.ndarray, sunk: bool) -> None:
+    """Draw triangles (T, 3, 2) mm and the ground within the limits of ``axes``."""
+    (left, right), low = axes.get_xlim(), axes.get_ylim()[0]
+    axes.axhspan(low, 0, color="#dfe4e8", linewidth=0, zorder=0)
     body = axes.add_collection(PolyCollection(list(shape), facecolors=GRAY, edgecolors=GRAY, linewidths=0.3, zorder=2))
     body.set_clip_path(axes.patch)
-    sunk = height < -_SIGNIFICANT_MM
     if sunk:
         red = PolyCollection(list(shape), facecolors=RED, edgecolors=RED, linewidths=0.3, zorder=3)
         below = axes.add_collection(red)
-        below.set_clip_path(Rectangle((-half, -_BELOW_MM), 2 * half, _BELOW_MM, transform=axes.transData))
+        below.set_clip_path(Rectangle((left, low), right - left, -low, transform=axes.transData))
     axes.axhline(0, color=INK, linewidth=1.2, zorder=4)
-    place = "on the ground" if abs(height) <= _SIGNIFICANT_MM else "below the ground" if sunk else "above the ground"
-    size = "" if abs(height) <= _SIGNIFICANT_MM else f"{abs(height):.0f} mm "
-    axes.text(
-        0, -_BELOW_MM + 5, f"sole {size}{place}", ha="center", fontsize=11, color=RED if sunk else INK, weight="bold"
-    )
 
 
 def _triangles(clip: Motion, kinematics: Kinematics, frame: int, foot: int) -> np.ndarray:
