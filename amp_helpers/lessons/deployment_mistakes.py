@@ -130,7 +130,7 @@ class QuaternionOrder(Controller):
 MISTAKES: Mapping[str, type[Controller]] = {
     "history newest first": NewestFirst,
     "history frame by frame": FrameByFrame,
-    "joints in PhysX's order": PhysxOrder,
+    "joints in PhysX order": PhysxOrder,
     "targets without the default pose": TargetsWithoutOffset,
     "targets clipped at the joint limits": ClippedTargets,
     "joint positions not relative": AbsoluteJoints,

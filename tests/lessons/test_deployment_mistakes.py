@@ -66,7 +66,7 @@ def log(bundle) -> SensorLog:
     [
         ("history newest first", {"base_ang_vel", "projected_gravity", "joint_pos_rel", "targets"}),
         ("history frame by frame", {name for name, _, _ in TERMS} | {"targets"}),
-        ("joints in PhysX's order", {"joint_pos_rel", "targets"}),
+        ("joints in PhysX order", {"joint_pos_rel", "targets"}),
         ("targets without the default pose", {"targets"}),
         ("targets clipped at the joint limits", {"targets"}),
         ("joint positions not relative", {"joint_pos_rel", "targets"}),
@@ -102,7 +102,7 @@ def test_an_upright_root_seems_to_stand_on_its_head(bundle):
 def test_a_walk_says_when_it_falls(bundle):
     walked = walk_with(Controller(bundle), 0.5, 1.0)
     assert walked.motion.num_frames == 50 and np.isnan(walked.fall_s) and np.isnan(walked.speed_error_mps)
-    fallen = walk_with(MISTAKES["joints in PhysX's order"](bundle), 0.5, 3.0)
+    fallen = walk_with(MISTAKES["joints in PhysX order"](bundle), 0.5, 3.0)
     assert 0.2 < fallen.fall_s < 3.0 and fallen.motion.num_frames == 150, "it goes on after the fall"
 
 
