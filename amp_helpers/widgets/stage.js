@@ -20,7 +20,9 @@ function sticks(pad) {
 
 function render({ model, el }) {
     const view = Math.random().toString(36).slice(2);
-    const say = content => model.send({ ...content, view });
+    let gone = false;
+    // A picture may still be decoding when the view is closed.
+    const say = content => gone || model.send({ ...content, view });
     const canvas = document.createElement("canvas");
     canvas.width = model.get("width");
     canvas.height = model.get("height");
@@ -70,6 +72,7 @@ function render({ model, el }) {
         clearInterval(polling);
         model.off("msg:custom", show);
         say({ kind: "gone" });
+        gone = true;
     };
 }
 

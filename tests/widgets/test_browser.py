@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from small_bundle import hopper, standing_bundle
 from support import PATIENCE_S
 
 pytestmark = pytest.mark.browser
@@ -47,6 +48,17 @@ slider.observe(lambda change: setattr(image, "value", picture(change.new)), "val
 widgets.VBox([slider, image])
 """
 
+DRIVE_NOTEBOOK = (
+    """
+from amp_helpers.robots import get_robot
+from amp_helpers.widgets import Drive
+
+drive = Drive("{bundle}", robot=get_robot("{robot}"), recording_s=0.4)
+drive
+""",
+    "drive.stage.is_open",
+)
+
 # Overflow of a widget or of a box in it, pixels; 4 is the margin of a child as wide as its box.
 HIDDEN_WIDTH = """node => Math.max(
     ...[node, ...node.querySelectorAll('.widget-box')].map(box => box.scrollWidth - box.clientWidth)
@@ -70,6 +82,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def write_notebook(file: Path, *cells: str) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, file)
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory, repo_root) -> Path:
     """A copy of the notebooks beside the repository's data, with a small test notebook."""
@@ -78,9 +96,7 @@ def workspace(tmp_path_factory, repo_root) -> Path:
         shutil.copytree(repo_root / name, root / name)
     for name in ("datasets", "policies"):
         (root / name).symlink_to(repo_root / name)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(OWN_NOTEBOOK.strip())])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, root / "notebooks" / "00_slider.ipynb")
+    write_notebook(root / "notebooks" / "00_slider.ipynb", OWN_NOTEBOOK)
     for name, values in SETTINGS.items():
         path = root / "settings" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,6 +207,12 @@ def pixels(picture) -> np.ndarray:
             return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ''));
         }"""
     )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
+
+
+def canvas_pixels(canvas) -> np.ndarray:
+    """Read the pixels of a canvas on the page, (H, W, 3)."""
+    encoded = canvas.evaluate("canvas => canvas.toDataURL().split(',')[1]")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
 
 
@@ -358,4 +380,54 @@ def test_notebook_3_plays_clips_synchronously_and_edits_one(lab, page):
     assert all(changed(*both) < 0.001 for both in zip(original, again, strict=True))
 
     fits_in_narrow_pages(page, feet, refiner)
+    assert errors == []
+
+
+def test_a_driven_robot_is_steered_by_keys_that_jupyterlab_leaves_alone_and_stops_with_its_page(lab, page, workspace):
+    errors = console_errors(page)
+    bundle, robot = standing_bundle(workspace / "bundle"), hopper(workspace)
+    cells = [cell.format(bundle=bundle, robot=robot.mjcf_path) for cell in DRIVE_NOTEBOOK]
+    write_notebook(workspace / "notebooks" / "00_drive.ipynb", *cells)
+    run_all(page, lab.format(name="00_drive"))
+    widget = page.locator(".jp-OutputArea-output:has(canvas.amp-stage)")
+    stage = widget.locator("canvas.amp-stage")
+    expect(widget).to_contain_text("of real time")
+    expect(widget.locator("video")).to_be_hidden()
+    still = canvas_pixels(stage)
+    assert np.ptp(still) > 60, "a robot"
+
+    stage.click()
+    for key in ("ArrowUp", "ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(widget.get_by_role("status")).to_contain_text("command 0.2 m/s, +0.1 rad/s")
+    expect(widget.locator(".widget-slider", has_text="Forward")).to_contain_text("0.2")
+    page.keyboard.press(" ")
+    expect(widget.get_by_role("status")).to_contain_text("command 0.0 m/s")
+    deadline = time.monotonic() + PATIENCE_S
+    while changed(still, canvas_pixels(stage)) < 0.001:
+        assert time.monotonic() < deadline, "a push does not move it"
+        page.keyboard.press("p")
+        page.wait_for_timeout(100)
+    expect(widget.get_by_role("status")).to_contain_text(re.compile("[1-9] fall"))
+    page.keyboard.press("r")  # JupyterLab would make the cell a raw one
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == 2
+
+    page.keyboard.press("Tab")  # by keyboard alone: on to the first slider
+    page.keyboard.press("ArrowRight")
+    expect(widget.get_by_role("status")).to_contain_text("command 0.1 m/s")
+
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 1000})
+        expect(stage).to_be_visible()
+        page.wait_for_timeout(300)
+        assert widget.evaluate(HIDDEN_WIDTH) <= 4, f"cut off at {width} pixels"
+    page.set_viewport_size({"width": 1280, "height": 1000})
+
+    page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+    page.get_by_role("menuitem", name="Edit", exact=True).click()
+    page.get_by_role("menuitem", name="Clear Cell Output", exact=True).click()
+    expect(stage).to_have_count(0)
+    page.locator(".jp-Notebook .jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".jp-OutputArea-output").last).to_have_text("False")
     assert errors == []
