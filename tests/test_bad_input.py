@@ -85,7 +85,10 @@ def run_copy(small_run, tmp_path) -> Path:
         ("--device gpu", "device 'gpu' not found; available: cpu"),
         ("--task Isaac-AMP-Velocity-Flat-G2", "not found; close to it: Isaac-AMP-Velocity-Flat-G1, "),
         ("--task Isaac-Cartpole-Direct-v0", "close to it: "),
-        ("--physics bullet", "Available presets (grouped by affected paths): newton_mjwarp"),
+        (
+            "--physics bullet",
+            "Available presets (grouped by affected paths): isaacsim_physx, newton_mjwarp, ovphysx, physx",
+        ),
         (
             "--logger spreadsheet",
             "'spreadsheet' for argument '--logger'. Expected one of ('tensorboard', 'wandb')",
