@@ -109,7 +109,8 @@ class Drive(Panel):
         source = f"data:video/mp4;base64,{base64.b64encode(video).decode()}"
         size = f"max-width:100%;width:{frames[0].shape[1]}px"
         told = html.escape(f"The robot drives at {self.driver.command[0]:g} m/s")
-        self.video.value = f'<video controls muted loop style="{size}" aria-label="{told}" src="{source}"></video>'
+        shown = f'style="{size}" aria-label="{told}" src="{source}"'
+        self.video.value = f"<video controls muted loop autoplay playsinline {shown}></video>"
         self.refresh()
         self.driver.command = before
         self.driver.restart()
