@@ -94,7 +94,7 @@ def workspace(tmp_path_factory, repo_root) -> Path:
     root = tmp_path_factory.mktemp("lab")
     for name in ("notebooks", "docs"):  # copies, because the server does not serve files outside its root
         shutil.copytree(repo_root / name, root / name)
-    for name in ("datasets", "policies"):
+    for name in ("datasets", "policies", "benchmarks"):
         (root / name).symlink_to(repo_root / name)
     write_notebook(root / "notebooks" / "00_slider.ipynb", OWN_NOTEBOOK)
     for name, values in SETTINGS.items():

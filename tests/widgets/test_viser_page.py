@@ -87,8 +87,14 @@ def served(folder):
     """Address of the page, the line that the command prints, and its process."""
     port = free_port()
     arguments = ["--policy", "first", "second", "--robot", "hopper.xml", "--port", str(port)]
+    # As in a terminal: a shell that starts this suite in the background lets its children ignore Ctrl-C.
     process = subprocess.Popen(
-        [*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*COMMAND, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     line = process.stdout.readline()
     yield f"http://127.0.0.1:{port}", line, process

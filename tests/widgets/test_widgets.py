@@ -169,7 +169,7 @@ def test_images_are_cached(inspector, monkeypatch):
 def test_inspectors_share_renderers_and_old_ones_are_closed(clip):
     first = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
     again = JointInspector(clip, G1_23DOF, SIMULATOR, width=64, height=48, gl=False)
-    kept = [renderer for key, renderer in render._shared.items() if key[1:] == (64, 48, "quarter", False)]
+    kept = [renderer for key, renderer in render._shared.items() if key[1:5] == (64, 48, "quarter", False)]
     assert len(kept) == 1 and first.image.value == again.image.value
     for size in range(render.MAX_SHARED):
         render.shared_renderer(G1_23DOF, 32 + size, 32, gl=False).frame(clip, 0)
