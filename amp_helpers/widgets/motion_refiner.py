@@ -78,10 +78,15 @@ class MotionRefiner(Panel):
     def apply(self, name: str, *values: float) -> None:
         """Apply an edit, a key of :data:`amp_helpers.feet.edits.EDITS`, with its values, as its button does.
 
-        An edit that does not fit the clip is reported below the buttons and changes nothing.
+        An edit that does not fit the clip, or leaves it as it is, is reported below the buttons and not kept.
         """
         with self._reported("not applied"):
-            self._show(self.refinement.with_edit(Edit(name, values)))
+            edit = Edit(name, values)
+            edited = self.refinement.with_edit(edit)
+            if _same_frames(*map(self.cache.motion, (self.refinement.edits, edited.edits))):
+                self._write(f"not applied: {edit} leaves the clip as it is")
+            else:
+                self._show(edited)
 
     def undo(self) -> None:
         """Remove the last edit."""
@@ -97,8 +102,10 @@ class MotionRefiner(Panel):
             edits = self.refinement.edits
             if not edits:
                 raise InputError(f"{self._path}: has no edits to save; apply one first")
+            folder = Path(self.output.value).parent
+            where = "" if folder.is_dir() else f" in the new folder {folder}"
             save_refined(self.output.value, self.cache.motion(edits), self._path, edits)
-            self._write(f"saved as {self.output.value}, with its history: {self.refinement}")
+            self._write(f"saved as {self.output.value}{where}, with its history: {self.refinement}")
 
     def refresh(self) -> None:
         """Draw the current selection."""
@@ -147,7 +154,7 @@ class MotionRefiner(Panel):
             layout=ipywidgets.Layout(flex="1 1 240px", min_width="220px"),
         )
         self.camera = ipywidgets.Dropdown(
-            options=tuple(CAMERAS), value="side", description="Camera", tooltip="view of the robot",
+            options=tuple(CAMERAS), value="feet", description="Camera", tooltip="view of the robot",
             layout=ipywidgets.Layout(width="200px"),
         )  # fmt: skip
         self.view = ipywidgets.Dropdown(
@@ -204,7 +211,14 @@ class MotionRefiner(Panel):
 
     def _find_loop(self) -> None:
         with self._reported("not found"):
-            self.range.value = find_seam(self._clips[1])
+            start, end = find_seam(self._clips[1])
+            self.range.value = start, end
+            if (start, end) == (0.0, self._clips[1].duration_s):
+                self._write("found: the whole clip is the best cycle")
+            else:
+                self._write(
+                    f"found: the best cycle lasts from {start:.2f} to {end:.2f} s; Close loop cuts and closes it"
+                )
 
     def _show(self, refinement: Refinement) -> None:
         clips = self.cache.pair(refinement)  # may raise, before anything changes
@@ -238,6 +252,11 @@ class MotionRefiner(Panel):
 
     def _curves_at(self, refinement: Refinement, frame: int) -> np.ndarray:
         return self._curves.at(frame * self._clips[1].dt)
+
+
+def _same_frames(before: Motion, after: Motion) -> bool:
+    pairs = ((getattr(clip, name) for clip in (before, after)) for name in ("root_pos", "root_quat", "joint_pos"))
+    return all(np.array_equal(*pair) for pair in pairs)
 
 
 def _button(label: str, tooltip: str) -> ipywidgets.Button:

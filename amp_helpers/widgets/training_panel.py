@@ -163,12 +163,12 @@ class TrainingPanel(Panel):
 
         Args:
             process: the training process, if this notebook started it. Interrupting the cell then stops the run, which
-                saves its policy.
+                saves its policy; the status says so, and the cell ends without an error.
 
         Raises:
             InputError: the process ended with an error.
         """
-        due, self._process = -math.inf, process
+        due, self._process, interrupted = -math.inf, process, False
         try:
             while process.running if process else self.run and self.run.state in ("running", "stopping"):
                 if (start := time.monotonic()) >= due:
@@ -176,12 +176,15 @@ class TrainingPanel(Panel):
                     due = start + max(self._interval_s, 10 * (time.monotonic() - start))
                 await asyncio.sleep(0.2)
         except asyncio.CancelledError:
-            if process:
-                request_stop(self.folder)
-                process.process.wait()
-            raise
+            if not process:
+                raise
+            interrupted = True
+            request_stop(self.folder)
+            process.process.wait()
         finally:
             self.refresh()
+        if interrupted:
+            self.status.value += " The cell was interrupted, and the run was stopped."
         if process:
             process.check()
 

@@ -103,6 +103,23 @@ def test_a_run_that_compiles_its_kernels_has_not_died(tmp_path, monkeypatch):
     assert "running: no update yet for 9" in asyncio.run(watch_a_moment())
 
 
+def test_an_interrupted_cell_stops_the_run_and_ends_with_a_sentence(growing):
+    folder = growing[0]
+    panel = TrainingPanel(folder)
+    process = SimpleNamespace(running=True, check=lambda: None)
+    process.process = SimpleNamespace(wait=lambda: (setattr(process, "running", False), end(folder)))
+
+    async def interrupt() -> None:
+        task = asyncio.create_task(panel.watch(process))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await task
+
+    asyncio.run(interrupt())
+    assert stop_requested(folder)
+    assert "ended: 5 updates" in panel.status.value and "The cell was interrupted" in panel.status.value
+
+
 # --- the panel ------------------------------------------------------------------------------------------------------
 
 

@@ -286,6 +286,29 @@ class TestMotionRefiner:
         refiner.buttons["ground"].click()
         assert "not applied" not in refiner.text.value
 
+    def test_an_edit_that_leaves_the_clip_as_it_is_is_not_kept(self, refiner):
+        refiner.buttons["trim"].click()
+        assert "not applied:" in refiner.text.value and "leaves the clip as it is" in refiner.text.value
+        assert refiner.refinement == Refinement()
+
+    def test_the_feet_are_seen_first_and_find_loop_says_what_it_found(self, refiner):
+        assert refiner.camera.value == "feet"
+        refiner.find_button.click()
+        assert "found: the whole clip is the best cycle" in refiner.text.value
+        refiner.apply("trim", 0.0, 2.0)
+        refiner.find_button.click()
+        start, end = refiner.range.value
+        assert end - start == pytest.approx(1.27, abs=0.1)
+        assert f"found: the best cycle lasts from {start:.2f} to {end:.2f} s" in refiner.text.value
+
+    def test_saving_says_that_it_made_a_folder(self, refiner, tmp_path):
+        refiner.output.value = str(tmp_path / "mine" / "new.pkl")
+        refiner.buttons["mirror"].click()
+        refiner.save_button.click()
+        assert f"in the new folder {tmp_path / 'mine'}," in refiner.text.value
+        refiner.save_button.click()
+        assert "saved as" in refiner.text.value and "new folder" not in refiner.text.value
+
     def test_amp_debug_also_raises_what_is_reported(self, refiner, monkeypatch):
         monkeypatch.setenv("AMP_DEBUG", "1")
         with pytest.raises(InputError, match=r"cutoff 20\.0 Hz"):
