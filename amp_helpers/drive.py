@@ -41,8 +41,8 @@ def main() -> int:
     check_port(cfg.port)
     robot = get_robot(cfg.robot) if cfg.robot else None
     page = DrivePage(Driver(named_bundles(cfg.policy), robot), cfg.port)
-    print(f"{page.url}  drives {', '.join(page.driver.policies)}; Ctrl-C ends it", flush=True)
     try:
+        print(f"{page.url}  drives {', '.join(page.driver.policies)}; Ctrl-C ends it", flush=True)
         page.serve()
     except KeyboardInterrupt:
         print()
