@@ -43,8 +43,8 @@ class Ranks:
             return list(tensors)
         present = [tensor for tensor in tensors if tensor is not None]
         flat = torch.cat([tensor.flatten() for tensor in present])
-        parts = iter((self._sum(flat) / self.size).split([tensor.numel() for tensor in present]))
-        return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]  # type: ignore[misc]
+        parts = iter((self._reduce(flat) / self.size).split([tensor.numel() for tensor in present]))
+        return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]
 
     def moments(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Return mean, unbiased variance and number of the rows of all ranks.
@@ -59,9 +59,9 @@ class Ranks:
         if self.size == 1:
             return mean, variance, count
         total = self.size * count
-        common = self._sum(mean.double()) / self.size
+        common = self._reduce(mean.to(torch.float64, copy=True)) / self.size
         squares = variance.double() * (count - 1) + count * (mean.double() - common).square()
-        return common, self._sum(squares) / (total - 1), total
+        return common, self._reduce(squares) / (total - 1), total
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on any rank."""
@@ -102,11 +102,11 @@ class Ranks:
     def _device(self) -> str:
         return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
-    def _sum(self, values: torch.Tensor) -> torch.Tensor:
-        return self._reduce(values.clone(), distributed.ReduceOp.SUM)
-
     @staticmethod
-    def _reduce(values: torch.Tensor, operation: distributed.ReduceOp.RedOpType) -> torch.Tensor:
+    def _reduce(
+        values: torch.Tensor, operation: distributed.ReduceOp.RedOpType = distributed.ReduceOp.SUM
+    ) -> torch.Tensor:
+        """Reduce over all ranks, in place."""
         try:
             distributed.all_reduce(values, operation)
         except RuntimeError as error:  # gloo's and NCCL's errors have it as their only common class
