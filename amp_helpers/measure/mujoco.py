@@ -62,9 +62,13 @@ class MeasuredInMujoco:
 
 
 def takes_velocity(setup: MeasuringSetup) -> bool:
-    """Whether the policy observes a velocity command."""
-    with bundle(setup) as folder:
-        return any(entry["name"] == "velocity_commands" for entry in read_facts(folder)["observation"])
+    """Whether the policy observes a velocity command, or a checkpoint's task has one, which takes no export."""
+    if not setup.is_bundle:
+        from amp_helpers.measure import isaaclab  # loads Isaac Lab, as the export does
+
+        return isaaclab.takes_velocity(setup)
+    facts = read_facts(Path(setup.checkpoint))
+    return any(entry["name"] == "velocity_commands" for entry in facts["observation"])
 
 
 @contextmanager
