@@ -6,7 +6,6 @@ repeated, is checked without the simulator.
 """
 
 import argparse
-import json
 import os
 import pickle
 import platform
@@ -17,7 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from provenance import provenance
+from provenance import provenance, report
 
 from amp_helpers.checks import check_dataset
 from amp_helpers.dataset import MotionDataset
@@ -106,11 +105,7 @@ def main() -> None:
         "runs": runs,
         "preflight": ten_minutes,
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text + "\n")
+    report(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ The JSON::
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -26,7 +25,7 @@ import sys
 import time
 from pathlib import Path
 
-from provenance import provenance
+from provenance import provenance, report
 
 from amp_helpers.deploy.bundles import find_bundle
 from amp_helpers.widgets import Drive
@@ -105,11 +104,7 @@ def main() -> None:
     widget = Drive(bundle, width=SIZE[0], height=SIZE[1], recording_s=0)
     result["widget"] = asyncio.run(watch(widget, arguments.seconds))
     widget.close()
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text + "\n")
+    report(result, arguments.output)
 
 
 if __name__ == "__main__":

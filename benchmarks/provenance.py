@@ -1,8 +1,10 @@
 """The origin of a measurement: command, commit and hardware, recorded by every benchmark."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from amp_helpers.utils.hardware import describe_device
 from amp_helpers.utils.resources import present_commit, short_commit
@@ -19,3 +21,12 @@ def provenance(device: str = "cpu") -> dict[str, str]:
         "commit": short_commit(present_commit()),
         "hardware": describe_device(device),
     }
+
+
+def report(result: dict[str, Any], output: Path | None) -> None:
+    """Print a result, and write it to a file where one is given."""
+    text = json.dumps(result, indent=2)
+    print(text)
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n")

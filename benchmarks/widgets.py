@@ -5,7 +5,6 @@ from setting a value to the encoded image; the browser's part is not included.
 """
 
 import argparse
-import json
 import os
 import platform
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-from provenance import provenance
+from provenance import provenance, report
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.render import shared_renderer
@@ -82,11 +81,7 @@ def main() -> None:
         "load_average_before": [round(load, 2) for load in os.getloadavg()],
         "runs": {name: measure_widgets(gl) for name, gl in {**measured, "without GL": False}.items()},
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text + "\n")
+    report(result, arguments.output)
 
 
 if __name__ == "__main__":
