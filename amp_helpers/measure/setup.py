@@ -14,12 +14,11 @@ from amp_helpers.errors import InputError
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot
+from amp_helpers.training.cfg import MAX_SEED
 
 SimulatorName = Literal["newton", "physx", "mujoco"]
 SIMULATORS: tuple[str, ...] = get_args(SimulatorName)
 """Names of ``--simulator``."""
-MAX_SEED = 2**32 - 1
-"""Largest seed."""
 
 
 @dataclass(frozen=True, kw_only=True)

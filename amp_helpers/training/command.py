@@ -12,7 +12,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import RECIPES, Recipe, TrainCfg, options, recorded_cfg
 from amp_helpers.training.foreign_options import answer
 from amp_helpers.training.run_folder import CONFIG_FILE
-from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.command_line import one_line_errors, option_words
 from amp_helpers.utils.resources import runs_folder
 
 
@@ -78,15 +78,8 @@ def command_line(cfg: TrainCfg) -> list[str]:
     if cfg.checkpoint is not None:
         # Task and robot are always named: a run folder may ask for no module of the user's.
         base = replace(_settings_of(cfg.checkpoint, cfg.task, cfg.robot), task="", robot=None)
-    usual, words = options(base), []
-    for name, value in options(cfg).items():
-        if value == usual[name]:
-            continue
-        if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no_{name}")
-            continue
-        words += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
-    return words
+    usual = options(base)
+    return option_words({name: value for name, value in options(cfg).items() if value != usual[name]})
 
 
 def _given(words: Sequence[str], option: str) -> str | None:

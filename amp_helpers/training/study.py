@@ -34,9 +34,12 @@ from typing import Any
 from amp_helpers.errors import InputError, one_line
 from amp_helpers.training.cfg import MAX_SEED
 from amp_helpers.training.comparisons import Comparison
+from amp_helpers.utils.command_line import option_words
+from amp_helpers.utils.json_data import fits
 
 _TABLES = ("question", "seeds", "train", "evaluate", "groups", "grid")
 _TRAIN = ("run_dir", "seed", "checkpoint", "resume", "device", "distributed")
+_Value = bool | int | float | str
 _EVALUATE = ("checkpoint", "output", "device", "grid", "grid_forward", "grid_turn", "steps", "video")
 """Options that the study sets itself, or that a table of one command's metrics has no place for."""
 
@@ -85,30 +88,19 @@ def read_study(path: str | Path) -> Study:
     evaluate = _table(path, content, "evaluate", _EVALUATE)
     groups = _groups(path, content)
     seeds = content.get("seeds", [0])
-    if not _is_list(seeds, int) or not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
+    if not fits(seeds, list[int]) or not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
         raise InputError(f"{path}: seeds is {seeds!r}; give a list of numbers from 0 to {MAX_SEED}")
     names = {label: re.sub(r"\W+", "-", label).strip("-") or "group" for label in groups}
     if len(set(names.values())) < len(names):
         raise InputError(f"{path}: two groups have the same letters in their names; give each a name of its own")
     runs = [
-        StudyRun(f"{names[label]}-{seed}", names[label], seed, tuple(words(common | settings)), program)
+        StudyRun(f"{names[label]}-{seed}", names[label], seed, tuple(option_words(common | settings)), program)
         for seed in dict.fromkeys(seeds)
         for label, (settings, program) in groups.items()
     ]
     question = str(content.get("question", path.stem))
     comparison = Comparison(path.stem, question, {name: label for label, name in names.items()})
-    return Study(comparison, tuple(runs), tuple(words(evaluate)))
-
-
-def words(options: Mapping[str, Any]) -> list[str]:
-    """Return options as words of a command line."""
-    line = []
-    for name, value in options.items():
-        if isinstance(value, bool):
-            line.append(f"--{name}" if value else f"--no_{name}")
-        else:
-            line += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
-    return line
+    return Study(comparison, tuple(runs), tuple(option_words(evaluate)))
 
 
 def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[str]) -> dict[str, Any]:
@@ -120,7 +112,7 @@ def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[st
             raise InputError(
                 f"{path}: {name} holds {option}, which the study sets itself or cannot compare; leave it out"
             )
-        if not isinstance(value, bool | int | float | str) and not _is_list(value, bool | int | float | str):
+        if not fits(value, _Value | list[_Value]):
             raise InputError(
                 f"{path}: {option} is {one_line(repr(value), 60)}; give a number, a text or a list of them"
             )
@@ -147,7 +139,3 @@ def _groups(path: Path, content: Mapping[str, Any]) -> dict[str, tuple[dict[str,
         program = settings.pop("program", None)
         found[label] = (settings, None if program is None else str(program))
     return found
-
-
-def _is_list(value: object, kind: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, kind) for item in value)

@@ -7,10 +7,10 @@ has no hook that would give the error as data.
 import argparse
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from itertools import dropwhile, takewhile
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from amp_helpers.errors import InputError
 
@@ -24,6 +24,17 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise :class:`InputError` with the message."""
         raise InputError(f"{message}; --help lists the options")
+
+
+def option_words(options: Mapping[str, Any]) -> list[str]:
+    """Return options as words of a command line that tyro parses: ``--no_x`` for False, all items of a sequence."""
+    words = []
+    for name, value in options.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no_{name}")
+        else:
+            words += [f"--{name}", *map(str, value if isinstance(value, list | tuple) else (value,))]
+    return words
 
 
 @contextmanager
