@@ -238,7 +238,7 @@ class _Work:
 
     def _call(self, line: Sequence[str], log: Path, gpu: int | None) -> None:
         """Run a Python command and append its output to ``log``."""
-        environment = os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
+        environment = os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": visible(gpu)})
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [sys.executable, *line], stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
@@ -250,6 +250,12 @@ class _Work:
             self._running.discard(process)
         if code or self._stopped:
             raise InputError(f"{_typed(line)}: ended with code {code}; see {log}")
+
+
+def visible(gpu: int) -> str:
+    """Return what another process's ``CUDA_VISIBLE_DEVICES`` calls the GPU that this one counts as number ``gpu``."""
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "")
+    return listed.split(",")[gpu] if listed else str(gpu)
 
 
 def _typed(line: Sequence[str]) -> str:

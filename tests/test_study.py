@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.study import StudyCfg, places, run_study
+from amp_helpers.study import StudyCfg, places, run_study, visible
 from amp_helpers.training import read_results
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
@@ -60,6 +60,13 @@ def test_devices_that_are_not_there(tmp_path):
         with pytest.raises(InputError, match=r"give --gpus \d+ or fewer"):
             places(StudyCfg(study=study, output=tmp_path, gpus=available + 1))
     assert places(StudyCfg(study=study, output=tmp_path, device="cpu", gpus=3)) == [None]
+
+
+def test_gpus_are_counted_among_the_visible_ones(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible(1) == "1"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
+    assert (visible(0), visible(1)) == ("3", "5")
 
 
 @pytest.mark.slow
