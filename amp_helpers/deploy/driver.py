@@ -17,6 +17,7 @@ from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.gait import MIN_SEGMENT_S, gait_frequency
 from amp_helpers.metrics.tracking import AVERAGE_S
+from amp_helpers.motion.rotations import wrap_to_pi
 from amp_helpers.robots.robot import Robot, get_robot
 
 STEP = 0.1
@@ -249,7 +250,7 @@ class Driver:
         now = self.sim.sense()
         step = self.sim.root_pos - before
         forward = step[0] * math.cos(heading) + step[1] * math.sin(heading)
-        turn = (now.heading - heading + math.pi) % (2 * math.pi) - math.pi
+        turn = wrap_to_pi(now.heading - heading)
         self._moved.append((forward / self.dt, turn / self.dt))
         self._poses.append(now.joint_pos)
         self._rows.append((self.time_s, *self.command, *self._mean()))

@@ -2,7 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,10 +177,11 @@ class MujocoSim:
             targets: joint position targets, (A,) rad.
         """
         if not self._finite:
-            return  # MuJoCo would write a warning to a file in the working folder
+            return
         self._sent.append(np.asarray(targets, float))
         self.data.ctrl[:] = self._sent[0]
-        mujoco.mj_step(self.model, self.data, self._substeps)
+        with _no_log():
+            mujoco.mj_step(self.model, self.data, self._substeps)
         mujoco.mj_kinematics(self.model, self.data)  # of the positions after the step
 
     def push(self, velocity: Sequence[float]) -> None:
@@ -243,6 +245,17 @@ class MujocoSim:
         matrix = np.empty(9)
         mujoco.mju_quat2Mat(matrix, self.data.qpos[3:7])
         return matrix.reshape(3, 3)
+
+
+@contextmanager
+def _no_log() -> Iterator[None]:
+    """Keep MuJoCo from writing its warnings to MUJOCO_LOG.TXT in the working folder; :attr:`MujocoSim.fallen` tells."""
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda _: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(before)
 
 
 def build_model(

@@ -11,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.motion.rotations import wrap_to_pi
 
 TERM_SIZES = {
     "base_lin_vel": 3,
@@ -83,7 +84,7 @@ class Heading:
         """Add a control step: its change of heading, and the turn commanded from now on."""
         if self._last is not None:
             change = self._change(self._last, sensors) - self._turn
-            self.error = (self.error + change + np.pi) % (2 * np.pi) - np.pi
+            self.error = wrap_to_pi(self.error + change)
             self._turn = sensors.command[2] * self._dt
         self._last = sensors
 

@@ -47,6 +47,11 @@ def rotate_inverse(quat: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return rotate(conjugate(quat), vector)
 
 
+def wrap_to_pi[Angle: (float, np.ndarray)](angle: Angle) -> Angle:
+    """Bring angles (...), rad, into -pi..pi by whole turns."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
 def rotation_vector(quat: np.ndarray) -> np.ndarray:
     """Convert unit quaternions (..., 4) to rotation vectors (..., 3): axis times angle, rad, angle at most pi."""
     quat = np.where(quat[..., 3:] < 0, -quat, quat)

@@ -22,6 +22,7 @@ import numpy as np
 
 from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.deploy.driver import STEP, Driver, Figures, History
+from amp_helpers.motion.rotations import wrap_to_pi
 from amp_helpers.render.renderer import shared_renderer, write_video
 from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.curve import Line, curve_svg
@@ -264,8 +265,7 @@ class Drive(Panel):
                 raise
 
     def _picture(self) -> np.ndarray:
-        difference = self.driver.sim.sense().heading - self._azimuth
-        self._azimuth += _TURNING * ((difference + math.pi) % (2 * math.pi) - math.pi)
+        self._azimuth += _TURNING * wrap_to_pi(self.driver.sim.sense().heading - self._azimuth)
         renderer = shared_renderer(self.driver.robot, *self._size, CAMERAS[0], self._gl, quick=True)
         return renderer.pose(self.driver.sim.data.qpos, self.camera.value, self._azimuth)
 

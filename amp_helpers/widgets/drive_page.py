@@ -128,16 +128,8 @@ class DrivePage:
     def _place_camera(self) -> None:
         height = self.driver.robot.default_root_height
         self.server.scene.set_up_direction("+z")
-        self.server.initial_camera.position = (-2.6 * height, 1.5 * height, 1.6 * height)
-        self.server.initial_camera.look_at = (0.0, 0.0, 0.8 * height)
-        self.server.on_client_connect(self._look)
-
-    def _look(self, client: viser.ClientHandle) -> None:
-        """Move the robot above the controls, which cover the lower half of an upright page."""
-        height = self.driver.robot.default_root_height
-        if client.camera.image_height > client.camera.image_width:
-            client.camera.position = (-4.3 * height, 2.5 * height, 1.4 * height)
-            client.camera.look_at = (0.0, 0.0, -1.3 * height)
+        self.server.initial_camera.position, self.server.initial_camera.look_at = view(height, upright=False)
+        self.server.on_client_connect(lambda client: keep_in_view(client, height))
 
     def _make_controls(self) -> None:
         gui, driver = self.server.gui, self.driver
@@ -207,6 +199,41 @@ class DrivePage:
         self.driver.switch(self._policy.value)
         for slider, (low, high) in zip((self._forward, self._turn), self.driver.ranges, strict=True):
             slider.min, slider.max = low, max(high, low + STEP)
+
+
+def view(height: float, upright: bool) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Position and target of a camera, (3,) m each, that shows a robot beside the controls, or above them.
+
+    Args:
+        height: of the robot's root, m.
+        upright: whether the page is higher than wide; the controls then cover its lower half.
+    """
+    if upright:
+        return (-4.3 * height, 2.5 * height, 1.4 * height), (0.0, 0.0, -1.3 * height)
+    return (-2.6 * height, 1.5 * height, 1.6 * height), (0.0, 0.0, 0.8 * height)
+
+
+def keep_in_view(client: viser.ClientHandle, height: float) -> None:
+    """Place a page's camera by :func:`view`, and again when the page is turned.
+
+    A page on a busy machine may report its size late, and its old camera after a new one was sent. So the camera is
+    placed again with each report, until one report shows it in place; after that, it is the visitor's.
+    """
+    settled: bool | None = None
+
+    def place(camera: viser.CameraHandle) -> None:
+        nonlocal settled
+        upright = camera.image_height > camera.image_width
+        if upright == settled:
+            return
+        position, target = view(height, upright)
+        if np.allclose(camera.position, position, atol=0.01) and np.allclose(camera.look_at, target, atol=0.01):
+            settled = upright
+        else:
+            camera.position, camera.look_at = position, target
+
+    place(client.camera)
+    client.camera.on_update(place)
 
 
 def _plot(gui: viser.GuiApi, title: str) -> viser.GuiUplotHandle:

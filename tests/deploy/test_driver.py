@@ -128,7 +128,8 @@ def test_a_fall_counts_once_and_the_robot_is_put_on_its_feet(driver):
 
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_a_simulation_that_diverges_is_a_fall_and_goes_on(driver, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # where MuJoCo logs its warning
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
     driver.sim.data.qvel[3] = np.inf
     with pytest.raises(InputError, match="NaN or infinite"):
         driver.controller.step(**vars(driver.sim.sense()), command=(0, 0, 0))
@@ -136,6 +137,7 @@ def test_a_simulation_that_diverges_is_a_fall_and_goes_on(driver, tmp_path, monk
     driver.sim.data.qvel[6] = 1e9
     run(driver, 2 * LIE_S)
     assert driver.falls >= 1 and np.isfinite(driver.sim.data.qpos).all()
+    assert sorted(tmp_path.iterdir()) == before, "MuJoCo wrote its log here"
 
 
 def test_another_policy_takes_over_the_moving_robot(driver):

@@ -12,7 +12,7 @@ from support import JOINTS, make_motion
 from amp_helpers.errors import InputError
 from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.rotations import continuous, multiply, rotate, rotation_vector, slerp, yaw_part
+from amp_helpers.motion.rotations import continuous, multiply, rotate, rotation_vector, slerp, wrap_to_pi, yaw_part
 
 
 @given(st.floats(5, 120), st.floats(0.004, 0.1), st.integers(2, 80))
@@ -216,6 +216,13 @@ def test_the_yaw_of_a_tilted_body_is_its_heading(yaw, tilt_x, tilt_y):
     swing = Rotation.from_rotvec((tilt_x, tilt_y, 0))
     got = Rotation.from_quat(yaw_part((swing * heading).as_quat()))
     assert (got.inv() * heading).magnitude() < 1e-6
+
+
+@given(st.floats(-30, 30))
+def test_an_angle_is_brought_within_half_a_turn(angle):
+    wrapped = wrap_to_pi(angle)
+    assert -np.pi <= wrapped <= np.pi and abs(np.exp(1j * wrapped) - np.exp(1j * angle)) < 1e-9
+    assert wrap_to_pi(np.array([angle])) == wrapped
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=40))

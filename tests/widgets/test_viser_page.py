@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from small_bundle import hopper, standing_bundle
 
 from amp_helpers.drive import main
 from amp_helpers.errors import run_cli
-from amp_helpers.widgets.drive_page import check_port
+from amp_helpers.widgets.drive_page import check_port, keep_in_view, view
 
 COMMAND = [sys.executable, "-m", "amp_helpers.drive"]
 
@@ -129,6 +130,43 @@ def wait_until(page: Page, true) -> None:
     while not true():
         assert time.monotonic() < deadline
         page.wait_for_timeout(100)
+
+
+class Camera:
+    """A page's camera as the server knows it: what the page reported last."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image_width, self.image_height = width, height
+        self.position, self.look_at = view(1.0, upright=False)
+        self.reported = lambda camera: None
+
+    def on_update(self, reported) -> None:
+        self.reported = reported
+
+    def report(self, upright: bool | None = None, *, place: tuple | None = None) -> None:
+        if upright is not None:
+            self.image_width, self.image_height = (390, 844) if upright else (844, 390)
+        if place is not None:
+            self.position, self.look_at = place
+        self.reported(self)
+
+    def shows(self, upright: bool) -> bool:
+        return (self.position, self.look_at) == view(1.0, upright)
+
+
+def test_the_robot_is_above_the_controls_of_an_upright_page_however_late_it_reports():
+    camera = Camera(300, 150)  # the size of a canvas that has none yet
+    keep_in_view(SimpleNamespace(camera=camera), 1.0)
+    camera.report(True)
+    assert camera.shows(True)
+    camera.report(place=view(1.0, upright=False))  # from before, still under way
+    assert camera.shows(True)
+    camera.report()
+    dragged = (1.0, 2.0, 3.0), (0.0, 0.0, 0.0)
+    camera.report(place=dragged)
+    assert (camera.position, camera.look_at) == dragged, "from here on it is the visitor's"
+    camera.report(False)
+    assert camera.shows(False), "the page was turned"
 
 
 @pytest.mark.browser
