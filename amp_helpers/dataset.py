@@ -185,11 +185,12 @@ class MotionDataset:
             return self
         report = JointOrder(tuple(joint_names)).compare(self.joint_names)
         if report.missing or report.extra:
-            lacks = f"lacks {', '.join(report.missing)}" if report.missing else ""
-            has = f"also has {', '.join(report.extra)}" if report.extra else ""
+            lacks = f"lacks {_listed(report.missing)}" if report.missing else ""
+            has = f"also has {_listed(report.extra)}" if report.extra else ""
+            apart = " and ".join(filter(None, (lacks, has)))
             raise InputError(
-                f"{self.path}: was made for another robot, it {' and '.join(filter(None, (lacks, has)))}; "
-                "convert the motion with --robot set to yours"
+                f"{self.path}: was made for another robot than the task's, it {apart}; "
+                "name a task of that robot with --task, or convert the motion with --robot set to the task's"
             )
         return self.select(joint_names)
 
@@ -373,6 +374,11 @@ def check_joints(dataset: MotionDataset, robot: Any) -> None:
     missing = [name for name in dataset.joint_names if name not in robot.joint_names]
     if missing:
         raise InputError(
-            f"{dataset.path}: was made for another robot, this one has no {', '.join(missing)}; "
-            "convert the motion with --robot set to yours"
+            f"{dataset.path}: was made for another robot than the task's, which has no {_listed(missing)}; "
+            "name a task of that robot with --task, or convert the motion with --robot set to the task's"
         )
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

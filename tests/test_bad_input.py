@@ -127,7 +127,7 @@ def test_options_that_no_run_can_use(refused, tmp_path, options, sentence):
         (lambda walk: replace(walk, dt=0.01), "a control step of 0.01 s but the environment steps 0.02 s; convert"),
         (
             lambda walk: replace(walk, joint_names=tuple(n.replace("elbow", "wing") for n in walk.joint_names)),
-            "was made for another robot, .*left_wing_joint, right_wing_joint.*--robot",
+            "was made for another robot than the task's, .*left_wing_joint, right_wing_joint.*--robot",
         ),
         (
             lambda walk: replace(
@@ -136,7 +136,7 @@ def test_options_that_no_run_can_use(refused, tmp_path, options, sentence):
                 next_states=np.hstack([walk.next_states, walk.next_states[:, :1]]),
                 joint_names=(*walk.joint_names, "waist_roll_joint"),
             ),
-            "was made for another robot, .*waist_roll_joint.*--robot",
+            "was made for another robot than the task's, .*waist_roll_joint.*--robot",
         ),
     ],
 )
@@ -152,7 +152,9 @@ def test_a_dataset_without_some_of_the_robots_joints_cannot_start_episodes(refus
     file = tmp_path / "armless.npz"
     walk.select([name for name in walk.joint_names if "elbow" not in name]).save(file)
     error = refused(train, *SMALL, "--dataset", file, "--reference_share", 0.5, "--run_dir", tmp_path / "run")
-    assert error.startswith(f"{file}: was made for another robot, it lacks left_elbow_joint, right_elbow_joint; ")
+    assert error.startswith(
+        f"{file}: was made for another robot than the task's, it lacks left_elbow_joint, right_elbow_joint; "
+    )
 
 
 def test_a_folder_that_cannot_hold_a_run(refused, small_run, tmp_path):

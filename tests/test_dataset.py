@@ -96,7 +96,9 @@ def test_loading_for_another_order_moves_the_columns(tmp_path):
 
 def test_a_dataset_for_another_robot_or_step_is_refused(tmp_path):
     make_dataset().save(tmp_path / "d.npz")
-    with pytest.raises(InputError, match=r"d\.npz: was made for another robot, it also has waist_yaw_joint"):
+    with pytest.raises(
+        InputError, match=r"d\.npz: was made for another robot than the task's, it also has waist_yaw_joint"
+    ):
         MotionDataset.load(tmp_path / "d.npz", joint_names=JOINTS[:4])
     with pytest.raises(InputError, match=r"lacks neck_joint"):
         MotionDataset.load(tmp_path / "d.npz", joint_names=(*JOINTS, "neck_joint"))

@@ -199,7 +199,9 @@ def test_a_reference_that_does_not_fit_the_environment_is_rejected(small_run, re
     ):
         reference_motion(config | {"dataset_sha256": ["0" * 64]})
     with make_env(num_envs=1, play=True) as env:
-        with pytest.raises(InputError, match=r"bird.npz: was made for another robot, .* left_wing_joint"):
+        with pytest.raises(
+            InputError, match=r"bird.npz: was made for another robot than the task's, .* left_wing_joint"
+        ):
             reference_motion(config, tmp_path / "bird.npz", env)
         with pytest.raises(InputError, match=r"fast.npz: was made for a control step of 0.01 s"):
             reference_motion(config, tmp_path / "fast.npz", env)

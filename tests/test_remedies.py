@@ -218,7 +218,7 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda folder: made(folder, control_dt=0.01).for_environment(control_dt=0.01),
     ),
     (
-        "convert the motion with --robot set to yours",
+        "name a task of that robot with --task, or convert the motion with --robot set to the task's",
         lambda folder: made(folder).for_environment(joint_names=G1_29DOF.joint_names),
         lambda folder: made(folder, robot=G1_29DOF).for_environment(joint_names=G1_29DOF.joint_names),
     ),
