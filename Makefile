@@ -45,12 +45,8 @@ docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict --site-dir $(SITE)
 	@$(PYTHON) -m amp_helpers.notebook.site --output $(OUTPUT) --site $(SITE)/notebooks --documentation ../index.html
 
-build/bundles/%/deploy.json: policies/%/policy.pt amp_helpers/export.py $(wildcard amp_helpers/deploy/*.py)
-	@mkdir -p build/bundles
-	@$(PYTHON) -m amp_helpers.export --checkpoint $* --output $(@D) >$(@D).log 2>&1 || { cat $(@D).log; exit 1; }
-
-build/drive.html: $(DRIVEN:%=build/bundles/%/deploy.json) $(wildcard amp_helpers/web/*.py amp_helpers/web/static/*)
-	@$(PYTHON) -m amp_helpers.web --policy $(DRIVEN:%=build/bundles/%) --documentation index.html --output $@
+build/drive.html: $(DRIVEN:%=policies/%/policy.pt) $(wildcard policies/*/bundle/* amp_helpers/web/*.py amp_helpers/web/static/*)
+	@$(PYTHON) -m amp_helpers.web --policy $(DRIVEN) --documentation index.html --output $@
 
 test: setup
 	@tools/setup.sh browser

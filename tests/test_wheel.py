@@ -104,7 +104,7 @@ def test_the_wheel_holds_modules_types_and_demo_data_and_nothing_else(wheel, rep
     files = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     expected = {f"amp_helpers/{path.relative_to(package)}" for path in files}
     for folder in ("datasets", "policies"):
-        shipped = {".npz", ".pkl", ".pt", ".json", ".jsonl", ".md", ".py"}
+        shipped = {".npz", ".pkl", ".pt", ".onnx", ".json", ".jsonl", ".yaml", ".md", ".py"}
         files = [path for path in (repo_root / folder).rglob("*") if path.suffix in shipped]
         expected |= {f"amp_helpers/{path.relative_to(repo_root)}" for path in files}
     assert names == expected

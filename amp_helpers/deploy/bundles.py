@@ -8,8 +8,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, sha256
+from amp_helpers.utils.json_data import read_json
 from amp_helpers.utils.resources import POLICIES
+
+FACTS = "deploy.json"
+BUNDLE = "bundle"
+"""Folder in a policy's folder that holds its bundle."""
 
 
 def find_bundle(policy: str | os.PathLike) -> Path:
@@ -25,19 +30,39 @@ def find_bundle(policy: str | os.PathLike) -> Path:
         InputError: there is no such policy, or it cannot be exported.
     """
     path = Path(policy)
-    shipped = sorted(file.parent for file in POLICIES.glob("*/policy.pt"))
     if not path.exists():
-        found = next((folder for folder in shipped if path in (Path(folder.name), Path("policies", folder.name))), None)
-        if found is None:
+        shipped = _shipped(path)
+        if shipped is None:
             raise InputError(
                 f"{path}: no such bundle, run or checkpoint; give the path of one, or a shipped policy: "
-                f"{', '.join(folder.name for folder in shipped)}"
+                f"{', '.join(folder.name for folder in _shipped_folders())}"
             )
-        path = found
-    if (path / "deploy.json").is_file():
-        return path
+        path = shipped
+    if (ready := ready_bundle(path)) is not None:
+        return ready
     newest = max(file.stat().st_mtime_ns for file in (path, *path.glob("*"), *path.glob("checkpoints/*")))
     return Path(_exported(path.resolve(), newest).name)
+
+
+def ready_bundle(policy: str | os.PathLike) -> Path | None:
+    """Return the bundle that a policy has already; None where it has to be exported.
+
+    Args:
+        policy: a bundle, or a folder whose folder ``bundle`` was exported from the ``policy.pt`` beside it, as those of
+            the shipped policies are; or the name of one of these.
+
+    Raises:
+        InputError: its ``deploy.json`` cannot be read.
+    """
+    path = Path(policy)
+    path = path if path.exists() else _shipped(path) or path
+    if (path / FACTS).is_file():
+        return path
+    own, weights = path / BUNDLE, path / "policy.pt"
+    if not (weights.is_file() and (own / FACTS).is_file()):
+        return None
+    facts = read_json(own / FACTS, f"export it again, or remove {own}")
+    return own if isinstance(facts, dict) and facts.get("checkpoint_sha256") == sha256(weights) else None
 
 
 def named_bundles(policies: Sequence[str | os.PathLike]) -> dict[str, Path]:
@@ -49,6 +74,17 @@ def named_bundles(policies: Sequence[str | os.PathLike]) -> dict[str, Path]:
     lasts = [Path(policy).resolve().name for policy in policies]
     names = [last if lasts.count(last) == 1 else str(policy) for last, policy in zip(lasts, policies, strict=True)]
     return {name: find_bundle(policy) for name, policy in zip(names, policies, strict=True)}
+
+
+def _shipped_folders() -> list[Path]:
+    return sorted(file.parent for file in POLICIES.glob("*/policy.pt"))
+
+
+def _shipped(path: Path) -> Path | None:
+    """The folder of the shipped policy that a path names, as ``g1_walk`` or ``policies/g1_walk``."""
+    return next(
+        (folder for folder in _shipped_folders() if path in (Path(folder.name), Path("policies", folder.name))), None
+    )
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from amp_helpers.dataset import MotionDataset, check_joints
+from amp_helpers.deploy.bundles import ready_bundle
 from amp_helpers.deploy.controller import Controller, read_facts
 from amp_helpers.deploy.mujoco_sim import MujocoPhysics, MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
@@ -63,11 +64,12 @@ class MeasuredInMujoco:
 
 def takes_velocity(setup: MeasuringSetup) -> bool:
     """Whether the policy observes a velocity command, or a checkpoint's task has one, which takes no export."""
-    if not setup.is_bundle:
+    folder = _ready(setup)
+    if folder is None:
         from amp_helpers.measure import isaaclab  # loads Isaac Lab, as the export does
 
         return isaaclab.takes_velocity(setup)
-    facts = read_facts(Path(setup.checkpoint))
+    facts = read_facts(folder)
     return any(entry["name"] == "velocity_commands" for entry in facts["observation"])
 
 
@@ -105,11 +107,21 @@ def bundle(setup: MeasuringSetup) -> Iterator[Path]:
             raise InputError(f"{folder}: is a bundle, which has its task in it; leave out {' and '.join(options)}")
         yield folder
         return
+    if (ready := _ready(setup)) is not None:
+        yield ready
+        return
     from amp_helpers.export import export  # loads Isaac Lab
 
     with tempfile.TemporaryDirectory() as name:
         export(setup.checkpoint, name, task=setup.task, asset=setup.asset, robot=setup.robot_name)
         yield Path(name)
+
+
+def _ready(setup: MeasuringSetup) -> Path | None:
+    """The bundle that the checkpoint has; None where an option changes what would be exported."""
+    if not setup.is_bundle and (setup.task or setup.asset or setup.robot):
+        return None
+    return ready_bundle(setup.checkpoint)
 
 
 def _references(controller: Controller, folder: Path, setup: MeasuringSetup) -> MotionDataset:

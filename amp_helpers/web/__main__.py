@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m amp_helpers.web",
         description="Write one HTML file in which a robot is driven by exported policies, in any browser.",
     )
-    parser.add_argument("--policy", type=Path, nargs="+", required=True, help="folders that amp_helpers.export wrote")
+    parser.add_argument("--policy", nargs="+", required=True, help="bundles, runs or shipped policies")
     parser.add_argument("--output", type=Path, default=Path("drive.html"), help="the page")
     parser.add_argument("--robot", help="name, or MJCF or URDF; by default the one that the first policy names")
     parser.add_argument("--documentation", metavar="ADDRESS", help="where the page links to as the documentation")

@@ -4,6 +4,7 @@ import base64
 import gzip
 import html
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError, atomic_path
@@ -39,21 +41,26 @@ class Written:
 
 
 def write_page(
-    bundles: Sequence[Path], output: Path, *, robot: str | None = None, documentation: str | None = None
+    policies: Sequence[str | os.PathLike],
+    output: Path,
+    *,
+    robot: str | None = None,
+    documentation: str | None = None,
 ) -> Written:
     """Write a page in which a robot is driven by policies, in MuJoCo, without any server.
 
     Args:
-        bundles: folders that ``python -m amp_helpers.export`` wrote, of one robot; the first is shown at the start.
+        policies: of one robot, each as :func:`amp_helpers.deploy.bundles.find_bundle` takes it; the first is shown at
+            the start.
         output: the HTML file.
         robot: see :func:`amp_helpers.robots.get_robot`; by default the one that the first bundle names.
         documentation: address of the documentation, to link to.
 
     Raises:
-        InputError: a bundle cannot be used, or a library cannot be fetched.
+        InputError: a policy cannot be used, or a library cannot be fetched.
     """
-    if not bundles:
-        raise InputError("no policy to drive; give at least one folder that python -m amp_helpers.export wrote")
+    if not policies:
+        raise InputError("no policy to drive; give at least one bundle, run or shipped policy")
     if output.is_dir():
         raise InputError(f"{output}: is a folder; give a file for the page, such as {output / 'drive.html'}")
     if mujoco.__version__ != MUJOCO.version:
@@ -61,19 +68,17 @@ def write_page(
             f"mujoco {mujoco.__version__}: the page has MuJoCo {MUJOCO.version}, which reads no compiled models of "
             f"another version; pip install mujoco=={MUJOCO.version}"
         )
-    controllers = [Controller(folder) for folder in bundles]
-    names = [folder.resolve().name for folder in bundles]
-    if len(set(names)) != len(names):
-        raise InputError(f"policies {', '.join(names)}: two have one name; rename a bundle's folder")
+    bundles = named_bundles(policies)
+    controllers = [Controller(folder) for folder in bundles.values()]
     found = get_robot(robot or controllers[0].facts.get("robot") or "")
     libraries = library_files()
     assets = {name: file.read_bytes() for name, file in libraries.items() if name.endswith((".js", ".wasm"))}
-    policies = []
-    for name, folder, controller in zip(names, bundles, controllers, strict=True):
+    shown = []
+    for (name, folder), controller in zip(bundles.items(), controllers, strict=True):
         simulation = MujocoSim(controller, found)
         assets[f"{name}.onnx"] = (folder / "policy.onnx").read_bytes()
         assets[f"{name}.mjb"] = _saved(simulation.model)
-        policies.append({"name": name, "facts": _facts(controller.facts), "layout": _layout(simulation)})
+        shown.append({"name": name, "facts": _facts(controller.facts), "layout": _layout(simulation)})
     drawing = draw_robot(body_meshes(found, DETAIL_M), MujocoSim(controllers[0], found).model)
     assets |= {"positions": drawing.positions.tobytes(), "normals": drawing.normals.tobytes()}
     assets["licenses"] = _licenses(found, libraries).encode()
@@ -82,7 +87,7 @@ def write_page(
         "<!--{{documentation}}-->": f'<a href="{html.escape(documentation)}">Documentation</a>'
         if documentation
         else "",
-        "<!--{{scripts}}-->": _scripts({"policies": policies, "meshes": drawing.parts}, assets),
+        "<!--{{scripts}}-->": _scripts({"policies": shown, "meshes": drawing.parts}, assets),
     }
     page = _static("drive.html")
     for mark, text in parts.items():
@@ -90,7 +95,7 @@ def write_page(
     output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return Written(output, found.name, tuple(names), len(page.encode()) / 1e6)
+    return Written(output, found.name, tuple(bundles), len(page.encode()) / 1e6)
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

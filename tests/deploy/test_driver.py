@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -16,10 +17,11 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 from small_bundle import hopper, standing_bundle
 
 from amp_helpers.deploy import bundles
-from amp_helpers.deploy.bundles import find_bundle, named_bundles
+from amp_helpers.deploy.bundles import find_bundle, named_bundles, ready_bundle
 from amp_helpers.deploy.driver import LIE_S, MOST_BEHIND_S, Driver
 from amp_helpers.deploy.gamepad import Gamepad
 from amp_helpers.errors import InputError
+from amp_helpers.utils.resources import POLICIES
 
 
 @pytest.fixture(scope="module")
@@ -199,12 +201,29 @@ def test_a_run_is_exported_once_and_why_it_cannot_be_is_told(tmp_path, monkeypat
     for name in ("run", "broken"):
         (tmp_path / name).mkdir()
     assert find_bundle(tmp_path / "run") == find_bundle(tmp_path / "run") and len(asked) == 1
-    assert find_bundle("policies/g1_walk") == find_bundle("g1_walk") and len(asked) == 2
     (tmp_path / "run" / "policy.pt").write_text("newer")
     find_bundle(tmp_path / "run")
-    assert len(asked) == 3, "a run that has trained on"
+    assert len(asked) == 2, "a run that has trained on"
     with pytest.raises(InputError, match=r"^broken: holds no policy\.pt; give one$"):
         find_bundle(tmp_path / "broken")
+
+
+def test_a_policys_own_bundle_is_taken_if_it_is_of_these_weights(tmp_path):
+    for name in ("g1_walk", "policies/g1_walk"):
+        assert find_bundle(name).samefile(POLICIES / "g1_walk" / "bundle")
+    shutil.copytree(POLICIES / "g1_walk", tmp_path / "run")
+    assert ready_bundle(tmp_path / "run") == tmp_path / "run" / "bundle"
+    (tmp_path / "run" / "policy.pt").write_bytes(b"trained on")
+    assert ready_bundle(tmp_path / "run") is None
+    (tmp_path / "run" / "bundle" / "deploy.json").write_text("{")
+    with pytest.raises(InputError, match=r"export it again, or remove .*bundle$"):
+        ready_bundle(tmp_path / "run")
+
+
+@pytest.mark.parametrize("folder", sorted(file.parent for file in POLICIES.glob("*/policy.pt")), ids=lambda f: f.name)
+def test_every_shipped_policy_has_a_bundle_of_its_weights(folder):
+    again = f"python -m amp_helpers.export --checkpoint {folder.name} --output policies/{folder.name}/bundle"
+    assert ready_bundle(folder) is not None, f"export it again: {again}"
 
 
 def test_a_bundle_is_driven_without_torch_and_isaac_lab(tmp_path, robot):

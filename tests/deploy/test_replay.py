@@ -19,6 +19,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 import onnx
 import onnxruntime
 
+from amp_helpers.deploy.bundles import find_bundle
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.driver import Driver
 from amp_helpers.deploy.mujoco_sim import MujocoSim
@@ -122,6 +123,16 @@ def test_the_bundle_says_what_the_robot_needs(recorded):
         entry.key for entry in metadata
     }
     assert recorded.exported.difference_rad < 1e-5 and recorded.exported.latency_ms < 3, "alone, a tenth of that"
+
+
+def test_the_shipped_bundle_is_what_export_writes(recorded):
+    """Of two shipped policies; that the others are of their policy's weights, ``test_driver.py`` tells quickly."""
+    shipped = find_bundle(recorded.name)
+    for name in ("deploy.json", "deploy.yaml", "README.md"):
+        assert (shipped / name).read_text() == (recorded.folder / name).read_text()
+    rows = recorded.logs[0].observations
+    ours, fresh = (Controller(folder).session.run(None, {"obs": rows}) for folder in (shipped, recorded.folder))
+    assert max(np.abs(a - b).max() for a, b in zip(ours, fresh, strict=True)) < 1e-6
 
 
 def test_the_file_for_unitree_has_gains_by_motor_slot_and_the_policys_order_elsewhere(recorded):

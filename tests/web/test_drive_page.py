@@ -1,7 +1,5 @@
 """The page to drive a robot in, in a real browser, from a disk: the robot walks and obeys, and agrees with Python."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 
 from small_bundle import facts, write
 
+from amp_helpers.deploy.bundles import find_bundle
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError
@@ -29,20 +28,17 @@ COMMANDS = ((1.0, 0.0), (1.4, 0.5), (0.0, 0.0), (5.0, -0.3))
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "g1_locomotion"
-    command = [sys.executable, "-m", "amp_helpers.export", "--checkpoint", "g1_locomotion", "--output", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
-    return folder
+def bundle() -> Path:
+    return find_bundle("g1_locomotion")
 
 
 @pytest.fixture(scope="module")
-def address(bundle) -> str:
+def address(tmp_path_factory) -> str:
     try:
         library_files()
     except InputError as error:
         pytest.skip(f"the page's libraries are not to be had: {error}")
-    made = write_page([bundle], bundle.parent / "drive.html")
+    made = write_page(["g1_locomotion"], tmp_path_factory.mktemp("page") / "drive.html")
     assert made.megabytes < 25
     return made.path.as_uri()
 
