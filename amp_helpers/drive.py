@@ -14,7 +14,7 @@ from amp_helpers.utils.command_line import one_line_errors
 @dataclass(frozen=True, kw_only=True)
 class _CommandLine:
     policy: tuple[Path, ...]
-    """Bundles that export wrote. A run folder, a checkpoint or a shipped policy's name, such as g1_locomotion, is
+    """Bundles that export wrote, or names of shipped policies, such as g1_locomotion. A run folder or a checkpoint is
     exported first, which needs Isaac Lab and some twenty seconds. The first one drives; the page switches."""
     port: int = 8080
     """TCP port of the page, on 127.0.0.1 only."""

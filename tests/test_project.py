@@ -1,6 +1,7 @@
 """What the repository promises about itself: one environment, stripped notebooks, commands that exist."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -242,6 +243,8 @@ def test_setup_refuses_a_full_disk_before_it_starts(bare_machine):
     assert done.returncode == 2 and "only 1 GiB are free" in done.stderr
 
 
+TOUR = ("drive", "convert", "check", "evaluate")
+
 # --- documentation --------------------------------------------------------------------------------------------------
 
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "datasets/README.md"]
@@ -291,9 +294,33 @@ def test_the_documentation_builds_without_a_warning_and_loads_nothing_from_elsew
 def test_the_readme_is_one_page_and_says_how_to_activate_the_environment():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 100 and len(text.split()) <= 900
-    commands = text[text.index("source .venv/bin/activate") :]
+    commands = text[text.index("\nsource .venv/bin/activate") :]
     named = re.findall(r"python -m amp_helpers\.(\w+)", commands.partition("```")[0])
     assert named == ["convert", "check", "refine", "train", "evaluate", "export", "drive"]
+
+
+@pytest.mark.slow
+def test_the_readmes_first_commands_run_without_isaac_lab(tmp_path):
+    """As after the ``pip install`` that it names, which brings none of what is hidden here."""
+    text = (ROOT / "README.md").read_text()
+    assert "pip install -e '.[drive]'" in text
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks[:2] for line in block.splitlines() if line.startswith("python -m")]
+    assert [line.split()[2] for line in lines] == [f"amp_helpers.{name}" for name in TOUR]
+    (tmp_path / "hidden").mkdir()
+    for name in ("torch", "isaaclab", "skrl", "warp", "onnx", "ipywidgets"):
+        (tmp_path / "hidden" / f"{name}.py").write_text("raise ModuleNotFoundError('hidden')\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path / "hidden"), str(ROOT)))}
+    for line in lines[1:]:
+        command = [sys.executable, *line.split()[1:]]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "result" / "metrics.json").read_text())["falls_per_env_10s"] == 0
+    drive = (
+        "from amp_helpers.deploy import Driver; from amp_helpers.deploy.bundles import named_bundles; "
+        f"Driver(named_bundles({lines[0].split('--policy ')[1].split()})).step()"
+    )
+    subprocess.run([sys.executable, "-c", drive], cwd=tmp_path, env=environment, check=True)
 
 
 def test_the_citation_is_of_this_version():

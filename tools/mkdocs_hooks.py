@@ -49,7 +49,10 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links to notebooks lead to their executed pages."""
+    """Let links to notebooks lead to their executed pages, and the start page to the robot that is driven here."""
+    if page.file.src_uri == "README.md" and DRIVE.is_file():
+        button = f"[Drive the robot in this browser]({DRIVE.name}){{ .md-button .md-button--primary }}"
+        markdown = markdown.replace("\n## Drive it\n", f"\n## Drive it\n\n{button}\n\nOr on your machine:\n", 1)
     return _NOTEBOOK_LINK.sub(r'<a href="\2.html\3">\1</a>', markdown)
 
 
