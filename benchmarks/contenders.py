@@ -18,6 +18,7 @@ import torch
 from rivals import build_skrl_amp
 from skrl.trainers.torch import SequentialTrainer
 
+from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.training import TrainCfg, TrainingSetup, build_agent, open_env, training_loop
 
@@ -184,15 +185,22 @@ def random_policy(bench: Bench) -> Turn:
         return bench.loop(step)
 
 
-def training(bench: Bench) -> Turn:
-    """Measure this project's training."""
+def training(bench: Bench, ranks: Ranks = ALONE) -> Turn:
+    """Measure this project's training, with ``ranks`` that measure at the same time."""
     watch = Stopwatch(bench.cfg.device)
     with bench.setup(bench.cfg) as setup:
-        agent = build_agent(setup)
+        agent = build_agent(setup, ranks)
         agent.init()
         watch.watch(agent, "learn")
-        training_loop(setup.env, agent, WARM_UP + bench.rollouts)
-        agent.writer.close()
+        training_loop(
+            setup.env,
+            agent,
+            WARM_UP + bench.rollouts,
+            checkpoint_due=lambda agent: ranks.any(False),
+            should_stop=lambda: ranks.any(False),
+        )
+        if ranks.first:
+            agent.writer.close()
     return watch.turn(bench.cfg.agent.rollouts)
 
 

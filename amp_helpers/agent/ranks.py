@@ -4,6 +4,7 @@ Each process, a rank, steps as many environments, draws its own mini-batches, an
 all gradients, with normalizers and a learning rate that know what all ranks saw.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,15 +19,23 @@ _LONGEST_TEXT = 4096
 """Bytes of a text that ranks share, such as a path."""
 
 
+def process_ended() -> InputError:
+    """Return the error of a process that waits for another one in vain."""
+    return InputError("another process of this run has ended; go on with --checkpoint and the run's folder")
+
+
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those of a run, in torch's default process group; by default the only one.
+    """This process among those of a run; by default the only one.
 
     Every method is a collective operation: all ranks call it, in the same order. With one rank, nothing is computed.
+    Flags and text are exchanged on the CPU, so that no rank waits for its GPU.
     """
 
     rank: int = 0
     size: int = 1
+    group: distributed.ProcessGroup | None = None
+    """Process group of the ranks, with the process of rank 0 among them; by default torch's default group."""
 
     @property
     def first(self) -> bool:
@@ -72,15 +81,17 @@ class Ranks:
         return self._agree(flag, distributed.ReduceOp.MIN)
 
     def text(self, text: str) -> str:
-        """Return the text that the first rank gives."""
+        """Return the text that the first rank gives, after every rank has called."""
+        return self.texts(text)[0]
+
+    def texts(self, text: str) -> list[str]:
+        """Return the texts that all ranks give, each cut to its first ``_LONGEST_TEXT`` bytes."""
         if self.size == 1:
-            return text
-        encoded = torch.zeros(_LONGEST_TEXT, dtype=torch.uint8)
-        raw = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
-        encoded[: len(raw)] = raw
-        shared = encoded.to(self._device)
-        distributed.broadcast(shared, src=0)
-        return bytes(shared.tolist()).rstrip(b"\0").decode()
+            return [text]
+        encoded = torch.zeros(self.size, _LONGEST_TEXT, dtype=torch.uint8)
+        raw = text.encode()[:_LONGEST_TEXT]
+        encoded[self.rank, : len(raw)] = torch.tensor(list(raw), dtype=torch.uint8)
+        return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in self._reduce(encoded).tolist()]
 
     def copy_first(self, modules: Iterable[nn.Module]) -> None:
         """Give parameters and buffers the values that they have on the first rank."""
@@ -90,29 +101,27 @@ class Ranks:
             for module in modules:
                 for tensor in (*module.parameters(), *module.buffers()):
                     contiguous = tensor.contiguous()
-                    distributed.broadcast(contiguous, src=0)
+                    distributed.broadcast(contiguous, src=0, group=self.group)
                     tensor.copy_(contiguous)
 
     def _agree(self, flag: bool, operation: distributed.ReduceOp.RedOpType) -> bool:
         if self.size == 1:
             return flag
-        return bool(self._reduce(torch.tensor(float(flag), device=self._device), operation))
+        return bool(self._reduce(torch.tensor(float(flag)), operation))
 
-    @property
-    def _device(self) -> str:
-        return "cuda" if distributed.get_backend() == "nccl" else "cpu"
-
-    @staticmethod
     def _reduce(
-        values: torch.Tensor, operation: distributed.ReduceOp.RedOpType = distributed.ReduceOp.SUM
+        self, values: torch.Tensor, operation: distributed.ReduceOp.RedOpType = distributed.ReduceOp.SUM
     ) -> torch.Tensor:
         """Reduce over all ranks, in place."""
         try:
-            distributed.all_reduce(values, operation)
+            distributed.all_reduce(values, operation, group=self.group)
         except RuntimeError as error:  # gloo's and NCCL's errors have it as their only common class
-            raise InputError(
-                "another process of this run has ended; go on with --checkpoint and the run's folder"
-            ) from error
+            group = self.group or distributed.group.WORLD
+            with contextlib.suppress(RuntimeError):  # not each backend can be aborted
+                # Otherwise a GPU would wait for the process that has ended, and closing the simulator for the GPU.
+                assert group is not None, "it has just been used"
+                group.abort()
+            raise process_ended() from error
         return values
 
 

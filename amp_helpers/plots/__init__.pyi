@@ -20,6 +20,7 @@ from .motion import permutation as permutation
 from .motion import pictures as pictures
 from .motion import replay_errors as replay_errors
 from .motion import resampling as resampling
+from .scaling import scaling_curves as scaling_curves
 from .soles import sole_profiles as sole_profiles
 from .training import FEET_METRICS as FEET_METRICS
 from .training import command_response as command_response

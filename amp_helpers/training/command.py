@@ -64,6 +64,8 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         if _given(words, "recipe") is not None:
             raise InputError("a run that goes on keeps its own settings; leave --recipe out, or --checkpoint")
         run = replace(_settings_of(checkpoint, _given(words, "task"), _given(words, "robot")), checkpoint=checkpoint)
+        if _given(words, "distributed") is not None and (run.device or "").startswith("cuda"):
+            run = replace(run, device="cuda")  # each process has another
     with one_line_errors():
         default = _CommandLine(recipe=origin.recipe, run=run)
         line, unknown = tyro.cli(_CommandLine, default=default, **known)

@@ -1,6 +1,10 @@
 """Training in several processes that torchrun started."""
 
 import os
+import signal
+import socket
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = timedelta(minutes=30)
 """Longest time that a rank waits for another: kernels may be compiled in the first step."""
+
+GRACE_S = 25.0
+"""Time that a process has to end after SIGTERM, s; torchrun and SLURM kill it after 30."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ SINGLE = Launch()
 
 @contextmanager
 def joined(launch: Launch, device: str | None) -> "Iterator[Ranks]":
-    """Join the other processes: NCCL where each has a GPU, else Gloo."""
+    """Join the other processes: Gloo between CPUs, and NCCL between GPUs where each has one."""
     from amp_helpers.agent.ranks import Ranks
 
     if launch.size == 1:
@@ -95,9 +102,40 @@ def joined(launch: Launch, device: str | None) -> "Iterator[Ranks]":
     if on_gpu:
         torch.cuda.set_device(device)
     torch.distributed.init_process_group(
-        "nccl" if on_gpu else "gloo", rank=launch.rank, world_size=launch.size, timeout=TIMEOUT
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo", rank=launch.rank, world_size=launch.size, timeout=TIMEOUT
     )
+    yield Ranks(launch.rank, launch.size)
+    torch.distributed.destroy_process_group()  # after an error it could wait for a process that has ended
+
+
+@contextmanager
+def ending_in_time(launch: Launch) -> Iterator[None]:
+    """End this process when it still waits for a process that has ended, long after it was told to end.
+
+    A launcher sends SIGTERM to all processes once one has ended. Python handles no signal while a library waits for a
+    GPU or a network, and after half a minute the launcher kills without a word. Signals are handled as before.
+    """
+    if launch.size == 1:
+        yield
+        return
+    from amp_helpers.agent.ranks import process_ended
+
+    received, wake = socket.socketpair()
+    wake.setblocking(False)
+    before = signal.set_wakeup_fd(wake.fileno())
+
+    def watch() -> None:
+        try:
+            while number := received.recv(1):  # nothing once the block has ended
+                if number[0] == signal.SIGTERM:
+                    received.settimeout(GRACE_S)
+        except TimeoutError:
+            print(f"error: process {launch.rank}: {process_ended()}", file=sys.stderr, flush=True)
+            os._exit(2)
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield Ranks(launch.rank, launch.size)
+        yield
     finally:
-        torch.distributed.destroy_process_group()
+        signal.set_wakeup_fd(before)
+        wake.close()

@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.rollout import Rollout
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.env.wrapper import AmpEnv
@@ -77,6 +78,12 @@ class TaskWatch:
             found.append((int(step), 1, sentence))  # after the state, before the sum of the terms
         step, _, sentence = min(found, default=(_NEVER, 0, ""))
         return None if wild <= step else f"{sentence} at control step {step + 1} of this run"
+
+    def cause_in_any_process(self, agent: AmpAgent) -> str | None:
+        """Describe the first figure of the task that is not finite, in any process of a run; all of them call this."""
+        causes = agent.ranks.texts(self.cause(agent.rollout) or "")
+        where = " in process {}" if len(causes) > 1 else ""
+        return next((cause + where.format(rank) for rank, cause in enumerate(causes) if cause), None)
 
 
 def _first_beyond(rollout: Rollout, name: str, largest: float) -> _Found | None:

@@ -10,10 +10,14 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextmanager
-def noted_signals() -> Iterator[Callable[[], str]]:
+def noted_signals(insist: bool = True) -> Iterator[Callable[[], str]]:
     """Note the first ending signal instead of ending; a second one raises :class:`KeyboardInterrupt` at once.
 
     Outside the main thread, where Python handles no signals, nothing is noted.
+
+    Args:
+        insist: whether a second one raises. Not where a scheduler signals a process both itself and through its
+            launcher.
 
     Yields:
         A function that returns the name of the signal noted, or an empty string.
@@ -22,7 +26,7 @@ def noted_signals() -> Iterator[Callable[[], str]]:
 
     def note(name: str) -> None:
         noted.append(name)
-        if len(noted) > 1:
+        if insist and len(noted) > 1:
             raise KeyboardInterrupt
 
     with handled_signals(ENDING, note):

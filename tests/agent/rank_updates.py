@@ -1,4 +1,4 @@
-"""One rank of an agent, on its share of a fixed rollout: python rank_updates.py RANK SIZE RENDEZVOUS OUTPUT.
+"""One rank of an agent, on its share of a fixed rollout: python rank_updates.py RANK SIZE RENDEZVOUS OUTPUT [cuda].
 
 Every random choice of an update is made the same for any number of ranks: one mini-batch holds all rows, and the
 discriminator sees every window once.
@@ -37,17 +37,17 @@ class EveryWindow(AmpAgent):
         return windows[rows]
 
 
-def train(ranks: Ranks) -> dict[str, torch.Tensor]:
+def train(ranks: Ranks, device: str = "cpu") -> dict[str, torch.Tensor]:
     own = slice(ranks.rank * ENVS // ranks.size, (ranks.rank + 1) * ENVS // ranks.size)
     envs = ENVS // ranks.size
     torch.manual_seed(5 + ranks.rank)  # the networks of the first rank count
     reference = torch.randn(ENVS * STEPS, AMP, generator=torch.Generator().manual_seed(1)) * 0.1 + 1.0
-    shares = reference.view(STEPS, ENVS, AMP)[:, own].flatten(0, 1)
+    shares = reference.view(STEPS, ENVS, AMP)[:, own].flatten(0, 1).to(device)
     agent = EveryWindow(
         cfg=AmpAgentCfg(rollouts=STEPS, mini_batches=1, learning_epochs=3, discriminator_noise=0.0),
-        policy=Policy(box(OBS), box(ACTIONS), "cpu", hidden=(16,)),
-        value=Value(box(OBS), None, box(ACTIONS), "cpu", hidden=(16,)),
-        discriminator=Discriminator(box(AMP), box(ACTIONS), "cpu", hidden=(16,)),
+        policy=Policy(box(OBS), box(ACTIONS), device, hidden=(16,)),
+        value=Value(box(OBS), None, box(ACTIONS), device, hidden=(16,)),
+        discriminator=Discriminator(box(AMP), box(ACTIONS), device, hidden=(16,)),
         num_envs=envs,
         observation_space=box(OBS),
         state_space=None,
@@ -55,14 +55,14 @@ def train(ranks: Ranks) -> dict[str, torch.Tensor]:
         amp_observation_space=box(AMP),
         reference_windows=lambda n: shares,
         step_dt=0.02,
-        device="cpu",
+        device=device,
         ranks=ranks,
     )
     agent.init()
     generator = torch.Generator().manual_seed(2)
 
     def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator)
+        return torch.randn(*shape, generator=generator).to(device)
 
     health = []
     for _ in range(UPDATES):
@@ -77,11 +77,11 @@ def train(ranks: Ranks) -> dict[str, torch.Tensor]:
                 actions=actions,
                 log_prob=outputs["log_prob"],
                 rewards=draw(ENVS, 1)[own],
-                terminated=torch.zeros(envs, 1, dtype=torch.bool),
+                terminated=torch.zeros(envs, 1, dtype=torch.bool, device=device),
                 truncated=draw(ENVS, 1)[own] > 2,
                 infos={
                     "amp_obs": draw(ENVS, AMP)[own],
-                    "amp_whole": torch.full((envs,), t > 1),
+                    "amp_whole": torch.full((envs,), t > 1, device=device),
                     "terminal_observations": draw(ENVS, OBS)[own],
                 },
             )
@@ -94,11 +94,16 @@ def train(ranks: Ranks) -> dict[str, torch.Tensor]:
     }
     learned = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
     figures = ("kl", "style_reward", "weighted_task", "weighted_style", "policy_loss", "accuracy", "learning_rate")
+    learned = {name: value.cpu() for name, value in learned.items()}
     return learned | {f"health.{name}": torch.tensor([getattr(h, name) for h in health]) for name in figures}
 
 
 if __name__ == "__main__":
     rank, size, rendezvous, output = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
-    distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=size)
-    torch.save(train(Ranks(rank, size)), output)
+    on_gpu = "cuda" in sys.argv[5:]
+    backend, device = ("cpu:gloo,cuda:nccl", f"cuda:{rank}") if on_gpu else ("gloo", "cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    distributed.init_process_group(backend, init_method=f"file://{rendezvous}", rank=rank, world_size=size)
+    torch.save(train(Ranks(rank, size), device), output)
     distributed.destroy_process_group()

@@ -14,20 +14,25 @@ from amp_helpers.agent.ranks import ALONE, Scaler
 SCRIPT = Path(__file__).parent / "rank_updates.py"
 
 
-def learned(folder: Path, size: int) -> list[dict[str, torch.Tensor]]:
+def learned(folder: Path, size: int, device: str) -> list[dict[str, torch.Tensor]]:
     """Run the ranks side by side and return what each has learned."""
     outputs = [folder / f"{rank}_of_{size}.pt" for rank in range(size)]
+    line = [sys.executable, str(SCRIPT)]
     processes = [
-        subprocess.Popen([sys.executable, str(SCRIPT), str(rank), str(size), str(folder / f"meet_{size}"), str(output)])
+        subprocess.Popen([*line, str(rank), str(size), str(folder / f"meet_{size}"), str(output), device])
         for rank, output in enumerate(outputs)
     ]
     assert [process.wait(timeout=300) for process in processes] == [0] * size
     return [torch.load(output, weights_only=True) for output in outputs]
 
 
-def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(tmp_path):
-    (alone,) = learned(tmp_path, 1)
-    first, second = learned(tmp_path, 2)
+TWO_GPUS = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="this machine has no two GPUs")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=TWO_GPUS)])
+def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(tmp_path, device):
+    (alone,) = learned(tmp_path, 1, device)
+    first, second = learned(tmp_path, 2, device)
     for name, value in alone.items():
         torch.testing.assert_close(
             first[name], value, rtol=2e-4, atol=2e-5, msg=lambda text, name=name: f"{name}: {text}"
@@ -38,7 +43,7 @@ def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(
 def test_a_process_alone_computes_nothing():
     values = [torch.ones(2), None]
     assert all(a is b for a, b in zip(ALONE.mean(values), values, strict=True))
-    assert ALONE.any(True) and not ALONE.all(False) and ALONE.text("run") == "run"
+    assert ALONE.any(True) and not ALONE.all(False) and ALONE.texts("run") == ["run"]
     rows = torch.randn(50, 3)
     scaler = Scaler(3, "cpu", ALONE)
     scaler(rows, train=True)

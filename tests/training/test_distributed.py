@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from amp_helpers.agent.ranks import process_ended
 from amp_helpers.errors import InputError
+from amp_helpers.training.command import parse
 from amp_helpers.training.distributed import Launch
 from amp_helpers.training.run_folder import read_run
 
@@ -56,6 +59,36 @@ def test_a_launch_that_does_not_fit_is_one_sentence(monkeypatch):
         Launch(size=2).device("cuda:0")
 
 
+WAITING = """
+import ctypes, os, signal, threading
+from amp_helpers.training import distributed
+
+distributed.GRACE_S = 0.3
+library, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+with distributed.ending_in_time(distributed.Launch(rank=1, size=2)):
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    for _ in range(2):
+        library.pthread_mutex_lock(lock)  # the second time it waits forever, and no Python handler runs
+"""
+
+
+def test_a_process_that_waits_for_one_that_is_gone_ends_with_a_sentence():
+    handled = "import signal; signal.signal(signal.SIGTERM, lambda *_: None)\n"
+    ended = subprocess.run([sys.executable, "-c", handled + WAITING], capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 2
+    assert ended.stderr == f"error: process 1: {process_ended()}\n"
+
+
+def test_a_checkpoint_of_one_gpu_goes_on_with_a_gpu_for_each_process(small_run, monkeypatch, tmp_path):
+    folder = shutil.copytree(small_run.folder, tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text()) | {"device": "cuda:0"}
+    (folder / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("amp_helpers.utils.devices.check_device", lambda device: device)
+    assert parse(["--checkpoint", str(folder)]).device == "cuda:0"
+    assert parse(["--checkpoint", str(folder), "--distributed"]).device == "cuda"
+    assert parse(["--checkpoint", str(folder), "--distributed", "--device", "cpu"]).device == "cpu"
+
+
 def torchrun(*options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--monitor_interval", "0.2"]
     return subprocess.Popen(
@@ -86,7 +119,7 @@ def test_two_processes_train_one_policy_and_end_together(tmp_path):
     config = json.loads((run / "config.json").read_text())
     assert config["processes"] == 2 and config["updates"] == 2 and "distributed" not in config
     assert [update.health.update for update in read_run(run).updates] == [1, 2]
-    assert {file.name for file in (run / "checkpoints").iterdir()} == {"agent_last.pt", "rank1_last.pt"}
+    assert {file.name for file in (run / "checkpoints").iterdir()} == {"agent_last.pt", "rank1_update2.pt"}
 
     # Going on, until one process is killed: the other says so, and the checkpoint stays.
     process = torchrun("--max_iterations", "1000", "--checkpoint", str(run), "--run_dir", str(run))
@@ -97,6 +130,6 @@ def test_two_processes_train_one_policy_and_end_together(tmp_path):
     os.kill(int(children[-1]), signal.SIGKILL)
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "going on from" in output and "its run had fewer processes" not in output
+    assert "going on from" in output and "it lacks a part of some processes" not in output
     assert "process 0: another process of this run has ended; go on with --checkpoint and the run's folder" in output
     assert (run / "checkpoints" / "agent_last.pt").exists()

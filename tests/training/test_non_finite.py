@@ -1,6 +1,7 @@
 """NaN in training is traced to where it began: a reward term, an observation, the simulated robot, or learning."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -79,6 +80,15 @@ def test_the_term_the_environment_and_the_step_are_named(run):
         run.cause == "reward term 'feet_slide' was NaN or beyond 1e+15 in environment 2 at control step 6 of this run"
     )
     assert run.watch.cause(None) == run.cause, "without a rollout, the terms are still known"
+
+
+def test_the_cause_may_lie_in_another_process(run):
+    run.step(STEPS)
+    ranks = SimpleNamespace(texts=lambda own: [own, "reward term 'track' was NaN"])
+    agent: Any = SimpleNamespace(rollout=run.rollout, ranks=ranks)
+    assert run.watch.cause_in_any_process(agent) == "reward term 'track' was NaN in process 1"
+    ranks.texts = lambda own: [own]
+    assert run.watch.cause_in_any_process(agent) is None
 
 
 def test_a_huge_reward_counts_as_infinite(run):

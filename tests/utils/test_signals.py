@@ -32,6 +32,13 @@ def test_the_first_is_noted_and_the_second_interrupts(name):
     assert signal.getsignal(number) is before
 
 
+def test_a_second_one_may_be_the_first_again_from_a_launcher():
+    with noted_signals(insist=False) as noted:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert noted() == "SIGTERM"
+
+
 def test_an_ignored_signal_stays_ignored(monkeypatch):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

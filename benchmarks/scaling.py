@@ -1,0 +1,187 @@
+"""Measure training on several GPUs of one machine: ``torchrun --nproc_per_node 4 benchmarks/scaling.py --output FILE``.
+
+Every process opens environments on a GPU of its own. Then 1, 2, 4, ... of them train together in turns, ``--repeats``
+times, while the others wait without computing: so the ratios compare what was measured in the same minute, in the same
+environments. A turn is training with default settings, as ``training`` in ``benchmarks/throughput.py``, with all that
+the processes exchange. ``--device cpu`` tries it without GPUs.
+
+The JSON is written after every number of environments::
+
+    command, commit, hardware, seed, versions{torch, isaaclab, ...}, date, steps, repeats
+    counts: [{
+        num_envs                      of each process
+        processes: {N: {
+            env_steps_per_s           of all N together, median of the repeats; repeats: [each]
+            update_s                  median of an update, by the first process
+            traffic_mb                what each process hands over to be summed in an update, MB
+            torch_peak_gib            torch.cuda.max_memory_allocated of the first process, null on a CPU
+        }},
+        speedup: {N: ...}             over one process, median of the ratios of each repeat
+    }]
+"""
+
+import argparse
+import gc
+import statistics
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from amp_helpers.training.distributed import Launch, joined
+
+LAUNCH = Launch.take()
+"""Read before skrl is imported, which would open a process group of its own."""
+
+# ruff: noqa: E402
+# isort: split
+import torch
+from contenders import WARM_UP, Bench, Turn, positive_int, training
+from provenance import provenance
+from torch import distributed
+
+from amp_helpers.agent.ranks import ALONE, Ranks
+from amp_helpers.errors import run_cli
+from amp_helpers.training import TrainCfg, resolve, write_json
+from amp_helpers.utils import check_device
+
+PACKAGES = ("torch", "isaaclab", "newton", "mujoco-warp", "warp-lang", "skrl")
+
+
+@dataclass(frozen=True)
+class CountingRanks(Ranks):
+    """Ranks that count what this process hands over to be summed."""
+
+    handed: list[int] | None = None
+    """Bytes of each call."""
+
+    def _reduce(self, values: torch.Tensor, operation: Any = distributed.ReduceOp.SUM) -> torch.Tensor:
+        if self.handed is not None:
+            self.handed.append(values.numel() * values.itemsize)
+        return super()._reduce(values, operation)
+
+
+def sizes(count: int) -> list[int]:
+    """Return 1, 2, 4, ... up to ``count``, which is always the last."""
+    powers = [2**power for power in range(count.bit_length())]
+    return powers if powers[-1] == count else [*powers, count]
+
+
+def measure(cfg: TrainCfg, everyone: Ranks, teams: dict[int, Ranks], rollouts: int, repeats: int) -> dict[str, Any]:
+    """Measure all teams at one number of environments, and return an element of the JSON's ``counts``.
+
+    Args:
+        cfg: of this process, resolved.
+        everyone: all processes.
+        teams: number of processes -> those, for the teams that this process is in.
+        rollouts: measured rollouts of a turn.
+        repeats: turns of each team.
+    """
+    turns: dict[int, list[Turn]] = {size: [] for size in teams}
+    traffic: dict[int, float] = {}
+    peaks: dict[int, float | None] = {}
+    with Bench.open(cfg, {}, rollouts) as bench:
+        for repeat in range(repeats):
+            for size in sizes(everyone.size):
+                _release_memory(str(cfg.device))
+                everyone.any(False)  # nobody starts before the others have ended
+                if size not in teams:
+                    continue
+                handed: list[int] = []
+                team = teams[size]
+                counting = CountingRanks(team.rank, team.size, team.group, handed)
+                turn = training(bench, ALONE if size == 1 else counting)
+                turns[size].append(turn)
+                traffic[size] = round(sum(handed) / (rollouts + WARM_UP) / 1e6, 2)
+                peaks[size] = _peak(str(cfg.device))
+                if everyone.first:
+                    rate = turn.rate * size * bench.lab.num_envs
+                    print(f"{bench.lab.num_envs} environments each, {size}, {repeat + 1}: {rate:,.0f}/s", flush=True)
+        everyone.any(False)
+        num_envs = bench.lab.num_envs
+    rates = {size: [turn.rate * size * num_envs for turn in of] for size, of in turns.items()}
+    processes = {
+        str(size): {
+            "env_steps_per_s": round(statistics.median(of), 1),
+            "repeats": [round(rate, 1) for rate in of],
+            "update_s": round(statistics.median(turn.update for turn in turns[size]), 4),
+            "traffic_mb": traffic[size],
+            "torch_peak_gib": peaks[size],
+        }
+        for size, of in rates.items()
+    }
+    speedup = {
+        str(size): round(statistics.median(a / b for a, b in zip(of, rates[1], strict=True)), 3)
+        for size, of in rates.items()
+        if 1 in rates
+    }
+    return {"num_envs": num_envs, "processes": processes, "speedup": speedup}
+
+
+def _release_memory(device: str) -> None:
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _peak(device: str) -> float | None:
+    return round(torch.cuda.max_memory_allocated(device) / 2**30, 2) if device.startswith("cuda") else None
+
+
+def _teams(everyone: Ranks) -> dict[int, Ranks]:
+    """Number of processes -> the first so many, where this one is among them; all processes call this."""
+    found = {}
+    for size in sizes(everyone.size):
+        group = distributed.new_group(list(range(size))) if everyone.size > 1 else None
+        if everyone.rank < size:
+            assert not isinstance(group, int), "the number of a group that this process is not in"
+            found[size] = Ranks(everyone.rank, size, group)
+    return found
+
+
+def _header(device: str, processes: int, steps: int, repeats: int, seed: int) -> dict[str, Any]:
+    origin = provenance(device)
+    origin["command"] = origin["command"].replace("python", f"torchrun --nproc_per_node {processes}", 1)
+    origin["hardware"] = origin["hardware"].replace("one ", f"{processes} x ", 1)
+    return origin | {
+        "seed": seed,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": {name: version(name) for name in PACKAGES},
+        "steps": steps,
+        "repeats": repeats,
+        "counts": [],
+    }
+
+
+def main() -> int:
+    """Measure from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--num_envs", type=positive_int, nargs="+", default=[4096, 512, 1024, 2048, 8192, 16384])
+    parser.add_argument("--device", choices=("cuda", "cpu"), help="default: the GPUs if there are any")
+    parser.add_argument("--rollouts", type=positive_int, default=10, help="measured rollouts a turn (%(default)s)")
+    parser.add_argument("--repeats", type=positive_int, default=3, help="turns of each (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+    arguments = parser.parse_args()
+    device = check_device(LAUNCH.device(arguments.device))
+    torch.set_float32_matmul_precision("high")
+    rollout = TrainCfg().agent.rollouts
+    result = _header(device, LAUNCH.size, arguments.rollouts * rollout, arguments.repeats, arguments.seed)
+    with joined(LAUNCH, device) as everyone:
+        teams = _teams(everyone)
+        for num_envs in arguments.num_envs:
+            with tempfile.TemporaryDirectory() as folder:
+                run = TrainCfg(num_envs=num_envs, device=device, seed=arguments.seed + LAUNCH.rank)
+                cfg = resolve(replace(run, run_dir=Path(folder) / "run"))
+                measured = measure(cfg, everyone, teams, arguments.rollouts, arguments.repeats)
+            result["counts"].append(measured)
+            if everyone.first:
+                write_json(arguments.output, result)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
