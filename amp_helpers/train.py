@@ -13,7 +13,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.training.cfg import MAX_SEED, TrainCfg, resolve
 from amp_helpers.training.command import parse
 from amp_helpers.training.config_file import users_names
-from amp_helpers.training.distributed import SINGLE, Launch, joined
+from amp_helpers.training.distributed import SINGLE, Launch, ending_in_time, joined
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, read_run, writing
 from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly
@@ -72,6 +72,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from amp_helpers.checks.preflight import check_task
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.env.quiet_warp import kernels_compiled
+    from amp_helpers.training.checkpoint_writer import CheckpointWriter
     from amp_helpers.training.checkpoints import find_checkpoint
     from amp_helpers.training.follower import Follower
     from amp_helpers.training.loop import training_loop
@@ -80,7 +81,10 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
-    checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint else None
+    checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint and ranks.first else None
+    named = ranks.text(str(checkpoint.file) if checkpoint else "")  # another may see the folder a moment later
+    if cfg.checkpoint and not checkpoint:
+        checkpoint = find_checkpoint(named)
     cfg = resolve(replace(cfg, checkpoint=checkpoint.file if checkpoint else None))
     cfg = replace(cfg, run_dir=Path(ranks.text(str(cfg.run_dir))))
     assert cfg.run_dir is not None, "resolve() names the folder"
@@ -105,10 +109,13 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)
         if ranks.size > 1:
             facts = {**facts, "processes": ranks.size}
-        recorder = stack.enter_context(
-            RunRecorder(setup, started, progress, facts, updates) if ranks.first else Follower(cfg.run_dir, ranks.rank)
-        )
-        with noted_signals() as noted:
+        checkpoints = CheckpointWriter(cfg.run_dir, cfg.checkpoint_interval, cfg.keep_checkpoints, updates)
+        if ranks.first:
+            recorder = RunRecorder(setup, checkpoints, started, progress, facts, updates)
+        else:
+            recorder = Follower(setup, checkpoints)
+        stack.enter_context(recorder)
+        with noted_signals(insist=ranks.size == 1) as noted:
             recorder.watch(agent)
 
             def report(health: "Health") -> None:
@@ -153,8 +160,9 @@ def main() -> int:
     spin_briefly()
     launch = Launch.take()
     try:
-        cfg = parse()
-        folder = train(cfg, progress=launch.first, launch=launch)
+        with ending_in_time(launch):
+            cfg = parse()
+            folder = train(cfg, progress=launch.first, launch=launch)
     except InputError as error:
         raise error if launch.size == 1 else InputError(f"process {launch.rank}: {error}") from error
     if not launch.first:

@@ -64,7 +64,8 @@ class TrainCfg:
     asset: str | None = None
     """Name of the robot's articulation in the task's scene; by default robot, or the only articulation."""
     num_envs: int | None = None
-    """Environments simulated side by side; by default 4096 on a GPU and 16 on a CPU."""
+    """Environments simulated side by side, with --distributed by each process; by default 4096 on a GPU and 16 on a
+    CPU."""
     device: str | None = None
     """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
     physics: str | None = None
@@ -72,7 +73,7 @@ class TrainCfg:
     seed: int = 0
     """Random seed."""
     distributed: bool = False
-    """Train in the processes that torchrun started, each with --num_envs environments, on a GPU of its own."""
+    """Train in the processes that torchrun started, each with --num_envs environments on a GPU of its own."""
     max_iterations: int = 450
     """Updates; each follows a rollout of --rollouts control steps."""
     max_seconds: float | None = None
@@ -80,8 +81,12 @@ class TrainCfg:
     checkpoint: Path | None = None
     """Whole checkpoint to go on from, RUN/checkpoints/agent_*.pt, or RUN for its newest whole one. On the command line,
     the settings of its run take the place of the recipe."""
+    checkpoint_interval: int = 100
+    """Updates between two numbered checkpoints, checkpoints/agent_*.pt, which stay."""
     checkpoint_seconds: float = 60.0
-    """Longest time between two checkpoints, s; every hundredth update has one of its own."""
+    """Longest time between two checkpoints, s; those between two numbered ones renew agent_last.pt."""
+    keep_checkpoints: int | None = None
+    """Numbered checkpoints that stay, the newest; by default all."""
     run_dir: Path | None = None
     """Folder of the run; by default a new one under runs/ in the current folder."""
     logger: Literal["tensorboard", "wandb"] = "tensorboard"
@@ -200,7 +205,8 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
 
 
 def _check_numbers(cfg: TrainCfg) -> None:
-    for name, least, most in (("num_envs", 1, math.inf), ("max_iterations", 1, math.inf), ("seed", 0, MAX_SEED)):
+    counts = dict.fromkeys(("num_envs", "max_iterations", "checkpoint_interval", "keep_checkpoints"), (1, math.inf))
+    for name, (least, most) in (counts | {"seed": (0, MAX_SEED)}).items():
         value = getattr(cfg, name)
         if value is not None and not least <= value <= most:
             limit = f"at most {most}" if value > most else f"at least {least}"

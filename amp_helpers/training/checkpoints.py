@@ -5,17 +5,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.errors import InputError
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST
 
-if TYPE_CHECKING:
-    from amp_helpers.agent.amp_agent import AmpAgent
-
-CHECKPOINT_UPDATES = 100
-"""Updates between two whole checkpoints that stay."""
 _NEEDED = ("policy", "value", "discriminator", "progress")
 """Parts by which a whole checkpoint differs from a policy."""
 
@@ -31,25 +25,20 @@ class Checkpoint:
     """Files of the same run that are not whole, such as those of a disk that was full."""
 
 
-def numbered(agent: "AmpAgent") -> bool:
-    """Whether a checkpoint of the agent, as it is now, has a number and stays."""
-    return agent.updates % CHECKPOINT_UPDATES == 0
-
-
-def checkpoint_file(folder: Path, agent: "AmpAgent") -> Path:
-    """Return where the agent's present state belongs: ``agent_<steps>.pt``, or ``agent_last.pt`` between two of those.
-
-    The steps are those of the agent's whole life: a count of one run would begin again after resuming and overwrite the
-    first checkpoints.
-    """
-    name = f"agent_{agent.updates * agent.amp.rollouts}.pt" if numbered(agent) else LAST
-    return folder / CHECKPOINTS / name
-
-
-def rank_file(checkpoint: str | Path, rank: int) -> Path:
+def rank_file(checkpoint: str | Path, rank: int, updates: int) -> Path:
     """Return the file beside a checkpoint that holds what only this rank has, see :meth:`.AmpAgent.save_rank`."""
-    checkpoint = Path(checkpoint)
-    return checkpoint.with_name(f"rank{rank}_{checkpoint.name.removeprefix('agent_')}")
+    return Path(checkpoint).with_name(f"rank{rank}_update{updates}.pt")
+
+
+def numbered_files(folder: Path) -> list[Path]:
+    """Return the checkpoints ``agent_<steps>.pt`` in a folder, most steps first."""
+    return sorted(filter(numbered_steps, folder.glob("agent_*.pt")), key=numbered_steps, reverse=True)
+
+
+def numbered_steps(file: Path) -> int:
+    """Return the steps in the name of a checkpoint; 0 where it has no number."""
+    found = re.fullmatch(r"agent_(\d+)", file.stem)
+    return int(found[1]) if found else 0
 
 
 def find_checkpoint(path: str | Path) -> Checkpoint:
@@ -75,30 +64,34 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
 def newest_checkpoint(folder: str | Path) -> Checkpoint | None:
     """Return the whole checkpoint of a run folder whose agent has made most updates; None without one."""
     files = _files(Path(folder))
-    last = [file for file in files if file.name == LAST]
-    others = [file for file in files if file.name != LAST]  # most steps first, so that few have to be read
+    numbered = [file for file in files if numbered_steps(file)]  # most steps first, so that few have to be read
+    others = [[file] for file in files if not numbered_steps(file)]
     torn: list[Path] = []
-    found = [whole for group in (last, others) if (whole := _first_whole(group, torn))]
+    found = [whole for group in (*others, numbered) if (whole := _first_whole(group, torn))]
     best = max(found, key=lambda whole: whole.updates, default=None)
     return best and replace(best, torn=tuple(sorted(torn)))
 
 
 def _files(folder: Path) -> list[Path]:
     files = [*folder.glob(f"{CHECKPOINTS}/agent_*.pt"), *folder.glob("agent_*.pt")]
-    return sorted(files, key=lambda file: int(re.sub(r"\D", "", file.stem) or 0), reverse=True)
+    return sorted(files, key=lambda file: (numbered_steps(file), file.name == LAST), reverse=True)
 
 
 def _first_whole(files: Sequence[Path], torn: list[Path]) -> Checkpoint | None:
     for file in files:
         try:
             found = _read(file)
-            with zipfile.ZipFile(file) as content:
-                if content.testzip() is None:  # the checksums of its parts
-                    return found
+            if all(map(_undamaged, (file, *file.parent.glob(f"rank*_update{found.updates}.pt")))):
+                return found
         except (InputError, OSError, zipfile.BadZipFile):
             pass
         torn.append(file)
     return None
+
+
+def _undamaged(file: Path) -> bool:
+    with zipfile.ZipFile(file) as content:
+        return content.testzip() is None  # the checksums of its parts
 
 
 def _read(file: Path) -> Checkpoint:

@@ -1,23 +1,26 @@
 """What the ranks of a run do that do not write its folder."""
 
-from pathlib import Path
-
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.health import Health
-from amp_helpers.training.checkpoints import checkpoint_file, rank_file
-from amp_helpers.training.run_folder import CHECKPOINTS, LAST
+from amp_helpers.training.checkpoint_writer import CheckpointWriter
+from amp_helpers.training.non_finite import TaskWatch
+from amp_helpers.training.run import TrainingSetup
+from amp_helpers.training.run_folder import check_finite
 
 
 class Follower:
     """What a rank other than the first does in place of :class:`.run.RunRecorder`: it keeps its part of checkpoints.
 
     Args:
-        folder: of the run.
-        rank: of this process.
+        setup: the run.
+        checkpoints: of the run.
     """
 
-    def __init__(self, folder: Path, rank: int) -> None:
-        self._folder, self._rank = folder, rank
+    def __init__(self, setup: TrainingSetup, checkpoints: CheckpointWriter) -> None:
+        self._watch, self._checkpoints = TaskWatch(setup.env), checkpoints
+        self._agent: AmpAgent | None = None
+        assert setup.cfg.run_dir is not None, "resolve() names the folder"
+        self._folder = setup.cfg.run_dir
 
     def __enter__(self) -> "Follower":
         return self
@@ -26,10 +29,19 @@ class Follower:
         """Nothing is open."""
 
     def watch(self, agent: AmpAgent) -> None:
-        """Do nothing; the first rank looks for the cause of a figure that is not finite."""
+        """Name the agent, as :meth:`.RunRecorder.watch` does."""
+        self._agent = agent
 
     def record(self, health: Health) -> None:
-        """Do nothing; the first rank has the means over all ranks."""
+        """Check an update's figures, which are the means over all ranks.
+
+        Raises:
+            InputError: a figure is infinite or NaN.
+        """
+        check_finite(self._folder, health, self._cause)
+
+    def _cause(self) -> str | None:
+        return self._watch.cause_in_any_process(self._agent) if self._agent else None
 
     def should_stop(self) -> bool:
         """Leave it to the first rank."""
@@ -41,8 +53,8 @@ class Follower:
 
     def checkpoint(self, agent: AmpAgent) -> None:
         """Write this rank's part of a checkpoint."""
-        agent.save_rank(str(rank_file(checkpoint_file(self._folder, agent), self._rank)))
+        self._checkpoints.write(agent)
 
     def save(self, agent: AmpAgent) -> None:
         """Write this rank's part of the last checkpoint."""
-        agent.save_rank(str(rank_file(self._folder / CHECKPOINTS / LAST, self._rank)))
+        self._checkpoints.write_last(agent)

@@ -13,6 +13,7 @@ TRAINING = {
     "load_checkpoint": "name the file, or the folder of its run, with --checkpoint",
     "experiment_name": "name the folder of the run with --run_dir",
     "run_name": "name the folder of the run with --run_dir",
+    "save_interval": "give the updates between two checkpoints with --checkpoint_interval",
     "algorithm": "training is AMP; leave it out",
     "ml_framework": "training uses torch; leave it out",
     "agent": "the agent's settings are options of this command; leave it out, --help lists them",

@@ -10,7 +10,6 @@ from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.cuda_graphs import fetch_figures
 from amp_helpers.agent.health import Health
 from amp_helpers.env.wrapper import AmpEnv
-from amp_helpers.training.checkpoints import numbered
 
 
 def training_loop(
@@ -20,7 +19,7 @@ def training_loop(
     *,
     on_update: Callable[[Health], None] = lambda health: None,
     on_checkpoint: Callable[[AmpAgent], None] = lambda agent: None,
-    checkpoint_due: Callable[[AmpAgent], bool] = numbered,
+    checkpoint_due: Callable[[AmpAgent], bool] = lambda agent: False,
     should_stop: Callable[[], bool] = lambda: False,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -35,7 +34,7 @@ def training_loop(
         iterations: updates to make.
         on_update: called with the health of each update, during the step after it. What it raises ends the loop.
         on_checkpoint: called with the agent after an update for which ``checkpoint_due``, all deferred work done.
-        checkpoint_due: whether to keep the agent now; by default when its checkpoint would have a number.
+        checkpoint_due: whether to keep the agent now.
         should_stop: whether to end after this update.
         interrupted: whether to end before the next step, which leaves a part of a rollout unused.
     """

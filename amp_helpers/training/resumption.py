@@ -67,7 +67,7 @@ class Resumption:
             "environment, whose episodes start anew, and --max_iterations and --max_seconds, which count from here"
         )
         if self.fresh_rank:
-            lines.append("its run had fewer processes; the others start with the first one's replay buffer")
+            lines.append("it lacks a part of some processes; they start with the first one's replay buffer")
         return lines
 
     @property
@@ -85,7 +85,7 @@ class Resumption:
 
 def _load_rank(agent: AmpAgent, checkpoint: Path, seed: int) -> bool:
     """Load this rank's part of a checkpoint; without a whole one, draw other random numbers than the first rank."""
-    file = rank_file(checkpoint, agent.ranks.rank)
+    file = rank_file(checkpoint, agent.ranks.rank, agent.updates)
     if file.exists():
         with contextlib.suppress(InputError):
             agent.load_rank(str(file))

@@ -29,15 +29,14 @@ from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
-from amp_helpers.training.checkpoints import checkpoint_file, newest_checkpoint, numbered
+from amp_helpers.training.checkpoint_writer import CheckpointWriter
+from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.gait_probe import watch_gait
 from amp_helpers.training.non_finite import TaskWatch
 from amp_helpers.training.policy import save_policy, state_config
 from amp_helpers.training.run_folder import (
-    CHECKPOINTS,
     CONFIG_FILE,
     HEALTH_FILE,
-    LAST,
     check_finite,
     clear_stop,
     keep_updates,
@@ -186,6 +185,7 @@ class RunRecorder:
 
     Args:
         setup: the run.
+        checkpoints: of the run.
         started: ``time.monotonic()`` when it started.
         progress: show a progress bar.
         facts: added to ``config.json``.
@@ -195,12 +195,14 @@ class RunRecorder:
     def __init__(
         self,
         setup: TrainingSetup,
+        checkpoints: CheckpointWriter,
         started: float,
         progress: bool = True,
         facts: Mapping[str, Any] = MappingProxyType({}),
         resumed_at: int = 0,
     ) -> None:
         self._cfg, self._started, self._resumed_at = setup.cfg, started, resumed_at
+        self._checkpoints = checkpoints
         self._earlier_s = 0.0
         self._kept_at = time.monotonic()
         self._watch = TaskWatch(setup.env)
@@ -219,6 +221,7 @@ class RunRecorder:
         if removed:
             print(f"note: {removed} updates after the checkpoint are removed from {self.folder / HEALTH_FILE}")
         clear_stop(self.folder)
+        self._checkpoints.remove_unfinished()
         # At the start, so that the checkpoints of a run that is cut short can be played.
         write_json(self.folder / CONFIG_FILE, self._config)
         # Last, because a bar would stand before the error of a folder that cannot be written.
@@ -254,7 +257,7 @@ class RunRecorder:
         self._agent = agent
 
     def _cause(self) -> str | None:
-        return self._watch.cause(self._agent.rollout if self._agent else None)
+        return self._watch.cause_in_any_process(self._agent) if self._agent else self._watch.cause(None)
 
     def _newest(self) -> Path | None:
         found = newest_checkpoint(self.folder)
@@ -266,12 +269,12 @@ class RunRecorder:
         return late or stop_requested(self.folder) or abandoned()
 
     def checkpoint_due(self, agent: AmpAgent) -> bool:
-        """Whether the agent has made another hundred updates, or ``checkpoint_seconds`` have passed."""
-        return numbered(agent) or time.monotonic() - self._kept_at > self._cfg.checkpoint_seconds
+        """Whether the next checkpoint has a number, or ``checkpoint_seconds`` have passed."""
+        return self._checkpoints.numbered(agent) or time.monotonic() - self._kept_at > self._cfg.checkpoint_seconds
 
     def checkpoint(self, agent: AmpAgent) -> None:
-        """Write a checkpoint: each hundredth update has a file that stays; by time, the newest state alone is kept."""
-        agent.save(str(checkpoint_file(self.folder, agent)))
+        """Write a checkpoint."""
+        self._checkpoints.write(agent)
         self._kept_at = time.monotonic()
 
     def save(self, agent: AmpAgent) -> None:
@@ -280,4 +283,4 @@ class RunRecorder:
         if torch.device(str(self._cfg.device)).type == "cuda":
             config["peak_gpu_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
         save_policy(self.folder, agent, config)
-        agent.save(str(self.folder / CHECKPOINTS / LAST))
+        self._checkpoints.write_last(agent)
