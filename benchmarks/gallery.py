@@ -87,7 +87,8 @@ def keep(study: Path, output: Path) -> None:
             metrics=evaluation / "metrics.json",
             note="the policy of policies/g1_walk",
         )
-        results = replace(results, runs=(ours, *results.runs))
+        comparison = replace(results.comparisons[0], groups={"ours": "ours"} | results.comparisons[0].groups)
+        results = replace(results, comparisons=(comparison,), runs=(ours, *results.runs))
     walks = [recorded_walk(study / "runs" / run.name / "evaluation" / "rollout.npz", run.group) for run in results.runs]
     order = MotionDataset.load("datasets/g1_walk.npz").joint_names
     output.mkdir(parents=True, exist_ok=True)
