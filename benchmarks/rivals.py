@@ -210,7 +210,7 @@ def build_skrl_amp(settings: str, setup: TrainingSetup, observed: bool = True) -
         setup: setup of a run of :func:`rival_cfg`.
         observed: add health records; otherwise skrl's class itself.
     """
-    cfg, env, windows, step_dt = setup.cfg, setup.env, setup.windows, setup.env.lab.step_dt
+    cfg, env, windows, step_dt = setup.cfg, setup.env, setup.reference.windows, setup.env.lab.step_dt
     device, file = env.device, yaml.safe_load(SHIPPED.read_text())
     amp_space = Box(-np.inf, np.inf, (windows.shape[-1],))
     spaces = {

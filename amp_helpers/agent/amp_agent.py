@@ -62,7 +62,7 @@ class AmpAgent(Agent):
         state_space: gymnasium.Space | None,
         action_space: gymnasium.Space,
         amp_observation_space: gymnasium.Space,
-        reference_windows: Callable[[int], torch.Tensor],
+        reference_windows: Callable[[torch.Tensor], torch.Tensor],
         step_dt: float,
         device: str | torch.device,
         experiment: ExperimentCfg | None = None,
@@ -80,7 +80,7 @@ class AmpAgent(Agent):
             state_space: what the value sees, or ``None`` where it sees the observations.
             action_space: of the policy.
             amp_observation_space: of a window, (dim,).
-            reference_windows: draws n reference windows (n, dim).
+            reference_windows: draws a reference window for each of n policy windows (n, dim).
             step_dt: control step, s.
             device: of all tensors.
             experiment: where and how often skrl writes; nothing is written by default.
@@ -231,7 +231,8 @@ class AmpAgent(Agent):
         style = self._prepare_rollout(inputs, amp, whole, self._inputs(next_observations, next_states))
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
-            self._window_scaler(torch.cat((self._sample(amp, learnable), self._reference())), train=True)
+            windows = self._sample(amp, learnable)
+            self._window_scaler(torch.cat((windows, self._reference_windows(windows))), train=True)
 
         rows = inputs | {n: self.rollout.rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         figures: dict[str, list[torch.Tensor]] = {}
@@ -265,9 +266,6 @@ class AmpAgent(Agent):
     def _sample(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return windows[rows[torch.randint(len(rows), (self._batch_size,), device=rows.device)]]
 
-    def _reference(self) -> torch.Tensor:
-        return self._reference_windows(self._batch_size).to(self.device)
-
     @torch.no_grad()
     def _prepare_rollout(self, inputs: Rows, amp: torch.Tensor, whole: torch.Tensor, next_inputs: Rows) -> torch.Tensor:
         """Combine the rewards and compute returns and advantages; return the style reward of every row, (T * E, 1)."""
@@ -293,7 +291,8 @@ class AmpAgent(Agent):
 
     def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
         """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet."""
-        reference, policy = self._reference(), self._sample(amp, rows)
+        policy = self._sample(amp, rows)
+        reference = self._reference_windows(policy)
         replayed = self.replay.sample(self._batch_size) if len(self.replay) else self._sample(amp, rows)
         policy = torch.cat((policy, replayed.to(self.device)))
         return {"reference_windows": self._window_scaler(reference), "policy_windows": self._window_scaler(policy)}

@@ -167,8 +167,11 @@ class AmpState:
 
     def window_weights(self, dataset: MotionDataset) -> torch.Tensor:
         """Return the sampling weight of each row of :meth:`from_dataset`, (K,) float64: the weight of its clip."""
-        windows = np.maximum(np.bincount(dataset.motion_id) + 1 - self.span, 0)
-        return torch.from_numpy(np.repeat(dataset.weight, windows))
+        return torch.from_numpy(np.repeat(dataset.weight, self.window_counts(dataset)))
+
+    def window_counts(self, dataset: MotionDataset) -> torch.Tensor:
+        """Return the number of windows of each clip in :meth:`from_dataset`, (C,) int64."""
+        return torch.from_numpy(np.maximum(np.bincount(dataset.motion_id) + 1 - self.span, 0))
 
     def from_env(self, env: "ManagerBasedRLEnv", group: str | None = None) -> "AmpSource":
         """Return a source of the same columns in a running environment.

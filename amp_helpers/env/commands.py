@@ -18,31 +18,40 @@ from amp_helpers.errors import InputError
 class LocomotionCommand(UniformVelocityCommand):
     """Isaac Lab's velocity command with a share of straight commands, turns that a robot can follow, and errors.
 
-    An episode that starts in a reference state first gets the command which that clip is a reference for. Two errors
-    are kept for rewards and the value function, because the policy's errors at one instant say little about them: a
-    gait sways by more than its mean is off.
+    An episode that starts in a reference state first gets the command which that clip is a reference for. Rewards and
+    the value function get averaged errors: a gait sways and twists by more than its mean is off, and a reward for the
+    velocity of each instant would pay for short, quick steps that neither sway nor twist.
     """
 
     cfg: "LocomotionCommandCfg"
 
     def __init__(self, cfg: "LocomotionCommandCfg", env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
-        self.mean_error = torch.zeros(self.num_envs, 2, device=self.device)
+        self.mean_error = torch.zeros(self.num_envs, 3, device=self.device)
         """``velocity_error`` averaged over ``error_time_s``, exponentially."""
         self.heading_error = torch.zeros(self.num_envs, device=self.device)
         """Heading less the integral of the commanded turn since the command was drawn, rad, in -pi..pi."""
+        self.mean_heading_error = torch.zeros(self.num_envs, device=self.device)
+        """``heading_error`` averaged over ``error_time_s``, exponentially."""
         self._heading = torch.zeros(self.num_envs, device=self.device)
 
     @property
     def velocity_error(self) -> torch.Tensor:
-        """Forward and left velocity in the heading frame less the command, (E, 2) m/s."""
+        """Forward and left velocity in the heading frame and yaw rate less the steered command, (E, 3) m/s and rad/s."""
         velocity = quat_apply_inverse(yaw_quat(self.robot.data.root_link_quat_w.torch), root_lin_vel_w(self.robot))
-        return velocity[:, :2] - self.vel_command_b[:, :2]
+        turn = self.robot.data.root_ang_vel_w.torch[:, 2:]
+        return torch.cat((velocity[:, :2], turn), dim=1) - self.steered
 
     @property
     def standing(self) -> torch.Tensor:
         """Environments that are told to stand still, (E,) bool."""
         return (self.vel_command_b == 0).all(dim=1)
+
+    @property
+    def calm(self) -> torch.Tensor:
+        """Environments that are told to stand still and are not being thrown off their feet, (E,) bool."""
+        speed = root_lin_vel_w(self.robot)[:, :2].norm(dim=1)
+        return self.standing & (speed < self.cfg.calm_speed)
 
     @property
     def steered(self) -> torch.Tensor:
@@ -78,7 +87,7 @@ class LocomotionCommand(UniformVelocityCommand):
     def _resample_command(self, env_ids: Any) -> None:
         super()._resample_command(env_ids)
         command = self.vel_command_b[env_ids]
-        forward, turn = command[:, 0], command[:, 2]
+        forward, turn = self._slower(command[:, 0]), command[:, 2]
         straight = torch.rand_like(turn) < self.cfg.rel_straight_envs
         in_place = ~straight & (torch.rand_like(turn) < self.cfg.rel_in_place_envs)
         if _is_drawn(self.cfg.ranges.lin_vel_x):
@@ -90,12 +99,22 @@ class LocomotionCommand(UniformVelocityCommand):
         self.vel_command_b[env_ids] = torch.stack((forward, command[:, 1], turn), dim=1)
         self._heading[env_ids] = self.robot.data.heading_w.torch[env_ids]
         self.heading_error[env_ids] = 0.0
+        self.mean_heading_error[env_ids] = 0.0
+
+    def _slower(self, forward: torch.Tensor) -> torch.Tensor:
+        """Uniform draws (n,) from the range of speeds, m/s, moved towards its lower end by ``speed_exponent``."""
+        low, high = self.cfg.ranges.lin_vel_x
+        if not _is_drawn((low, high)):
+            return forward
+        return low + (high - low) * ((forward - low) / (high - low)).clamp(0, 1) ** self.cfg.speed_exponent
 
     def _update_command(self) -> None:
         super()._update_command()
         dt = self._env.step_dt
-        self.mean_error += dt / self.cfg.error_time_s * (self.velocity_error - self.mean_error)
+        share = dt / self.cfg.error_time_s
+        self.mean_error += share * (self.velocity_error - self.mean_error)
         self.heading_error[:] = wrap_to_pi(self.robot.data.heading_w.torch - self._heading)
+        self.mean_heading_error += share * (self.heading_error - self.mean_heading_error)
         self._heading += self.vel_command_b[:, 2] * dt
 
 
@@ -117,7 +136,11 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     max_correction: float = 0.3
     """Limit of that correction, rad/s."""
     error_time_s: float = 1.0
-    """Time constant of ``mean_error``, s."""
+    """Time constant of ``mean_error`` and ``mean_heading_error``, s."""
+    speed_exponent: float = 1.5
+    """Exponent of the uniform draw that a speed is made of; above 1, slow commands are drawn more often."""
+    calm_speed: float = 0.25
+    """Speed of the root from which a robot that is told to stand is being pushed and may step, m/s."""
     reset_event: str = "reference"
     """Reset event whose reference states come with a command; empty for none."""
     reference_jitter: tuple[float, float] = COMMAND_BLUR
@@ -130,20 +153,22 @@ def steered_commands(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
 
 
 def mean_velocity_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
-    """Observe the averaged forward and left velocity error, (E, 2) m/s."""
+    """Observe the averaged forward, left and yaw velocity error, (E, 3) m/s and rad/s."""
     return _command(env, command_name).mean_error
 
 
 def heading_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
-    """Observe the heading error, (E, 1) rad."""
-    return _command(env, command_name).heading_error.unsqueeze(1)
+    """Observe the heading error and its average, (E, 2) rad."""
+    command = _command(env, command_name)
+    return torch.stack((command.heading_error, command.mean_heading_error), dim=1)
 
 
-def track_velocity_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
-    """Reward a small velocity error ``e`` at a command ``v``: ``exp(-|e|^2 / (std + relative |v|)^2)``, (E,).
+def track_speed_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
+    """Reward a small error ``e`` of the forward speed at a command ``v``: ``exp(-e^2 / (std + relative |v|)^2)``, (E,).
 
     Isaac Lab's term has one width for all commands: one that tells 0.3 m/s from standing gives a robot that walks when
-    it should run nothing to climb.
+    it should run nothing to climb. And it rewards the velocity to the left at each instant, so a gait that does not
+    sway.
 
     Args:
         env: the environment.
@@ -152,44 +177,50 @@ def track_velocity_exp(env: ManagerBasedRLEnv, std: float, relative: float, comm
         command_name: a :class:`LocomotionCommand`.
     """
     command = _command(env, command_name)
-    return _kernel(command.velocity_error, command, std, relative)
+    return _kernel(command.velocity_error[:, :1], _width(command, std, relative))
 
 
 def track_mean_velocity_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
-    """Reward a small averaged velocity error as :func:`track_velocity_exp` does the present one, (E,)."""
+    """Reward a small averaged error of forward and left velocity, as :func:`track_speed_exp` does, (E,)."""
     command = _command(env, command_name)
-    return _kernel(command.mean_error, command, std, relative)
+    return _kernel(command.mean_error[:, :2], _width(command, std, relative))
 
 
-def track_turn_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
-    """Reward a yaw rate close to that of the steered command, ``exp(-e^2 / std^2)``, (E,); ``std`` in rad/s."""
-    command = _command(env, command_name)
-    return torch.exp(-(command.steered[:, 2] - command.robot.data.root_ang_vel_w.torch[:, 2]).square() / std**2)
+def track_mean_turn_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
+    """Reward a small averaged error of the yaw rate, ``exp(-e^2 / std^2)``, (E,); ``std`` in rad/s.
+
+    The pelvis of somebody who runs at 2.5 m/s twists at up to 1.5 rad/s to either side.
+    """
+    return _kernel(_command(env, command_name).mean_error[:, 2:], std)
 
 
 def track_heading_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> torch.Tensor:
-    """Reward a small heading error, ``exp(-e^2 / std^2)``, (E,); ``std`` in rad."""
-    return torch.exp(-_command(env, command_name).heading_error.square() / std**2)
+    """Reward a small averaged heading error, ``exp(-e^2 / std^2)``, (E,); ``std`` in rad."""
+    return _kernel(_command(env, command_name).mean_heading_error.unsqueeze(1), std)
 
 
 def steps_while_standing(
     env: ManagerBasedRLEnv, command_name: str, sensor_cfg: Any, force_n: float = 1.0
 ) -> torch.Tensor:
-    """Count the feet in the air of robots that are told to stand, (E,)."""
+    """Count the feet in the air of robots that are told to stand and have no reason to step, (E,)."""
     forces = env.scene.sensors[sensor_cfg.name].data.net_normal_forces_w.torch[:, sensor_cfg.body_ids]  # pyright: ignore[reportAttributeAccessIssue]
     in_air = (forces.norm(dim=-1) < force_n).sum(dim=1)
-    return in_air * _command(env, command_name).standing
+    return in_air * _command(env, command_name).calm
 
 
 def motion_while_standing(env: ManagerBasedRLEnv, command_name: str, asset_cfg: Any) -> torch.Tensor:
-    """Sum the squared joint velocities of robots that are told to stand, (E,) rad^2/s^2."""
+    """Sum the squared joint velocities of robots that are told to stand and are not pushed, (E,) rad^2/s^2."""
     velocity = env.scene[asset_cfg.name].data.joint_vel.torch
-    return velocity.square().sum(dim=1) * _command(env, command_name).standing
+    return velocity.square().sum(dim=1) * _command(env, command_name).calm
 
 
-def _kernel(error: torch.Tensor, command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:
-    width = std + relative * command.vel_command_b[:, 0].abs()
-    return torch.exp(-error.square().sum(dim=1) / width.square())
+def _width(command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:
+    return (std + relative * command.vel_command_b[:, 0].abs()).unsqueeze(1)
+
+
+def _kernel(error: torch.Tensor, width: torch.Tensor | float) -> torch.Tensor:
+    """Reward errors (E, n) by ``exp(-|error / width|^2)``, (E,)."""
+    return torch.exp(-(error / width).square().sum(dim=1))
 
 
 def _is_drawn(interval: tuple[float, float]) -> bool:

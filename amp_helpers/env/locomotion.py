@@ -97,14 +97,14 @@ class LocomotionObservationsCfg:
 
 @configclass
 class LocomotionRewardsCfg(RewardsCfg):
-    """Track the command at each instant, on average and in heading; stand still when told to."""
+    """Track the command averaged over a stride and the heading; stand still when told to and not pushed."""
 
     track_lin_vel_xy = RewardTermCfg(
-        func=commands.track_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
+        func=commands.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
     )
-    track_ang_vel_z = RewardTermCfg(func=commands.track_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
+    track_ang_vel_z = RewardTermCfg(func=commands.track_mean_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
     track_mean_velocity = RewardTermCfg(
-        func=commands.track_mean_velocity_exp, weight=2.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
+        func=commands.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
     )
     track_heading = RewardTermCfg(func=commands.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
     steps_while_standing = RewardTermCfg(
@@ -122,7 +122,7 @@ class LocomotionEventsCfg(EventsCfg):
     push: EventTermCfg | None = EventTermCfg(
         func=lab.push_by_setting_velocity,
         mode="interval",
-        interval_range_s=(3.0, 8.0),
+        interval_range_s=(2.0, 6.0),
         params={"velocity_range": {"x": (-0.6, 0.6), "y": (-0.6, 0.6)}},
     )
     friction: EventTermCfg | None = EventTermCfg(

@@ -121,6 +121,8 @@ class TrainCfg:
     condition_on_command: bool = False
     """Show the discriminator the velocity command of the task too: a window then counts as real only where a clip
     follows that command."""
+    match_commands: bool = True
+    """Compare each window with a clip for the same command; otherwise with any clip and its own command."""
     symmetry: bool = False
     """Make the policy symmetric: the mirror image of a situation gets the mirror image of the action."""
     randomize: tuple[str, ...] | None = None

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,8 @@ from amp_helpers.agent.health import Health
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.amp_state.asset import scene_robot
-from amp_helpers.amp_state.state import AmpState, blur_commands, weighted_rows
+from amp_helpers.amp_state.reference import ReferenceWindows
+from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.make import default_pose, make_env
 from amp_helpers.env.symmetry import policy_mirrors
@@ -83,10 +84,7 @@ class TrainingSetup:
     dataset: MotionDataset
     state: AmpState
     env: AmpEnv
-    windows: torch.Tensor
-    """Reference windows (K, dim) on the environment's device."""
-    weights: torch.Tensor
-    """How often each of them is drawn, (K,)."""
+    reference: ReferenceWindows
 
     @classmethod
     @contextlib.contextmanager
@@ -100,36 +98,19 @@ class TrainingSetup:
         check_joints(dataset, scene_robot(lab))
         state = amp_state(cfg, dataset)
         windows = state.from_dataset(dataset, default_pose(lab)).to(lab.device)
-        weights = state.window_weights(dataset).to(lab.device)
+        reference = ReferenceWindows.of(dataset, state, windows)
         env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
         try:
-            yield cls(cfg, dataset, state, env, windows, weights)
+            yield cls(cfg, dataset, state, env, reference)
         finally:
             env.close()
-
-    def draw_windows(self) -> Callable[[int], torch.Tensor]:
-        """Return a function that draws n reference windows (n, dim), with blurred commands.
-
-        Without the blur, a discriminator that sees the command recognizes every policy whose command is not exactly a
-        clip's.
-        """
-        draw, command = weighted_rows(self.weights), slice(-self.state.condition_dim, None)
-        if not self.state.command:
-            return lambda n: self.windows[draw(n)]
-
-        def blurred(n: int) -> torch.Tensor:
-            windows = self.windows[draw(n)]
-            windows[:, command] = blur_commands(windows[:, command])
-            return windows
-
-        return blurred
 
 
 def build_agent(setup: TrainingSetup, ranks: Ranks = ALONE) -> AmpAgent:
     """Create the agent of a run with its networks; only the first rank writes TensorBoard's events."""
     cfg, env, device = setup.cfg.agent, setup.env, str(setup.env.device)
     spaces = env.observation_space, env.state_space, env.action_space
-    window_space = gymnasium.spaces.Box(-np.inf, np.inf, (setup.windows.shape[-1],))
+    window_space = gymnasium.spaces.Box(-np.inf, np.inf, (setup.state.dim,))
     mirrors = policy_mirrors(env.lab, _robot(setup)) if setup.cfg.symmetry else None
     return AmpAgent(
         cfg=cfg,
@@ -155,7 +136,7 @@ def build_agent(setup: TrainingSetup, ranks: Ranks = ALONE) -> AmpAgent:
         state_space=spaces[1],
         action_space=spaces[2],
         amp_observation_space=window_space,
-        reference_windows=setup.draw_windows(),
+        reference_windows=setup.reference.draw(setup.cfg.match_commands),
         step_dt=setup.env.lab.step_dt,
         device=device,
         experiment=experiment(setup.cfg) if ranks.first else None,

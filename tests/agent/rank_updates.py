@@ -29,7 +29,7 @@ class EveryWindow(AmpAgent):
 
     def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
         return {
-            "reference_windows": self._window_scaler(self._reference()),
+            "reference_windows": self._window_scaler(self._reference_windows(amp)),
             "policy_windows": self._window_scaler(amp[rows]),
         }
 
@@ -53,7 +53,7 @@ def train(ranks: Ranks, device: str = "cpu") -> dict[str, torch.Tensor]:
         state_space=None,
         action_space=box(ACTIONS),
         amp_observation_space=box(AMP),
-        reference_windows=lambda n: shares,
+        reference_windows=lambda policy: shares,
         step_dt=0.02,
         device=device,
         ranks=ranks,

@@ -44,7 +44,7 @@ def make_agent(seed: int = 0, amp: int = AMP, **options) -> AmpAgent:
         state_space=box(STATES),
         action_space=box(ACTIONS),
         amp_observation_space=box(amp),
-        reference_windows=lambda n: reference[torch.randint(len(reference), (n,))],
+        reference_windows=lambda policy: reference[torch.randint(len(reference), (len(policy),))],
         step_dt=0.02,
         device="cpu",
     )
@@ -167,7 +167,8 @@ def test_noise_hides_small_differences_from_the_discriminator():
         for seed in range(20):
             roll_out(agent, seed=seed)
             agent.update()
-        reference, policy = agent._reference(), agent.rollout.rows("amp_observations")
+        policy = agent.rollout.rows("amp_observations")
+        reference = agent._reference_windows(policy)
         logits = [agent._logits(agent._window_scaler(w)).mean().item() for w in (reference, policy)]
         told_apart[noise] = logits[0] - logits[1]
     assert told_apart[5.0] < 0.7 * told_apart[0.0]
