@@ -37,7 +37,7 @@ class LocomotionCommand(UniformVelocityCommand):
 
     @property
     def velocity_error(self) -> torch.Tensor:
-        """Forward and left velocity in the heading frame and yaw rate less the steered command, (E, 3) m/s and rad/s."""
+        """Forward and left velocity in the heading frame, and yaw rate, less the steered command, (E, 3) m/s, rad/s."""
         velocity = quat_apply_inverse(yaw_quat(self.robot.data.root_link_quat_w.torch), root_lin_vel_w(self.robot))
         turn = self.robot.data.root_ang_vel_w.torch[:, 2:]
         return torch.cat((velocity[:, :2], turn), dim=1) - self.steered

@@ -12,7 +12,7 @@ from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState, weighted_rows
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 
-POSE = dict.fromkeys(JOINTS, 0.0)
+POSE: dict[str, float] = dict.fromkeys(JOINTS, 0.0)
 EVERYTHING = AmpState(joint_names=JOINTS, features=tuple(FEATURE_DIMS), window=3, stride=2)
 
 
