@@ -92,25 +92,29 @@ class CheckTable(list[CheckResult]):
             parts.append(_html_table(self.findings))
         if self.passed:
             names = html.escape(", ".join(result.name for result in self.passed))
-            summary = f'<b style="color:{_COLOR["ok"]}">{len(self.passed)} ok</b>: {names}'
+            summary = f'<b style="color:var(--amp-ok,{_COLOR["ok"]})">{len(self.passed)} ok</b>: {names}'
             parts.append(f"<details><summary>{summary}</summary>{_html_table(self.passed)}</details>")
         if self.note:
             parts.append(f"<p>{html.escape(self.note)}</p>")
         return "".join(parts)
 
 
-_COLOR = {"ok": "#1a7f37", "warn": "#9a6700", "fail": "#cf222e"}
+_COLOR = {"ok": "#1a7f37", "warn": "#8a5c00", "fail": "#cf222e"}
 
 
 def _html_table(results: CheckTable) -> str:
+    """Write results as a table, which the pages of notebooks show as cards on a phone, by its class."""
     columns = ["check", "verdict", "evidence", *(["remedy"] if results.findings else [])]
     head = "".join(f'<th style="text-align:left">{name}</th>' for name in columns)
-    return f"<table><tr>{head}</tr>{''.join(_html_row(result, columns) for result in results)}</table>"
+    body = "".join(_html_row(result, columns) for result in results)
+    return f'<table class="amp-checks"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _html_row(result: CheckResult, columns: list[str]) -> str:
-    style = {"check": "white-space:nowrap", "verdict": f"color:{_COLOR[result.verdict]};font-weight:bold"}
     text = {"check": result.name, "verdict": result.verdict, "evidence": result.evidence, "remedy": result.remedy}
+    # Named colors of the pages, which are lighter where the page is dark.
+    color = f"color:var(--amp-{result.verdict},{_COLOR[result.verdict]});font-weight:bold"
+    style = {"check": "white-space:nowrap", "verdict": color}
     cells = (f'<td style="text-align:left;{style.get(name, "")}">{html.escape(text[name])}</td>' for name in columns)
     return f"<tr>{''.join(cells)}</tr>"
 

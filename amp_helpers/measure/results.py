@@ -22,6 +22,11 @@ def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
     write_json(path, _for_json(metrics))
 
 
+def write_metrics_by_policy(path: Path, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """Write the metrics of several policies, by name."""
+    write_json(path, {name: _for_json(values) for name, values in metrics.items()})
+
+
 def write_grid(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write ``grid.json``, a row of metrics for each command."""
     write_json(path, [_for_json(row) for row in rows])

@@ -12,17 +12,22 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.resources import checkout
+from amp_helpers.utils.table import metrics_table
+from amp_helpers.widgets.still import HINT, is_still, picture_html, widget_html
 
 _DOCS = (checkout() or Path.cwd()) / "docs"
 GLOSSARY = _DOCS / "glossary.md"
 LIVE_PAGES = (_DOCS / "amp_in_two_dimensions.html",)
 """Pages with scripts of their own, which :func:`write_page` puts beside the notebooks' pages that link to them."""
+METRICS = ("metrics_by_policy.json", "metrics.json")
+"""Files of metrics, of which the index shows the first."""
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -58,13 +63,15 @@ def write_page(
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = _embed_pictures(cell.source, source_folder or path.parent)
+        if models and "outputs" in cell:  # a widget's last state is better than its first
+            cell.outputs = [output for output in cell.outputs if not is_still(output)]
         for output in cell.get("outputs", []):
             view = output.get("data", {}).get(_WIDGET_VIEW)
             if view:
-                shown = _widget_html(view["model_id"], models)
-                hint = '<p class="amp-hint">The controls work in JupyterLab.</p>' if "amp-control" in shown else ""
+                shown = widget_html(view["model_id"], models)
+                hint = f'<p class="amp-hint">{HINT}</p>' if "amp-control" in shown else ""
                 output["data"] = {"text/html": f'<div class="amp-widget">{shown}{hint}</div>'} if shown else {}
-    body = _page_html(page, path.stem, siblings)
+    body = _page_html(page, path.stem, _neighbors(path.stem, siblings, source_folder or path.parent))
     body = re.sub(r'(href="(?!\w+:)[\w./-]+)\.ipynb(["#])', r"\1.html\2", body)
     body = re.sub(r'href="[\w./-]*docs/glossary\.md(["#])', r'href="glossary.html\1', body)
     body = _link_source_files(_show_live_pages(body, path.parent), documentation)
@@ -99,16 +106,31 @@ def _link_source_files(body: str, documentation: str | None) -> str:
     return re.sub(r'<a href="[./]*amp_helpers/(?P<module>[\w/]+)\.py"[^>]*>(?P<text>.*?)</a>', link, body)
 
 
-def _page_html(notebook: nbformat.NotebookNode, name: str, siblings: Sequence[str] = ()) -> str:
+def _page_html(notebook: nbformat.NotebookNode, name: str, neighbors: Mapping[str, object] | None = None) -> str:
     from jinja2 import PackageLoader
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(extra_loaders=[PackageLoader("amp_helpers.notebook")], template_file="page.html.j2")
-    resources: dict[str, object] = {"metadata": {"name": title_of(notebook) or name}}
-    if name in siblings:
-        here = siblings.index(name)
-        resources |= {"previous": "".join(siblings[:here][-1:]), "next": "".join(siblings[here + 1 :][:1])}
-    return exporter.from_notebook_node(notebook, resources=resources)[0]
+    exporter.register_filter("picture", picture_html)
+    resources = {"metadata": {"name": title_of(notebook) or name}, **(neighbors or {})}
+    page = exporter.from_notebook_node(notebook, resources=resources)[0]
+    # Boxes that scroll on a narrow page can be reached by keyboard.
+    page = page.replace('jp-InputArea-editor" data', 'jp-InputArea-editor" tabindex="0" data')
+    page = page.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
+    return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", page)  # a cell without text is no header
+
+
+def _neighbors(name: str, siblings: Sequence[str], folder: Path) -> dict[str, object]:
+    """Return name and title of the notebooks before and after one, as far as there are any."""
+
+    def entry(neighbor: str) -> dict[str, str]:
+        file = folder / f"{neighbor}.ipynb"
+        title = title_of(nbformat.read(file, as_version=4)) if file.is_file() else ""
+        return {"name": neighbor, "title": title or neighbor}
+
+    at = siblings.index(name) if name in siblings else len(siblings)
+    beside = {"previous": siblings[at - 1 : at] if at else (), "next": siblings[at + 1 : at + 2]}
+    return {side: entry(found[0]) for side, found in beside.items() if found and name in siblings}
 
 
 def _write_glossary(path: Path) -> None:
@@ -135,46 +157,6 @@ def _embed_pictures(text: str, folder: Path) -> str:
         return f"![{match[1]}](data:image/{kind};base64,{content})"
 
     return re.sub(r"!\[([^]]*)\]\((?!\w+:)([^)\s]+\.(?:gif|png|jpeg|webp))\)", embed, text)
-
-
-def _widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
-    """Return a widget's last state as HTML; a control becomes its label and value."""
-    model = models.get(model_id.removeprefix("IPY_MODEL_"), {})
-    state, kind = model.get("state", {}), model.get("model_name", "")
-    if kind == "OutputModel":
-        return "".join(_output_html(output) for output in state.get("outputs", []))
-    if "children" in state:
-        children = "".join(_widget_html(child, models) for child in state["children"])
-        return f'<div class="amp-row">{children}</div>' if kind == "HBoxModel" else f"<div>{children}</div>"
-    if kind == "ImageModel":
-        buffers = [b["data"] for b in model.get("buffers", []) if b.get("path") == ["value"]]
-        alt = html.escape(state.get("tooltip") or "picture")
-        return f'<img alt="{alt}" src="data:image/{state.get("format", "png")};base64,{buffers[0]}">' if buffers else ""
-    if kind in ("HTMLModel", "HTMLMathModel"):
-        return f"<div>{state.get('value', '')}</div>"
-    label, value = state.get("description", ""), state.get("value", "")
-    if kind == "PlayModel" or (kind == "SelectionSliderModel" and not label):  # the control that it moves has the value
-        return ""
-    if kind == "TextareaModel":
-        return f'<span class="amp-control">{html.escape(label)}</span><pre>{html.escape(value)}</pre>'
-    if "_options_labels" in state and isinstance(state.get("index"), int):
-        value = state["_options_labels"][state["index"]]
-    text = f"{label} {value}" if value not in ("", None) else label
-    return f'<span class="amp-control">{html.escape(text)}</span>' if text and "bar_style" not in state else ""
-
-
-def _output_html(output: Mapping) -> str:
-    if output["output_type"] == "stream":
-        return f"<pre>{html.escape(''.join(output['text']))}</pre>"
-    if output["output_type"] == "error":
-        return f"<pre>{html.escape(output['ename'] + ': ' + output['evalue'])}</pre>"
-    data = output.get("data", {})
-    if "text/html" in data:
-        return "".join(data["text/html"])
-    for kind in ("image/png", "image/jpeg"):
-        if kind in data:
-            return f'<img alt="figure" src="data:{kind};base64,{"".join(data[kind]).strip()}">'
-    return f"<pre>{html.escape(''.join(data.get('text/plain', '')))}</pre>"
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
@@ -204,7 +186,7 @@ def write_index(output: Path, names: Sequence[str], documentation: str | None = 
     The index depends on the folder alone, so that it is complete also when only one notebook was executed again.
 
     Args:
-        output: folder of the pages, figures, videos and ``metrics.json``.
+        output: folder of the pages, figures, videos, ``metrics.json`` and ``metrics_by_policy.json``.
         names: the notebooks in order.
         documentation: address of the documentation, to link to.
     """
@@ -212,11 +194,13 @@ def write_index(output: Path, names: Sequence[str], documentation: str | None = 
 
     _write_glossary(output / "glossary.html")
     template = Environment(loader=PackageLoader("amp_helpers.notebook"), autoescape=True).get_template("index.html.j2")
+    ran = [(name, stem) for name in names for stem in (name, f"{name}.failed") if _ran(output, stem)]
+    notebooks = [_entry(output, stem) | _results(output, f"{name.partition('_')[0]}_") for name, stem in ran]
+    shown = [file for notebook in notebooks for kind in ("videos", "figures") for file in notebook[kind]]
     page = template.render(
-        notebooks=[_entry(output, stem) for name in names for stem in (name, f"{name}.failed") if _ran(output, stem)],
-        videos=_files(output, "videos/*.mp4"),
-        metrics=_metrics(output / "metrics.json"),
-        figures=_files(output, "figures/*.png", "figures/*.svg"),
+        notebooks=notebooks,
+        others={kind: [file for file in files if file not in shown] for kind, files in _results(output).items()},
+        metrics=_metrics(output),
         run=(output / "run").is_dir(),
         live=[
             {"path": page.name, "title": _title_of_html(page)} for page in LIVE_PAGES if (output / page.name).is_file()
@@ -237,7 +221,7 @@ def _ran(output: Path, stem: str) -> bool:
     return all((output / f"{stem}.{kind}").exists() for kind in ("html", "ipynb"))
 
 
-def _entry(output: Path, stem: str) -> dict[str, object]:
+def _entry(output: Path, stem: str) -> dict[str, Any]:
     notebook = nbformat.read(output / f"{stem}.ipynb", as_version=4)
     return {
         "stem": stem,
@@ -248,22 +232,29 @@ def _entry(output: Path, stem: str) -> dict[str, object]:
     }
 
 
-def _files(output: Path, *patterns: str) -> list[dict[str, str]]:
-    return [
-        {
-            "path": path.relative_to(output).as_posix(),
-            "caption": re.sub(r"^(\d+)\s", r"\1 · ", path.stem.replace("_", " ")),
-        }
-        for path in sorted(found for pattern in patterns for found in output.glob(pattern))
-    ]
+def _results(output: Path, prefix: str = "") -> dict[str, list[dict[str, str]]]:
+    """Find videos and figures whose names begin with ``prefix``."""
+    patterns = {"videos": ("videos", ("mp4",)), "figures": ("figures", ("png", "svg"))}
+    return {
+        kind: [
+            {
+                "path": path.relative_to(output).as_posix(),
+                "caption": re.sub(r"^\d+_", "", path.stem).replace("_", " "),
+            }
+            for path in sorted(found for suffix in suffixes for found in (output / folder).glob(f"{prefix}*.{suffix}"))
+        ]
+        for kind, (folder, suffixes) in patterns.items()
+    }
 
 
-def _metrics(path: Path) -> dict[str, object]:
-    """Read the numbers of ``metrics.json``; empty where there is none, or another file of that name."""
-    try:
-        content = read_json(path, "evaluate again") if path.is_file() else {}
-    except InputError:
-        content = {}
-    return (
-        {name: value for name, value in content.items() if fits(value, float | None)} if type(content) is dict else {}
-    )
+def _metrics(output: Path) -> dict[str, str] | None:
+    """Return the first file of :data:`METRICS` that holds metrics, with its table; None where there is none."""
+    for name in METRICS:
+        try:
+            content = read_json(output / name, "evaluate again") if (output / name).is_file() else None
+        except InputError:
+            continue
+        policies = {"measured": content} if name == "metrics.json" else content
+        if fits(policies, dict[str, dict[str, float | None]]) and policies:
+            return {"file": name, "table": metrics_table(policies)._repr_html_()}
+    return None

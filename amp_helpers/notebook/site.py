@@ -59,8 +59,9 @@ def _fill(site: Path, output: Path, executed: list[str], documentation: str | No
     for name in _FOLDERS:
         if (output / name).is_dir():
             shutil.copytree(output / name, site / name)
-    if (output / "metrics.json").is_file():
-        shutil.copy2(output / "metrics.json", site)
+    for name in pages.METRICS:
+        if (output / name).is_file():
+            shutil.copy2(output / name, site)
     index = pages.write_index(site, executed, documentation)
     index.write_text(f"{index.read_text(encoding='utf-8').rstrip()}\n{_MARK}\n", encoding="utf-8")
 

@@ -247,8 +247,8 @@ def _draw_lines(figure, rows: Sequence[Row]) -> None:
     gait.set_ylim(min(low, 0.8), max(high, 1.2))
     style_axes(poses, "poses, rad", xlabel="command, m/s")
     for key, label, color in (
-        ("pose_rmse_rad", "pose", RED),
-        ("coverage_rmse_rad", "coverage", ORANGE),
+        ("pose_rmse_rad", "pose RMSE", RED),
+        ("coverage_rmse_rad", "coverage RMSE", ORANGE),
         ("tilt_rmse_rad", "tilt", PURPLE),
     ):
         poses.plot(commands, _column(rows, key), "o-", color=color, label=label)

@@ -16,9 +16,9 @@ _METRICS = {
     "response_s": ("time to 90 % of a step of the command, s", "short"),
     "gait_frequency_hz": ("stride frequency, Hz", "the reference's"),
     "gait_frequency_ratio": ("stride frequency over the reference's", "1"),
-    "pose_rmse_rad": ("distance of policy poses to the nearest reference pose, rad", "0"),
+    "pose_rmse_rad": ("pose RMSE: policy poses to the nearest reference pose, rad", "0"),
+    "coverage_rmse_rad": ("coverage RMSE: reference poses to the nearest policy pose, rad", "0"),
     "tilt_rmse_rad": ("root tilt beside that of the nearest reference pose, rad", "0"),
-    "coverage_rmse_rad": ("distance of reference poses to the nearest policy pose, rad", "0"),
     "foot_skate_mps": ("horizontal speed of feet in contact, m/s", "0"),
     "action_rate": ("change of the action per step, RMS over joints", "small"),
     "mechanical_power_w": ("mechanical joint power, W", "small"),
@@ -46,17 +46,25 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th style="text-align:left">{html.escape(name)}</th>' for name in self.header)
+        # A cell without text is no header.
+        kinds = ["th" if name else "td" for name in self.header]
+        names = zip(kinds, map(html.escape, self.header), strict=True)
+        head = "".join(f'<{kind} style="text-align:left">{name}</{kind}>' for kind, name in names)
         body = ""
         for index, (row, cells) in enumerate(zip(self.rows, self._cells(), strict=True)):
-            shade = ' style="background:rgba(0,114,178,.16);font-weight:600"' if index in self.marked else ""
-            aligned = "".join(
-                f'<td style="text-align:{"right" if isinstance(value, int | float) else "left"}">'
-                f"{html.escape(cell)}</td>"
-                for value, cell in zip(row, cells, strict=True)
-            )
-            body += f"<tr{shade}>{aligned}</tr>"
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            marked = ' class="marked" style="background:rgba(0,114,178,.16);font-weight:600"'
+            body += f"<tr{marked if index in self.marked else ''}>{''.join(map(_html_cell, row, cells))}</tr>"
+        return f'<table class="amp-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _html_cell(value: object, text: str) -> str:
+    side = "right" if isinstance(value, int | float) else "left"
+    kept = ";white-space:nowrap" if len(text) <= _SHORT else ""
+    return f'<td style="text-align:{side}{kept}">{html.escape(text)}</td>'
+
+
+_SHORT = 16
+"""Characters that stay on one line also on a phone, such as ``0.0119 to 0.044``."""
 
 
 def _text(value: object) -> str:
@@ -102,7 +110,7 @@ def pickle_table(content: Mapping[str, object]) -> Table:
     return Table(("key", "type", "begins with", "meaning"), rows)
 
 
-def metrics_table(results: Mapping[str, Mapping[str, float]]) -> Table:
+def metrics_table(results: Mapping[str, Mapping[str, float | None]]) -> Table:
     """Metrics side by side, one row per metric and one column per policy.
 
     Args:
@@ -151,8 +159,8 @@ def grid_table(rows: Sequence[Mapping[str, float | None]]) -> Table:
         "turn_error_radps": "turn error",
         "drift_mps": "drift",
         "gait_frequency_ratio": "stride ratio",
-        "pose_rmse_rad": "pose",
-        "coverage_rmse_rad": "coverage",
+        "pose_rmse_rad": "pose RMSE",
+        "coverage_rmse_rad": "coverage RMSE",
         "tilt_rmse_rad": "tilt",
         "lift_offs_per_env_10s": "lift-offs",
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import RED, short
+from amp_helpers.plots.motion import short
 from amp_helpers.robots.robot import Robot
 
 BY_NAME = "by name"
@@ -15,12 +15,12 @@ DATASET_AS_SIMULATOR = "dataset read as simulator"
 SIMULATOR_AS_DATASET = "simulator read as dataset"
 ORDERS = (BY_NAME, DATASET_AS_SIMULATOR, SIMULATOR_AS_DATASET)
 """Ways to map columns from one joint order to another; only the first is correct."""
-_TABLE_STYLE = f"""<style>
-.amp-joints {{ font-size: 11px; line-height: 15px; width: 100%; border-spacing: 0; white-space: nowrap; }}
-.amp-joints th, .amp-joints td {{ padding: 0 6px; text-align: right; font-variant-numeric: tabular-nums; }}
-.amp-joints :is(th, td):is(:first-child, :last-child) {{ text-align: left; }}
-.amp-joints .wrong {{ color: {RED}; }}
-.amp-joints .selected {{ background: rgba(0, 114, 178, .16); }}
+_TABLE_STYLE = """<style>
+.amp-joints { font-size: 11px; line-height: 15px; width: 100%; border-spacing: 0; white-space: nowrap; }
+.amp-joints th, .amp-joints td { padding: 0 6px; text-align: right; font-variant-numeric: tabular-nums; }
+.amp-joints :is(th, td):is(:first-child, :last-child) { text-align: left; }
+.amp-joints .wrong { color: var(--amp-wrong, #a34500); }
+.amp-joints .selected { background: rgba(0, 114, 178, .16); }
 </style>"""
 _TOLERANCE = 0.02  # rad beyond a limit, left by rounding and retargeting
 

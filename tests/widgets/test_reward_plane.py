@@ -3,8 +3,8 @@
 import pytest
 
 from amp_helpers.lessons.plane import POLICY
-from amp_helpers.notebook import pages
 from amp_helpers.widgets import RewardPlane
+from amp_helpers.widgets.still import widget_html
 
 
 @pytest.fixture(scope="module")
@@ -36,4 +36,4 @@ def test_controls_are_labeled_and_the_still_describes_its_picture(plane):
     for control in (plane.penalty, plane.noise, plane.x, plane.y, plane.learn_button, plane.reset_button):
         assert control.description and control.tooltip
     model = {"model_name": "ImageModel", "state": plane.image.get_state(), "buffers": [{"path": ["value"], "data": ""}]}
-    assert 'alt="Heat map of the style reward' in pages._widget_html("image", {"image": model})
+    assert 'alt="Heat map of the style reward' in widget_html("image", {"image": model})

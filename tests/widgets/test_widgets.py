@@ -12,7 +12,6 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.joints import expand_patterns
 from amp_helpers.motion.motion import Motion
-from amp_helpers.notebook import pages
 from amp_helpers.render import renderer as render
 from amp_helpers.render.renderer import Renderer
 from amp_helpers.robots.robot import G1_23DOF, Robot
@@ -26,6 +25,7 @@ from amp_helpers.widgets import (
 )
 from amp_helpers.widgets.joint_rows import joint_rows, joint_table
 from amp_helpers.widgets.offsets import POSES, Offsets, compare_pose, target_poses
+from amp_helpers.widgets.still import widget_html
 
 SIMULATOR = tuple(sorted(G1_23DOF.joint_names))
 
@@ -203,7 +203,7 @@ def test_the_table_has_a_row_per_joint_and_is_kept_on_static_pages(inspector):
     assert table == joint_table(inspector.rows, "left_knee_joint")
     assert table.count("<tr") == 1 + G1_23DOF.num_joints and table.count('class="selected"') == 1
     assert re.search(r'<tr class="selected"><td>left_knee</td>.*?<td>-0.09 to 2.88</td>.*?<td>ok</td></tr>', table)
-    page = pages._widget_html("table", {"table": {"model_name": "HTMLModel", "state": inspector.table.get_state()}})
+    page = widget_html("table", {"table": {"model_name": "HTMLModel", "state": inspector.table.get_state()}})
     assert table in page
 
 
