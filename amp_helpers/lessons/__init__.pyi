@@ -1,6 +1,9 @@
 from .bugs import FAULTS as FAULTS
+from .bugs import TASK_FAULTS as TASK_FAULTS
 from .bugs import broken_clips as broken_clips
 from .bugs import judge as judge
+from .bugs import judge_tasks as judge_tasks
+from .bugs import task_code as task_code
 from .command_reward import CommandReward as CommandReward
 from .command_reward import command_experiment as command_experiment
 from .deployment_mistakes import MISTAKES as MISTAKES

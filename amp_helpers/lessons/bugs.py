@@ -1,11 +1,15 @@
-"""Find the bug: five clips, each broken as real files are, and a judge that asks the preflight."""
+"""Find the bug: five clips and five tasks, each broken as real ones are, and judges that ask the preflight."""
 
+import ast
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from amp_helpers.checks.files import check_dataset_file
 from amp_helpers.checks.preflight import check_motion
+from amp_helpers.checks.table import CheckTable
 from amp_helpers.errors import InputError
 from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
@@ -24,7 +28,19 @@ FAULTS = {
     "a jump of the root": "root jumps",
     "ground not at height 0": "ground height",
 }
-"""Fault that can be named -> the check that reports it."""
+"""Fault of a clip that can be named -> the check that reports it."""
+TASK_FAULTS = {
+    "another control step than the dataset's": "control step",
+    "a robot that lies or stands on its head at the start": "upright start",
+    "joints that no action drives": "driven joints",
+    "a default angle with the wrong sign": "offset sign",
+    "no start in reference states": "reference states",
+    "joints in another order": "joint order",
+    "another robot than the dataset's": "robot asset",
+    "a fall that is recorded after the reset": "terminal frames",
+}
+"""Fault of a task that can be named -> the check that reports it."""
+_TASKS = "broken_tasks"
 _LOST = slice(70, 76)
 
 
@@ -70,12 +86,47 @@ def judge(named: Mapping[str, str], clips: Mapping[str, Motion], sound: Motion, 
     before = check_motion(sound, robot)
     rows = []
     for letter, clip in clips.items():
-        fault = named.get(letter, "")
-        if fault and fault not in FAULTS:
-            raise InputError(f"clip {letter}: '{fault}' is no fault of the list; available: {', '.join(FAULTS)}")
-        found = check_motion(clip, robot).worse_than(before).findings
-        causes = [result for result in found if result.name in FAULTS.values()]
-        right = bool(fault and causes) and FAULTS[fault] == causes[0].name
-        said = causes[0].evidence if right else "not yet" if fault else "name its fault"
-        rows.append((letter, fault or "?", "right" if right else "", said))
+        fault = _known(named.get(letter, ""), f"clip {letter}", FAULTS)
+        found = check_motion(clip, robot).worse_than(before) if fault else CheckTable()
+        rows.append(_judged(letter, fault, found, FAULTS))
     return Table(("clip", "you say", "", "the preflight says"), rows)
+
+
+def task_code() -> dict[str, str]:
+    """Return the code of five tasks, each with one mistake; letter -> code."""
+    text = Path(__file__).with_name(f"{_TASKS}.py").read_text(encoding="utf-8")
+    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    return {node.name[-1]: f"@configclass\n{ast.get_source_segment(text, node)}" for node in classes}
+
+
+def judge_tasks(named: Mapping[str, str], dataset: str | Path) -> Table:
+    """Judge the faults that a reader named by what ``check --task`` finds; only tasks with a named fault are opened.
+
+    Args:
+        named: letter -> one of :data:`TASK_FAULTS`, or an empty text.
+        dataset: dataset that fits the sound task.
+
+    Raises:
+        InputError: a fault that cannot be named.
+    """
+    rows = []
+    for letter in task_code():
+        fault = _known(named.get(letter, ""), f"task {letter}", TASK_FAULTS)
+        task = f"{__package__}.{_TASKS}:Task-{letter}"
+        found = check_dataset_file(dataset, task) if fault else CheckTable()
+        rows.append(_judged(letter, fault, found, TASK_FAULTS))
+    return Table(("task", "you say", "", "the preflight says"), rows)
+
+
+def _known(fault: str, subject: str, faults: Mapping[str, str]) -> str:
+    if fault and fault not in faults:
+        raise InputError(f"{subject}: '{fault}' is no fault of the list; available: {', '.join(faults)}")
+    return fault
+
+
+def _judged(letter: str, fault: str, found: CheckTable, faults: Mapping[str, str]) -> tuple[str, str, str, str]:
+    """A row: the fault is right if the worst finding, among the faults that can be named, is it."""
+    causes = [result for result in found.findings if result.name in faults.values()]
+    right = bool(fault and causes) and faults[fault] == causes[0].name
+    said = causes[0].evidence if right else "not yet" if fault else "name its fault"
+    return letter, fault or "?", "right" if right else "", said

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, atomic_path
@@ -98,7 +99,13 @@ class Workspace:
             temporary.write_bytes(picture.getvalue())
         display(Image(picture.getvalue(), width=round(figure.get_figwidth() * SCREEN_DPI), alt=alt))
 
-    def play(self, videos: Mapping[str, Path], min_width: int = 320, columns: int | None = None) -> None:
+    def play(
+        self,
+        videos: Mapping[str, Path],
+        min_width: int = 320,
+        columns: int | None = None,
+        sentences: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Display videos with their titles, in a loop without sound; those of one length stay in step.
 
         They are side by side where each can be ``min_width`` pixels wide.
@@ -107,22 +114,29 @@ class Workspace:
             videos: title -> file.
             min_width: pixels.
             columns: tiles of equal width, at most so many beside each other; ``None`` lets the last row's grow.
+            sentences: title -> what to say below the video; the titles are then below too.
         """
         from IPython.display import HTML, display
 
-        tiles = "".join(
-            f'<figure style="margin:0;flex:1 1 {min_width}px;max-width:960px">'
-            f"<figcaption>{html.escape(title)}</figcaption>"
-            f'<video src="{_video_source(path)}" aria-label="{html.escape(title)}" controls loop muted autoplay '
-            'playsinline style="width:100%"></video></figure>'
-            for title, path in videos.items()
-        )
+        tiles = []
+        for title, path in videos.items():
+            video = (
+                f'<video src="{_video_source(path)}" aria-label="{html.escape(title)}" controls loop muted autoplay '
+                'playsinline style="width:100%"></video>'
+            )
+            name, told = html.escape(title), html.escape(sentences.get(title, ""))
+            caption = f"<strong>{name}</strong><br>{told}" if sentences else name
+            parts = f"<figcaption>{caption}</figcaption>", video
+            tiles.append(
+                f'<figure style="margin:0;flex:1 1 {min_width}px;max-width:960px">'
+                f"{''.join(reversed(parts) if sentences else parts)}</figure>"
+            )
         layout = "display:flex;flex-wrap:wrap"
         if columns:
             share = f"calc((100% - {12 * (columns - 1)}px) / {columns})"
             tracks = f"repeat(auto-fill,minmax(max({min_width}px,{share}),1fr))"
-            layout = f"display:grid;align-items:end;grid-template-columns:{tracks}"
-        display(HTML(f'<div style="{layout};gap:12px">{tiles}</div>'))
+            layout = f"display:grid;align-items:{'start' if sentences else 'end'};grid-template-columns:{tracks}"
+        display(HTML(f'<div style="{layout};gap:12px">{"".join(tiles)}</div>'))
 
 
 def _check_run_or_empty(folder: Path) -> None:

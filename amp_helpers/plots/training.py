@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from amp_helpers.lessons.discriminators import SaturationResult
 
 GOALS = {
-    "falls_per_env_10s": ("falls per environment\nin 10 s", 0.01),
+    "falls_per_env_10s": ("falls in 10 s", 0.01),
     "velocity_error_mps": ("speed error, m/s", 0.05),
-    "gait_frequency_ratio": ("stride frequency\nratio", 1.0),
+    "gait_frequency_ratio": ("stride frequency ratio", 1.0),
     "pose_rmse_rad": ("pose RMSE, rad", 0.05),
     "coverage_rmse_rad": ("coverage RMSE, rad", 0.05),
 }
@@ -30,7 +30,7 @@ FEET_METRICS = ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "f
 _LABELS = {**GOALS, "foot_skate_mps": ("foot skate, m/s", None)}
 CURVES = {
     ("curve", "weighted_task"): "task reward, per second",
-    ("gait", "falls_per_env_10s"): "falls per environment in 10 s",
+    ("gait", "falls_per_env_10s"): "falls in 10 s",
     ("gait", "gait_frequency_ratio"): "stride frequency ratio",
     ("gait", "pose_rmse_rad"): "pose RMSE, rad",
 }
@@ -122,10 +122,7 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     """
     groups = results.comparison(comparison).groups
     shown = [key for key in CURVES if any(spread(results.group(name), *key)[0].size for name in groups)]
-    columns = max(len(shown), 2)
-    figure = blank_figure(3.3 * columns, 3.6)
-    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
-    panels = figure.subplots(1, columns, squeeze=False)[0]
+    figure, panels = _panels(max(len(shown), 2), 2.5, results.comparison(comparison).question)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     for axes, key in zip(panels, shown, strict=False):
@@ -155,10 +152,8 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
         InputError: no such comparison.
     """
     groups = results.comparison(comparison).groups
-    figure = blank_figure(2.3 * len(metrics), 0.38 * len(groups) + 1.8)
-    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
-    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
+    figure, panels = _panels(len(metrics), 0.3 * len(groups) + 0.8, results.comparison(comparison).question, True)
+    for axes, metric in zip(panels, metrics, strict=False):
         title, target = _LABELS[metric]
         style_axes(axes, title, grid="x")
         goal = target or 0.0
@@ -177,7 +172,17 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(len(groups) - 0.4, -0.6)
     panels[0].set_yticks(range(len(groups)), list(groups.values()))
+    for axes in panels[len(metrics) :]:
+        axes.remove()
     return figure
+
+
+def _panels(count: int, height: float, question: str, sharey: bool = False) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of two columns of panels, each ``height`` inches high; wider figures cannot be read on a phone."""
+    rows = -(-count // 2)
+    figure = blank_figure(6.0, height * rows + 0.8)
+    figure.suptitle(question, x=0.01, ha="left", fontsize=12, color=INK)
+    return figure, list(figure.subplots(rows, 2, sharey=sharey, squeeze=False).flat)
 
 
 def command_response(files: Mapping[str, str | Path]) -> Figure:

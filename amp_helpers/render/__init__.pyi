@@ -1,4 +1,5 @@
 from .comparison import write_comparison as write_comparison
+from .gallery import write_gallery as write_gallery
 from .gl import gl_available as gl_available
 from .renderer import CAMERAS as CAMERAS
 from .renderer import Renderer as Renderer

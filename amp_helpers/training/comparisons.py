@@ -151,23 +151,25 @@ TABLE = {
     "velocity_error_mps": "speed error, m/s",
     "gait_frequency_ratio": "stride ratio",
     "pose_rmse_rad": "pose RMSE, rad",
+    "tilt_rmse_rad": "tilt error, rad",
     "foot_skate_mps": "foot skate, m/s",
 }
 """Metric -> its column in :func:`results_table`."""
 
 
 def results_table(results: Results) -> Table:
-    """Tabulate every group of runs, with the range of each metric over its seeds."""
+    """Tabulate every group of runs, with the range of each measured metric over its seeds."""
     groups = dict.fromkeys(run.group for run in results.runs)
+    columns = {key: title for key, title in TABLE.items() if any(key in run.metrics for run in results.runs)}
     rows = [
         (
             group.replace("-", " "),
             len(results.group(group)),
-            *(low_to_high(results.values(group, key)) for key in TABLE),
+            *(low_to_high(results.values(group, key)) for key in columns),
         )
         for group in groups
     ]
-    return Table(("", "seeds", *TABLE.values()), rows)
+    return Table(("", "seeds", *columns.values()), rows)
 
 
 def write_results(path: str | Path, results: Results) -> None:

@@ -8,10 +8,11 @@ import nbformat
 import numpy as np
 import pytest
 
+from amp_helpers.checks.files import check_dataset_file
 from amp_helpers.checks.table import ok
 from amp_helpers.errors import InputError
 from amp_helpers.formats.registry import read_motion
-from amp_helpers.lessons.bugs import FAULTS, broken_clips, judge
+from amp_helpers.lessons.bugs import FAULTS, TASK_FAULTS, broken_clips, judge, judge_tasks, task_code
 from amp_helpers.lessons.exercises import try_check, try_metric, try_reader, write_odd_file
 from amp_helpers.lessons.gaits import half_steps
 from amp_helpers.motion.motion import Motion
@@ -115,7 +116,32 @@ def test_the_preflight_judges_the_five_bugs(walk):
         judge({"A": "nonsense"}, clips, walk, G1_23DOF)
 
 
+@pytest.mark.sim
+def test_check_task_judges_the_five_tasks(repo_root):
+    pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+    dataset = repo_root / "datasets" / "g1_walk.npz"
+    solution = {
+        "A": "another control step than the dataset's",
+        "B": "a robot that lies or stands on its head at the start",
+        "C": "joints that no action drives",
+        "D": "a default angle with the wrong sign",
+        "E": "no start in reference states",
+    }
+    assert list(task_code()) == list(solution)
+    table = judge_tasks(solution, dataset)
+    assert [row[2] for row in table.rows] == ["right"] * 5
+    sound = check_dataset_file(dataset, "Isaac-AMP-Velocity-Flat-G1").findings
+    assert not {check.name for check in sound}.intersection(TASK_FAULTS.values())
+
+
+def test_a_task_without_a_named_fault_is_not_opened():
+    table = judge_tasks({}, "none.npz")
+    assert [row[3] for row in table.rows] == ["name its fault"] * 5
+    with pytest.raises(InputError, match="task C: 'nonsense' is no fault of the list; available: another control step"):
+        judge_tasks({"C": "nonsense"}, "none.npz")
+
+
 def test_every_fault_names_a_check():
     from amp_helpers.checks.registry import CHECKS
 
-    assert set(FAULTS.values()) <= set(CHECKS)
+    assert {*FAULTS.values(), *TASK_FAULTS.values()} <= set(CHECKS)

@@ -71,6 +71,8 @@ def test_figures_and_videos_are_shown_and_kept(tmp_path, monkeypatch):
     assert "a &lt;b&gt;" in shown[1].data
     space.play({"a": small, "b": small}, min_width=150, columns=3)
     assert "minmax(max(150px,calc((100% - 24px) / 3)),1fr)" in shown[2].data
+    space.play({"a": small, "b": small}, sentences={"a": "a < b"})
+    assert shown[3].data.index("<video") < shown[3].data.index("<strong>a</strong><br>a &lt; b")
 
 
 def test_native_output_stays_off_the_page(capfd):

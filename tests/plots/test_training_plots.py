@@ -230,4 +230,5 @@ def test_the_table_of_results_has_the_range_of_each_metric():
     runs = [run("a-b", seed, [1.0], metrics={"pose_rmse_rad": 0.02 + 0.01 * seed}) for seed in (0, 1)]
     table = results_table(Results((), (*runs, run("c", 0, [1.0], metrics={"falls_per_env_10s": 0.0}))))
     assert [row[:2] for row in table.rows] == [("a b", 2), ("c", 1)]
-    assert table.rows[0][5] == "0.02 to 0.03" and table.rows[1][2] == "0" and table.rows[1][5] == "undefined"
+    assert table.header[2:] == ("falls in 10 s", "pose RMSE, rad"), "what no run measured has no column"
+    assert table.rows[0][3] == "0.02 to 0.03" and table.rows[1][2] == "0" and table.rows[1][3] == "undefined"
