@@ -15,7 +15,7 @@ _BUTTON, _AXIS, _INITIAL = 1, 2, 0x80
 class Gamepad:
     """Left stick and buttons of a controller, read without waiting.
 
-    A controller that is not there, or is pulled out, reads as one that nobody touches; it is looked for again.
+    A controller that is not there, or is pulled out, reads as one that is let go of; it is looked for again.
     """
 
     device: Path = DEVICE
@@ -28,6 +28,7 @@ class Gamepad:
         The position is None where the stick did not move.
         """
         moved, pressed = False, []
+        was_there = self._file is not None
         for value, kind, number in self._events():
             if kind & ~_INITIAL == _AXIS and number < 2:
                 share = value / 32767
@@ -35,6 +36,9 @@ class Gamepad:
                 moved |= not kind & _INITIAL
             elif kind == _BUTTON and value:
                 pressed.append(number)
+        if was_there and self._file is None:
+            moved |= any(self._axes)
+            self._axes = [0.0, 0.0]
         return ((self._axes[1], self._axes[0]) if moved else None), pressed
 
     def close(self) -> None:

@@ -53,13 +53,13 @@ function render({ model, el }) {
     });
     canvas.addEventListener("pointerdown", () => canvas.focus());
 
-    let held = "", pressed = new Set();
+    let held = { forward: 0, turn: 0 }, pressed = new Set();
     const polling = setInterval(() => {
-        const pad = [...(navigator.getGamepads?.() ?? [])].find(Boolean);
-        if (!pad) return;
+        // A gamepad that is pulled out is let go of.
+        const pad = [...(navigator.getGamepads?.() ?? [])].find(Boolean) ?? { axes: [], buttons: [] };
         const moved = sticks(pad), now = new Set(Object.keys(BUTTONS).filter(button => pad.buttons[button]?.pressed));
-        if (JSON.stringify(moved) !== held && (held || moved.forward || moved.turn)) {
-            held = JSON.stringify(moved);
+        if (moved.forward !== held.forward || moved.turn !== held.turn) {
+            held = moved;
             say({ kind: "steer", ...moved });
         }
         for (const button of now) if (!pressed.has(button)) say(BUTTONS[button]);

@@ -1,5 +1,6 @@
 """A robot driven live: the command, real time, pushes, falls, and another policy that takes over."""
 
+import errno
 import math
 import os
 import shutil
@@ -16,7 +17,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 
 from small_bundle import hopper, standing_bundle
 
-from amp_helpers.deploy import bundles
+from amp_helpers.deploy import bundles, gamepad
 from amp_helpers.deploy.bundles import find_bundle, named_bundles, ready_bundle
 from amp_helpers.deploy.driver import LIE_S, MOST_BEHIND_S, Driver
 from amp_helpers.deploy.gamepad import Gamepad
@@ -240,7 +241,7 @@ def test_a_bundle_is_driven_without_torch_and_isaac_lab(tmp_path, robot):
 # --- a game controller ----------------------------------------------------------------------------------------------
 
 
-def test_a_game_controller_is_read_without_waiting(tmp_path):
+def test_a_game_controller_is_read_without_waiting(tmp_path, monkeypatch):
     def event(value: int, kind: int, number: int) -> bytes:
         return struct.pack("<IhBB", 0, value, kind, number)
 
@@ -255,5 +256,13 @@ def test_a_game_controller_is_read_without_waiting(tmp_path):
     assert pad.read() == (None, [])
     os.write(writer, event(32767, 2, 0) + event(0, 1, 0))
     assert pad.read() == ((1.0, -1.0), [])
+
+    def gone(*_):
+        raise OSError(errno.ENODEV, "No such device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gamepad.os, "read", gone)
+        assert pad.read() == ((0.0, 0.0), []), "pulled out, it no longer steers"
+        assert pad.read() == (None, [])
     os.close(writer)
     pad.close()
