@@ -99,7 +99,8 @@ def joint_limits(clip: CheckedMotion) -> Outcome:
     excess = np.maximum(np.maximum(limits[:, 0] - motion.joint_pos, motion.joint_pos - limits[:, 1]), 0)
     frame, joint = np.unravel_index(excess.argmax(), excess.shape)
     if excess.max() <= LIMIT_TOLERANCE_RAD:
-        return ok(f"all angles lie within the model's limits, up to {excess.max():.2f} rad")
+        beyond = f", but for {excess.max():.2f} rad" if excess.max() >= 0.005 else ""
+        return ok(f"all angles lie within the model's limits{beyond}")
     share = (excess > LIMIT_TOLERANCE_RAD).any(axis=1).mean()
     low, high = limits[joint]
     evidence = (
