@@ -86,15 +86,17 @@ def train(folder: Path, processes: int, num_envs: int, updates: int, interval: i
     }
 
 
-def measure(run: dict[str, Any], setup: MeasuringSetup) -> None:
-    """Measure the checkpoints of a run of the JSON, and fill in what they say."""
+def measure(run: dict[str, Any], setup: MeasuringSetup, first: int) -> None:
+    """Measure the checkpoints of a run of the JSON from update ``first`` on, and fill in what they say."""
     command = (SPEED_MPS, 0.0)
+    for entry in run["checkpoints"]:
+        entry["updates"] = find_checkpoint(entry["file"]).updates
+    run["checkpoints"] = [entry for entry in run["checkpoints"] if entry["updates"] >= first]
     with opened(setup, [command]) as measured:
         for entry in run["checkpoints"]:
             file = entry.pop("file")
             walk = replace(measured, policy=load_policy(file, measured.env)).hold(command, WARMUP_S + setup.seconds)
             metrics = evaluate_rollout(walk, measured.references.nearest(command), WARMUP_S)
-            entry["updates"] = find_checkpoint(file).updates
             entry["metrics"] = {n: round(v, 5) if math.isfinite(v) else None for n, v in metrics.items()}
             if within(metrics) and run["to_bars"] is None:
                 run["to_bars"] = {name: entry[name] for name in ("updates", "wall_s")}
@@ -107,6 +109,7 @@ def main() -> int:
     parser.add_argument("--num_envs", type=positive_int, nargs="+", default=[4096], help="of each process, by run")
     parser.add_argument("--updates", type=positive_int, nargs="+", default=[450], help="by run; the last counts on")
     parser.add_argument("--interval", type=positive_int, default=25, help="updates between checkpoints (%(default)s)")
+    parser.add_argument("--first", type=positive_int, default=1, help="update of the first one measured")
     parser.add_argument("--envs_measured", type=positive_int, default=256)
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time of a checkpoint (%(default)s)")
     parser.add_argument("--device", choices=("cuda", "cpu"), help="default: the GPUs if there are any")
@@ -139,6 +142,7 @@ def main() -> int:
                 device=device,
                 dataset="datasets/g1_walk.npz",
             ),
+            arguments.first,
         )
         report["runs"].append(run)
         write_json(arguments.output, report)
