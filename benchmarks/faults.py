@@ -45,8 +45,8 @@ from provenance import provenance, report
 
 from amp_helpers.errors import InputError, run_cli
 
-UPDATES, SIZE = 60, 2
-"""Updates of a run, and its processes."""
+SIZE = 2
+"""Processes of a run."""
 PATIENCE_S = 120.0
 """Time after which a run that should go on, or end, is called hanging, s."""
 FORK = multiprocessing.get_context("fork")
@@ -56,8 +56,8 @@ FORK = multiprocessing.get_context("fork")
 class Run:
     """A training in a folder, at most once at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, updates: int) -> None:
+        self.folder, self.updates = folder, updates
         self.processes: list[Any] = []
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class Run:
         meet = tempfile.mktemp(prefix="meet-")  # gloo makes the file
         self._printed = [Path(f"{meet}-{rank}.txt") for rank in range(SIZE)]
         self.processes = [
-            FORK.Process(target=rank_process, args=(rank, SIZE, meet, self.folder, UPDATES, printed))
+            FORK.Process(target=rank_process, args=(rank, SIZE, meet, self.folder, self.updates, printed))
             for rank, printed in enumerate(self._printed)
         ]
         for process in self.processes:
@@ -145,7 +145,7 @@ KINDS: dict[str, Callable[[Run, random.Random], list[str]]] = {
 def disturb(run: Run, kind: str, draw: random.Random, disk: Path | None) -> dict[str, Any]:
     """Start a run, disturb it, go on with it, and return an element of the JSON's ``faults`` without ``identical``."""
     run.start()
-    run.wait(draw.randrange(2 * INTERVAL + 1, UPDATES - 5))
+    run.wait(draw.randrange(2 * INTERVAL + 1, run.updates - 5))
     time.sleep(draw.uniform(0, 0.05))  # also within an update, and while a checkpoint is written
     if kind == "full disk" and disk:
         with filled(disk):
@@ -184,24 +184,25 @@ def main() -> int:
     """Measure from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=10, help="of each kind (default: %(default)s)")
+    parser.add_argument("--updates", type=int, default=60, help="of a run, at least 12 (default: %(default)s)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="default: all")
     parser.add_argument("--disk", type=Path, help="folder on a small file system that may be filled")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        undisturbed = Run(Path(folder))
+        undisturbed = Run(Path(folder), arguments.updates)
         undisturbed.start()
         undisturbed.end()
         expected = set(undisturbed.trace)
-    if len(expected) != UPDATES:
-        raise InputError(f"the undisturbed run made {len(expected)} updates of {UPDATES}; run fault_run.py alone")
+    if len(expected) != arguments.updates:
+        raise InputError(f"the undisturbed run made {len(expected)} of {arguments.updates} updates; see its errors")
     faults = []
     for kind in arguments.kinds:
         for number in range(arguments.faults):
             place = arguments.disk if kind == "full disk" else None
             with tempfile.TemporaryDirectory(dir=place) as folder:
-                run = Run(Path(folder))
+                run = Run(Path(folder), arguments.updates)
                 fault = disturb(run, kind, random.Random(f"{arguments.seed} {kind} {number}"), place)
                 fault["identical"] = set(run.trace) == expected
             faults.append(fault)
@@ -214,7 +215,13 @@ def main() -> int:
             "identical": sum(fault["identical"] for fault in of),
             "most_lost": max(fault["lost"] for fault in of),
         }
-    result = {"seed": arguments.seed, "updates": UPDATES, "interval": INTERVAL, "kinds": kinds, "faults": faults}
+    result = {
+        "seed": arguments.seed,
+        "updates": arguments.updates,
+        "interval": INTERVAL,
+        "kinds": kinds,
+        "faults": faults,
+    }
     report(provenance() | result, arguments.output)
     return 0
 
