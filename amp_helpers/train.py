@@ -93,13 +93,15 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     dataset = MotionDataset.load(cfg.dataset)
     amp_state(cfg, dataset)  # refuses wrong features and joints before the simulator starts
     set_seed(own_seed)
+    if ranks.size > 1:
+        total = ranks.size * (cfg.num_envs or 0)
+        say(f"note: {ranks.size} processes with {cfg.num_envs} environments each, {total} in all")
     if not kernels_compiled(str(cfg.device)):
         say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
     with contextlib.ExitStack() as stack:
         lab = stack.enter_context(open_env(replace(cfg, seed=own_seed), dataset))
         setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
-        if ranks.first:
-            stack.enter_context(writing(cfg.run_dir))
+        stack.enter_context(writing(cfg.run_dir))
         findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings
         agent = build_agent(setup, ranks)
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None

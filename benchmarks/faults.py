@@ -167,11 +167,10 @@ def disturb(run: Run, kind: str, draw: random.Random, disk: Path | None) -> dict
 def filled(disk: Path) -> Iterator[None]:
     """Let a file take all the space that a disk has left."""
     filler = disk / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(4096))
-                file.flush()
         except OSError:
             pass
     try:

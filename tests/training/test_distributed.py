@@ -116,6 +116,7 @@ def test_two_processes_train_one_policy_and_end_together(tmp_path):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert output.count("run: ") == 1  # the first process prints
+    assert "note: 2 processes with 4 environments each, 8 in all" in output
     config = json.loads((run / "config.json").read_text())
     assert config["processes"] == 2 and config["updates"] == 2 and "distributed" not in config
     assert [update.health.update for update in read_run(run).updates] == [1, 2]
