@@ -189,6 +189,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    origin = provenance()
     with tempfile.TemporaryDirectory() as folder:
         undisturbed = Run(Path(folder), arguments.updates)
         undisturbed.start()
