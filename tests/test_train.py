@@ -26,7 +26,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
-from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns
+from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns, resolve
 from amp_helpers.training.command import parse
 
 pytestmark = pytest.mark.sim
@@ -280,4 +280,7 @@ def test_the_command_line_is_the_configuration():
         max_iterations=9,
         agent=AmpAgentCfg(hidden=(64, 32)),
     )
+    for choice, known in (("logger", "tensorboard, wandb"), ("frontend", "auto, warp, torch")):
+        with pytest.raises(InputError, match=f"'mine' not found; available: {known}$"):
+            resolve(replace(TrainCfg(), **{choice: "mine"}))
     assert set(TrainCfg().features) <= set(FEATURE_DIMS)

@@ -18,6 +18,7 @@ from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.amp_state.asset import name_robot, scene_robot
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.locomotion import LOCOMOTION_TASK
 from amp_helpers.env.measuring import (
     MeasuringRules,
@@ -26,11 +27,14 @@ from amp_helpers.env.measuring import (
     has_velocity_command,
     reference_event,
 )
+from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task
 from amp_helpers.env.task import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.devices import check_device
+
+_STOCK_ENVS = (ManagerBasedRLEnv, "isaaclab.envs:ManagerBasedRLEnv")
 
 
 @contextlib.contextmanager
@@ -49,6 +53,7 @@ def make_env(
     turn: float = 0.0,
     pushes: bool = False,
     randomize: bool | Collection[str] | None = None,
+    frontend: str = "torch",
     quiet: bool = True,
 ) -> Iterator[ManagerBasedRLEnv]:
     """Open a registered manager-based task, and close it on exit.
@@ -73,14 +78,16 @@ def make_env(
         pushes: push the robots while measuring, see :class:`amp_helpers.env.measuring.MeasuringRules`; with ``play``.
         randomize: what the task randomizes: everything (``True``), nothing (``False``), or the names of some, for a
             task with a method ``randomize``; ``None`` for everything, with ``play`` nothing.
+        frontend: ``torch`` for Isaac Lab's step, ``warp`` for one that is recorded on a GPU
+            (:mod:`amp_helpers.env.captured`), ``auto`` for the latter on a GPU where the task allows it.
         quiet: suppress Isaac Lab's output while the environment opens.
 
     Yields:
         The environment.
 
     Raises:
-        InputError: the task is unknown, the device is missing, the task lacks an option, or another environment is
-            open.
+        InputError: the task is unknown, the device is missing, the task lacks an option or cannot be recorded, or
+            another environment is open.
     """
     device = check_device(device)
     if SimulationContext.instance() is not None:
@@ -105,8 +112,13 @@ def make_env(
             stack.callback(launcher.close)
             launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
             stack.enter_context(plain_host_memory(cfg))
-            env = _open(task, cfg)
+            recorded = frontend == "warp" or (frontend == "auto" and device.startswith("cuda"))
+            env = _open(task, cfg, recorded)
             stack.callback(env.close)
+            if recorded and (reason := _why_not_recorded(env)):
+                if frontend == "warp":
+                    raise InputError(f"task '{task}' cannot be recorded: {reason}; use --frontend torch")
+                notes.append(f"the step is not recorded, because of {reason}")
         if env.num_envs != num_envs:
             raise InputError(
                 f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
@@ -154,8 +166,10 @@ def takes_velocity(task: str) -> bool:
         return has_velocity_command(_task_cfg(task, 1, "cpu", None))
 
 
-def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
+def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
     try:
+        if recorded and gymnasium.spec(task.rpartition(":")[2]).entry_point in _STOCK_ENVS:
+            return CapturedEnv(cfg)
         return cast(ManagerBasedRLEnv, gymnasium.make(task, cfg=cfg).unwrapped)
     except FileNotFoundError as error:
         raise InputError(
@@ -167,6 +181,15 @@ def _open(task: str, cfg: Any) -> ManagerBasedRLEnv:
     except ValueError as error:  # names in the configuration that the robot does not have
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' does not fit its robot: {reason}; correct its configuration") from error
+
+
+def _why_not_recorded(env: ManagerBasedRLEnv) -> str | None:
+    """Say what keeps the step of an open environment from being recorded, which then steps as Isaac Lab does."""
+    if not isinstance(env, CapturedEnv):
+        return f"its environment class {type(env).__name__}, which may step in another way"
+    reason = obstacle(env)
+    env.by_mask = reason is None
+    return reason
 
 
 def _configure_reference(

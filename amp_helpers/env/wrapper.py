@@ -19,7 +19,7 @@ class AmpEnv(IsaacLabWrapper):
     ``amp_obs`` (E, dim) and ``amp_whole`` (E,), the windows and the mask of complete ones, come from
     :meth:`AmpSource.step`. In a step that truncated episodes, ``terminal_states`` (``terminal_observations`` for a task
     without a ``critic`` group) is the value function's input just before the reset, valid in the rows of the truncated
-    episodes; in other steps it is ``None``.
+    episodes; in other steps it may be ``None``.
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class AmpEnv(IsaacLabWrapper):
         """Called after every step with the masks (E,) of terminated and of truncated episodes."""
 
     def _capture(self, env_ids: EnvIds) -> None:
-        # reset_time_outs does not exist before the first step.
-        if getattr(self.lab, "reset_time_outs", None) is not None and self.lab.reset_time_outs.any():
+        # A step by mask does not wait to learn whether an episode was truncated. reset_time_outs does not exist before
+        # the first step.
+        time_outs = getattr(self.lab, "reset_time_outs", None)
+        if getattr(self.lab, "by_mask", False) or (time_outs is not None and time_outs.any()):
             self._terminal = cast(torch.Tensor, self.lab.observation_manager.compute_group(self._value_group))
 
     def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Any]:
@@ -70,9 +72,8 @@ class AmpEnv(IsaacLabWrapper):
         if first:
             self.source.restart()
             if self._stagger:
-                self.lab.episode_length_buf = torch.randint_like(
-                    self.lab.episode_length_buf, high=self.lab.max_episode_length
-                )
+                length = self.lab.episode_length_buf
+                self.lab.episode_length_buf = torch.randint_like(length, high=self.lab.max_episode_length)
         return observations, infos
 
     def close(self) -> None:

@@ -70,6 +70,9 @@ class TrainCfg:
     """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
     physics: str | None = None
     """Physics preset of the task, such as newton_mjwarp; by default the task's own."""
+    frontend: Literal["auto", "warp", "torch"] = "torch"
+    """Control step of the environment: warp is recorded once on a GPU and replayed; torch is Isaac Lab's own, launched
+    from Python; auto is warp on a GPU where every term of the task can be recorded, else torch."""
     seed: int = 0
     """Random seed."""
     distributed: bool = False
@@ -185,6 +188,8 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
 
     _check_numbers(cfg)
     cfg.agent.validate()
+    if cfg.frontend not in ("auto", "warp", "torch"):
+        raise InputError(f"frontend '{cfg.frontend}' not found; available: auto, warp, torch")
     if cfg.logger not in ("tensorboard", "wandb"):
         raise InputError(f"logger '{cfg.logger}' not found; available: tensorboard, wandb")
     if cfg.logger == "wandb" and importlib.util.find_spec("wandb") is None:

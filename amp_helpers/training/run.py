@@ -61,6 +61,7 @@ def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContex
         reference_share=cfg.reference_share,
         velocity=cfg.velocity_range,
         randomize=cfg.randomize,
+        frontend=cfg.frontend,
     )
 
 

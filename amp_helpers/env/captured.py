@@ -1,0 +1,236 @@
+"""Isaac Lab's environment with a control step that is recorded as CUDA graphs.
+
+At 4096 environments, Isaac Lab's step waits for Python more than half of the time: it launches some hundred small
+kernels, and reads back which episodes have ended. Here the same terms of the same managers are called in the same
+order, but every step does the same work: what concerns some of the environments is done by mask
+(:mod:`amp_helpers.env.masking`). Such a step can be recorded once and replayed. It consists of three recordings and
+Isaac Lab's own of the physics; between them, listeners run (:mod:`amp_helpers.amp_state.hooks`).
+
+Random numbers are drawn for all environments and used for some, so they are others than those of Isaac Lab's step.
+"""
+
+from typing import Any
+
+import torch
+import warp as wp
+from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.envs.mdp import UniformVelocityCommand
+from isaaclab.managers import CommandTerm, ManagerTermBase
+
+from amp_helpers.env.masking import EVERY, MaskedEnv, keep_unmasked
+from amp_helpers.env.stages import Stage
+
+
+class CapturedEnv(ManagerBasedRLEnv):
+    """A manager-based environment that steps all environments alike; on a GPU, from recordings.
+
+    Observations are new tensors in every step; rewards and the masks of ended episodes are overwritten by the next.
+    ``extras["log"]`` holds the statistics of the latest episodes that ended, as tensors without waiting for them.
+    """
+
+    def __init__(self, cfg: Any, render_mode: str | None = None, **options: Any) -> None:
+        super().__init__(cfg, render_mode, **options)
+        self.by_mask = True
+        """Whether a step does the same work each time; otherwise it is Isaac Lab's own."""
+        self._actions = torch.zeros(self.num_envs, self.action_manager.total_action_dim, device=self.device)
+        self._done = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        self._all_ids = torch.arange(self.num_envs, device=self.device)
+        self._statistics: dict[str, torch.Tensor] = {}
+        self._first_log: dict[str, Any] = {}
+        self.stages = [
+            Stage("act", self._act, self.device),
+            Stage("judge", self._judge, self.device),
+            Stage("renew", self._renew, self.device),
+        ]
+        """The recorded parts of a step: before the physics, up to the end of episodes, and after it."""
+
+    @property
+    def episode_length_buf(self) -> torch.Tensor:
+        """Control steps since the start of each episode, (E,)."""
+        return self._episode_length
+
+    @episode_length_buf.setter
+    def episode_length_buf(self, value: torch.Tensor) -> None:
+        if hasattr(self, "_episode_length"):
+            self._episode_length.copy_(value)  # in place, because recordings hold this tensor
+        else:
+            self._episode_length = value
+
+    def reset(self, *arguments: Any, **options: Any) -> Any:
+        """Reset as Isaac Lab does, and record the next steps anew: settings may have changed."""
+        for stage in self.stages:
+            stage.forget()
+        first = super().reset(*arguments, **options)
+        self._statistics, self._first_log = {}, dict(self.extras.get("log", {}))
+        return first
+
+    @torch.no_grad()
+    def step(self, action: torch.Tensor) -> Any:
+        """Execute a control step, see :meth:`isaaclab.envs.ManagerBasedRLEnv.step`."""
+        if not self.by_mask or self.sim.is_rendering or self.video_recorders:
+            return super().step(action)
+        act, judge, renew = self.stages
+        self._actions.copy_(action)
+        self.recorder_manager.record_pre_step()
+        steps = self.cfg.decimation if self._physics_handles_decimation else 1
+        for _ in range(self.cfg.decimation // steps):
+            self._sim_step_counter += steps
+            act()
+            self.sim.step(render=False)
+            self.recorder_manager.record_post_physics_decimation_step()
+            self.scene.update(dt=self.physics_dt * steps)
+        self.common_step_counter += 1
+        judge()
+        hooks: Any = self.recorder_manager  # annotated for lists
+        hooks.record_pre_reset(self._done)
+        self.extras["log"] = {}  # terms write into it
+        renew()
+        self.extras["log"] = self._statistics
+        observations = {name: _copied(group) for name, group in self.obs_buf.items()}
+        return observations, self.reward_buf, self.reset_terminated, self.reset_time_outs, self.extras
+
+    def _act(self) -> None:
+        self.action_manager.process_action(self._actions)
+        self.action_manager.apply_action()
+        self.scene.write_data_to_sim()
+
+    def _judge(self) -> None:
+        self._episode_length += 1
+        self.reset_buf = self.termination_manager.compute()
+        self._done.copy_(self.reset_buf)
+        self.reset_terminated = self.termination_manager.terminated
+        self.reset_time_outs = self.termination_manager.time_outs
+        self.reward_buf = self.reward_manager.compute(dt=self.step_dt)
+
+    def _renew(self) -> None:
+        self._reset_masked(self._done)
+        for term in map(self.command_manager.get_term, self.command_manager.active_terms):
+            step_command(term, self.step_dt)
+        self._apply_intervals()
+        self.obs_buf = self.observation_manager.compute(update_history=True)
+
+    def _reset_masked(self, mask: torch.Tensor) -> None:
+        """Do what ``_reset_idx`` does, for the environments in ``mask``."""
+        reset_scene(self.scene, mask)
+        for term in self.event_manager._mode_term_cfgs.get("reset", ()):
+            apply_event(self, term, mask)
+        reset_observations(self.observation_manager, mask)
+        actions = self.action_manager
+        for tensor in (actions.prev_action, actions.action):
+            tensor.masked_fill_(mask.unsqueeze(1), 0.0)
+        for term in map(actions.get_term, actions.active_terms):
+            reset_term(term, mask)
+        self._keep_statistics(mask)
+        self.reward_manager._episode_sum_buf.masked_fill_(mask.unsqueeze(1), 0.0)
+        for manager in (self.reward_manager, self.termination_manager):
+            for term in manager._class_term_cfgs:
+                reset_term(term.func, mask)
+        for term in map(self.command_manager.get_term, self.command_manager.active_terms):
+            reset_term(term, mask)
+        for terms in self.event_manager._mode_class_term_cfgs.values():
+            for term in terms:
+                reset_term(term.func, mask)
+        for time_left, term in self._intervals():
+            if term.resample_interval_on_reset:
+                draw_interval(time_left, term, mask)
+        self._episode_length.masked_fill_(mask, 0)
+
+    def _apply_intervals(self) -> None:
+        for time_left, term in self._intervals():
+            time_left -= self.step_dt
+            due = time_left < 1e-6
+            draw_interval(time_left, term, due)
+            apply_event(self, term, due)
+
+    def _intervals(self) -> list[tuple[torch.Tensor, Any]]:
+        events = self.event_manager
+        terms = events._mode_term_cfgs.get("interval", [])
+        return list(zip(events._interval_term_time_left, terms, strict=True)) if terms else []
+
+    def _keep_statistics(self, mask: torch.Tensor) -> None:
+        """Average what the managers log over the episodes that end; keep the last where none does."""
+        sums, seconds = self.reward_manager._episode_sum_buf, self.max_episode_length_s
+        columns = {
+            f"Episode_Reward/{name}": sums[:, i] / seconds for i, name in enumerate(self.reward_manager.active_terms)
+        }
+        for name in self.command_manager.active_terms:
+            for metric, values in episode_metrics(self.command_manager.get_term(name)).items():
+                place = "Metrics" if metric == "success_rate" else f"Metrics/{name}"
+                columns[f"{place}/{metric}"] = values
+        ended = mask.sum()
+        means = (torch.stack(list(columns.values())) * mask).sum(dim=1) / ended.clamp(min=1)
+        last = self.termination_manager._last_episode_dones.float().mean(dim=0)
+        names = [*columns, *(f"Episode_Termination/{name}" for name in self.termination_manager.active_terms)]
+        present = torch.cat((means, last))
+        if list(self._statistics) != names:
+            first = [torch.as_tensor(self._first_log.get(name, 0.0), device=self.device) for name in names]
+            self._figures = torch.stack(first)
+            self._statistics = dict(zip(names, self._figures.unbind(), strict=True))
+        self._figures.copy_(torch.where(ended > 0, present, self._figures))
+
+
+def apply_event(env: CapturedEnv, term: Any, mask: torch.Tensor) -> None:
+    """Apply an event term to the environments in ``mask``."""
+
+    def apply() -> None:
+        term.func(MaskedEnv(env, mask), env._all_ids, **term.params)
+
+    if isinstance(term.func, ManagerTermBase):
+        keep_unmasked(term.func, mask, apply)
+    else:
+        apply()
+
+
+def draw_interval(time_left: torch.Tensor, term: Any, mask: torch.Tensor) -> None:
+    """Draw the time to the next event anew in the environments in ``mask``."""
+    low, high = term.interval_range_s
+    time_left.copy_(torch.where(mask, torch.rand_like(time_left) * (high - low) + low, time_left))
+
+
+def step_command(term: CommandTerm, dt: float) -> None:
+    """Do what :meth:`CommandTerm.compute` does, by mask."""
+    term._update_metrics()
+    term.time_left -= dt
+    keep_unmasked(term, term.time_left <= 0.0, lambda: term._resample(EVERY))
+    term._update_command()
+
+
+def episode_metrics(term: CommandTerm) -> dict[str, torch.Tensor]:
+    """The figures (E,) of the present episodes that a command logs when they end."""
+    if not isinstance(term, UniformVelocityCommand):
+        return term.metrics
+    steps = term._step_count.clamp(min=1.0)
+    errors = {"error_vel_xy": term._error_xy_sum / steps, "error_vel_yaw": term._error_yaw_sum / steps}
+    good = (errors["error_vel_xy"] < term.cfg.vel_xy_success_threshold) & (
+        errors["error_vel_yaw"] < term.cfg.vel_yaw_success_threshold
+    )
+    return term.metrics | errors | {"success_rate": good.float()}
+
+
+def reset_term(term: Any, mask: torch.Tensor) -> None:
+    """Reset a term's own tensors in the environments in ``mask``."""
+    if type(term).reset is ManagerTermBase.reset:
+        return  # it keeps nothing
+    keep_unmasked(term, mask, lambda: term.reset(env_ids=EVERY))
+
+
+def reset_scene(scene: Any, mask: torch.Tensor) -> None:
+    """Reset what assets and sensors keep, such as external forces and contact times."""
+    by_mask = wp.from_torch(mask, dtype=wp.bool)
+    for asset in (*scene.articulations.values(), *scene.rigid_objects.values(), *scene.sensors.values()):
+        asset.reset(env_mask=by_mask)
+
+
+def reset_observations(manager: Any, mask: torch.Tensor) -> None:
+    """Reset histories, noise models and terms of the observation manager."""
+    for group, terms in manager._group_obs_class_term_cfgs.items():
+        for term in terms:
+            reset_term(term.func, mask)
+        for history in manager._group_obs_term_history_buffer[group].values():
+            history.reset(batch_ids=mask)  # fills by mask
+    for instance in manager._group_obs_class_instances:
+        keep_unmasked(instance, mask, lambda instance=instance: instance.reset(env_ids=EVERY))
+
+
+def _copied(group: Any) -> Any:
+    return {name: term.clone() for name, term in group.items()} if isinstance(group, dict) else group.clone()

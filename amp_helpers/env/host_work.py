@@ -1,0 +1,45 @@
+"""What a recorded step cannot contain: operations whose result the host waits for."""
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+_READS = {
+    aten._local_scalar_dense: "reads a number from a tensor, as .item() and if do",
+    aten.is_nonzero: "branches on a tensor",
+    aten.equal: "compares tensors with torch.equal",
+    aten.nonzero: "uses nonzero",
+    aten.masked_select: "selects with a mask",
+    aten._unique2: "uses unique",
+    aten.unique_dim: "uses unique",
+}
+_INDEXING = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_)
+
+
+class HostWork(RuntimeError):
+    """An operation that the host waits for."""
+
+
+class NoHostWork(TorchDispatchMode):
+    """Raises :class:`HostWork` where an operation would make the host wait for a GPU; works on a CPU too."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        packet = func.overloadpacket
+        if packet in _READS:
+            raise HostWork(_READS[packet])
+        if packet in _INDEXING and any(_is_mask(index) for index in args[1] or ()):
+            raise HostWork("indexes with a mask, whose number of rows only the GPU knows")
+        result = func(*args, **(kwargs or {}))
+        if packet in (aten._to_copy, aten.copy_):
+            source, target = (args[1], args[0]) if packet is aten.copy_ else (args[0], result)
+            if source.device != target.device:
+                raise HostWork(f"copies between {source.device} and {target.device}")
+        if packet is aten.lift_fresh and result.is_cuda:
+            raise HostWork("copies numbers to the GPU, as torch.tensor does")
+        return result
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, torch.Tensor) and index.dtype in (torch.bool, torch.uint8)

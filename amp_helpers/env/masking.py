@@ -1,0 +1,106 @@
+"""Resets and resampling by mask: the terms of a task, which take indices, for a step whose work never differs.
+
+Isaac Lab's managers find the environments to reset with ``nonzero``, whose result the host has to wait for. Here a term
+handles all environments at once, and what it changed is taken back outside the mask: its own tensors by
+:func:`keep_unmasked`, and its writes to the simulator by :class:`MaskedEnv`, which writes by mask. The term's code
+stays the same, so a user's own terms work too.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from amp_helpers.errors import InputError
+
+EVERY = slice(None)
+
+
+class NoMaskError(InputError):
+    """A term does what cannot be done by mask."""
+
+
+def keep_unmasked[T](owner: Any, mask: torch.Tensor, change: Callable[[], T]) -> T:
+    """Call ``change``, then restore the rows outside ``mask`` of every tensor of ``owner`` with a row an environment.
+
+    Args:
+        owner: object whose attributes, or dictionaries of tensors among them, ``change`` changes.
+        mask: (E,) bool, environments whose change stays.
+        change: changes all environments.
+    """
+    before = [(holder, name, tensor, tensor.clone()) for holder, name, tensor in _rows(owner, len(mask))]
+    result = change()
+    for holder, name, tensor, saved in before:
+        present = holder[name]
+        kept = mask.view(-1, *[1] * (saved.dim() - 1))
+        if present is tensor:
+            tensor.copy_(torch.where(kept, tensor, saved))
+        elif isinstance(present, torch.Tensor) and present.shape == saved.shape:
+            holder[name] = torch.where(kept, present, saved)
+    return result
+
+
+def _rows(owner: Any, num_envs: int) -> Iterator[tuple[dict[str, Any], str, torch.Tensor]]:
+    """The tensors (E, ...) among an object's attributes and their dictionaries: holder, name, tensor."""
+    attributes = vars(owner)
+    for holder in (attributes, *(value for value in attributes.values() if isinstance(value, dict))):
+        for name, value in list(holder.items()):
+            if isinstance(value, torch.Tensor) and value.dim() and len(value) == num_envs:
+                yield holder, name, value
+
+
+class MaskedEnv:
+    """An environment as an event term sees it, whose writes to the simulator reach the masked environments alone."""
+
+    def __init__(self, env: Any, mask: torch.Tensor) -> None:
+        self._env = env
+        self.scene = _MaskedScene(env.scene, mask)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+
+class _MaskedScene:
+    def __init__(self, scene: Any, mask: torch.Tensor) -> None:
+        self._scene, self._mask = scene, mask
+
+    def __getitem__(self, name: str) -> Any:
+        entity = self._scene[name]
+        writes = any(attribute.startswith("write_") for attribute in dir(type(entity)))
+        return _MaskedAsset(entity, self._mask) if writes else entity
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scene, name)
+
+
+class _MaskedAsset:
+    """An asset whose methods ``*_index`` write with its methods ``*_mask``."""
+
+    _DIRECT = ("actuators", "permanent_wrench_composer", "instantaneous_wrench_composer", "root_view")
+
+    def __init__(self, asset: Any, mask: torch.Tensor) -> None:
+        self._asset, self._mask = asset, mask
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._DIRECT:
+            raise NoMaskError(f"it uses the robot's '{name}', which cannot be done by mask")
+        if not name.startswith(("write_", "set_")):
+            return getattr(self._asset, name)
+        twin = getattr(self._asset, f"{name.removesuffix('_index')}_mask", None)
+        if twin is None or not name.endswith("_index"):
+            raise NoMaskError(f"it calls '{name}', which cannot be done by mask")
+
+        def write(env_ids: Any = None, **arguments: Any) -> None:
+            if not (env_ids is None or env_ids == EVERY if isinstance(env_ids, slice | None) else _all(env_ids, self)):
+                raise NoMaskError(f"it calls '{name}' for a part of the environments")
+            for part in ("joint_ids", "body_ids"):
+                ids = arguments.pop(part, None)
+                if ids is not None and ids != EVERY:
+                    raise NoMaskError(f"it calls '{name}' with some of the {part}")
+            twin(env_mask=self._mask, **arguments)
+
+        return write
+
+
+def _all(env_ids: Any, asset: _MaskedAsset) -> bool:
+    return len(env_ids) == len(asset._mask)

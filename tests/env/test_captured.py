@@ -1,0 +1,106 @@
+"""The step by mask is Isaac Lab's step: same observations, rewards, ends, resets and AMP windows for the same actions.
+
+Both are steps of one environment: random draws are fixed (``steady_tasks``), so every figure has to agree.
+"""
+
+import pytest
+import torch
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from steady_tasks import LOCOMOTION, WALK
+
+from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
+from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.captured import apply_event
+from amp_helpers.env.make import make_env
+from amp_helpers.env.wrapper import AmpEnv
+from amp_helpers.errors import InputError
+from amp_helpers.robots.robot import G1_23DOF
+
+NUM_ENVS, STEPS = 8, 70
+
+
+@pytest.fixture(scope="module", params=[WALK, LOCOMOTION])
+def env(request, repo_root):
+    dataset = MotionDataset.load(repo_root / "datasets" / "g1_walk_refined.npz")
+    with make_env(
+        request.param, num_envs=NUM_ENVS, dataset=dataset, reference_share=0.0, device="cpu", frontend="warp"
+    ) as opened:
+        yield opened
+
+
+def record(env, by_mask: bool) -> list[dict[str, torch.Tensor]]:
+    """Step through falls and time-outs, and keep everything that a step returns."""
+    env.by_mask = by_mask
+    random = torch.Generator().manual_seed(0)
+    state = AmpState(joint_names=G1_23DOF.joint_names, features=tuple(FEATURE_DIMS), window=3, stride=2, command=True)
+    wrapped = AmpEnv(env, state)
+    env.reset()  # ends the episodes before, so that the next reset logs nothing of them
+    env.termination_manager._last_episode_dones.zero_()
+    wrapped.reset()
+    env.episode_length_buf[:] = 5 * torch.arange(NUM_ENVS)
+    steps = []
+    for _ in range(STEPS):
+        actions = torch.rand(NUM_ENVS, 23, generator=random) * 2 - 1
+        actions[:3] *= 0.1
+        observations, rewards, terminated, truncated, infos = wrapped.step(actions)
+        final = infos["terminal_states"]
+        steps.append(
+            {
+                "observations": observations,
+                "states": wrapped.state(),
+                "rewards": rewards.clone(),
+                "terminated": terminated.clone(),
+                "truncated": truncated.clone(),
+                "windows": infos["amp_obs"],
+                "whole": infos["amp_whole"],
+                "states before time-outs": final[truncated.flatten()] if truncated.any() else torch.empty(0),
+                "lengths": env.episode_length_buf.clone(),
+            }
+            | {name: torch.as_tensor(float(value)) for name, value in infos.get("log", {}).items()}
+        )
+    wrapped.close()
+    return steps
+
+
+def test_every_figure_of_every_step_agrees(env):
+    expected, found = record(env, by_mask=False), record(env, by_mask=True)
+    falls, time_outs = (sum(int(step[name].sum()) for step in expected) for name in ("terminated", "truncated"))
+    assert falls >= 5 and time_outs >= 5
+    for step, (theirs, ours) in enumerate(zip(expected, found, strict=True)):
+        assert set(ours) == set(theirs)
+        for name, value in theirs.items():
+            assert torch.allclose(ours[name].float(), value.float(), atol=1e-5), f"{name} in step {step}"
+
+
+def test_a_reset_by_mask_changes_those_environments_alone(env):
+    """And draws as often from the clip as it should: 640 starts of which half are references, within 4 sigma."""
+    event = env.event_manager.get_term_cfg("reference")
+    robot = env.scene["robot"].data
+    event.params["share"] = 0.5
+    mask = torch.arange(NUM_ENVS) % 2 == 0
+    env.step(torch.rand(NUM_ENVS, 23))
+    kept = [array.torch.clone() for array in (robot.joint_pos, robot.joint_vel, robot.root_link_pose_w)]
+    chosen = event.func.from_reference.clone()
+    count = 0
+    for _ in range(160):
+        apply_event(env, event, mask)
+        count += int(event.func.from_reference[mask].sum())
+    now = [array.torch for array in (robot.joint_pos, robot.joint_vel, robot.root_link_pose_w)]
+    event.params["share"] = 0.0
+    for before, after in zip(kept, now, strict=True):
+        assert torch.equal(before[~mask], after[~mask])
+        assert not torch.equal(before[mask], after[mask])
+    assert torch.equal(event.func.from_reference[~mask], chosen[~mask])
+    assert abs(count - 320) < 4 * (640 * 0.25) ** 0.5
+
+
+def test_a_term_that_the_host_computes_is_named():
+    with (
+        pytest.raises(InputError, match=r"reward 'on_the_host': reads a number from a tensor.*; use --frontend torch$"),
+        make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="warp"),
+    ):
+        pass
+    with make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="torch") as env:
+        env.reset()

@@ -1,0 +1,86 @@
+"""What a step by mask is made of, on stand-ins: no simulator starts."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.env.host_work import HostWork, NoHostWork
+from amp_helpers.env.masking import MaskedEnv, NoMaskError, keep_unmasked
+
+MASK = torch.tensor([True, False, True])
+
+
+def test_rows_outside_the_mask_are_restored():
+    """Of tensors changed in place, replaced, or in a dictionary; others are left alone."""
+    owner = SimpleNamespace(a=torch.zeros(3), b=torch.zeros(3, 2), parts={"c": torch.zeros(3)}, other=torch.zeros(5))
+
+    def change() -> str:
+        owner.a += 1
+        owner.b = torch.ones(3, 2)
+        owner.parts["c"][:] = 1
+        owner.other += 1
+        return "done"
+
+    held = owner.a
+    assert keep_unmasked(owner, MASK, change) == "done"
+    assert held is owner.a
+    assert owner.a.tolist() == owner.parts["c"].tolist() == owner.b[:, 0].tolist() == [1, 0, 1]
+    assert owner.other.tolist() == [1] * 5
+
+
+class Asset:
+    num_joints = 4
+
+    def __init__(self) -> None:
+        self.written = {}
+
+    def write_pose_to_sim_index(self, **arguments) -> None: ...
+
+    def write_pose_to_sim_mask(self, **arguments) -> None:
+        self.written = arguments
+
+    def write_state_to_sim(self, **arguments) -> None: ...
+
+
+def test_writes_to_the_simulator_reach_the_mask_alone():
+    asset = Asset()
+    env = MaskedEnv(SimpleNamespace(scene={"robot": asset, "other": 3}, num_envs=3), MASK)
+    robot = env.scene["robot"]
+    robot.write_pose_to_sim_index(pose=1, env_ids=torch.arange(3), joint_ids=slice(None))
+    assert asset.written == {"pose": 1, "env_mask": MASK}
+    assert (robot.num_joints, env.num_envs, env.scene["other"]) == (4, 3, 3)
+    with pytest.raises(NoMaskError, match="for a part of the environments"):
+        robot.write_pose_to_sim_index(pose=1, env_ids=torch.arange(2))
+    with pytest.raises(NoMaskError, match="with some of the joint_ids"):
+        robot.write_pose_to_sim_index(pose=1, joint_ids=[0])
+    for name in ("write_state_to_sim", "actuators"):
+        with pytest.raises(NoMaskError, match="cannot be done by mask"):
+            getattr(robot, name)
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        lambda x: x.sum().item(),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: 1 if x.any() else 2,
+        lambda x: x.masked_select(x > 0),
+        lambda x: x.__setitem__(x > 0, x),
+    ],
+)
+def test_what_the_host_waits_for_is_found(waits):
+    with pytest.raises(HostWork), NoHostWork():
+        waits(torch.ones(3))
+
+
+def test_what_a_recording_may_contain():
+    x = torch.ones(3, 2)
+    with NoHostWork():
+        x[:, 0] = 0.0
+        x[torch.arange(2)] += 1
+        torch.where(x > 0, x, -x).masked_fill_(x > 1, 0.0)
+        torch.rand_like(x).clamp(min=x).norm(dim=1)
