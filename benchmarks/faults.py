@@ -215,14 +215,8 @@ def main() -> int:
             "identical": sum(fault["identical"] for fault in of),
             "most_lost": max(fault["lost"] for fault in of),
         }
-    result = {
-        "seed": arguments.seed,
-        "updates": arguments.updates,
-        "interval": INTERVAL,
-        "kinds": kinds,
-        "faults": faults,
-    }
-    report(provenance() | result, arguments.output)
+    settings = {"seed": arguments.seed, "updates": arguments.updates, "interval": INTERVAL}
+    report(origin | settings | {"kinds": kinds, "faults": faults}, arguments.output)
     return 0
 
 
