@@ -1,6 +1,7 @@
 """Find the bundle of a policy, or make one: a bundle's folder, a run, a checkpoint, or a shipped policy's name."""
 
 import functools
+import itertools
 import os
 import subprocess
 import sys
@@ -17,7 +18,9 @@ BUNDLE = "bundle"
 """Folder in a policy's folder that holds its bundle."""
 
 
-def find_bundle(policy: str | os.PathLike) -> Path:
+def find_bundle(
+    policy: str | os.PathLike, *, task: str | None = None, asset: str | None = None, robot: str | None = None
+) -> Path:
     """Return the bundle of a policy; where it has none, export it to a temporary folder that this process keeps.
 
     A bundle is taken as it is, without torch or Isaac Lab. Exporting needs both and takes some twenty seconds, in a
@@ -25,9 +28,12 @@ def find_bundle(policy: str | os.PathLike) -> Path:
 
     Args:
         policy: a folder that :mod:`amp_helpers.export` wrote, or what its ``--checkpoint`` takes.
+        task: option of the export, see :func:`amp_helpers.export.export`; a bundle takes none.
+        asset: likewise.
+        robot: likewise.
 
     Raises:
-        InputError: there is no such policy, or it cannot be exported.
+        InputError: there is no such policy, it cannot be exported, or a bundle is given options.
     """
     path = Path(policy)
     if not path.exists():
@@ -38,10 +44,13 @@ def find_bundle(policy: str | os.PathLike) -> Path:
                 f"{', '.join(folder.name for folder in _shipped_folders())}"
             )
         path = shipped
-    if (ready := ready_bundle(path)) is not None:
+    options = {f"--{name}": value for name, value in (("task", task), ("asset", asset), ("robot", robot)) if value}
+    if options and (path / FACTS).is_file():
+        raise InputError(f"{path}: is a bundle, which has its task in it; leave out {' and '.join(options)}")
+    if not options and (ready := ready_bundle(path)) is not None:
         return ready
     newest = max(file.stat().st_mtime_ns for file in (path, *path.glob("*"), *path.glob("checkpoints/*")))
-    return Path(_exported(path.resolve(), newest).name)
+    return Path(_exported(path.resolve(), newest, tuple(itertools.chain(*options.items()))).name)
 
 
 def ready_bundle(policy: str | os.PathLike) -> Path | None:
@@ -88,11 +97,11 @@ def _shipped(path: Path) -> Path | None:
 
 
 @functools.cache
-def _exported(path: Path, newest: int) -> tempfile.TemporaryDirectory:
+def _exported(path: Path, newest: int, options: tuple[str, ...]) -> tempfile.TemporaryDirectory:
     """Export a policy in a process of its own: Isaac Lab opens one simulator per process, and may already have."""
     print(f"exporting {path.name}, which takes some twenty seconds", file=sys.stderr, flush=True)
     folder = tempfile.TemporaryDirectory(prefix="amp-bundle-")
-    command = [sys.executable, "-m", "amp_helpers.export", "--checkpoint", str(path), "--output", folder.name]
+    command = [sys.executable, "-m", "amp_helpers.export", "--checkpoint", str(path), *options, "--output", folder.name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         folder.cleanup()

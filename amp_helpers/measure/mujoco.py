@@ -4,7 +4,6 @@ A checkpoint is exported to a temporary bundle first, which takes both.
 """
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.deploy.bundles import ready_bundle
+from amp_helpers.deploy.bundles import find_bundle, ready_bundle
 from amp_helpers.deploy.controller import Controller, read_facts
 from amp_helpers.deploy.mujoco_sim import MujocoPhysics, MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
@@ -88,33 +87,13 @@ def opened(
         )
     if setup.device not in (None, "cpu"):
         raise InputError(f"--device {setup.device}: MuJoCo runs on the CPU; leave --device out")
-    with bundle(setup) as folder:
-        controller = Controller(folder)
-        references = _references(controller, folder, setup)
-        robot = _robot(controller.facts, folder, setup)
-        yield MeasuredInMujoco(
-            controller, MujocoSim(controller, robot, physics or MujocoPhysics()), setup, robot, references
-        )
-
-
-@contextmanager
-def bundle(setup: MeasuringSetup) -> Iterator[Path]:
-    """The bundle that ``setup.checkpoint`` is, or a temporary one exported from it."""
-    folder = Path(setup.checkpoint)
-    if setup.is_bundle:
-        given = {"--task": setup.task, "--asset": setup.asset}
-        if options := [name for name, value in given.items() if value is not None]:
-            raise InputError(f"{folder}: is a bundle, which has its task in it; leave out {' and '.join(options)}")
-        yield folder
-        return
-    if (ready := _ready(setup)) is not None:
-        yield ready
-        return
-    from amp_helpers.export import export  # loads Isaac Lab
-
-    with tempfile.TemporaryDirectory() as name:
-        export(setup.checkpoint, name, task=setup.task, asset=setup.asset, robot=setup.robot_name)
-        yield Path(name)
+    options = {"task": setup.task, "asset": setup.asset}
+    folder = find_bundle(setup.checkpoint, **options, robot=None if setup.is_bundle else setup.robot_name)
+    controller = Controller(folder)
+    references = _references(controller, folder, setup)
+    robot = _robot(controller.facts, folder, setup)
+    sim = MujocoSim(controller, robot, physics or MujocoPhysics())
+    yield MeasuredInMujoco(controller, sim, setup, robot, references)
 
 
 def _ready(setup: MeasuringSetup) -> Path | None:
