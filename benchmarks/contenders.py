@@ -117,13 +117,16 @@ class Bench:
     """Configurations of skrl's AMP by the name of its settings."""
     rollouts: int
     """Number of measured rollouts in a turn, of ``cfg.agent.rollouts`` steps each."""
+    open_s: float
+    """Duration of opening the environment, s."""
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, cfg: TrainCfg, rivals: dict[str, TrainCfg], rollouts: int) -> Iterator["Bench"]:
         """Open the environment of ``cfg``, load its kernels and allocate its memory."""
+        start = time.perf_counter()
         with open_env(cfg, MotionDataset.load(cfg.dataset)) as lab:
-            bench = cls(lab, cfg, rivals, rollouts)
+            bench = cls(lab, cfg, rivals, rollouts, time.perf_counter() - start)
             environment(bench)
             yield bench
 

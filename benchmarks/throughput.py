@@ -26,12 +26,13 @@ complete rollouts; with updates, the measurement starts and ends at the end of a
 ratios of each repeat, whose turns are adjacent in time: a ratio of medians would be biased by changes of the machine's
 speed over seconds. TF32 matrix products are enabled for all contenders, as in Isaac Lab's training script.
 
-The JSON is written after every number of environments::
+With ``--physics physx`` all of it runs in PhysX. The JSON is written after every number of environments::
 
-    command, commit, hardware, seed, versions{torch, isaaclab, ...}, date, steps, repeats
+    command, commit, hardware, seed, versions{torch, isaaclab, ...}, date, physics, steps, repeats
     settings{training{...}, skrl_documented{...}, skrl_matched{...}, rsl_rl_ppo{...}}
     counts: [{
         num_envs,
+        open_s                        duration of opening the environment, without the imports
         contenders: {NAME: {
             env_steps_per_s           median of the repeats; repeats: [each]
             step_ms                   duration of a control step of all environments, without updates
@@ -90,20 +91,21 @@ def measure(cfg: TrainCfg, steps: int, repeats: int, names: Sequence[str]) -> di
     turns: dict[str, list[Turn]] = {name: [] for name in names}
     memory: dict[str, dict[str, float | None]] = {}
     with Bench.open(cfg, rivals, rollouts=-(-steps // cfg.agent.rollouts)) as bench:
+        print(f"{num_envs} environments, opened in {bench.open_s:.1f} s", flush=True)
         for repeat in range(repeats):
             for name in names:
                 _release_memory(device)
                 turn = CONTENDERS[name](bench)
                 turns[name].append(turn)
                 memory[name] = _memory(device)
-                print(f"{num_envs} environments, {name}, {repeat + 1}: {turn.rate * num_envs:,.0f}/s")
+                print(f"{num_envs} environments, {name}, {repeat + 1}: {turn.rate * num_envs:,.0f}/s", flush=True)
     contenders = {name: _figures(turns[name], num_envs) | memory[name] for name in names}
     ratios = {
         name: round(statistics.median(_repeat_ratios(figure, turns[of], turns[to])), 3)
         for name, (figure, of, to) in RATIOS.items()
         if {of, to} <= set(names)
     }
-    return {"num_envs": num_envs, "contenders": contenders, "ratios": ratios}
+    return {"num_envs": num_envs, "open_s": round(bench.open_s, 2), "contenders": contenders, "ratios": ratios}
 
 
 def _figures(turns: list[Turn], num_envs: int) -> dict[str, Any]:
@@ -145,7 +147,8 @@ def _sizes(cfg: TrainCfg) -> dict[str, Any]:
 
 
 def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    packages = ("torch", "isaaclab", "newton", "mujoco-warp", "warp-lang", "skrl", "rsl-rl-lib")
+    packages = ["torch", "isaaclab", "newton", "mujoco-warp", "warp-lang", "skrl", "rsl-rl-lib"]
+    packages += ["ovphysx", "ovstage"] if arguments.physics else []
     ours = TrainCfg(device=device, seed=arguments.seed)
     sizes = {
         name: getattr(ours.agent, name) for name in ("learning_epochs", "mini_batches", "discriminator_batch_size")
@@ -162,6 +165,7 @@ def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
         "seed": arguments.seed,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in packages},
+        "physics": arguments.physics,
         "steps": arguments.steps,
         "repeats": arguments.repeats,
         "settings": settings,
@@ -174,6 +178,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num_envs", type=int, nargs="+", default=[1024, 4096, 8192, 16384])
     parser.add_argument("--device", help="cpu or cuda:0 (default: the first GPU if there is one)")
+    parser.add_argument("--physics", help="physics preset, such as physx (default: Newton)")
     parser.add_argument("--steps", type=positive_int, default=240, help="control steps per turn (%(default)s)")
     parser.add_argument("--repeats", type=positive_int, default=5, help="turns of each (default: %(default)s)")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), help="default: all")
@@ -185,7 +190,8 @@ def main() -> int:
     result = _header(device, arguments)
     for num_envs in arguments.num_envs:
         with tempfile.TemporaryDirectory() as folder:
-            cfg = resolve(TrainCfg(num_envs=num_envs, device=device, seed=arguments.seed, run_dir=Path(folder) / "run"))
+            chosen = {"physics": arguments.physics, "device": device, "seed": arguments.seed}
+            cfg = resolve(TrainCfg(num_envs=num_envs, run_dir=Path(folder) / "run", **chosen))
             measured = measure(cfg, arguments.steps, arguments.repeats, arguments.contenders)
         result["counts"].append(measured)
         write_json(arguments.output, result)
