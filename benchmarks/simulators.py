@@ -1,9 +1,9 @@
 """The shipped policies in several simulators: ``python benchmarks/simulators.py --simulators newton mujoco``.
 
 Each policy is measured at its trained commands, ``g1_locomotion`` at the usual grid, as ``evaluate`` does it. With
-``--changes``, one thing is changed at a time: in mujoco friction, solver, integrator, gains and the like, everywhere
-the limits of the targets. Runs that are not asked for stay in the file, so that simulators and policies can be measured
-one by one. Writes JSON::
+``--changes``, one thing is changed at a time: in mujoco and physx friction, contacts, solver, gains and the like,
+everywhere the limits of the targets. Runs that are not asked for stay in the file, so that simulators and policies can
+be measured one by one. Writes JSON::
 
     runs: [{policy, simulator, command, commit, hardware, num_envs, seconds, seed,
             rows: [{changed, forward, turn, ...metrics of amp_helpers.metrics.grid_row}]}]
@@ -14,10 +14,10 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from physx_changes import PHYSX_CHANGES, changed_task
 from provenance import provenance
 
 from amp_helpers.amp_state.asset import scene_robot
@@ -100,11 +100,13 @@ def measure(setup: MeasuringSetup, policy: str, changes: bool) -> list[dict[str,
         return made
     commands = CHANGED_AT[policy]
     if setup.simulator == "mujoco":
-        with mujoco.bundle(setup) as folder:
-            bundled = replace(setup, checkpoint=folder)
-            for changed, physics in CHANGES.items():
-                with mujoco.opened(bundled, commands, physics) as measured:
-                    made += rows(measured, commands, setup.seconds, changed)
+        for changed, physics in CHANGES.items():
+            with mujoco.opened(setup, commands, physics) as measured:
+                made += rows(measured, commands, setup.seconds, changed)
+    if setup.simulator == "physx":
+        for changed in PHYSX_CHANGES:
+            with open_simulator(changed_task(setup, changed), commands) as measured:
+                made += rows(measured, commands, setup.seconds, changed)
     with open_simulator(setup, commands) as measured:
         clip_targets(measured)
         made += rows(measured, commands, setup.seconds, TARGETS)
