@@ -9,6 +9,7 @@ Isaac Lab's own of the physics; between them, listeners run (:mod:`amp_helpers.a
 Random numbers are drawn for all environments and used for some, so they are others than those of Isaac Lab's step.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp import UniformVelocityCommand
 from isaaclab.managers import CommandTerm, ManagerTermBase
 
-from amp_helpers.env.masking import EVERY, MaskedEnv, keep_unmasked
+from amp_helpers.env.host_work import HostWork
+from amp_helpers.env.masking import EVERY, MaskedEnv, in_place, keep_unmasked
 from amp_helpers.env.stages import Stage
 
 
@@ -29,6 +31,8 @@ class CapturedEnv(ManagerBasedRLEnv):
     """
 
     def __init__(self, cfg: Any, render_mode: str | None = None, **options: Any) -> None:
+        self.trying = False
+        """Whether terms are called to see whether they can be recorded."""
         super().__init__(cfg, render_mode, **options)
         self.by_mask = True
         """Whether a step does the same work each time; otherwise it is Isaac Lab's own."""
@@ -38,9 +42,8 @@ class CapturedEnv(ManagerBasedRLEnv):
         self._statistics: dict[str, torch.Tensor] = {}
         self._first_log: dict[str, Any] = {}
         self.stages = [
-            Stage("act", self._act, self.device),
-            Stage("judge", self._judge, self.device),
-            Stage("renew", self._renew, self.device),
+            Stage(name, partial(in_place, self.term_objects(), part), self.device)
+            for name, part in (("act", self._act), ("judge", self._judge), ("renew", self._renew))
         ]
         """The recorded parts of a step: before the physics, up to the end of episodes, and after it."""
 
@@ -55,6 +58,34 @@ class CapturedEnv(ManagerBasedRLEnv):
             self._episode_length.copy_(value)  # in place, because recordings hold this tensor
         else:
             self._episode_length = value
+
+    @property
+    def common_step_counter(self) -> int:
+        """Control steps so far, which the host counts."""
+        if self.trying:
+            raise HostWork("reads common_step_counter, which the host counts")
+        return self._common_steps
+
+    @common_step_counter.setter
+    def common_step_counter(self, value: int) -> None:
+        self._common_steps = value
+
+    def term_objects(self) -> list[Any]:
+        """The objects that keep something from step to step: terms that are classes, and this environment."""
+        observations, events = self.observation_manager, self.event_manager
+        groups = (
+            self.reward_manager._class_term_cfgs,
+            self.termination_manager._class_term_cfgs,
+            *observations._group_obs_class_term_cfgs.values(),
+            *events._mode_class_term_cfgs.values(),
+        )
+        return [
+            self,
+            *(term.func for group in groups for term in group),
+            *observations._group_obs_class_instances,
+            *map(self.action_manager.get_term, self.action_manager.active_terms),
+            *map(self.command_manager.get_term, self.command_manager.active_terms),
+        ]
 
     def reset(self, *arguments: Any, **options: Any) -> Any:
         """Reset as Isaac Lab does, and record the next steps anew: settings may have changed."""
@@ -79,7 +110,7 @@ class CapturedEnv(ManagerBasedRLEnv):
             self.sim.step(render=False)
             self.recorder_manager.record_post_physics_decimation_step()
             self.scene.update(dt=self.physics_dt * steps)
-        self.common_step_counter += 1
+        self._common_steps += 1
         judge()
         hooks: Any = self.recorder_manager  # annotated for lists
         hooks.record_pre_reset(self._done)

@@ -6,7 +6,8 @@ handles all environments at once, and what it changed is taken back outside the 
 stays the same, so a user's own terms work too.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -49,15 +50,48 @@ def _rows(owner: Any, num_envs: int) -> Iterator[tuple[dict[str, Any], str, torc
                 yield holder, name, value
 
 
+def in_place(owners: Iterable[Any], function: Callable[[], object]) -> None:
+    """Call ``function``, and write tensors that it put in the place of others into those others.
+
+    A recording holds on to the tensors that it found: one that reads ``self.previous`` and ends with
+    ``self.previous = now`` would read the same numbers for ever.
+
+    Args:
+        owners: objects whose attributes ``function`` may replace.
+        function: called once.
+    """
+    found = [
+        (vars(owner), name, value)
+        for owner in owners
+        for name, value in vars(owner).items()
+        if isinstance(value, torch.Tensor) and value._base is None
+    ]
+    shared = Counter(value.untyped_storage().data_ptr() for _, _, value in found)
+    function()
+    replaced = []
+    for holder, name, value in found:
+        present = holder.get(name)
+        if present is value or not isinstance(present, torch.Tensor) or present.shape != value.shape:
+            continue
+        # A tensor under two names stays as it is: writing to one would change the other.
+        if present.dtype == value.dtype and shared[value.untyped_storage().data_ptr()] == 1:
+            replaced.append((holder, name, value, present.clone()))
+    for holder, name, value, present in replaced:
+        value.copy_(present)
+        holder[name] = value
+
+
 class MaskedEnv:
     """An environment as an event term sees it, whose writes to the simulator reach the masked environments alone."""
 
     def __init__(self, env: Any, mask: torch.Tensor) -> None:
-        self._env = env
-        self.scene = _MaskedScene(env.scene, mask)
+        vars(self).update(_env=env, scene=_MaskedScene(env.scene, mask))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._env, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise NoMaskError(f"it sets '{name}' of the environment")
 
 
 class _MaskedScene:

@@ -24,15 +24,34 @@ def obstacle(env: CapturedEnv) -> str | None:
     if settings:
         return settings
     devices = [env.device] if str(env.device).startswith("cuda") else []
-    with torch.no_grad(), torch.random.fork_rng(devices):
-        for what, call in _calls(env):
-            try:
-                call()  # once before, because first calls allocate and compile
-                with NoHostWork():
-                    call()
-            except (HostWork, NoMaskError) as error:
-                return f"{what}: {error}"
-        return _past_the_mask(env)
+    env.trying = True
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices):
+            return next(filter(None, (_try(env, *named) for named in _calls(env))), None) or _past_the_mask(env)
+    finally:
+        env.trying = False
+
+
+def _try(env: CapturedEnv, what: str, call: Callable[[], object]) -> str | None:
+    try:
+        call()  # once before, because first calls allocate and compile
+        before = _numbers(env)
+        with NoHostWork():
+            call()
+    except (HostWork, NoMaskError) as error:
+        return f"{what}: {error}"
+    changed = {name for name, value in _numbers(env).items() if before.get(name, value) != value}
+    return f"{what}: it changes {min(changed)}, a number that the host keeps" if changed else None
+
+
+def _numbers(env: CapturedEnv) -> dict[str, object]:
+    """What the environment and its terms keep outside of tensors, by name."""
+    return {
+        f"{type(owner).__name__}.{name}": value
+        for owner in env.term_objects()
+        for name, value in vars(owner).items()
+        if isinstance(value, bool | int | float | str)
+    }
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:

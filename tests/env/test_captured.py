@@ -21,6 +21,16 @@ from amp_helpers.robots.robot import G1_23DOF
 NUM_ENVS, STEPS = 8, 70
 
 
+def test_a_term_that_the_host_computes_is_named():
+    with (
+        pytest.raises(InputError, match=r"reward 'on_the_host': reads a number from a tensor.*; use --frontend torch$"),
+        make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="warp"),
+    ):
+        pass
+    with make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="torch") as env:
+        env.reset()
+
+
 @pytest.fixture(scope="module", params=[WALK, LOCOMOTION])
 def env(request, repo_root):
     dataset = MotionDataset.load(repo_root / "datasets" / "g1_walk_refined.npz")
@@ -94,13 +104,3 @@ def test_a_reset_by_mask_changes_those_environments_alone(env):
         assert not torch.equal(before[mask], after[mask])
     assert torch.equal(event.func.from_reference[~mask], chosen[~mask])
     assert abs(count - 320) < 4 * (640 * 0.25) ** 0.5
-
-
-def test_a_term_that_the_host_computes_is_named():
-    with (
-        pytest.raises(InputError, match=r"reward 'on_the_host': reads a number from a tensor.*; use --frontend torch$"),
-        make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="warp"),
-    ):
-        pass
-    with make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="torch") as env:
-        env.reset()

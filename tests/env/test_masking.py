@@ -8,7 +8,7 @@ import torch
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from amp_helpers.env.host_work import HostWork, NoHostWork
-from amp_helpers.env.masking import MaskedEnv, NoMaskError, keep_unmasked
+from amp_helpers.env.masking import MaskedEnv, NoMaskError, in_place, keep_unmasked
 
 MASK = torch.tensor([True, False, True])
 
@@ -29,6 +29,24 @@ def test_rows_outside_the_mask_are_restored():
     assert held is owner.a
     assert owner.a.tolist() == owner.parts["c"].tolist() == owner.b[:, 0].tolist() == [1, 0, 1]
     assert owner.other.tolist() == [1] * 5
+
+
+def test_replaced_tensors_are_written_into():
+    """What a recording reads next time is at the same place; tensors that share memory are left alone."""
+    kept, other, shared = torch.zeros(3), torch.ones(3), torch.zeros(3)
+    owner = SimpleNamespace(previous=kept, a=kept.clone(), b=other, rest=shared, targets=shared, none=None)
+
+    def step() -> None:
+        owner.previous = owner.previous + 1
+        owner.a, owner.b = owner.b, owner.a
+        owner.targets = torch.ones(3)
+        owner.none = torch.ones(3)
+
+    in_place([owner], step)
+    in_place([owner], step)
+    assert owner.previous is kept and kept.tolist() == [2] * 3
+    assert owner.b is other and owner.a.tolist() == [0] * 3 and other.tolist() == [1] * 3
+    assert owner.rest.tolist() == [0] * 3 and owner.targets.tolist() == [1] * 3
 
 
 class Asset:
@@ -56,6 +74,8 @@ def test_writes_to_the_simulator_reach_the_mask_alone():
         robot.write_pose_to_sim_index(pose=1, env_ids=torch.arange(2))
     with pytest.raises(NoMaskError, match="with some of the joint_ids"):
         robot.write_pose_to_sim_index(pose=1, joint_ids=[0])
+    with pytest.raises(NoMaskError, match="sets 'kicks' of the environment"):
+        env.kicks = 1
     for name in ("write_state_to_sim", "actuators"):
         with pytest.raises(NoMaskError, match="cannot be done by mask"):
             getattr(robot, name)
