@@ -29,6 +29,11 @@ EMBED_BYTES = 3_000_000
 """Largest video that is embedded in the page; larger ones are linked."""
 
 _DRAFT = "_new"
+_IN_STEP = html.escape(
+    "const t = Date.now() / 1000 % this.duration, off = Math.abs(this.currentTime - t);"
+    "if (!this.paused && !this.seeking && off > 0.12 && off < this.duration - 0.12) this.currentTime = t"
+)
+"""Moves a video to where a clock of its length is. A browser starts each video when it comes into view."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class Workspace:
         for title, path in videos.items():
             video = (
                 f'<video src="{_video_source(path)}" aria-label="{html.escape(title)}" controls loop muted autoplay '
-                'playsinline style="width:100%"></video>'
+                f'playsinline onplay="{_IN_STEP}" ontimeupdate="{_IN_STEP}" style="width:100%"></video>'
             )
             name, told = html.escape(title), html.escape(sentences.get(title, ""))
             caption = f"<strong>{name}</strong><br>{told}" if sentences else name
