@@ -26,6 +26,8 @@ FEET_HELP = "links that are the feet of a robot named by its file (default: thos
 FILE_SUFFIXES = (".xml", ".mjcf", ".urdf")
 """Suffixes of robot files, in lower case."""
 
+_USD_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
 _LEG = ("hip_pitch", "hip_roll", "hip_yaw", "knee", "ankle_pitch", "ankle_roll")
 _ARM = ("shoulder_pitch", "shoulder_roll", "shoulder_yaw", "elbow", "wrist_roll", "wrist_pitch", "wrist_yaw")
 _WAIST = ("waist_yaw", "waist_roll", "waist_pitch")
@@ -179,8 +181,18 @@ class Robot:
 
     @property
     def usd_path(self) -> Path:
-        """The model as USD, for Isaac Lab."""
+        """The model as USD, for Isaac Lab.
+
+        Raises:
+            InputError: meshes are missing, USD would rename a joint or a foot, or the model cannot be converted.
+        """
         source = self.mjcf_path
+        if renamed := [name for name in (*self.joint_names, *self.foot_bodies) if not _USD_NAME.fullmatch(name)]:
+            shown = ", ".join(map(repr, renamed[:3])) + (", ..." if len(renamed) > 3 else "")
+            raise InputError(
+                f"{source}: has the names {shown}, and USD, which Isaac Lab reads, would change them; "
+                "rename them in the robot's file, to ASCII letters, digits and _ alone, no digit first"
+            )
         if self.missing_meshes:
             raise InputError(
                 f"{source}: lacks the meshes {', '.join(self.missing_meshes)}, and a simulator needs them; "

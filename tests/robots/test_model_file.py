@@ -118,3 +118,21 @@ def test_a_users_robot_is_converted_to_usd(cart_file):
     assert {"r_wheel", "l_wheel"} <= {prim.GetName() for prim in prims if prim.HasAPI(UsdPhysics.RigidBodyAPI)}
     cart_file.write_text(cart_file.read_text().replace('radius=".05"', 'radius=".06"'))
     assert get_robot(str(cart_file)).usd_path != robot.usd_path, "another model is another USD"
+
+
+@pytest.mark.slow
+def test_names_that_usd_would_change_are_refused_before_a_simulator_has_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMP_HELPERS_CACHE", str(tmp_path / "cache"))
+    dotted, renamed = tmp_path / "dotted.xml", tmp_path / "renamed.xml"
+    text = (
+        '<mujoco model="robot"><worldbody><body name="root" pos="0 0 1"><freejoint/><geom size=".1"/>'
+        '<body name="foot" pos="0 0 -.5"><joint name="left.knee" axis="0 1 0" range="-1 1"/><geom size=".05"/>'
+        "</body></body></worldbody></mujoco>"
+    )
+    dotted.write_text(text)
+    renamed.write_text(text.replace("left.knee", "left_knee"))
+    with pytest.raises(
+        InputError, match=r"dotted\.xml: has the names 'left\.knee', and USD, .* would change them; rename"
+    ):
+        _ = Robot.from_file(dotted).usd_path
+    assert "left_knee" in "".join(file.read_text() for file in Robot.from_file(renamed).usd_path.parent.rglob("*.usda"))
