@@ -315,7 +315,7 @@ def test_the_readmes_first_commands_run_without_isaac_lab(tmp_path):
         command = [sys.executable, *line.split()[1:]]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "result" / "metrics.json").read_text())["falls_per_env_10s"] == 0
+    assert json.loads((tmp_path / "outputs" / "walk" / "metrics.json").read_text())["falls_per_env_10s"] == 0
     drive = (
         "from amp_helpers.deploy import Driver; from amp_helpers.deploy.bundles import named_bundles; "
         f"Driver(named_bundles({lines[0].split('--policy ')[1].split()})).step()"
