@@ -12,7 +12,20 @@ from amp_helpers.metrics.frames import moving_mean
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tracking import RESPONSE_AVERAGE_S, forward_speed
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
+from amp_helpers.plots.motion import (
+    BLUE,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    SERIES,
+    SKY,
+    blank_figure,
+    panel_grid,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from amp_helpers.lessons.command_reward import CommandReward
@@ -180,7 +193,7 @@ def paths(rollouts: Mapping[str, Rollout]) -> Figure:
     Args:
         rollouts: label -> rollout at a constant command, its first frame at the start of an episode.
     """
-    figure, panels = _panels(len(rollouts))
+    figure, panels = panel_grid(len(rollouts))
     for axes, (label, rollout) in zip(panels, rollouts.items(), strict=True):
         style_axes(axes, label)
         position = rollout.root_pos - rollout.root_pos[:, :1]
@@ -202,7 +215,7 @@ def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0
         pairs: label, such as a speed, -> motion of the policy, and its reference.
         seconds: length of the part that is drawn, s.
     """
-    figure, panels = _panels(len(pairs), share=True)
+    figure, panels = panel_grid(len(pairs), sharex=True, sharey=True)
     for axes, (label, (policy, reference)) in zip(panels, pairs.items(), strict=True):
         style_axes(axes, label)
         for clip, colors, width in ((reference, (GRAY, GRAY), 3.5), (policy, (BLUE, RED), 1.1)):
@@ -220,17 +233,6 @@ def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0
         panels[0].plot([], [], color=color, linewidth=width, label=label)
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
-
-
-def _panels(count: int, share: bool = False) -> tuple[Figure, list[Axes]]:
-    """A figure of panels in two columns, which a phone still shows legibly."""
-    columns = min(count, 2)
-    rows = -(-count // columns)
-    figure = blank_figure(3.2 * columns + 0.4, 2.5 * rows + 0.5)
-    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).flat)
-    for axes in panels[count:]:
-        axes.set_axis_off()
-    return figure, panels[:count]
 
 
 def _draw_lines(figure, rows: Sequence[Row]) -> None:

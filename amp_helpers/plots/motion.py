@@ -46,6 +46,19 @@ def blank_figure(width: float, height: float) -> Figure:
     return Figure((width, height), layout="constrained", facecolor="white")
 
 
+def panel_grid(
+    count: int, height: float = 2.5, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Create panels in two columns, which a phone still shows legibly, each ``height`` inches high."""
+    columns = min(count, 2)
+    rows = -(-count // columns)
+    figure = blank_figure(3.2 * columns + 0.4, height * rows + 0.5)
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    for axes in panels[count:]:
+        axes.remove()
+    return figure, panels[:count]
+
+
 def style_axes(
     axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: Literal["both", "x", "y"] = "both"
 ) -> Axes:
@@ -164,7 +177,7 @@ def resampling(clips: Mapping[str, Motion], joint: str, seconds: float = 1.5) ->
 def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """Draw each joint's share of the gap between reference and policy logits, {panel: {joint: share}}, ankles red."""
     rows = max(len(values) for values in shares.values())
-    figure = blank_figure(8.5, 0.22 * rows + 1.0)
+    figure = blank_figure(2.4 + 4.0 * len(shares), 0.22 * rows + 1.0)
     panels = figure.subplots(1, len(shares), sharex=True, squeeze=False)[0]
     for axes, (title, values) in zip(panels, shares.items(), strict=True):
         style_axes(axes, title, grid="x")

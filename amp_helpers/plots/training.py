@@ -9,7 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amp_helpers.errors import InputError
-from amp_helpers.plots.motion import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, RED, SERIES, SKY, blank_figure, style_axes
+from amp_helpers.plots.motion import (
+    BLUE,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    SERIES,
+    SKY,
+    blank_figure,
+    panel_grid,
+    style_axes,
+)
 from amp_helpers.training.comparisons import Results, spread
 from amp_helpers.training.run_folder import Update
 from amp_helpers.utils.json_data import read_json
@@ -35,6 +48,17 @@ CURVES = {
     ("gait", "pose_rmse_rad"): "pose RMSE, rad",
 }
 """Panels of the learning curves: quantities that do not depend on the discriminator's input."""
+CONTENDERS = {
+    "physics": "physics alone",
+    "environment_idle": "environment, zero actions",
+    "environment": "environment, random actions",
+    "random_policy": "an untrained policy",
+    "training": "this project's training",
+    "rsl_rl_ppo": "PPO of rsl_rl",
+    "skrl_matched": "skrl's AMP, our sizes",
+    "skrl_documented": "skrl's AMP, as shipped",
+}
+"""Contender of ``benchmarks/throughput.py`` -> its name in the figure."""
 
 
 def reward_units(rates_hz: Sequence[float], per_step: float, per_second: float) -> Figure:
@@ -101,9 +125,8 @@ def training_curves(updates: Sequence[Update]) -> Figure:
 
 def saturation_curves(results: "Mapping[str, SaturationResult]") -> Figure:
     """Draw small discriminators' logits during training, and their style reward between policy and reference."""
-    figure = blank_figure(9.5, 3.5)
-    logits, rewards = figure.subplots(1, 2)
-    style_axes(logits, "logits: reference (solid), policy (dashed)", xlabel="discriminator step")
+    figure, (logits, rewards) = panel_grid(2, 3.0)
+    style_axes(logits, "logits (dashed: the policy's)", xlabel="discriminator step")
     style_axes(rewards, "reward for improving", xlabel="share of the way to the reference", ylabel="style reward")
     for (label, result), color in zip(results.items(), SERIES, strict=False):
         logits.plot(result.expert_logit, color=color, linewidth=1.2)
@@ -122,9 +145,8 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     """
     groups = results.comparison(comparison).groups
     shown = [key for key in CURVES if any(spread(results.group(name), *key)[0].size for name in groups)]
-    figure, panels = _panels(max(len(shown), 2), 2.5, results.comparison(comparison).question)
-    for axes in panels[len(shown) :]:
-        axes.set_axis_off()
+    figure, panels = panel_grid(max(len(shown), 1))
+    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
     for axes, key in zip(panels, shown, strict=False):
         style_axes(axes, CURVES[key], xlabel="environment steps, millions")
         for (name, label), color in zip(groups.items(), SERIES, strict=False):
@@ -152,8 +174,9 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
         InputError: no such comparison.
     """
     groups = results.comparison(comparison).groups
-    figure, panels = _panels(len(metrics), 0.3 * len(groups) + 0.8, results.comparison(comparison).question, True)
-    for axes, metric in zip(panels, metrics, strict=False):
+    figure, panels = panel_grid(len(metrics), 0.3 * len(groups) + 0.8, sharey=True)
+    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
+    for axes, metric in zip(panels, metrics, strict=True):
         title, target = _LABELS[metric]
         style_axes(axes, title, grid="x")
         goal = target or 0.0
@@ -172,17 +195,7 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(len(groups) - 0.4, -0.6)
     panels[0].set_yticks(range(len(groups)), list(groups.values()))
-    for axes in panels[len(metrics) :]:
-        axes.remove()
     return figure
-
-
-def _panels(count: int, height: float, question: str, sharey: bool = False) -> tuple[Figure, Sequence[Axes]]:
-    """A figure of two columns of panels, each ``height`` inches high; wider figures cannot be read on a phone."""
-    rows = -(-count // 2)
-    figure = blank_figure(6.0, height * rows + 0.8)
-    figure.suptitle(question, x=0.01, ha="left", fontsize=12, color=INK)
-    return figure, list(figure.subplots(rows, 2, sharey=sharey, squeeze=False).flat)
 
 
 def command_response(files: Mapping[str, str | Path]) -> Figure:
@@ -232,21 +245,16 @@ def throughput(*files: str | Path) -> Figure:
                 measured[count["num_envs"]] = [count["contenders"][name]["env_steps_per_s"] for name in contenders]
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
-    names, counts = [name.replace("_", " ") for name in contenders], dict(sorted(measured.items()))
-    columns = min(len(counts), 2)
-    rows = -(-len(counts) // columns)
-    figure = blank_figure(2.0 + 3.6 * columns, (0.24 * len(names) + 0.7) * rows + 0.5)
-    figure.suptitle(f"Environment steps per second, {hardware}", x=0.01, ha="left", fontsize=12, color=INK)
-    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for axes, (num_envs, rates) in zip(panels.flat, counts.items(), strict=False):
+    names, counts = [CONTENDERS.get(name, name) for name in contenders], dict(sorted(measured.items()))
+    figure, panels = panel_grid(len(counts), 0.24 * len(names) + 0.7, sharey=True)
+    figure.suptitle(f"How many environment steps a second? ({hardware})", x=0.01, ha="left", fontsize=12, color=INK)
+    for axes, (num_envs, rates) in zip(panels, counts.items(), strict=True):
         style_axes(axes, f"{num_envs:,} environments", grid="x")
-        axes.barh(names, rates, color=[BLUE if "train" in name else GRAY for name in names], height=0.66)
+        axes.barh(names, rates, color=[BLUE if name == "training" else GRAY for name in contenders], height=0.66)
         for row, rate in enumerate(rates):
             axes.text(rate, row, f" {rate:,.0f}", va="center", fontsize=8, color=INK)
         axes.margins(x=0.2)
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda rate, _: f"{rate / 1000:g}k")
-    for axes in panels.flat[len(counts) :]:
-        axes.set_axis_off()
-    panels[0, 0].invert_yaxis()
+    panels[0].invert_yaxis()
     return figure

@@ -164,7 +164,10 @@ def test_throughput_bars_are_labeled_with_their_rates(tmp_path, repo_root):
     few, many = throughput(file).axes
     assert [text.get_text().strip() for text in many.texts] == ["266,959", "221,325"]
     assert [bar.get_width() for bar in few.patches] == [250.0, 139.0]
-    assert [label.get_text() for label in few.get_yticklabels()] == ["environment", "training"]
+    assert [label.get_text() for label in few.get_yticklabels()] == [
+        "environment, random actions",
+        "this project's training",
+    ]
     recorded = [repo_root / "benchmarks" / "results" / f"throughput{name}.json" for name in ("", "_sizes", "_cpu")]
     assert [axes.get_title(loc="left") for axes in throughput(*recorded[:2]).axes] == [
         f"{count:,} environments" for count in (1024, 4096, 8192, 16384)
