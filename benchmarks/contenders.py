@@ -20,6 +20,7 @@ from skrl.trainers.torch import SequentialTrainer
 
 from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.training import TrainCfg, TrainingSetup, build_agent, open_env, training_loop
 
 # isort: split
@@ -252,13 +253,27 @@ def rsl_rl_cfg(cfg: TrainCfg) -> Any:
     return handle_deprecated_rsl_rl_cfg(runner, version("rsl-rl-lib"))
 
 
+def _stepped(contender: Callable[[Bench], Turn], *, recorded: bool) -> Callable[[Bench], Turn]:
+    """Measure a contender with the recorded step, or with Isaac Lab's."""
+
+    def turn(bench: Bench) -> Turn:
+        if recorded and not isinstance(bench.lab, CapturedEnv):
+            raise ValueError("open the environment with frontend 'warp' to measure its recorded step")
+        bench.lab.by_mask = recorded
+        return contender(bench)
+
+    return turn
+
+
 CONTENDERS: dict[str, Callable[[Bench], Turn]] = {
     "physics": physics,
-    "environment_idle": environment_idle,
-    "random_policy": random_policy,
-    "environment": environment,  # next to training, with which it is compared
-    "training": training,
-    "rsl_rl_ppo": rsl_rl_ppo,
-    "skrl_matched": _skrl("matched"),
-    "skrl_documented": _skrl("documented"),
+    "environment_idle": _stepped(environment_idle, recorded=False),
+    "random_policy": _stepped(random_policy, recorded=False),
+    "environment": _stepped(environment, recorded=False),  # next to training, with which it is compared
+    "training": _stepped(training, recorded=False),
+    "environment_warp": _stepped(environment, recorded=True),
+    "training_warp": _stepped(training, recorded=True),
+    "rsl_rl_ppo": _stepped(rsl_rl_ppo, recorded=False),
+    "skrl_matched": _stepped(_skrl("matched"), recorded=False),
+    "skrl_documented": _stepped(_skrl("documented"), recorded=False),
 }

@@ -1,8 +1,9 @@
 """Measure the parts of a control step: ``python benchmarks/step_parts.py --num_envs 4096 --device cuda:0``.
 
-The environment alone and training alternate in one process, as in ``benchmarks/throughput.py``, with a timer around
-each part of a step. Times are those of the host, which waits for the GPU only in ``environment``, where Isaac Lab reads
-which episodes have ended. Writes JSON::
+The environment alone and training alternate in one process, as in ``benchmarks/throughput.py``, each with Isaac Lab's
+step and with the recorded one (``_warp``), with a timer around each part of a step. Times are those of the host. In
+Isaac Lab's step it waits for the GPU in ``environment``, to read which episodes have ended; with the recorded step it
+runs ahead of the GPU, and waits where the GPU's queue is full. Writes JSON::
 
     command, commit, hardware, num_envs, rollouts, repeats: [{CONTENDER: {env_steps_per_s, ms: {PART: a step}}}]
 """
@@ -13,12 +14,14 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from contenders import CONTENDERS, WARM_UP, Bench, positive_int
 from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.sim import SimulationContext
 from provenance import provenance
 from skrl.agents.torch import Agent
 
@@ -26,12 +29,16 @@ from amp_helpers.agent import AmpAgent
 from amp_helpers.agent.rollout import Rollout
 from amp_helpers.amp_state import AmpSource
 from amp_helpers.env import AmpEnv
+from amp_helpers.env.captured import CapturedEnv
+from amp_helpers.env.stages import Stage
 from amp_helpers.errors import run_cli
 from amp_helpers.training import TrainCfg, resolve, write_json
 from amp_helpers.utils import DeferredQueue, check_device
 
 PARTS = {
-    "environment": (ManagerBasedRLEnv, "step"),
+    "environment": (CapturedEnv, "step"),
+    "environment: physics": (SimulationContext, "step"),
+    "environment: recorded parts": (Stage, "__call__"),
     "environment: deferred work": (DeferredQueue, "run"),
     "environment: resets": (ManagerBasedRLEnv, "_reset_idx"),
     "environment: last frames before resets": (AmpSource, "_capture"),
@@ -98,11 +105,12 @@ def main() -> int:
     torch.set_float32_matmul_precision("high")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        cfg = resolve(TrainCfg(num_envs=args.num_envs, device=device, run_dir=Path(folder) / "run"))
+        run = TrainCfg(num_envs=args.num_envs, device=device, run_dir=Path(folder) / "run")
+        cfg = resolve(replace(run, frontend="warp"))
         with timers() as spans, Bench.open(cfg, {}, args.rollouts) as bench:
             for _ in range(args.repeats):
                 rows.append({})
-                for name in ("environment", "training"):
+                for name in ("environment", "training", "environment_warp", "training_warp"):
                     for part in spans.values():
                         part.clear()
                     turn = CONTENDERS[name](bench)

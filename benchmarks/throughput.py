@@ -14,6 +14,8 @@ times, so that their ratios are meaningful on a noisy machine:
     an untrained policy acting in the environment wrapped for AMP, without storing anything.
 ``training``
     this project's training with default settings, updates and TensorBoard included.
+``environment_warp``, ``training_warp``
+    the same with the step that ``--frontend warp`` records; everything else steps as Isaac Lab does.
 ``skrl_documented``, ``skrl_matched``
     skrl's AMP class, see ``benchmarks/rivals.py``: with the settings that Isaac Lab ships, and with this project's
     rollout length, epochs, mini batches, networks and windows.
@@ -71,6 +73,12 @@ RATIOS = {
     "training_over_skrl_matched": ("rate", "training", "skrl_matched"),
     "training_over_skrl_documented": ("rate", "training", "skrl_documented"),
     "environment_over_physics": ("rate", "environment", "physics"),
+    "training_warp_over_training": ("rate", "training_warp", "training"),
+    "training_warp_over_environment_warp": ("rate", "training_warp", "environment_warp"),
+    "training_warp_over_physics": ("rate", "training_warp", "physics"),
+    "training_warp_over_rsl_rl_ppo": ("rate", "training_warp", "rsl_rl_ppo"),
+    "environment_warp_over_environment": ("rate", "environment_warp", "environment"),
+    "environment_warp_over_physics": ("rate", "environment_warp", "physics"),
     "update_over_skrl_matched_update": ("update", "training", "skrl_matched"),
 }
 """Ratio: (attribute of :class:`Turn`, numerator, denominator)."""

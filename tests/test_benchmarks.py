@@ -67,14 +67,20 @@ def test_skrls_amp_writes_a_run_that_evaluation_finds(benchmarks, tmp_path):
 
 
 def test_contenders_are_measured_in_one_environment(benchmarks, tmp_path):
-    cfg = resolve(TrainCfg(num_envs=4, device="cpu", run_dir=tmp_path / "run"))
-    count = benchmarks.throughput.measure(cfg, 24, 1, ["environment", "training", "rsl_rl_ppo"])
+    cfg = resolve(TrainCfg(num_envs=4, device="cpu", frontend="warp", run_dir=tmp_path / "run"))
+    names = ["environment", "training", "training_warp", "rsl_rl_ppo"]
+    count = benchmarks.throughput.measure(cfg, 24, 1, names)
     figures = count["contenders"]
-    assert count["num_envs"] == 4 and list(figures) == ["environment", "training", "rsl_rl_ppo"]
+    assert count["num_envs"] == 4 and list(figures) == names
     assert figures["environment"]["update_s"] is None and figures["training"]["update_s"] > 0
     rollout_s = 24 * figures["training"]["step_ms"] / 1000 + figures["training"]["update_s"]
     assert 24 * 4 / rollout_s == pytest.approx(figures["training"]["env_steps_per_s"], rel=0.01)
-    assert set(count["ratios"]) == {"training_over_environment", "training_over_rsl_rl_ppo"}
+    assert set(count["ratios"]) == {
+        "training_over_environment",
+        "training_over_rsl_rl_ppo",
+        "training_warp_over_training",
+        "training_warp_over_rsl_rl_ppo",
+    }
     assert 0 < count["ratios"]["training_over_environment"] < 2
 
 

@@ -17,6 +17,7 @@ import warp as wp
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp import UniformVelocityCommand
 from isaaclab.managers import CommandTerm, ManagerTermBase
+from isaaclab_newton.physics import NewtonManager
 
 from amp_helpers.env.host_work import HostWork
 from amp_helpers.env.masking import EVERY, MaskedEnv, in_place, keep_unmasked
@@ -91,6 +92,7 @@ class CapturedEnv(ManagerBasedRLEnv):
         """Reset as Isaac Lab does, and record the next steps anew: settings may have changed."""
         for stage in self.stages:
             stage.forget()
+        NewtonManager.transforms_may_change_on_graph_replay = False  # set while recording; reads are slower with it
         first = super().reset(*arguments, **options)
         self._statistics, self._first_log = {}, dict(self.extras.get("log", {}))
         return first

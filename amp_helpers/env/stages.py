@@ -16,7 +16,7 @@ class Stage:
     returns or keeps are overwritten by the next call.
     """
 
-    WARM_UP = 3
+    WARM_UP = 5
     """Plain calls before the recording, in which kernels are compiled and memory is allocated."""
 
     def __init__(self, name: str, function: Callable[[], None], device: str | torch.device) -> None:
@@ -57,6 +57,7 @@ class Stage:
             side = torch.cuda.Stream(self._device)
             same = wp.stream_from_torch(side)
             with (
+                torch.cuda.device(self._device),
                 torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"),
                 wp.ScopedStream(same, sync_enter=False),
                 wp.ScopedCapture(stream=same, external=True) as kernels,
