@@ -254,7 +254,7 @@ def _metrics(output: Path) -> dict[str, str] | None:
             content = read_json(output / name, "evaluate again") if (output / name).is_file() else None
         except InputError:
             continue
-        policies = {"measured": content} if name == "metrics.json" else content
+        policies: Any = {"measured": content} if name == "metrics.json" else content
         if fits(policies, dict[str, dict[str, float | None]]) and policies:
             return {"file": name, "table": metrics_table(policies)._repr_html_()}
     return None
