@@ -63,3 +63,8 @@ def dead_links(folder: Path, ours: tuple[str, ...] | None = None) -> list[str]:
             if dead and (ours is None or not path or Path(path).stem in ours):
                 found.append(f"{page.name}: {link}")
     return found
+
+
+def room(widget) -> str:
+    """Height that a widget's layout keeps free, so that filling it moves nothing."""
+    return widget.layout.min_height or widget.layout.height

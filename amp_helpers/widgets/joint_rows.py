@@ -17,10 +17,12 @@ ORDERS = (BY_NAME, DATASET_AS_SIMULATOR, SIMULATOR_AS_DATASET)
 """Ways to map columns from one joint order to another; only the first is correct."""
 _TABLE_STYLE = """<style>
 .amp-joints { font-size: 11px; line-height: 15px; width: 100%; border-spacing: 0; white-space: nowrap; }
-.amp-joints th, .amp-joints td { padding: 0 6px; text-align: right; font-variant-numeric: tabular-nums; }
-.amp-joints :is(th, td):is(:first-child, :last-child) { text-align: left; }
+.amp-joints th, .amp-joints td { padding: 0 3px; text-align: right; font-variant-numeric: tabular-nums; }
+.amp-joints :is(th, td):nth-child(-n + 2) { text-align: left; }
 .amp-joints .wrong { color: var(--amp-wrong, #a34500); }
 .amp-joints .selected { background: rgba(0, 114, 178, .16); }
+.amp-joints :is(th, td):first-child { position: sticky; left: 0; background: var(--jp-layout-color0, #fff); }
+.amp-joints .selected td:first-child { background: #d6e6f1; color: #1d2733; }
 </style>"""
 _TOLERANCE = 0.02  # rad beyond a limit, left by rounding and retargeting
 
@@ -92,18 +94,18 @@ class JointRow:
 
 def joint_table(rows: Sequence[JointRow], selected: str) -> str:
     """Write rows as an HTML table; rows that are not ok are red, and that of the joint ``selected`` is shaded."""
-    header = ("joint", "dataset", "simulator", "limits, rad", "default", "mean", "range", "status")
+    header = ("joint", "status", "dataset", "simulator", "limits, rad", "default", "mean", "range")
     lines = [f"<tr>{''.join(f'<th>{name}</th>' for name in header)}</tr>"]
     for row in rows:
         cells = (
             short(row.joint),
+            row.status,
             str(row.dataset_column),
             str(row.simulator_column),
             f"{_angle(row.low)} to {_angle(row.high)}",
             _angle(row.default),
             _angle(row.mean),
             f"{_angle(row.minimum)} to {_angle(row.maximum)}",
-            row.status,
         )
         classes = " ".join(["wrong"] * (not row.ok) + ["selected"] * (row.joint == selected))
         lines.append(f'<tr class="{classes}">{"".join(f"<td>{html.escape(cell)}</td>" for cell in cells)}</tr>')

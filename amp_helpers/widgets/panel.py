@@ -9,8 +9,10 @@ from contextlib import contextmanager
 import ipywidgets
 import numpy as np
 import traitlets
+from IPython.display import HTML, DisplayHandle, display
 
 from amp_helpers.plots.motion import short
+from amp_helpers.widgets.still import LIVE, still
 
 
 def encode_png(image: np.ndarray) -> bytes:
@@ -48,8 +50,11 @@ def image_box(width: int, height: int, alt: str) -> TooltipImage:
 
 
 def text_block(height: int) -> ipywidgets.HTML:
-    """Create an empty block of text of a fixed height in pixels; fill it with :func:`as_html`."""
-    return ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", height=f"{height}px", overflow="auto"))
+    """Create an empty block of text with room for a height in pixels, which a narrow page may exceed.
+
+    Fill it with :func:`as_html`.
+    """
+    return ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", min_height=f"{height}px", overflow="auto"))
 
 
 def as_html(text: str) -> str:
@@ -109,10 +114,14 @@ class Panel(ipywidgets.VBox):
     """Base of the widgets: controls, and what is drawn from their values.
 
     A subclass calls this constructor first, creates its controls, and calls :meth:`start` last.
+
+    A notebook holds a still beside the widget, which JupyterLab shows when the kernel has ended.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.add_class(LIVE)
+        self._still: DisplayHandle | None = None
         self.messages = ipywidgets.Output()
         """Exceptions of callbacks, below the other children."""
         self._paused = False
@@ -132,6 +141,16 @@ class Panel(ipywidgets.VBox):
     def refresh(self) -> None:
         """Draw the current selection."""
         raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        """Display a still, and the widget below it."""
+        self._still = display(HTML(still(self)), display_id=True)
+        display(self._repr_mimebundle_(), raw=True)
+
+    def keep_still(self) -> None:
+        """Replace the still in the notebook by what the widget shows now."""
+        if self._still:
+            self._still.update(HTML(still(self)))
 
     def guarded(self, action: Callable[[], object]) -> Callable[[object], object]:
         """Make a callback of ``action``, for a button or a trait, whose exceptions appear in :attr:`messages`.

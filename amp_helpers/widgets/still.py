@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ipywidgets
 
+LIVE = "amp-panel"
+"""CSS class of a live widget that has a still."""
 HINT = "The controls work in JupyterLab."
 
 
@@ -85,18 +87,16 @@ def _output_html(output: Mapping) -> str:
 
 _STYLE = """<style>
 .jp-OutputArea-child .amp-still { display: none; }
-.jp-OutputArea-child:has(.amp-still):has(+ .jp-OutputArea-child .amp-panel),
-.jp-OutputArea-child:has(.amp-still) + .jp-OutputArea-child:has(.jupyter-widgets):not(:has(.amp-panel)) {
-    display: none;
-}
-.jp-OutputArea-child:not(:has(+ .jp-OutputArea-child .amp-panel)) .amp-still { display: block; }
-.amp-still { border-left: 3px solid #b9cbe0; padding: 0 0 0 .8rem; }
+.jp-OutputArea-child:not(:has(+ .jp-OutputArea-child .LIVE)) > * > .amp-still { display: block; }
+.jp-OutputArea-child:has(.amp-still):has(+ .jp-OutputArea-child .LIVE),
+.jp-OutputArea-child:has(.amp-still) + .jp-OutputArea-child:has(.jupyter-widgets):not(:has(.LIVE)) { display: none; }
+.amp-still { border-left: 3px solid #b9cbe0; padding-left: .8rem; }
 .amp-still .amp-row { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }
 .amp-still .amp-control { display: block; }
 .amp-still input { display: none; }
 .amp-still img { max-width: 100%; }
-</style>"""
-"""Shows a still where no live panel follows it: JupyterLab writes "model not found" there after a restart."""
+</style>""".replace("LIVE", f"{LIVE}:not(.jupyter-widgets-disconnected)")
+"""Show a still in place of what JupyterLab has without a kernel: a widget that is disconnected or "not found"."""
 
 
 def is_still(output: Mapping) -> bool:

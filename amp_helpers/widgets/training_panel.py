@@ -185,6 +185,7 @@ class TrainingPanel(Panel):
             self.refresh()
         if interrupted:
             self.status.value += " The cell was interrupted, and the run was stopped."
+        self.keep_still()
         if process:
             process.check()
 

@@ -59,6 +59,35 @@ drive
     "drive.stage.is_open",
 )
 
+WATCHED_NOTEBOOK = """
+import json, pathlib, tempfile, threading, time
+from types import SimpleNamespace
+from amp_helpers.training.run_folder import stop_requested
+from amp_helpers.widgets import TrainingPanel
+
+folder = pathlib.Path(tempfile.mkdtemp())
+(folder / "config.json").write_text(json.dumps({"max_iterations": 450}))
+process = SimpleNamespace(running=True, check=lambda: None)
+
+def train():
+    done = []
+    for line in pathlib.Path("../policies/g1_walk/health.jsonl").read_text().splitlines(keepends=True):
+        with (folder / "health.jsonl").open("a") as log:
+            log.write(line)
+        done.append(line)
+        if stop_requested(folder):
+            break
+        time.sleep(0.3)
+    ended = {"max_iterations": 450, "updates": len(done), "wall_s": 80.0}
+    (folder / "config.json").write_text(json.dumps(ended))
+    process.running = False
+
+threading.Thread(target=train, daemon=True).start()
+panel = TrainingPanel(folder, interval_s=0.2)
+display(panel)
+await panel.watch(process)
+"""
+
 # Overflow of a widget or of a box in it, pixels; 4 is the margin of a child as wide as its box.
 HIDDEN_WIDTH = """node => Math.max(
     ...[node, ...node.querySelectorAll('.widget-box')].map(box => box.scrollWidth - box.clientWidth)
@@ -170,8 +199,8 @@ def connected(page: Page) -> bool:
     return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
 
-def run_all(page: Page, address: str) -> None:
-    """Open a notebook, run all its cells, and wait for the last one."""
+def start_all(page: Page, address: str) -> None:
+    """Open a notebook and start all its cells."""
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     # Before the page is connected to its kernel, Run opens a dialog for the kernel.
@@ -181,6 +210,11 @@ def run_all(page: Page, address: str) -> None:
         page.wait_for_timeout(200)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def run_all(page: Page, address: str) -> None:
+    """Open a notebook, run all its cells, and wait for the last one."""
+    start_all(page, address)
     state = {}
     deadline = time.monotonic() + PATIENCE_S
     while not state.get("done"):
@@ -296,7 +330,7 @@ def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
     widget = page.locator(".jp-OutputArea-output:has(.amp-joints)")
     robot, joints, table = (widget.locator(name) for name in ("img", "select", ".amp-joints"))
     handle = widget.locator(".widget-slider", has_text="Frame").locator(".noUi-handle")
-    joint = widget.locator(".noUi-handle").last
+    joint = widget.locator(".noUi-handle").first
     expect(robot).to_be_visible()
     start = pixels(robot)
 
@@ -381,6 +415,39 @@ def test_notebook_3_plays_clips_synchronously_and_edits_one(lab, page):
 
     fits_in_narrow_pages(page, feet, refiner)
     assert errors == []
+
+
+def test_a_closed_page_comes_back_to_its_training_and_a_restarted_kernel_leaves_a_still(lab, page, workspace):
+    write_notebook(workspace / "notebooks" / "00_watched.ipynb", WATCHED_NOTEBOOK)
+    address = lab.format(name="00_watched")
+    start_all(page, address)
+    live, still = page.locator(".amp-panel"), page.locator(".amp-still")
+    expect(live).to_contain_text("running: update")
+    expect(still).to_be_hidden()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    page.goto("about:blank")
+
+    page.goto(address)
+    update = re.compile(r"running: update (\d+)")
+    expect(live).to_contain_text(update)
+    first = update.search(live.inner_text())[1]
+    expect(live).not_to_contain_text(f"update {first} of")
+    live.get_by_role("button", name="Stop and save").click()
+    expect(live).to_contain_text("ended: ")
+    expect(still).to_be_hidden()
+
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    expect(still).to_be_visible()
+    expect(still).to_contain_text("Run the cell to use it")
+    expect(live).to_be_hidden()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    page.goto(address)
+    expect(still).to_be_visible()
+    expect(page.get_by_text("model not found")).to_be_hidden()
 
 
 def test_a_driven_robot_is_steered_by_keys_that_jupyterlab_leaves_alone_and_stops_with_its_page(lab, page, workspace):

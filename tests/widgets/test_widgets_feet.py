@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from support import room
 
 from amp_helpers.errors import InputError
 from amp_helpers.feet.edits import Edit
@@ -166,8 +167,8 @@ class TestFeetComparison:
     def test_controls_are_labeled_and_sizes_are_fixed(self, comparison):
         assert [comparison.player.frame.description, comparison.camera.description] == ["Frame", "Camera"]
         assert comparison.player.frame.tooltip and comparison.camera.tooltip
-        sizes = [shown.layout.height for shown in (*comparison.images.values(), comparison.curves, comparison.text)]
-        assert all(size.endswith("px") for size in sizes)
+        shown = (*comparison.images.values(), comparison.curves, comparison.text)
+        assert all(room(part).endswith("px") for part in shown)
 
     def test_clips_that_cannot_be_compared_are_refused(self, clips):
         with pytest.raises(InputError, match="no clip has the ankle joints"):
@@ -351,7 +352,7 @@ class TestMotionRefiner:
             refiner.save_button,
         ]
         assert all(button.description and button.tooltip for button in buttons)
-        assert all(shown.layout.height.endswith("px") for shown in (*refiner.images, refiner.curves, refiner.text))
+        assert all(room(part).endswith("px") for part in (*refiner.images, refiner.curves, refiner.text))
 
     def test_exceptions_of_callbacks_are_shown(self, refiner):
         refiner.cache = None
