@@ -9,6 +9,7 @@ Isaac Lab's own of the physics; between them, listeners run (:mod:`amp_helpers.a
 Random numbers are drawn for all environments and used for some, so they are others than those of Isaac Lab's step.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ import warp as wp
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp import UniformVelocityCommand
 from isaaclab.managers import CommandTerm, ManagerTermBase
+from isaaclab.utils.buffers import TimestampedBuffer
 from isaaclab_newton.physics import NewtonManager
 
 from amp_helpers.env.host_work import HostWork
@@ -43,10 +45,16 @@ class CapturedEnv(ManagerBasedRLEnv):
         self._statistics: dict[str, torch.Tensor] = {}
         self._first_log: dict[str, Any] = {}
         self.stages = [
-            Stage(name, partial(in_place, self.term_objects(), part), self.device)
-            for name, part in (("act", self._act), ("judge", self._judge), ("renew", self._renew))
+            Stage(name, partial(self._in_place, part), self.device, self._forget_derived)
+            for name, part in (
+                ("act", self._act),
+                ("apply", self._apply),
+                ("judge", self._judge),
+                ("renew", self._renew),
+            )
         ]
-        """The recorded parts of a step: before the physics, up to the end of episodes, and after it."""
+        """The recorded parts of a step: before the physics, before its further substeps where Newton does not take them
+        all at once, up to the end of episodes, and after it."""
 
     @property
     def episode_length_buf(self) -> torch.Tensor:
@@ -70,6 +78,9 @@ class CapturedEnv(ManagerBasedRLEnv):
     @common_step_counter.setter
     def common_step_counter(self, value: int) -> None:
         self._common_steps = value
+
+    def _in_place(self, part: Callable[[], None]) -> None:
+        in_place(self.term_objects(), part)
 
     def term_objects(self) -> list[Any]:
         """The objects that keep something from step to step: terms that are classes, and this environment."""
@@ -102,13 +113,13 @@ class CapturedEnv(ManagerBasedRLEnv):
         """Execute a control step, see :meth:`isaaclab.envs.ManagerBasedRLEnv.step`."""
         if not self.by_mask or self.sim.is_rendering or self.video_recorders:
             return super().step(action)
-        act, judge, renew = self.stages
+        act, apply, judge, renew = self.stages
         self._actions.copy_(action)
         self.recorder_manager.record_pre_step()
         steps = self.cfg.decimation if self._physics_handles_decimation else 1
-        for _ in range(self.cfg.decimation // steps):
+        for substep in range(self.cfg.decimation // steps):
             self._sim_step_counter += steps
-            act()
+            (apply if substep else act)()
             self.sim.step(render=False)
             self.recorder_manager.record_post_physics_decimation_step()
             self.scene.update(dt=self.physics_dt * steps)
@@ -118,12 +129,29 @@ class CapturedEnv(ManagerBasedRLEnv):
         hooks.record_pre_reset(self._done)
         self.extras["log"] = {}  # terms write into it
         renew()
+        if renew.recorded:
+            self._forget_derived()
         self.extras["log"] = self._statistics
         observations = {name: _copied(group) for name, group in self.obs_buf.items()}
         return observations, self.reward_buf, self.reset_terminated, self.reset_time_outs, self.extras
 
+    def _forget_derived(self) -> None:
+        """Have derived quantities computed anew when they are read.
+
+        Isaac Lab computes one at most once a physics step, and remembers the time of it in Python. A recording has to
+        contain the computation, and a replay that changes the state has to end what was remembered. Accelerations stay:
+        they are differences to the last time.
+        """
+        for asset in (*self.scene.articulations.values(), *self.scene.rigid_objects.values()):
+            for name, buffer in vars(asset.data).items():
+                if isinstance(buffer, TimestampedBuffer) and "acc" not in name:
+                    buffer.timestamp = -1.0
+
     def _act(self) -> None:
         self.action_manager.process_action(self._actions)
+        self._apply()
+
+    def _apply(self) -> None:
         self.action_manager.apply_action()
         self.scene.write_data_to_sim()
 

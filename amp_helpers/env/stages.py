@@ -19,8 +19,15 @@ class Stage:
     WARM_UP = 5
     """Plain calls before the recording, in which kernels are compiled and memory is allocated."""
 
-    def __init__(self, name: str, function: Callable[[], None], device: str | torch.device) -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[], None],
+        device: str | torch.device,
+        before_recording: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
+        self._before_recording = before_recording
         self.failure = ""
         """Traceback of a recording that failed; the stage is then called plainly."""
         self._function = function
@@ -49,6 +56,7 @@ class Stage:
 
     def _record(self) -> None:
         graph = torch.cuda.CUDAGraph()
+        self._before_recording()
         torch.cuda.synchronize(self._device)
         collecting = gc.isenabled()
         gc.collect()
@@ -61,6 +69,7 @@ class Stage:
                 torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"),
                 wp.ScopedStream(same, sync_enter=False),
                 wp.ScopedCapture(stream=same, external=True) as kernels,
+                wp.ScopedDevice("cpu"),  # Isaac Lab refuses derived quantities while the current device records
             ):
                 self._function()
             self._kernels = kernels.graph  # keeps the compiled kernels loaded

@@ -39,6 +39,10 @@ class SteadyLocomotionCfg(G1LocomotionEnvCfg):
         steady(self)
         self.randomize(("push", "latency"))
         self.actions.joint_pos.delayed_share = 1.0
+        actuators = self.scene.robot.actuators  # implicit alone: Newton then takes each substep by itself
+        self.scene.robot.actuators = actuators | {
+            "wrist": actuators["arm"].replace(joint_names_expr=[".*_wrist_roll_joint"])
+        }
         command = self.commands.base_velocity
         command.ranges.lin_vel_x, command.ranges.ang_vel_z = (0.7, 0.7), (0.3, 0.3)
         command.rel_straight_envs = -1.0
