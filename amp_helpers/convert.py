@@ -16,7 +16,7 @@ from amp_helpers.formats.joint_names import shown
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
-from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.motion import Motion, check_control_step
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.motion.repeats import ClipIndex
 from amp_helpers.robots.robot import FEET_HELP, Robot, get_robot
@@ -81,8 +81,7 @@ def convert(
     """
     robot = get_robot(robot, feet) if isinstance(robot, str) else robot
     repairs = tuple(REPAIRS) if repair is True else check_repairs(repair or ())
-    if not (np.isfinite(control_dt) and control_dt > 0):
-        raise InputError(f"--control_dt {control_dt}: not a control step; give a positive number of seconds")
+    check_control_step(control_dt, "--control_dt")
     if Path(output).suffix != ".npz":
         raise InputError(f"{output}: a dataset file ends in .npz; choose such a name")
     if not motions:

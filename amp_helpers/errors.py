@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import io
+import math
+import numbers
 import os
 import reprlib
 import signal
@@ -168,6 +170,11 @@ def one_line(text: str, most: int | None = None) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number, and neither text nor a truth value."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def brief_repr(value: object, most: int = 80) -> str:

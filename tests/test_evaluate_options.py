@@ -12,6 +12,13 @@ from amp_helpers.measure.results import nothing_measured
 from amp_helpers.measure.setup import MeasuringSetup
 
 
+@pytest.mark.parametrize("speed", ["fast", [1.0], True, float("nan")])
+def test_a_commanded_speed_of_another_type_is_a_sentence(speed):
+    rollout = pytest.importorskip("amp_helpers.env.rollout")
+    with pytest.raises(InputError, match=r"a commanded speed is .*; give finite speeds, in m/s and rad/s"):
+        rollout.reference_motion({}, velocity=speed)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

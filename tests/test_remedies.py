@@ -177,7 +177,7 @@ CASES: list[tuple[str, Call, Call]] = [
     ),
     ("expected {}", lambda _: clip(root_pos=np.zeros((61, 2))), lambda _: clip(root_pos=np.zeros((61, 3)))),
     ("give a forward speed in m/s and a turn in rad/s", lambda _: clip(command=(1,)), lambda _: clip(command=(1, 0))),
-    ("give a positive number of seconds", lambda _: clip().resample(0.0), lambda _: clip().resample(0.02)),
+    ("give seconds, such as 0.02 for 50 Hz", lambda _: clip().resample(50), lambda _: clip().resample(0.02)),
     (
         "check its frame rate, or take longer steps",
         lambda _: clip(fps=1e-6).resample(0.02),

@@ -21,6 +21,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.locomotion import LOCOMOTION_TASK
 from amp_helpers.env.measuring import (
+    check_speeds,
     MeasuringRules,
     command_velocity,
     configure_for_measuring,
@@ -90,6 +91,7 @@ def make_env(
             another environment is open.
     """
     device = check_device(device)
+    check_speeds(*(velocity if isinstance(velocity, tuple) else [0.0 if velocity is None else velocity]), turn or 0.0)
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
     with contextlib.ExitStack() as stack:

@@ -10,7 +10,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.env.measuring import check_command, set_command
+from amp_helpers.env.measuring import check_command, check_speeds, set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.references import WARMUP_S as WARMUP_S
@@ -137,8 +137,9 @@ def reference_motion(
         turn: commanded turning speed, rad/s, left positive.
 
     Raises:
-        InputError: see :func:`reference_dataset`.
+        InputError: a speed is not a finite number; and as :func:`reference_dataset`.
     """
+    check_speeds(0.0 if velocity is None else velocity, turn)
     loaded = reference_dataset(config, dataset, env)
     return loaded.middle() if velocity is None else loaded.nearest((velocity, turn))
 

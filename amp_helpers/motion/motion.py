@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, brief_repr, is_number
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.rotations import (
@@ -25,6 +25,16 @@ MAX_STEPS = 10_000_000
 FEW_STEPS, MAX_STRETCH = 300_000, 8
 """Frames that any clip may be resampled to, and above that, the largest multiple of its own: a small file with a wrong
 frame rate would otherwise become hours."""
+
+
+def check_control_step(dt: object, name: str = "control step") -> None:
+    """Check a control step, s.
+
+    Raises:
+        InputError: not a positive number, or more than a second, as a rate in its place would be.
+    """
+    if not is_number(dt) or not 0 < dt <= 1:  # type: ignore[operator]  # a number
+        raise InputError(f"{name} {brief_repr(dt)}: not a time from 0 to 1 s; give seconds, such as 0.02 for 50 Hz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,10 +199,9 @@ class Motion:
         The first frame is kept; time beyond the last whole step is cut, so nothing is extrapolated.
 
         Raises:
-            InputError: ``dt`` is not a positive number, or gives too many frames.
+            InputError: ``dt`` is no control step, see :func:`check_control_step`, or gives too many frames.
         """
-        if not (np.isfinite(dt) and dt > 0):
-            raise InputError(f"control step {dt} s cannot be used; give a positive number of seconds")
+        check_control_step(dt)
         # The tolerance keeps the last frame when the duration is a whole number of steps up to rounding.
         steps = np.floor(self.duration_s / dt + 1e-6)
         most = min(MAX_STEPS, max(FEW_STEPS, MAX_STRETCH * self.num_frames))

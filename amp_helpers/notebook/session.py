@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.training.run_folder import HEALTH_FILE, LOG_FILE
+from amp_helpers.utils.resources import checkout
 from amp_helpers.utils.threads import spin_briefly
 
 if TYPE_CHECKING:
@@ -151,6 +152,16 @@ def _check_run_or_empty(folder: Path) -> None:
         raise InputError(f"{folder}: holds something other than a training run; move it, or choose another output_dir")
 
 
+def _check_working_folder(output_dir: Path) -> None:
+    """Refuse to write beside another folder what a notebook of this project would write beside its own."""
+    notebooks = (checkout() or Path.cwd()) / "notebooks"
+    if output_dir.parts[:1] == ("..",) and notebooks.is_dir() and not Path("../datasets").is_dir():
+        raise InputError(
+            f"the working folder is {Path.cwd()}, where ../datasets, which the notebooks read, is missing; run "
+            f"'%cd {notebooks}' first, or give output_dir as an absolute path"
+        )
+
+
 def _video_source(path: Path) -> str:
     if path.stat().st_size > EMBED_BYTES:
         return html.escape(f"videos/{path.name}")
@@ -182,11 +193,12 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
     torch must not be loaded before, see :func:`amp_helpers.utils.spin_briefly`.
 
     Args:
-        output_dir: parent of all results; relative to the notebook's own folder.
+        output_dir: parent of all results; relative to the working folder, which is the notebook's own.
         needs: modules that have to be installed.
 
     Raises:
-        InputError: another version of Python, a missing module, or a folder that cannot be written.
+        InputError: another version of Python, a missing module, a folder that cannot be written, or a relative
+            ``output_dir`` where the working folder is not that of the notebooks.
     """
     spin_briefly()
     here = f"this kernel runs Python {sys.version_info[0]}.{sys.version_info[1]} at {sys.executable}"
@@ -196,6 +208,7 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
     missing = [name for name in needs if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"{here}, where {', '.join(missing)} is not installed; {remedy}")
+    _check_working_folder(Path(output_dir))
     if "isaaclab" in needs:
         import warp
 

@@ -15,6 +15,12 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import continuous, multiply, rotate, rotation_vector, slerp, wrap_to_pi, yaw_part
 
 
+@pytest.mark.parametrize("dt", [0, -0.02, 50, float("nan"), "fast", True, None])
+def test_a_control_step_is_a_number_of_seconds_and_no_rate(dt):
+    with pytest.raises(InputError, match=r"control step .*: not a time from 0 to 1 s; give seconds"):
+        make_motion().resample(dt)
+
+
 @given(st.floats(5, 120), st.floats(0.004, 0.1), st.integers(2, 80))
 @settings(max_examples=40, deadline=None)
 def test_resampling_agrees_with_an_independent_interpolation(fps, dt, frames):

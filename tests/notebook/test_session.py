@@ -1,6 +1,7 @@
 """The first cell of every notebook: its checks, its folders, and what it shows."""
 
 import os
+import re
 import sys
 
 import numpy as np
@@ -22,6 +23,19 @@ def test_start_makes_folders_and_refuses_a_wrong_environment(tmp_path, monkeypat
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
     with pytest.raises(InputError, match=r"Python 3\.13 .* needs 3\.12"):
         start(tmp_path, needs=())
+
+
+def test_another_working_folder_is_named_with_the_command_that_leaves_it(tmp_path, monkeypatch, repo_root):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"the working folder is .*; run '%cd (.*)' first, or give .*") as refused:
+        start("../outputs", needs=())
+    assert start(tmp_path / "out", needs=()).figures.is_dir(), "an absolute path"
+    folder = re.search("%cd (.*?)'", str(refused.value))[1]
+    assert folder == str(repo_root / "notebooks")
+    (tmp_path / "datasets").mkdir()  # as in that folder
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert start("../outputs", needs=()).output == tmp_path / "outputs"
 
 
 def test_a_fresh_folder_replaces_a_run_and_nothing_else(tmp_path):
