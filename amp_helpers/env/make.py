@@ -21,8 +21,8 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.locomotion import LOCOMOTION_TASK
 from amp_helpers.env.measuring import (
-    check_speeds,
     MeasuringRules,
+    check_speeds,
     command_velocity,
     configure_for_measuring,
     has_velocity_command,
