@@ -32,7 +32,7 @@ EMBED_BYTES = 3_000_000
 _DRAFT = "_new"
 _IN_STEP = html.escape(
     "const t = Date.now() / 1000 % this.duration, off = Math.abs(this.currentTime - t);"
-    "if (!this.paused && !this.seeking && off > 0.12 && off < this.duration - 0.12) this.currentTime = t"
+    "if (!this.paused && !this.seeking && off > 0.08 && off < this.duration - 0.08) this.currentTime = t"
 )
 """Moves a video to where a clock of its length is. A browser starts each video when it comes into view."""
 

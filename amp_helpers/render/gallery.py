@@ -14,6 +14,7 @@ def write_gallery(
     clip: Motion,
     motions: Mapping[str, Motion],
     robot: Robot = G1_23DOF,
+    prefix: str = "",
     size: tuple[int, int] = (240, 280),
     fps: float = 25,
 ) -> dict[str, Path]:
@@ -27,6 +28,7 @@ def write_gallery(
         clip: the clip; a cycle of whole strides loops without a jump.
         motions: name, which is the file's too -> motion.
         robot: robot whose model is drawn.
+        prefix: of the files' names.
         size: width and height of a video, pixels.
         fps: frames per second.
 
@@ -37,4 +39,4 @@ def write_gallery(
     with Renderer(robot, *size) as renderer:
         frames = {name: renderer.video(motion, fps) for name, motion in shown.items()}
     count = min(map(len, frames.values())) - 1  # the last frame of a cycle is its first
-    return {name: write_video(Path(folder) / f"{name}.mp4", each[:count], fps) for name, each in frames.items()}
+    return {name: write_video(Path(folder) / f"{prefix}{name}.mp4", each[:count], fps) for name, each in frames.items()}

@@ -19,7 +19,7 @@ def test_videos_are_in_step_with_the_clip(repo_root, tmp_path, monkeypatch):
     shifted = []
     in_phase = gallery.in_phase
     monkeypatch.setattr(gallery, "in_phase", lambda *motions: shifted.append(in_phase(*motions)) or shifted[-1])
-    videos = write_gallery(tmp_path / "new", clip, {"walk": walk}, size=(48, 56), fps=10)
-    assert list(videos) == ["clip", "walk"] and videos["walk"] == tmp_path / "new" / "walk.mp4"
+    videos = write_gallery(tmp_path / "new", clip, {"walk": walk}, prefix="04_", size=(48, 56), fps=10)
+    assert list(videos) == ["clip", "walk"] and videos["walk"] == tmp_path / "new" / "04_walk.mp4"
     assert abs(shifted[0].joint_pos - clip.joint_pos).max() < 0.02, "from the middle of the walk"
     assert frames(videos["clip"]) == frames(videos["walk"]) == 12
