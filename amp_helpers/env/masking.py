@@ -127,13 +127,27 @@ class _MaskedAsset:
         def write(env_ids: Any = None, **arguments: Any) -> None:
             if not (env_ids is None or env_ids == EVERY if isinstance(env_ids, slice | None) else _all(env_ids, self)):
                 raise NoMaskError(f"it calls '{name}' for a part of the environments")
-            for part in ("joint_ids", "body_ids"):
-                ids = arguments.pop(part, None)
-                if ids is not None and ids != EVERY:
-                    raise NoMaskError(f"it calls '{name}' with some of the {part}")
+            for part, count in (("joint", "num_joints"), ("body", "num_bodies")):
+                ids = arguments.pop(f"{part}_ids", None)
+                if isinstance(ids, torch.Tensor):
+                    arguments = _spread(arguments, part, ids, getattr(self._asset, count))
+                elif ids is not None and ids != EVERY:
+                    raise NoMaskError(f"it calls '{name}' with a list of {part}_ids, which are copied from the host")
             twin(env_mask=self._mask, **arguments)
 
         return write
+
+
+def _spread(arguments: dict[str, Any], part: str, ids: torch.Tensor, count: int) -> dict[str, Any]:
+    """Turn values of some joints or bodies (E, n, ...) into values of all (E, count, ...) and a mask of them."""
+
+    def whole(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or value.shape[1:2] != ids.shape:
+            return value
+        return value.new_zeros(len(value), count, *value.shape[2:]).index_copy(1, ids, value)
+
+    chosen = torch.zeros(count, dtype=torch.bool, device=ids.device).index_fill(0, ids, True)
+    return {name: whole(value) for name, value in arguments.items()} | {f"{part}_mask": chosen}
 
 
 def _all(env_ids: Any, asset: _MaskedAsset) -> bool:

@@ -1,5 +1,6 @@
 """What of a task keeps its control step from being recorded (:mod:`amp_helpers.env.captured`), found by trying it."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from amp_helpers.env.host_work import HostWork, NoHostWork
 from amp_helpers.env.masking import NoMaskError
 
 MODES = ("reset", "interval")
+_PLAIN = (bool, int, float, str, type(None))
 _KEEPS_NOTHING = ("ActuatorBase", "ImplicitActuator", "IdealPDActuator")
 
 
@@ -40,18 +42,21 @@ def _try(env: CapturedEnv, what: str, call: Callable[[], object]) -> str | None:
             call()
     except (HostWork, NoMaskError) as error:
         return f"{what}: {error}"
-    changed = {name for name, value in _numbers(env).items() if before.get(name, value) != value}
-    return f"{what}: it changes {min(changed)}, a number that the host keeps" if changed else None
+    changed = {name for name, value in _numbers(env).items() if before.get(name) != value}
+    return f"{what}: it changes {min(changed)}, which the host keeps" if changed else None
 
 
 def _numbers(env: CapturedEnv) -> dict[str, object]:
-    """What the environment and its terms keep outside of tensors, by name."""
-    return {
-        f"{type(owner).__name__}.{name}": value
-        for owner in env.term_objects()
-        for name, value in vars(owner).items()
-        if isinstance(value, bool | int | float | str)
-    }
+    """What the environment and its terms keep outside of tensors, by name; of collections, those of such values."""
+    kept = {}
+    for owner in env.term_objects():
+        for name, value in vars(owner).items():
+            parts = (*value, *value.values()) if isinstance(value, dict) else value
+            if isinstance(value, list | tuple | dict | set | deque) and all(isinstance(part, _PLAIN) for part in parts):
+                kept[f"{type(owner).__name__}.{name}"] = repr(value)
+            elif isinstance(value, _PLAIN):
+                kept[f"{type(owner).__name__}.{name}"] = value
+    return kept
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:

@@ -87,10 +87,11 @@ def swing(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("task", "clip", "joints", "actions"), [("Isaac-Ant", "crawl", ANT[::-1], 8), ("Isaac-Cartpole", "swing", CART, 1)]
+    ("task", "clip", "joints", "actions", "frontend"),
+    [("Isaac-Ant", "crawl", ANT[::-1], 8, "warp"), ("Isaac-Cartpole", "swing", CART, 1, "torch")],
 )
-def test_a_task_of_isaac_lab_trains_unchanged(assets, tmp_path, request, task, clip, joints, actions):
-    arguments = ["--task", task, "--dataset", request.getfixturevalue(clip), "--run_dir", "run"]
+def test_a_task_of_isaac_lab_trains_unchanged(assets, tmp_path, request, task, clip, joints, actions, frontend):
+    arguments = ["--task", task, "--dataset", request.getfixturevalue(clip), "--run_dir", "run", "--frontend", frontend]
     done = train_command(tmp_path, *arguments, ISAACSIM_ASSET_ROOT=str(assets))
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "run" / "config.json").read_text())

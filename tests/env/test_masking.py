@@ -50,7 +50,7 @@ def test_replaced_tensors_are_written_into():
 
 
 class Asset:
-    num_joints = 4
+    num_joints = num_bodies = 4
 
     def __init__(self) -> None:
         self.written = {}
@@ -72,7 +72,10 @@ def test_writes_to_the_simulator_reach_the_mask_alone():
     assert (robot.num_joints, env.num_envs, env.scene["other"]) == (4, 3, 3)
     with pytest.raises(NoMaskError, match="for a part of the environments"):
         robot.write_pose_to_sim_index(pose=1, env_ids=torch.arange(2))
-    with pytest.raises(NoMaskError, match="with some of the joint_ids"):
+    robot.write_pose_to_sim_index(pose=torch.ones(3, 2), joint_ids=torch.tensor([3, 1]))
+    assert asset.written["pose"].tolist() == [[0, 1, 0, 1]] * 3
+    assert asset.written["joint_mask"].tolist() == [False, True, False, True]
+    with pytest.raises(NoMaskError, match="with a list of joint_ids"):
         robot.write_pose_to_sim_index(pose=1, joint_ids=[0])
     with pytest.raises(NoMaskError, match="sets 'kicks' of the environment"):
         env.kicks = 1
