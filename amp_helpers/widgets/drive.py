@@ -55,8 +55,8 @@ class Drive(Panel):
     under papermill, the widget holds a picture and a short video.
 
     Args:
-        policies: bundles that ``export`` wrote, or what its ``--checkpoint`` takes (which is then exported first, and
-            needs Isaac Lab); the first one drives.
+        policies: bundles that ``export`` wrote, names of shipped policies, or what ``export --checkpoint`` takes (which
+            is then exported first, and needs Isaac Lab); the first one drives.
         robot: ``None`` for the one that the bundles name.
         width, height: size of the picture, pixels.
         recording_s: length of the video, s; 0 for none.
