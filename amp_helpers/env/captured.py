@@ -210,18 +210,20 @@ class CapturedEnv(ManagerBasedRLEnv):
 
     def _keep_statistics(self, mask: torch.Tensor) -> None:
         """Average what the managers log over the episodes that end; keep the last where none does."""
-        sums, seconds = self.reward_manager._episode_sum_buf, self.max_episode_length_s
-        columns = {
-            f"Episode_Reward/{name}": sums[:, i] / seconds for i, name in enumerate(self.reward_manager.active_terms)
-        }
+        metrics = {}
         for name in self.command_manager.active_terms:
             for metric, values in episode_metrics(self.command_manager.get_term(name)).items():
-                place = "Metrics" if metric == "success_rate" else f"Metrics/{name}"
-                columns[f"{place}/{metric}"] = values
+                metrics["Metrics/success_rate" if metric == "success_rate" else f"Metrics/{name}/{metric}"] = values
+        rewards = self.reward_manager._episode_sum_buf / self.max_episode_length_s
+        episodes = torch.cat((rewards, *(values.unsqueeze(1) for values in metrics.values())), dim=1)
         ended = mask.sum()
-        means = (torch.stack(list(columns.values())) * mask).sum(dim=1) / ended.clamp(min=1)
+        means = (episodes * mask.unsqueeze(1)).sum(dim=0) / ended.clamp(min=1)
         last = self.termination_manager._last_episode_dones.float().mean(dim=0)
-        names = [*columns, *(f"Episode_Termination/{name}" for name in self.termination_manager.active_terms)]
+        names = [
+            *(f"Episode_Reward/{name}" for name in self.reward_manager.active_terms),
+            *metrics,
+            *(f"Episode_Termination/{name}" for name in self.termination_manager.active_terms),
+        ]
         present = torch.cat((means, last))
         if list(self._statistics) != names:
             first = [torch.as_tensor(self._first_log.get(name, 0.0), device=self.device) for name in names]

@@ -29,16 +29,27 @@ def keep_unmasked[T](owner: Any, mask: torch.Tensor, change: Callable[[], T]) ->
         mask: (E,) bool, environments whose change stays.
         change: changes all environments.
     """
-    before = [(holder, name, tensor, tensor.clone()) for holder, name, tensor in _rows(owner, len(mask))]
+    rows = list(_rows(owner, len(mask)))
+    kinds = [[row for row in rows if row[2].dtype == kind] for kind in dict.fromkeys(row[2].dtype for row in rows)]
+    saved = [_flat([tensor for *_, tensor in kind]) for kind in kinds]
     result = change()
-    for holder, name, tensor, saved in before:
-        present = holder[name]
-        kept = mask.view(-1, *[1] * (saved.dim() - 1))
-        if present is tensor:
-            tensor.copy_(torch.where(kept, tensor, saved))
-        elif isinstance(present, torch.Tensor) and present.shape == saved.shape:
-            holder[name] = torch.where(kept, present, saved)
+    for kind, before in zip(kinds, saved, strict=True):
+        present = [holder[name] for holder, name, _ in kind]
+        for (_, name, tensor), now in zip(kind, present, strict=True):
+            if not isinstance(now, torch.Tensor) or (now.shape, now.dtype) != (tensor.shape, tensor.dtype):
+                raise NoMaskError(f"it replaces '{name}' by something of another shape or type")
+        places = torch.cat([mask.view(-1, *[1] * (t.dim() - 1)).expand_as(t).reshape(-1) for *_, t in kind])
+        kept = torch.where(places, _flat(present), before).split([tensor.numel() for tensor in present])
+        for (holder, name, tensor), now in zip(kind, present, strict=True):
+            holder[name] = tensor if now is tensor else torch.empty_like(tensor)
+        targets = [holder[name] for holder, name, _ in kind]
+        torch._foreach_copy_(targets, [part.view_as(target) for part, target in zip(kept, targets, strict=True)])
     return result
+
+
+def _flat(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """Copy tensors into one, (total,): one kernel, where a copy of each would take one each."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 def _rows(owner: Any, num_envs: int) -> Iterator[tuple[dict[str, Any], str, torch.Tensor]]:
@@ -46,8 +57,13 @@ def _rows(owner: Any, num_envs: int) -> Iterator[tuple[dict[str, Any], str, torc
     attributes = vars(owner)
     for holder in (attributes, *(value for value in attributes.values() if isinstance(value, dict))):
         for name, value in list(holder.items()):
-            if isinstance(value, torch.Tensor) and value.dim() and len(value) == num_envs:
+            if isinstance(value, torch.Tensor) and value.dim() and len(value) == num_envs and not _repeats(value):
                 yield holder, name, value
+
+
+def _repeats(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is one row or number that is shown several times, so that nothing can be written to it."""
+    return any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def in_place(owners: Iterable[Any], function: Callable[[], object]) -> None:
