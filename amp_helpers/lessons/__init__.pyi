@@ -19,6 +19,8 @@ from .discriminators import small_discriminator as small_discriminator
 from .discriminators import style_experiment as style_experiment
 from .discriminators import style_rewards as style_rewards
 from .discriminators import windows as windows
+from .exercises import FootPath as FootPath
+from .exercises import known_feet as known_feet
 from .exercises import try_check as try_check
 from .exercises import try_metric as try_metric
 from .exercises import try_reader as try_reader

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,30 @@ def try_metric[T](metric: Callable[[T], float], cases: Mapping[str, tuple[T, flo
         right = known and abs(float(value) - wanted) < _WITHIN
         rows.append((label, wanted, value if known else "nothing", "right" if right else "not yet"))
     return Table(("", "known answer", "yours", ""), rows)
+
+
+@dataclass(frozen=True)
+class FootPath:
+    """Where a foot is, and when it stands."""
+
+    path: np.ndarray
+    """(N, 2) m, over the ground."""
+    stands: np.ndarray
+    """(N,) bool."""
+    dt: float
+    """Seconds between frames."""
+
+
+def known_feet() -> dict[str, tuple[FootPath, float]]:
+    """Return feet that swing at 1.2 m/s and stand between; label -> foot and the speed at which it slides, m/s."""
+
+    def foot(slide: float, rate: float = 50.0) -> tuple[FootPath, float]:
+        stands = np.tile(np.arange(50) >= 20, 3)
+        speed = np.where(stands[1:] & stands[:-1], slide, 1.2)
+        forward = np.concatenate([[0.0], np.cumsum(speed) / rate])
+        return FootPath(np.stack([0.6 * forward, 0.8 * forward], axis=1), stands, 1 / rate), slide
+
+    return {"it stands still": foot(0.0), "it slides": foot(0.2), "it slides, filmed at 30 fps": foot(0.2, 30.0)}
 
 
 def write_odd_file(path: Path, motion: Motion) -> Path:

@@ -13,7 +13,7 @@ from amp_helpers.checks.table import ok
 from amp_helpers.errors import InputError
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.lessons.bugs import FAULTS, TASK_FAULTS, broken_clips, judge, judge_tasks, task_code
-from amp_helpers.lessons.exercises import try_check, try_metric, try_reader, write_odd_file
+from amp_helpers.lessons.exercises import known_feet, try_check, try_metric, try_reader, write_odd_file
 from amp_helpers.lessons.gaits import half_steps
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF
@@ -77,6 +77,8 @@ def test_the_folded_answers_of_the_notebooks_are_right(repo_root, walk, tmp_path
     limp = answer(repo_root, "05_play_and_evaluate", "limp")["limp"]
     motions = {"walk": (walk, 0.0), "limping": (half_steps(walk, 0.5, "left"), 2 / 3)}
     assert set(verdicts(try_metric(limp, motions))) == {"right"}
+    slide = answer(repo_root, "03_feet_removal", "slide")["slide"]
+    assert set(verdicts(try_metric(slide, known_feet()))) == {"right"}
     learns = answer(repo_root, "04_amp_training", "learns")["learns"]
     recorded = read_results(repo_root / "benchmarks" / "results" / "gpu_comparisons.json")
     runs = {name: recorded.group(name)[0].gait["falls_per_env_10s"] for name in ("ours", "no-style", "skrl")}
