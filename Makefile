@@ -13,9 +13,11 @@ export LOCKED ?=
 PYTEST_ARGS ?=
 LAB_ROOT ?= .
 LAB_ARGS ?=
-# The page config keeps JupyterLab from suggesting a rebuild for an extension that comes with a dependency.
+# The page config keeps JupyterLab from suggesting a rebuild for an extension that comes with a dependency, and the
+# kernelspec from changing each notebook that is opened.
 LAB = $(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(LAB_ROOT) \
     --LabApp.default_url=/lab/tree/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) \
+    --KernelSpecManager.kernel_spec_class=amp_helpers.notebook.kernel.PlainKernelSpec \
     --ServerApp.tornado_settings="{'page_config_data': {'buildCheck': False, 'buildAvailable': False}}" $(LAB_ARGS)
 
 help:

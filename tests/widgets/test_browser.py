@@ -199,15 +199,19 @@ def connected(page: Page) -> bool:
     return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
 
-def start_all(page: Page, address: str) -> None:
-    """Open a notebook and start all its cells."""
+def open_notebook(page: Page, address: str) -> None:
+    """Open a notebook, and wait until its kernel is connected; before that, Run opens a dialog for the kernel."""
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    # Before the page is connected to its kernel, Run opens a dialog for the kernel.
     deadline = time.monotonic() + PATIENCE_S
     while not connected(page):
         assert time.monotonic() < deadline, "no kernel"
         page.wait_for_timeout(200)
+
+
+def start_all(page: Page, address: str) -> None:
+    """Open a notebook and start all its cells."""
+    open_notebook(page, address)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -300,6 +304,20 @@ def test_a_plain_ipywidget_responds(lab, page):
     before = pixels(widget.locator("img"))
     move(page, widget.locator(".noUi-handle"))
     assert changed(before, wait_for_change(page, widget.locator("img"), before)) >= 0.002
+
+
+def test_a_notebook_that_is_opened_and_saved_is_the_same_file(lab, page, workspace):
+    file = workspace / "notebooks" / "02_gmr_conversion.ipynb"
+    before = file.read_text(), file.stat().st_mtime_ns
+    open_notebook(page, lab.format(name=file.stem))
+    expect(page.locator(".jp-CodeCell .cm-content span[class]").first).to_be_visible()  # highlighted as Python
+    page.wait_for_timeout(2000)  # for what the kernel says of itself
+    page.keyboard.press("Control+s")
+    deadline = time.monotonic() + PATIENCE_S
+    while file.stat().st_mtime_ns == before[1]:
+        assert time.monotonic() < deadline, "not saved"
+        page.wait_for_timeout(100)
+    assert file.read_text() == before[0]
 
 
 def test_notebook_0_pays_another_reward_for_another_penalty(lab, page):
