@@ -1,3 +1,4 @@
+from .captured import CapturedEnv as CapturedEnv
 from .clip_replay import place as place
 from .clip_replay import replay as replay
 from .locomotion import LOCOMOTION_TASK as LOCOMOTION_TASK

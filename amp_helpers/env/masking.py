@@ -43,7 +43,8 @@ def keep_unmasked[T](owner: Any, mask: torch.Tensor, change: Callable[[], T]) ->
         for (holder, name, tensor), now in zip(kind, present, strict=True):
             holder[name] = tensor if now is tensor else torch.empty_like(tensor)
         targets = [holder[name] for holder, name, _ in kind]
-        torch._foreach_copy_(targets, [part.view_as(target) for part, target in zip(kept, targets, strict=True)])
+        copy_all: Any = torch._foreach_copy_  # pyright: ignore[reportPrivateImportUsage]  (one kernel for all)
+        copy_all(targets, [part.view_as(target) for part, target in zip(kept, targets, strict=True)])
     return result
 
 
