@@ -36,6 +36,7 @@ class CapturedEnv(ManagerBasedRLEnv):
     def __init__(self, cfg: Any, render_mode: str | None = None, **options: Any) -> None:
         self.trying = False
         """Whether terms are called to see whether they can be recorded."""
+        self.stages: list[Stage] = []  # where opening fails, there are none to forget
         super().__init__(cfg, render_mode, **options)
         self.by_mask = True
         """Whether a step does the same work each time; otherwise it is Isaac Lab's own."""
@@ -101,12 +102,20 @@ class CapturedEnv(ManagerBasedRLEnv):
 
     def reset(self, *arguments: Any, **options: Any) -> Any:
         """Reset as Isaac Lab does, and record the next steps anew: settings may have changed."""
-        for stage in self.stages:
-            stage.forget()
-        NewtonManager.transforms_may_change_on_graph_replay = False  # set while recording; reads are slower with it
+        self._forget_recordings()
         first = super().reset(*arguments, **options)
         self._statistics, self._first_log = {}, dict(self.extras.get("log", {}))
         return first
+
+    def close(self) -> None:
+        """Close the environment; its recordings hold memory of the simulator."""
+        self._forget_recordings()
+        super().close()
+
+    def _forget_recordings(self) -> None:
+        for stage in self.stages:
+            stage.forget()
+        NewtonManager.transforms_may_change_on_graph_replay = False  # set while recording; reads are slower with it
 
     @torch.no_grad()
     def step(self, action: torch.Tensor) -> Any:

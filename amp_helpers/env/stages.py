@@ -43,7 +43,7 @@ class Stage:
 
     def forget(self) -> None:
         """Record anew, after what a recording would not notice: attributes, numbers or callbacks that changed."""
-        self._graph, self._calls, self.failure = None, 0, ""
+        self._graph, self._kernels, self._calls, self.failure = None, None, 0, ""
 
     def __call__(self) -> None:
         if self._graph is None and self._device.type == "cuda" and self._calls >= self.WARM_UP and not self.failure:
