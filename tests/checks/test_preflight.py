@@ -57,6 +57,12 @@ def test_missing_joints_fail_and_extra_ones_are_named(walk):
     assert "6 others are ignored" in extra.evidence
 
 
+def test_another_robots_clip_is_not_blamed_for_the_one_still_joint_that_both_have(walk):
+    names = tuple(name if name == "left_wrist_roll_joint" else f"their_{name}" for name in walk.joint_names)
+    theirs = replace(walk, joint_names=names)
+    assert result(theirs, "joint set").verdict == "fail" and result(theirs, "units").verdict == "ok"
+
+
 def test_degrees(walk):
     found = result(changed(walk, scale=180 / np.pi), "units")
     assert found.verdict == "fail"
