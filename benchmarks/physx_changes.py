@@ -1,4 +1,7 @@
-"""One thing of a task's physics changed at a time, for ``benchmarks/simulators.py --simulators physx --changes``."""
+"""One thing of a task's physics changed at a time, for ``benchmarks/simulators.py --simulators physx --changes``.
+
+At last the time step and the contacts are changed together, which makes PhysX like plain MuJoCo at that step.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,14 +10,14 @@ from typing import Any
 import gymnasium
 from isaaclab.actuators import IdealPDActuatorCfg
 from isaaclab.assets import AssetBaseCfg
-from isaaclab.sim import SpawnerCfg
-from isaaclab.sim.utils import get_current_stage
+from isaaclab.sim import SimulationContext, SpawnerCfg
 from isaaclab.utils import configclass
 from isaaclab_physx.sim.schemas import PhysxArticulationCfg, PhysxCollisionCfg, PhysxRigidBodyCfg
 from isaaclab_physx.sim.spawners.materials import PhysxRigidBodyMaterialCfg
 from isaaclab_tasks.utils import load_cfg_from_registry
 from pxr import Sdf
 
+from amp_helpers.env.registration import register_task
 from amp_helpers.measure import MeasuringSetup
 from amp_helpers.training.policy import find_policy
 
@@ -23,11 +26,10 @@ Change = Callable[[Any], None]
 
 
 def _set_scene(prim_path: str, cfg: "SceneAttributeCfg", *_: Any, **__: Any) -> Any:
-    stage = get_current_stage()
-    assert stage is not None, "the scene is being made"
-    scene = next(prim for prim in stage.Traverse() if prim.GetTypeName() == "PhysicsScene")
+    sim: Any = SimulationContext.instance()
+    scene = sim.stage.GetPrimAtPath(sim.cfg.physics_prim_path)
     scene.CreateAttribute(f"physxScene:{cfg.attribute}", getattr(Sdf.ValueTypeNames, cfg.type)).Set(cfg.value)
-    return stage.DefinePrim(prim_path, "Scope")
+    return sim.stage.DefinePrim(prim_path, "Scope")
 
 
 @configclass
@@ -111,7 +113,7 @@ def _step(dt: float) -> Change:
     return change
 
 
-def both(*changes: Change) -> Change:
+def _both(*changes: Change) -> Change:
     def change(cfg: Any) -> None:
         for one in changes:
             one(cfg)
@@ -124,17 +126,14 @@ PHYSX_CHANGES: dict[str, Change] = {
     "contact spring of 10 ms": _spring(10000.0, 200.0),
     "contact spring of 40 ms": _spring(625.0, 50.0),
     "friction 0.6": _ground(0.6, friction_combine_mode="min"),
-    "friction 0.8": _ground(0.8, friction_combine_mode="min"),
     "friction 2": _ground(2.0, friction_combine_mode="max"),
     "friction patches 2 mm apart": _scene("frictionCorrelationDistance", "Float", 0.002),
     "friction at 4 mm": _scene("frictionOffsetThreshold", "Float", 0.004),
     "bounce threshold 0.2 m/s": _scene("bounceThreshold", "Float", 0.2),
     "PGS solver": _scene("solverType", "Token", "PGS"),
-    "contacts solved last": _scene("solveArticulationContactLast", "Bool", True),
     "16 velocity iterations": _articulation(solver_velocity_iteration_count=16),
     "contact offset 20 mm": _collision(contact_offset=0.02, rest_offset=0.0),
     "rest offset -2 mm": _collision(contact_offset=0.02, rest_offset=-0.002),
-    "depenetration at 100 m/s": _bodies(max_depenetration_velocity=100.0),
     "depenetration at 0.1 m/s": _bodies(max_depenetration_velocity=0.1),
     "no gyroscopic forces": _bodies(enable_gyroscopic_forces=False),
     "no damping of bodies": _bodies(linear_damping=0.0, angular_damping=0.0),
@@ -148,6 +147,8 @@ PHYSX_CHANGES: dict[str, Change] = {
     "damping 1.1": _actuators(damping=1.1),
     "explicit actuators": _explicit,
     "timestep 1 ms": _step(0.001),
+    "timestep 1 ms, contact spring of 20 ms": _both(_step(0.001), _spring(2500.0, 100.0)),
+    "PGS solver, contact spring of 20 ms": _both(_scene("solverType", "Token", "PGS"), _spring(2500.0, 100.0)),
 }
 """What is changed -> the change."""
 
@@ -155,16 +156,15 @@ PHYSX_CHANGES: dict[str, Change] = {
 def changed_task(setup: MeasuringSetup, changed: str) -> MeasuringSetup:
     """Return a setup that measures in the policy's task with one change."""
     _, config = find_policy(setup.checkpoint, task=setup.task)
-    task = f"Changed-{list(PHYSX_CHANGES).index(changed)}-{config['task']}"
+    own = register_task(config["task"])
+    task = f"Changed-{list(PHYSX_CHANGES).index(changed)}-{own.id}"
 
     def make() -> Any:
-        cfg = load_cfg_from_registry(config["task"], "env_cfg_entry_point")
+        cfg = load_cfg_from_registry(own.id, "env_cfg_entry_point")
         PHYSX_CHANGES[changed](cfg)
         return cfg
 
     if task not in gymnasium.registry:
-        spec = gymnasium.spec(config["task"])
-        gymnasium.register(
-            id=task, entry_point=spec.entry_point, disable_env_checker=True, kwargs={"env_cfg_entry_point": make}
-        )
+        kwargs = {"env_cfg_entry_point": make}
+        gymnasium.register(id=task, entry_point=own.entry_point, disable_env_checker=True, kwargs=kwargs)
     return replace(setup, task=task)
