@@ -72,7 +72,6 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from amp_helpers.checks.preflight import check_task
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.env.quiet_warp import kernels_compiled
-    from amp_helpers.training.checkpoint_writer import CheckpointWriter
     from amp_helpers.training.checkpoints import find_checkpoint
     from amp_helpers.training.follower import Follower
     from amp_helpers.training.loop import training_loop
@@ -111,11 +110,10 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)
         if ranks.size > 1:
             facts = {**facts, "processes": ranks.size}
-        checkpoints = CheckpointWriter(cfg.run_dir, cfg.checkpoint_interval, cfg.keep_checkpoints, updates)
         if ranks.first:
-            recorder = RunRecorder(setup, checkpoints, started, progress, facts, updates)
+            recorder = RunRecorder(setup, started, progress, facts, updates, ranks)
         else:
-            recorder = Follower(setup, checkpoints)
+            recorder = Follower(setup, updates, ranks)
         stack.enter_context(recorder)
         with noted_signals(insist=ranks.size == 1) as noted:
             recorder.watch(agent)

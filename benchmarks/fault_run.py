@@ -84,7 +84,7 @@ def make_agent(ranks: Ranks) -> AmpAgent:
         state_space=None,
         action_space=box(ACTIONS),
         amp_observation_space=box(AMP),
-        reference_windows=lambda n: reference[torch.randint(len(reference), (n,))],
+        reference_windows=lambda windows: reference[torch.randint(len(reference), (len(windows),))],
         step_dt=0.02,
         device="cpu",
         ranks=ranks,
@@ -121,7 +121,7 @@ def run(ranks: Ranks, folder: Path, updates: int) -> None:
         agent.load(file)
         if not ranks.first:
             agent.load_rank(str(rank_file(file, ranks.rank, agent.updates)))
-    checkpoints = CheckpointWriter(folder, interval=2 * INTERVAL, keep=3, resumed_at=agent.updates)
+    checkpoints = CheckpointWriter(folder, interval=2 * INTERVAL, keep=3, resumed_at=agent.updates, ranks=ranks)
     if ranks.first:
         checkpoints.remove_unfinished()
         print(f"resumed {agent.updates} {len(found.torn) if found else 0}", flush=True)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from amp_helpers.agent.amp_agent import AmpAgent
+from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.errors import atomic_path
 from amp_helpers.training.checkpoints import numbered_files, numbered_steps, rank_file
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, PREVIOUS
@@ -23,10 +24,13 @@ class CheckpointWriter:
         interval: updates between two numbered checkpoints.
         keep: numbered checkpoints that stay, the newest; ``None`` for all.
         resumed_at: update of the checkpoint that the run goes on from.
+        ranks: that write together.
     """
 
-    def __init__(self, folder: Path, interval: int, keep: int | None = None, resumed_at: int = 0) -> None:
-        self._folder, self._interval, self._keep = folder / CHECKPOINTS, interval, keep
+    def __init__(
+        self, folder: Path, interval: int, keep: int | None = None, resumed_at: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        self._folder, self._interval, self._keep, self._ranks = folder / CHECKPOINTS, interval, keep, ranks
         self._renewed = [resumed_at]  # updates of agent_last.pt, oldest first
 
     def remove_unfinished(self) -> None:
@@ -48,11 +52,10 @@ class CheckpointWriter:
         self._write(agent, numbered=False)
 
     def _write(self, agent: AmpAgent, numbered: bool) -> None:
-        ranks = agent.ranks
-        if not ranks.first:
-            agent.save_rank(str(rank_file(self._folder / LAST, ranks.rank, agent.updates)))
-        ranks.all(True)  # every part is on disk
-        if not ranks.first:
+        if not self._ranks.first:
+            agent.save_rank(str(rank_file(self._folder / LAST, self._ranks.rank, agent.updates)))
+        self._ranks.all(True)  # every part is on disk
+        if not self._ranks.first:
             return
         if numbered:
             agent.save(str(self._folder / f"agent_{agent.updates * agent.amp.rollouts}.pt"))

@@ -2,9 +2,9 @@
 
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.health import Health
-from amp_helpers.training.checkpoint_writer import CheckpointWriter
+from amp_helpers.agent.ranks import Ranks
 from amp_helpers.training.non_finite import TaskWatch
-from amp_helpers.training.run import TrainingSetup
+from amp_helpers.training.run import TrainingSetup, run_checkpoints
 from amp_helpers.training.run_folder import check_finite
 
 
@@ -13,11 +13,12 @@ class Follower:
 
     Args:
         setup: the run.
-        checkpoints: of the run.
+        resumed_at: update that the run goes on after.
+        ranks: that train together.
     """
 
-    def __init__(self, setup: TrainingSetup, checkpoints: CheckpointWriter) -> None:
-        self._watch, self._checkpoints = TaskWatch(setup.env), checkpoints
+    def __init__(self, setup: TrainingSetup, resumed_at: int, ranks: Ranks) -> None:
+        self._watch, self._checkpoints = TaskWatch(setup.env), run_checkpoints(setup.cfg, resumed_at, ranks)
         self._agent: AmpAgent | None = None
         assert setup.cfg.run_dir is not None, "resolve() names the folder"
         self._folder = setup.cfg.run_dir

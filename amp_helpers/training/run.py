@@ -162,29 +162,35 @@ def experiment(cfg: TrainCfg) -> ExperimentCfg:
     )
 
 
+def run_checkpoints(cfg: TrainCfg, resumed_at: int, ranks: Ranks) -> CheckpointWriter:
+    """Return what writes the checkpoints of a run; each rank has one."""
+    assert cfg.run_dir is not None, "resolve() names the folder"
+    return CheckpointWriter(cfg.run_dir, cfg.checkpoint_interval, cfg.keep_checkpoints, resumed_at, ranks)
+
+
 class RunRecorder:
     """Writes the folder of a run while it trains, and says when it should stop.
 
     Args:
         setup: the run.
-        checkpoints: of the run.
         started: ``time.monotonic()`` when it started.
         progress: show a progress bar.
         facts: added to ``config.json``.
         resumed_at: update that the run goes on after; what its folder holds of later ones is removed.
+        ranks: that train together; this is the first.
     """
 
     def __init__(
         self,
         setup: TrainingSetup,
-        checkpoints: CheckpointWriter,
         started: float,
         progress: bool = True,
         facts: Mapping[str, Any] = MappingProxyType({}),
         resumed_at: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._cfg, self._started, self._resumed_at = setup.cfg, started, resumed_at
-        self._checkpoints = checkpoints
+        self._checkpoints = run_checkpoints(setup.cfg, resumed_at, ranks)
         self._earlier_s = 0.0
         self._kept_at = time.monotonic()
         self._watch = TaskWatch(setup.env)

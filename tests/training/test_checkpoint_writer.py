@@ -18,12 +18,11 @@ STEPS = 24
 
 
 class Agent:
-    """What the writer needs of an agent: its count of updates, its ranks and its files."""
+    """What the writer needs of an agent: its count of updates and its files."""
 
-    def __init__(self, rank: int = 0, size: int = 2) -> None:
+    def __init__(self) -> None:
         self.updates = 0
         self.amp = SimpleNamespace(rollouts=STEPS)
-        self.ranks = SimpleNamespace(first=rank == 0, rank=rank, size=size, all=lambda flag: flag)
 
     def save(self, path: str) -> None:
         parts: dict[str, Any] = {name: {"weight": torch.ones(9)} for name in ("policy", "value", "discriminator")}
@@ -41,14 +40,17 @@ def names(folder: Path) -> set[str]:
 def run(tmp_path):
     """A function that takes two ranks to an update and lets them write a checkpoint there."""
 
-    def write(updates: int, last: bool = False, ranks: tuple[int, ...] = (1, 0)) -> set[str]:
-        for rank in ranks:
+    def ranks(rank: int) -> Any:
+        return SimpleNamespace(first=rank == 0, rank=rank, all=lambda flag: flag)
+
+    def write(updates: int, last: bool = False, by: tuple[int, ...] = (1, 0)) -> set[str]:
+        for rank in by:
             agents[rank].updates = updates
             (writers[rank].write_last if last else writers[rank].write)(agents[rank])  # type: ignore[arg-type]
         return names(tmp_path)
 
-    agents = {rank: Agent(rank) for rank in (0, 1)}
-    writers = {rank: CheckpointWriter(tmp_path, interval=10, keep=2) for rank in agents}
+    agents = {rank: Agent() for rank in (0, 1)}
+    writers = {rank: CheckpointWriter(tmp_path, interval=10, keep=2, ranks=ranks(rank)) for rank in agents}
     return write
 
 
@@ -71,7 +73,7 @@ def test_the_newest_numbered_ones_stay(run):
 
 def test_a_run_that_ends_between_the_parts_has_its_last_whole_checkpoint(run, tmp_path):
     run(3)
-    run(5, ranks=(1,))  # the first rank was killed before it wrote its own
+    run(5, by=(1,))  # the first rank was killed before it wrote its own
     found = find_checkpoint(tmp_path)
     assert (found.updates, found.torn) == (3, ()) and "rank1_update3.pt" in names(tmp_path)
 
