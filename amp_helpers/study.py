@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,14 +141,23 @@ def places(cfg: StudyCfg) -> list[int | None]:
 
 @contextmanager
 def side_by_side_on_gpus(wanted: bool) -> Iterator[None]:
-    """Run NVIDIA's MPS during the block, if it is installed and not running yet."""
+    """Run NVIDIA's MPS during the block, if it is installed and not running yet.
+
+    It serves all GPUs of the machine, not the visible ones alone: those it would number anew, and the processes that it
+    serves name theirs by the machine's numbers.
+    """
     mps = shutil.which(MPS) if wanted else None
-    started = mps is not None and not subprocess.run([mps, "-d"], capture_output=True, check=False).returncode
+    every_gpu = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    started = mps is not None and not _run_mps([mps, "-d"], every_gpu)
     try:
         yield
     finally:
         if started:
-            subprocess.run([MPS], input=b"quit\n", capture_output=True, check=False)
+            _run_mps([MPS], every_gpu, b"quit\n")
+
+
+def _run_mps(line: Sequence[str], environment: Mapping[str, str], typed: bytes = b"") -> int:
+    return subprocess.run(line, input=typed, env=environment, capture_output=True, check=False).returncode
 
 
 @dataclass

@@ -65,12 +65,10 @@ from amp_helpers.agent import (
     discriminator_loss,
     style_reward,
 )
-from amp_helpers.agent.ranks import ALONE
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import AmpEnv
 from amp_helpers.errors import run_cli
 from amp_helpers.training import REFINED_DATASET, RunRecorder, TrainCfg, TrainingSetup, open_env, resolve
-from amp_helpers.training.checkpoint_writer import CheckpointWriter
 
 SETTINGS = ("documented", "matched")
 STEP_DT = 0.02
@@ -80,8 +78,6 @@ SHIPPED = Path(isaaclab_tasks.__file__).parent / "contrib/humanoid_amp/agents/sk
 
 class ObservedAmp(AMP):
     """skrl's AMP unchanged, with a :class:`Health` record after each update."""
-
-    ranks = ALONE
 
     def __init__(self, *, step_dt: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -301,9 +297,7 @@ def train_rival(
     with open_env(cfg, dataset) as lab, TrainingSetup.wrap(cfg, dataset, lab) as setup:
         agent = build_skrl_amp(settings, setup)
         facts = {"rival": f"skrl.agents.torch.amp.AMP, {settings}", "skrl": skrl_settings(settings, cfg, lab.step_dt)}
-        assert cfg.run_dir is not None, "resolve() names the folder"
-        checkpoints = CheckpointWriter(cfg.run_dir, cfg.checkpoint_interval)
-        with RunRecorder(setup, checkpoints, started, progress, facts) as recorder:
+        with RunRecorder(setup, started, progress, facts) as recorder:
             agent.on_update += [recorder.record, on_update]
             agent.init()
             agent.enable_training_mode(True)

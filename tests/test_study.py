@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.study import StudyCfg, places, run_study, visible
+from amp_helpers.study import MPS, StudyCfg, places, run_study, side_by_side_on_gpus, visible
 from amp_helpers.training import read_results
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
@@ -95,3 +95,17 @@ def test_a_study_is_made_recorded_and_not_repeated(tmp_path):
     assert all((tmp_path / "out" / name).stat().st_size > 10_000 for name in ("metrics.png", "curves.png"))
     again = subprocess.run([*command, "cpu"], capture_output=True, text=True, timeout=100, check=False)
     assert again.returncode == 0 and "updates in" not in again.stdout
+
+
+def test_mps_serves_all_gpus_whatever_is_visible(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    daemon = tmp_path / MPS
+    daemon.write_text(f'#!/bin/sh\necho "$* ${{CUDA_VISIBLE_DEVICES-all}} $(test -n "$1" || cat)" >> {log}\n')
+    daemon.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with side_by_side_on_gpus(False):
+        assert not log.exists()
+    with side_by_side_on_gpus(True):
+        assert log.read_text().split() == ["-d", "all"]
+    assert log.read_text().split() == ["-d", "all", "all", "quit"]
