@@ -12,16 +12,20 @@ The JSON is written after every number of environments::
         num_envs                      of each process
         processes: {N: {
             env_steps_per_s           of all N together, median of the repeats; repeats: [each]
-            update_s                  median of an update, by the first process
+            rollout_s                 median of the time between two updates, of each process; it differs between them
+            update_s                  median of an update, of each process, with its waiting for the slowest
             traffic_mb                what each process hands over to be summed in an update, MB
             torch_peak_gib            torch.cuda.max_memory_allocated of the first process, null on a CPU
         }},
         speedup: {N: ...}             over one process, median of the ratios of each repeat
+        apart                         the same over one process of all processes that train at once, each for itself:
+                                      what the machine allows
     }]
 """
 
 import argparse
 import gc
+import math
 import statistics
 import tempfile
 from dataclasses import dataclass, replace
@@ -80,6 +84,7 @@ def measure(cfg: TrainCfg, everyone: Ranks, teams: dict[int, Ranks], rollouts: i
         repeats: turns of each team.
     """
     turns: dict[int, list[Turn]] = {size: [] for size in teams}
+    apart: list[Turn] = []
     traffic: dict[int, float] = {}
     peaks: dict[int, float | None] = {}
     with Bench.open(cfg, {}, rollouts) as bench:
@@ -99,14 +104,19 @@ def measure(cfg: TrainCfg, everyone: Ranks, teams: dict[int, Ranks], rollouts: i
                 if everyone.first:
                     rate = turn.rate * size * bench.lab.num_envs
                     print(f"{bench.lab.num_envs} environments each, {size}, {repeat + 1}: {rate:,.0f}/s", flush=True)
+            _release_memory(str(cfg.device))
+            everyone.any(False)
+            apart.append(training(bench))
         everyone.any(False)
         num_envs = bench.lab.num_envs
+    times = {size: _of_each(teams[size], turns[size]) for size in teams}
+    independent = [float(rate) for rate in everyone.texts(str(statistics.median(turn.rate for turn in apart)))]
     rates = {size: [turn.rate * size * num_envs for turn in of] for size, of in turns.items()}
     processes = {
         str(size): {
             "env_steps_per_s": round(statistics.median(of), 1),
             "repeats": [round(rate, 1) for rate in of],
-            "update_s": round(statistics.median(turn.update for turn in turns[size]), 4),
+            **times[size],
             "traffic_mb": traffic[size],
             "torch_peak_gib": peaks[size],
         }
@@ -117,7 +127,17 @@ def measure(cfg: TrainCfg, everyone: Ranks, teams: dict[int, Ranks], rollouts: i
         for size, of in rates.items()
         if 1 in rates
     }
-    return {"num_envs": num_envs, "processes": processes, "speedup": speedup}
+    one = statistics.median(turn.rate for turn in turns[1]) if 1 in turns else math.nan
+    together = {"speedup": speedup, "apart": round(sum(independent) / one, 3)}
+    return {"num_envs": num_envs, "processes": processes} | together
+
+
+def _of_each(team: Ranks, turns: list[Turn]) -> dict[str, list[float]]:
+    """What each process of a team took; all of them call this."""
+    update = statistics.median(turn.update for turn in turns)
+    rollout = statistics.median((turn.seconds - sum(turn.updates)) / len(turn.updates) for turn in turns)
+    pairs = [text.split() for text in team.texts(f"{rollout:.4f} {update:.4f}")]
+    return {"rollout_s": [float(pair[0]) for pair in pairs], "update_s": [float(pair[1]) for pair in pairs]}
 
 
 def _release_memory(device: str) -> None:

@@ -17,7 +17,7 @@ from skrl.memories.torch import RandomMemory
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
 from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
-from amp_helpers.agent.gradients import step_gradients
+from amp_helpers.agent.gradients import in_one_buffer, step_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
 from amp_helpers.agent.networks import Discriminator, Policy, Value
@@ -126,7 +126,8 @@ class AmpAgent(Agent):
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
-        self._gradients = Recorded(step_gradients(self.policy, self.value, self.discriminator, cfg))
+        gradients = step_gradients(self.policy, self.value, self.discriminator, cfg)
+        self._gradients = Recorded(gradients if ranks.size == 1 else in_one_buffer(gradients, ranks.size))
         self._advantages = Recorded(
             partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
@@ -299,8 +300,12 @@ class AmpAgent(Agent):
 
     def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
         """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
-        steps = self._gradients(**batch)
-        gradients = self.ranks.mean([gradient for own, _ in steps for gradient in own])
+        if self.ranks.size == 1:
+            steps = self._gradients(**batch)
+        else:
+            buffer, steps = self._gradients(**batch)
+            self.ranks.sum_in_place(buffer)
+        gradients = [gradient for own, _ in steps for gradient in own]
         actor, discriminator = gradients[: len(self._actor_parameters)], gradients[len(self._actor_parameters) :]
         apply_gradients(self.optimizer, self._actor_parameters, actor, self.amp.grad_norm_clip)
         if discriminator:

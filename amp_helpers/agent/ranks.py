@@ -42,18 +42,26 @@ class Ranks:
         """Whether this rank writes the run's files and prints."""
         return self.rank == 0
 
-    def mean[T: torch.Tensor | None](self, tensors: Sequence[T]) -> list[T]:
-        """Return the means over all ranks, as one transfer; ``None`` stays ``None``.
+    def mean(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the means over all ranks, as one transfer.
 
         Raises:
             InputError: another rank has ended.
         """
         if self.size == 1:
             return list(tensors)
-        present = [tensor for tensor in tensors if tensor is not None]
-        flat = torch.cat([tensor.flatten() for tensor in present])
-        parts = iter((self._reduce(flat) / self.size).split([tensor.numel() for tensor in present]))
-        return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        parts = (self._reduce(flat) / self.size).split([tensor.numel() for tensor in tensors])
+        return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
+
+    def sum_in_place(self, values: torch.Tensor) -> None:
+        """Replace values by their sums over all ranks.
+
+        Raises:
+            InputError: another rank has ended.
+        """
+        if self.size > 1:
+            self._reduce(values)
 
     def moments(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Return mean, unbiased variance and number of the rows of all ranks.
