@@ -18,11 +18,12 @@ def hindrances(
     Args:
         browser: the browser.
         file: the page.
+        width: px.
         colors: ``light`` or ``dark``.
         without: rules of axe to leave out.
     """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    page = browser.new_page(viewport=PHONE, color_scheme=colors)
+    page = browser.new_page(viewport=PHONE | {"width": width}, color_scheme=colors)
     page.goto(file.as_uri())
     options = {
         "runOnly": {"type": "tag", "values": STANDARDS},

@@ -41,6 +41,10 @@ def widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         return f'<span class="amp-control">{html.escape(label)}</span><pre>{html.escape(value)}</pre>'
     if "_options_labels" in state and isinstance(state.get("index"), int):
         value = state["_options_labels"][state["index"]]
+    if kind == "CheckboxModel":
+        label, value = f"{'☑' if value else '☐'} {label}", ""
+    if isinstance(value, list | tuple):  # of a slider with two ends
+        value = " to ".join(f"{end:.4g}" for end in value)
     text = f"{label} {value}" if value not in ("", None) else label
     return f'<span class="amp-control">{html.escape(text)}</span>' if text and "bar_style" not in state else ""
 

@@ -30,7 +30,7 @@ from amp_helpers.plots.training import training_curves
 from amp_helpers.training.background import TrainingProcess
 from amp_helpers.training.run_folder import SILENT_AFTER_S, RunLog, Update, read_run, request_stop
 from amp_helpers.utils.table import Table
-from amp_helpers.widgets.panel import Panel
+from amp_helpers.widgets.panel import Panel, TooltipImage
 
 _WIDE = {"width": "100%", "max_width": "900px"}
 
@@ -112,7 +112,11 @@ class TrainingPanel(Panel):
         self._process: TrainingProcess | None = None
         self._follower: asyncio.Task[None] | None = None
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="28px", **_WIDE))
-        self.curves = ipywidgets.Image(format="png", layout=ipywidgets.Layout(**_WIDE))
+        self.curves = TooltipImage(
+            format="png",
+            tooltip="Rewards, logits, accuracy and the gait of the run, each over its updates",
+            layout=ipywidgets.Layout(**_WIDE),
+        )
         self.diagnosis = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="52px", **_WIDE))
         self.stop_button = ipywidgets.Button(
             description="Stop and save", icon="stop", tooltip="stop after the next update and save the policy"

@@ -8,6 +8,7 @@ import imageio_ffmpeg
 import nbformat
 import numpy as np
 import pytest
+from accessibility import hindrances
 from matplotlib.image import imread
 from support import dead_links
 
@@ -169,3 +170,14 @@ def test_an_unknown_parameter_of_a_notebook_is_an_error(tmp_path, name):
     with pytest.raises(InputError, match=r"unknown parameter 'no_such_thing'; available: .*output_dir"):
         pipeline.run([name], tmp_path / "outputs", {"no_such_thing": 1})
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.notebook
+@pytest.mark.browser
+def test_nothing_keeps_the_pages_from_being_read_on_a_phone(executed, browser):
+    """Without contrast, which takes longest; test_readable_pages.py tests it on a page with each kind of content.
+
+    The last test here, because no notebook can run while the browser is open.
+    """
+    for name in (*NOTEBOOKS, "index"):
+        assert hindrances(browser, executed[0] / f"{name}.html", without=("color-contrast",)) == [], name

@@ -102,6 +102,10 @@ def test_nothing_keeps_a_page_from_being_read_on_a_phone(browser, folder, name, 
     assert hindrances(browser, folder / f"{name}.html", colors=colors) == []
 
 
+def test_nothing_keeps_a_page_from_being_read_on_a_wide_screen(browser, folder):
+    assert hindrances(browser, folder / "00_a.html", width=1280) == []
+
+
 @pytest.fixture
 def phone(browser, folder):
     page = browser.new_page(viewport=PHONE)
