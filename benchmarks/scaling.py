@@ -7,7 +7,7 @@ the processes exchange. ``--device cpu`` tries it without GPUs.
 
 The JSON is written after every number of environments::
 
-    command, commit, hardware, seed, versions{torch, isaaclab, ...}, date, steps, repeats
+    command, commit, hardware, seed, frontend, versions{torch, isaaclab, ...}, date, steps, repeats
     counts: [{
         num_envs                      of each process
         processes: {N: {
@@ -162,16 +162,17 @@ def _teams(everyone: Ranks) -> dict[int, Ranks]:
     return found
 
 
-def _header(device: str, processes: int, steps: int, repeats: int, seed: int) -> dict[str, Any]:
+def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
     origin = provenance(device)
-    origin["command"] = origin["command"].replace("python", f"torchrun --nproc_per_node {processes}", 1)
-    origin["hardware"] = origin["hardware"].replace("one ", f"{processes} x ", 1)
+    origin["command"] = origin["command"].replace("python", f"torchrun --nproc_per_node {LAUNCH.size}", 1)
+    origin["hardware"] = origin["hardware"].replace("one ", f"{LAUNCH.size} x ", 1)
     return origin | {
-        "seed": seed,
+        "seed": arguments.seed,
+        "frontend": arguments.frontend,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in PACKAGES},
-        "steps": steps,
-        "repeats": repeats,
+        "steps": arguments.rollouts * TrainCfg().agent.rollouts,
+        "repeats": arguments.repeats,
         "counts": [],
     }
 
@@ -183,19 +184,19 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), help="default: the GPUs if there are any")
     parser.add_argument("--rollouts", type=positive_int, default=10, help="measured rollouts a turn (%(default)s)")
     parser.add_argument("--repeats", type=positive_int, default=3, help="turns of each (default: %(default)s)")
+    parser.add_argument("--frontend", default=TrainCfg().frontend, help="as of training (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
     device = check_device(LAUNCH.device(arguments.device))
     torch.set_float32_matmul_precision("high")
-    rollout = TrainCfg().agent.rollouts
-    result = _header(device, LAUNCH.size, arguments.rollouts * rollout, arguments.repeats, arguments.seed)
+    result = _header(device, arguments)
     with joined(LAUNCH, device) as everyone:
         teams = _teams(everyone)
         for num_envs in arguments.num_envs:
             with tempfile.TemporaryDirectory() as folder:
-                run = TrainCfg(num_envs=num_envs, device=device, seed=arguments.seed + LAUNCH.rank)
-                cfg = resolve(replace(run, run_dir=Path(folder) / "run"))
+                run = TrainCfg(num_envs=num_envs, device=device, frontend=arguments.frontend)
+                cfg = resolve(replace(run, seed=arguments.seed + LAUNCH.rank, run_dir=Path(folder) / "run"))
                 measured = measure(cfg, everyone, teams, arguments.rollouts, arguments.repeats)
             result["counts"].append(measured)
             if everyone.first:
