@@ -152,6 +152,21 @@ def _check_run_or_empty(folder: Path) -> None:
         raise InputError(f"{folder}: holds something other than a training run; move it, or choose another output_dir")
 
 
+WHOLE_WORDS = """<style class="amp-words">
+.jp-Notebook:has(.amp-words) .jp-OutputArea-output pre { word-break: normal; overflow-wrap: normal; }
+.jp-OutputArea-child:has(.amp-words) { display: none; }
+</style>"""
+"""Lets JupyterLab wrap printed lines of this notebook between words; it wraps them anywhere."""
+
+
+def _keep_words_whole() -> None:
+    from IPython import get_ipython
+    from IPython.display import HTML, display
+
+    if get_ipython():
+        display(HTML(WHOLE_WORDS))
+
+
 def _check_working_folder(output_dir: Path) -> None:
     """Refuse to write beside another folder what a notebook of this project would write beside its own."""
     notebooks = (checkout() or Path.cwd()) / "notebooks"
@@ -209,6 +224,7 @@ def start(output_dir: str | Path, needs: Sequence[str] = NEEDS) -> Workspace:
     if missing:
         raise InputError(f"{here}, where {', '.join(missing)} is not installed; {remedy}")
     _check_working_folder(Path(output_dir))
+    _keep_words_whole()
     if "isaaclab" in needs:
         import warp
 

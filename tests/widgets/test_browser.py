@@ -328,6 +328,8 @@ def test_notebook_0_pays_another_reward_for_another_penalty(lab, page):
         widget.locator("img"),
         widget.locator(".widget-slider", has_text="Penalty").locator(".noUi-handle"),
     )
+    printed = page.locator(".jp-OutputArea-output pre").first
+    assert printed.evaluate("node => getComputedStyle(node).wordBreak") == "normal", "words stay whole"
     expect(widget).to_contain_text(re.compile("climbs [78][0-9]% of the way"))
     ramp = pixels(picture)
     widget.get_by_role("button", name="Let the policy learn").click()
