@@ -82,8 +82,8 @@ def evaluate(
             reference = shown = references.nearest(command)
             rollout = measured.hold(command, WARMUP_S + setup.seconds)
             if references.num_motions > 1:
-                about = f"one of {references.num_motions} clips"
-                print(f"reference: {reference.label}, {about}, nearest to the command; pose and coverage are of it")
+                about = f"one of {references.num_motions} clips, nearest to the command"
+                print(f"reference: {reference.label}, {about}; pose RMSE and coverage RMSE are of it")
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     if nothing_measured(rollout, WARMUP_S):
