@@ -189,9 +189,10 @@ def test_a_policy_that_is_nowhere_is_one_sentence_that_lists_the_shipped(tmp_pat
 
 
 def test_a_run_is_exported_once_and_why_it_cannot_be_is_told(tmp_path, monkeypatch):
-    asked = []
+    asked, commands = [], []
 
     def export(command, **_):
+        commands.append(command)
         asked.append(Path(command[command.index("--checkpoint") + 1]))
         if asked[-1].name == "broken":
             return subprocess.CompletedProcess(command, 2, "", "note: x\nerror: broken: holds no policy.pt; give one\n")
@@ -205,6 +206,8 @@ def test_a_run_is_exported_once_and_why_it_cannot_be_is_told(tmp_path, monkeypat
     (tmp_path / "run" / "policy.pt").write_text("newer")
     find_bundle(tmp_path / "run")
     assert len(asked) == 2, "a run that has trained on"
+    find_bundle(tmp_path / "run", task="mine:T", robot="r.xml")
+    assert commands[-1][5:9] == ["--task", "mine:T", "--robot", "r.xml"], "an option changes what is exported"
     with pytest.raises(InputError, match=r"^broken: holds no policy\.pt; give one$"):
         find_bundle(tmp_path / "broken")
 
