@@ -159,7 +159,8 @@ def disturb(run: Run, kind: str, draw: random.Random, disk: Path | None) -> dict
     if codes := [process.exitcode for process in run.processes if process.exitcode]:
         raise InputError(f"{kind}: the run did not go on ({codes}): {' '.join(going_on)}")
     resumed, torn = map(int, going_on[0].split()[1:3])
-    said = sorted({line for text in printed for line in text.splitlines() if line.startswith("error")})
+    lines = [line.replace(str(run.folder), "RUN") for text in printed for line in text.splitlines()]
+    said = sorted({line for line in lines if line.startswith("error")})
     return {"kind": kind, "at_update": at, "resumed_at": resumed, "lost": at - resumed, "torn": torn, "said": said}
 
 
