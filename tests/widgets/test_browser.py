@@ -347,7 +347,7 @@ def test_notebook_0_pays_another_reward_for_another_penalty(lab, page):
 def test_notebook_1_responds_to_mouse_and_keyboard(lab, page):
     errors = console_errors(page)
     run_all(page, lab.format(name="01_joint_order"))
-    widget = page.locator(".jp-OutputArea-output:has(.amp-joints)")
+    widget = page.locator(".amp-panel:has(.amp-joints)")
     robot, joints, table = (widget.locator(name) for name in ("img", "select", ".amp-joints"))
     handle = widget.locator(".widget-slider", has_text="Frame").locator(".noUi-handle")
     joint = widget.locator(".noUi-handle").first
