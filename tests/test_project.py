@@ -234,8 +234,13 @@ def test_setup_takes_uv_where_there_is_no_python(bare_machine):
     assert done.returncode == 2
 
 
-def test_setup_refuses_a_full_disk_before_it_starts(bare_machine):
+@pytest.mark.parametrize("begun", [False, True], ids=["bare", "with README's first environment"])
+def test_setup_refuses_a_full_disk_before_it_starts(bare_machine, tmp_path, begun):
     bin_folder, setup = bare_machine
+    if begun:
+        (tmp_path / ".venv" / "bin").mkdir(parents=True)
+        (tmp_path / ".venv" / "bin" / "python").write_text(FAKE_PYTHON)
+        (tmp_path / ".venv" / "bin" / "python").chmod(0o755)
     (bin_folder / "df").unlink()
     (bin_folder / "df").write_text("#!/usr/bin/env bash\necho header\necho '/dev/x 100 50 1048576 50% /'\n")
     (bin_folder / "df").chmod(0o755)
@@ -343,7 +348,7 @@ def test_the_results_keep_a_place_for_what_is_measured():
 FAKE_PYTHON = """#!/usr/bin/env bash
 case "$*" in
     "-m venv --clear .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    "-m pip install "*) echo "$*" >>installed ;;
+    "-m pip install "*) echo "$*" >>installed && mkdir -p .venv/lib/python3.12/site-packages/torch ;;
 esac
 """
 

@@ -70,11 +70,11 @@ create_venv() {
 install() {
     local free constraint=()
     if [ -n "$locked" ]; then constraint=(-c requirements.lock); fi
-    if ! { is_312 $VENV/bin/python && $VENV/bin/python -m pip --version >/dev/null 2>&1; }; then
+    if [ ! -d $VENV/lib/python3.12/site-packages/torch ]; then # an environment may be there without the simulator
         free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }')
         [ "$free" -ge 10 ] || fail "$VENV: the packages take about 8 GiB and only $free GiB are free; make room and run the command again"
-        create_venv
     fi
+    if ! { is_312 $VENV/bin/python && $VENV/bin/python -m pip --version >/dev/null 2>&1; }; then create_venv; fi
     say "Installing the packages into $VENV: about 8 GiB, some minutes, once. Details in $VENV/install.log"
     # The large downloads are the only news worth a line; whatever goes wrong, pip says on stderr.
     $VENV/bin/python -m pip install --no-input --disable-pip-version-check "${constraint[@]}" -e "$EXTRAS" |
