@@ -196,7 +196,8 @@ def blur_commands(commands: torch.Tensor, most: tuple[float, float] = COMMAND_BL
     A clip at 0.6 m/s is also the best reference for 0.63 m/s.
     """
     moves = commands.abs().sum(dim=1, keepdim=True) > 0
-    return commands + moves * (2 * torch.rand_like(commands) - 1) * commands.new_tensor(most)
+    noise = 2 * torch.rand_like(commands) - 1
+    return commands + moves * torch.stack((noise[:, 0] * most[0], noise[:, 1] * most[1]), dim=1)
 
 
 def weighted_rows(weights: torch.Tensor) -> Callable[[int], torch.Tensor]:

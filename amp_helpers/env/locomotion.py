@@ -10,6 +10,7 @@ import gymnasium
 import isaaclab.envs.mdp as lab
 from isaaclab.managers import EventTermCfg, RewardTermCfg, SceneEntityCfg
 from isaaclab.managers import ObservationTermCfg as ObsTerm
+from isaaclab.sensors import ContactSensorCfg
 from isaaclab.utils import configclass
 from isaaclab.utils.noise import NoiseModelWithAdditiveBiasCfg, UniformNoiseCfg
 
@@ -21,6 +22,7 @@ from amp_helpers.env.task import (
     G1AmpEnvCfg,
     PolicyObservationsCfg,
     RewardsCfg,
+    SceneCfg,
     feet_sensor,
     in_dataset_order,
 )
@@ -85,6 +87,7 @@ class LocomotionCriticCfg(CriticObservationsCfg):
 
     mean_velocity_error = ObsTerm(func=commands.mean_velocity_error, params=_COMMAND)
     heading_error = ObsTerm(func=commands.heading_error, params=_COMMAND)
+    stride_error = ObsTerm(func=commands.stride_error, params=_COMMAND | {"sensor_cfg": feet_sensor()})
 
 
 @configclass
@@ -97,7 +100,7 @@ class LocomotionObservationsCfg:
 
 @configclass
 class LocomotionRewardsCfg(RewardsCfg):
-    """Track the command averaged over a stride and the heading; stand still when told to and not pushed."""
+    """Track the command averaged over a stride, the heading and the stride's length; stand still when told to."""
 
     track_lin_vel_xy = RewardTermCfg(
         func=commands.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
@@ -107,6 +110,9 @@ class LocomotionRewardsCfg(RewardsCfg):
         func=commands.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
     )
     track_heading = RewardTermCfg(func=commands.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
+    track_stride = RewardTermCfg(
+        func=commands.track_stride_exp, weight=1.5, params=_COMMAND | {"std": 0.15, "sensor_cfg": feet_sensor()}
+    )
     steps_while_standing = RewardTermCfg(
         func=commands.steps_while_standing, weight=-2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()}
     )
@@ -169,6 +175,13 @@ class LocomotionEventsCfg(EventsCfg):
 class G1LocomotionEnvCfg(G1AmpEnvCfg):
     """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
 
+    scene: SceneCfg = SceneCfg(
+        num_envs=4096,
+        env_spacing=2.5,
+        contact_forces=ContactSensorCfg(
+            prim_path="{ENV_REGEX_NS}/Robot/.*_ankle_roll_link", update_period=0.0, track_air_time=True
+        ),
+    )
     observations: LocomotionObservationsCfg = LocomotionObservationsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     actions: LocomotionActionsCfg = LocomotionActionsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     commands: LocomotionCommandsCfg = LocomotionCommandsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -146,7 +146,7 @@ RECIPES: dict[Recipe, TrainCfg] = {
         max_iterations=1000,
         condition_on_command=True,
         symmetry=True,
-        agent=AmpAgentCfg(task_weight=2.0, kl_threshold=0.02, final_std_updates=400),
+        agent=AmpAgentCfg(task_weight=2.0, style_weight=30.0, kl_threshold=0.02, final_std_updates=400),
     ),
     "published": TrainCfg(
         dataset=Path("datasets/g1_walk.npz"),

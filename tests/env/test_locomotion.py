@@ -6,14 +6,18 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+from isaaclab.managers import SceneEntityCfg
+
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.commands import LocomotionCommandCfg
+from amp_helpers.env.commands import LocomotionCommandCfg, stride_duration, stride_error, track_stride_exp
 from amp_helpers.env.locomotion import LOCOMOTION_TASK, RANDOMIZATIONS, G1LocomotionEnvCfg
 from amp_helpers.env.make import make_env
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.errors import InputError
+from amp_helpers.feet.lock import find_stance, stances
+from amp_helpers.robots import Kinematics
 from amp_helpers.robots.robot import G1_23DOF
 
 pytestmark = pytest.mark.sim
@@ -174,3 +178,32 @@ def test_an_unknown_randomization_is_refused_with_the_names():
 
 def test_the_command_term_is_configured_where_isaac_lab_looks_for_it():
     assert LocomotionCommandCfg().class_type.__name__ == "LocomotionCommand"
+
+
+def test_the_stride_asked_for_is_that_of_the_clips(dataset):
+    kinematics = Kinematics(G1_23DOF)
+    for clip in dataset.clips():
+        steps = [stances(foot) for foot in find_stance(clip, kinematics).stance.T]
+        starts = [[run[0] for run in foot[1:]] for foot in steps]
+        own = [np.diff(foot).mean() * clip.dt for foot in starts if len(foot) > 1]
+        if not own or "turn 0" in clip.name:  # in place, a foot hardly leaves the ground
+            continue
+        asked = stride_duration(*torch.tensor(clip.command, dtype=torch.float32).unsqueeze(1)).item()
+        assert asked == pytest.approx(np.mean(own), rel=0.1), clip.name
+
+
+def test_strides_are_counted_from_the_start_of_an_episode(env, command):
+    env.reset()
+    command.vel_command_b[:] = torch.tensor([0.75, 0.0, 0.0])
+    command.vel_command_b[0] = 0.0
+    sensor = SceneEntityCfg("contact_forces", body_names=list(G1_23DOF.foot_bodies), preserve_order=True)
+    sensor.resolve(env.scene)
+    for steps in (0, 5):
+        for _ in range(steps):
+            env.step(torch.zeros(NUM_ENVS, 23))
+        error = stride_error(env, "base_velocity", sensor)
+        assert (error[command.standing] == 0).all(), "a robot that is to stand has no stride"
+        lasted = ((error + 1) * command.stride_s.unsqueeze(1))[~command.standing]
+        assert lasted.min() >= 0 and lasted.max() <= (steps + 1.5) * env.step_dt
+        reward = track_stride_exp(env, 0.15, "base_velocity", sensor)
+        assert reward.max() < 1e-9, "neither standing nor a stride just begun is paid"
