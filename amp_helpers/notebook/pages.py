@@ -247,14 +247,15 @@ def _results(output: Path, prefix: str = "") -> dict[str, list[dict[str, str]]]:
     }
 
 
-def _metrics(output: Path) -> dict[str, str] | None:
-    """Return the first file of :data:`METRICS` that holds metrics, with its table; None where there is none."""
-    for name in METRICS:
+def _metrics(output: Path) -> dict[str, Any] | None:
+    """Return the files of :data:`METRICS` from the first on that holds metrics, with its table; None without one."""
+    for number, name in enumerate(METRICS):
         try:
             content = read_json(output / name, "evaluate again") if (output / name).is_file() else None
         except InputError:
             continue
         policies: Any = {"measured": content} if name == "metrics.json" else content
         if fits(policies, dict[str, dict[str, float | None]]) and policies:
-            return {"file": name, "table": metrics_table(policies)._repr_html_()}
+            files = [name, *(other for other in METRICS[number + 1 :] if (output / other).is_file())]
+            return {"files": files, "table": metrics_table(policies)._repr_html_()}
     return None
