@@ -269,7 +269,7 @@ def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
     """The page's own code, up to the video; test_go1.py covers training."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "datasets").symlink_to(repo_root / "datasets")
-    robot, look = blocks(repo_root, "python")
+    robot, look, *_ = blocks(repo_root, "python")  # the search for settings comes later
     (tmp_path / "my_robot.py").write_text(robot)
     (tmp_path / "look.py").write_text(look)
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
