@@ -38,6 +38,15 @@ _COMMAND = {"command_name": "base_velocity"}
 
 
 @configclass
+class LocomotionSceneCfg(SceneCfg):
+    """The scene, with sensors that measure how long a foot is in the air and on the ground."""
+
+    contact_forces = ContactSensorCfg(
+        prim_path="{ENV_REGEX_NS}/Robot/.*_ankle_roll_link", update_period=0.0, track_air_time=True
+    )
+
+
+@configclass
 class LocomotionCommandsCfg:
     """Standing, straight ahead and turning; a new command every few seconds."""
 
@@ -175,13 +184,7 @@ class LocomotionEventsCfg(EventsCfg):
 class G1LocomotionEnvCfg(G1AmpEnvCfg):
     """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
 
-    scene: SceneCfg = SceneCfg(
-        num_envs=4096,
-        env_spacing=2.5,
-        contact_forces=ContactSensorCfg(
-            prim_path="{ENV_REGEX_NS}/Robot/.*_ankle_roll_link", update_period=0.0, track_air_time=True
-        ),
-    )
+    scene: LocomotionSceneCfg = LocomotionSceneCfg(num_envs=4096, env_spacing=2.5)
     observations: LocomotionObservationsCfg = LocomotionObservationsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     actions: LocomotionActionsCfg = LocomotionActionsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     commands: LocomotionCommandsCfg = LocomotionCommandsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
