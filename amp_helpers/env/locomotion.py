@@ -6,7 +6,6 @@ policy observes only what the robot's own sensors measure, so not the base's vel
 
 from collections.abc import Collection
 
-import gymnasium
 import isaaclab.envs.mdp as lab
 from isaaclab.managers import EventTermCfg, RewardTermCfg, SceneEntityCfg
 from isaaclab.managers import ObservationTermCfg as ObsTerm
@@ -16,6 +15,7 @@ from isaaclab.utils.noise import NoiseModelWithAdditiveBiasCfg, UniformNoiseCfg
 
 from amp_helpers.env import commands
 from amp_helpers.env.actions import DelayedJointPositionActionCfg
+from amp_helpers.env.registration import add_task
 from amp_helpers.env.task import (
     CriticObservationsCfg,
     EventsCfg,
@@ -215,10 +215,4 @@ class G1LocomotionEnvCfg(G1AmpEnvCfg):
         super().play_mode()
 
 
-if LOCOMOTION_TASK not in gymnasium.registry:
-    gymnasium.register(
-        id=LOCOMOTION_TASK,
-        entry_point="isaaclab.envs:ManagerBasedRLEnv",
-        disable_env_checker=True,
-        kwargs={"env_cfg_entry_point": f"{__name__}:G1LocomotionEnvCfg"},
-    )
+add_task(LOCOMOTION_TASK, G1LocomotionEnvCfg)

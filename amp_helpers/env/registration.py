@@ -16,6 +16,22 @@ OWN_TASKS = {
 """This project's tasks: ID -> the module that registers it."""
 
 
+def add_task(task: str, cfg: type) -> None:
+    """Enter a task of Isaac Lab's manager-based environment in Gymnasium's registry, unless the ID is there already.
+
+    Args:
+        task: the ID.
+        cfg: configuration class, at the top level of its module.
+    """
+    if task not in gymnasium.registry:
+        gymnasium.register(
+            id=task,
+            entry_point="isaaclab.envs:ManagerBasedRLEnv",
+            disable_env_checker=True,
+            kwargs={"env_cfg_entry_point": f"{cfg.__module__}:{cfg.__qualname__}"},
+        )
+
+
 def register_task(task: str) -> EnvSpec:
     """Register a task with Gymnasium by importing the module before its colon, this project's tasks or Isaac Lab's.
 

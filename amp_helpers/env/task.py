@@ -7,7 +7,6 @@ does, so that the mapping between the two orders is never the identity.
 
 from typing import cast
 
-import gymnasium
 import isaaclab.envs.mdp as lab
 import isaaclab.sim as sim_utils
 import isaaclab_tasks.core.velocity.mdp as velocity
@@ -31,6 +30,7 @@ from isaaclab_tasks.utils import PresetCfg
 
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.env.measuring import configure_for_measuring
+from amp_helpers.env.registration import add_task
 from amp_helpers.robots.robot import G1_23DOF
 
 TASK = "Isaac-AMP-Velocity-Flat-G1"
@@ -306,10 +306,4 @@ class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
         configure_for_measuring(self)
 
 
-if TASK not in gymnasium.registry:
-    gymnasium.register(
-        id=TASK,
-        entry_point="isaaclab.envs:ManagerBasedRLEnv",
-        disable_env_checker=True,
-        kwargs={"env_cfg_entry_point": f"{__name__}:G1AmpEnvCfg"},
-    )
+add_task(TASK, G1AmpEnvCfg)

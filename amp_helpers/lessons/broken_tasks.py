@@ -7,11 +7,11 @@ one.
 # Users write configurations without regard to the annotations of the class that they change.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
-import gymnasium
 import isaaclab.envs.mdp as mdp
 from isaaclab.managers import EventTermCfg
 from isaaclab.utils import configclass
 
+from amp_helpers.env.registration import add_task
 from amp_helpers.env.task import G1AmpEnvCfg
 
 
@@ -72,13 +72,5 @@ class TaskE(G1AmpEnvCfg):
         self.events.push = None
 
 
-TASKS = {letter: f"Task-{letter}" for letter in "ABCDE"}
-"""Letter -> Gymnasium ID."""
-for _letter, _id in TASKS.items():
-    if _id not in gymnasium.registry:
-        gymnasium.register(
-            id=_id,
-            entry_point="isaaclab.envs:ManagerBasedRLEnv",
-            disable_env_checker=True,
-            kwargs={"env_cfg_entry_point": f"{__name__}:Task{_letter}"},
-        )
+for _cfg in (TaskA, TaskB, TaskC, TaskD, TaskE):
+    add_task(f"Task-{_cfg.__name__[-1]}", _cfg)

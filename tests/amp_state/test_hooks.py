@@ -14,6 +14,7 @@ from isaaclab.utils import configclass
 from amp_helpers.amp_state.hooks import StepHooks
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.env.make import make_env
+from amp_helpers.env.registration import add_task
 from amp_helpers.env.task import TASK, G1AmpEnvCfg
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.robot import G1_23DOF
@@ -61,12 +62,7 @@ class RecordedEnvCfg(G1AmpEnvCfg):
 
 @pytest.fixture
 def recorded_task():
-    gymnasium.register(
-        id="Recorded-AMP-G1",
-        entry_point="isaaclab.envs:ManagerBasedRLEnv",
-        disable_env_checker=True,
-        kwargs={"env_cfg_entry_point": RecordedEnvCfg},
-    )
+    add_task("Recorded-AMP-G1", RecordedEnvCfg)
     RootHeight.calls.clear()
     yield "Recorded-AMP-G1"
     del gymnasium.registry["Recorded-AMP-G1"]

@@ -4,12 +4,12 @@ Ranges have one value each: a draw gives it whatever the random number. Episodes
 change and robots are pushed at fixed times.
 """
 
-import gymnasium
 import torch
 from isaaclab.managers import RewardTermCfg
 from isaaclab.utils import configclass
 
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
+from amp_helpers.env.registration import add_task
 from amp_helpers.env.task import G1AmpEnvCfg
 
 WALK, LOCOMOTION, ON_THE_HOST = "Test-Steady-Walk", "Test-Steady-Locomotion", "Test-On-The-Host"
@@ -62,11 +62,6 @@ class OnTheHostCfg(G1AmpEnvCfg):
         setattr(self.rewards, "on_the_host", RewardTermCfg(func=on_the_host, weight=1.0))  # noqa: B010 - a new field
 
 
-for task, cfg in ((WALK, SteadyWalkCfg), (LOCOMOTION, SteadyLocomotionCfg), (ON_THE_HOST, OnTheHostCfg)):
-    if task not in gymnasium.registry:
-        gymnasium.register(
-            id=task,
-            entry_point="isaaclab.envs:ManagerBasedRLEnv",
-            disable_env_checker=True,
-            kwargs={"env_cfg_entry_point": f"{__name__}:{cfg.__name__}"},
-        )
+add_task(WALK, SteadyWalkCfg)
+add_task(LOCOMOTION, SteadyLocomotionCfg)
+add_task(ON_THE_HOST, OnTheHostCfg)
