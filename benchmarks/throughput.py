@@ -28,7 +28,8 @@ complete rollouts; with updates, the measurement starts and ends at the end of a
 ratios of each repeat, whose turns are adjacent in time: a ratio of medians would be biased by changes of the machine's
 speed over seconds. TF32 matrix products are enabled for all contenders, as in Isaac Lab's training script.
 
-With ``--physics physx`` all of it runs in PhysX. The JSON is written after every number of environments::
+With ``--physics physx`` all of it runs in PhysX, whose step is not recorded: name the other contenders. The JSON is
+written after every number of environments::
 
     command, commit, hardware, seed, versions{torch, isaaclab, ...}, date, physics, steps, repeats
     settings{training{...}, skrl_documented{...}, skrl_matched{...}, rsl_rl_ppo{...}}
@@ -199,7 +200,8 @@ def main() -> int:
     for num_envs in arguments.num_envs:
         with tempfile.TemporaryDirectory() as folder:
             chosen = {"physics": arguments.physics, "device": device, "seed": arguments.seed}
-            cfg = resolve(TrainCfg(num_envs=num_envs, run_dir=Path(folder) / "run", **chosen))
+            frontend = "warp" if any(name.endswith("_warp") for name in arguments.contenders) else "torch"
+            cfg = resolve(TrainCfg(num_envs=num_envs, run_dir=Path(folder) / "run", frontend=frontend, **chosen))
             measured = measure(cfg, arguments.steps, arguments.repeats, arguments.contenders)
         result["counts"].append(measured)
         write_json(arguments.output, result)

@@ -227,9 +227,9 @@ class AmpAgent(Agent):
         amp, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
-        discriminate = self.ranks.all(len(learnable) > 0)
         inputs = self._inputs(observations, states)
         style = self._prepare_rollout(inputs, amp, whole, self._inputs(next_observations, next_states))
+        discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
             windows = self._sample(amp, learnable)
@@ -244,8 +244,7 @@ class AmpAgent(Agent):
                     batch |= self._discriminator_batch(amp, learnable)
                 for name, figure in self._step(batch).items():
                     figures.setdefault(name, []).append(figure.clone())
-            (kl,) = self.ranks.mean([torch.stack(figures["kl"][-cfg.mini_batches :]).mean()])
-            step_learning_rate(self.optimizer, kl, cfg)
+            step_learning_rate(self.optimizer, torch.stack(figures["kl"][-cfg.mini_batches :]).mean(), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
         mirror = self.policy.observation_mirror
         # A symmetric policy needs a symmetric scale.
@@ -320,9 +319,8 @@ class AmpAgent(Agent):
         """Start fetching the update's figures from the GPU; the returned function waits for them."""
         cfg, update = self.amp, self.updates
         rewards = self.rollout.get_tensor_by_name("rewards")
-        means |= {"style": style.mean(), "whole": whole.float().mean(), "task": rewards.mean()}
-        means = dict(zip(means, self.ranks.mean(list(means.values())), strict=True))
-        style_mean, whole_mean, task_mean = (means.pop(name) for name in ("style", "whole", "task"))
+        own = [style.mean(), whole.float().mean(), rewards.mean()]
+        style_mean, whole_mean, task_mean = self.ranks.mean(own)
         fetched = fetch_figures(
             means
             | {

@@ -54,22 +54,28 @@ def step_gradients(
 def in_one_buffer(
     gradients: Callable[..., list[Gradients]], ranks: int
 ) -> Callable[..., tuple[torch.Tensor, list[Gradients]]]:
-    """Return a function whose gradients are parts of one tensor, each divided by the number of ranks.
+    """Return a function whose gradients and figures are parts of one tensor, each divided by the number of ranks.
 
-    The tensor comes first. Once it has been summed over the ranks, in place, the gradients are the means over all: one
-    transfer, and nothing to launch for each of them.
+    The tensor comes first. Once it has been summed over the ranks, in place, gradients and figures are the means over
+    all: one transfer, and nothing to launch for each of them.
     """
 
     def joined(**inputs: torch.Tensor) -> tuple[torch.Tensor, list[Gradients]]:
         steps = gradients(**inputs)
-        present = [gradient for own, _ in steps for gradient in own if gradient is not None]
-        buffer = torch.cat([gradient.flatten() for gradient in present]) / ranks
-        parts = iter(buffer.split([gradient.numel() for gradient in present]))
+        present = [value for own, figures in steps for value in (*own, *figures.values()) if value is not None]
+        buffer = torch.cat([value.flatten() for value in present]) / ranks
+        parts = iter(buffer.split([value.numel() for value in present]))
 
-        def part(gradient: torch.Tensor | None) -> torch.Tensor | None:
-            return None if gradient is None else next(parts).view_as(gradient)
+        def part(value: torch.Tensor) -> torch.Tensor:
+            return next(parts).view_as(value)
 
-        return buffer, [(tuple(part(gradient) for gradient in own), figures) for own, figures in steps]
+        return buffer, [
+            (
+                tuple(None if gradient is None else part(gradient) for gradient in own),
+                {n: part(f) for n, f in figures.items()},
+            )
+            for own, figures in steps
+        ]
 
     return joined
 

@@ -76,9 +76,11 @@ class Ranks:
         if self.size == 1:
             return mean, variance, count
         total = self.size * count
-        common = self._reduce(mean.to(torch.float64, copy=True)) / self.size
-        squares = variance.double() * (count - 1) + count * (mean.double() - common).square()
-        return common, self._reduce(squares) / (total - 1), total
+        mean, variance = mean.double(), variance.double()
+        means, squares, variances = self._reduce(torch.stack((mean, mean.square(), variance)))
+        common = means / self.size
+        between = (squares - self.size * common.square()).clamp(min=0)
+        return common, ((count - 1) * variances + count * between) / (total - 1), total
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on any rank."""
