@@ -98,7 +98,8 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     if not kernels_compiled(str(cfg.device)):
         say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
     with contextlib.ExitStack() as stack:
-        lab = stack.enter_context(open_env(replace(cfg, seed=own_seed), dataset))
+        own = replace(cfg, seed=own_seed)
+        lab = stack.enter_context(open_env(own, dataset, note=lambda sentence: say(f"note: {sentence}")))
         setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
         stack.enter_context(writing(cfg.run_dir))
         findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings

@@ -3,7 +3,8 @@
 Every process opens environments on a GPU of its own. Then 1, 2, 4, ... of them train together in turns, ``--repeats``
 times, while the others wait without computing: so the ratios compare what was measured in the same minute, in the same
 environments. A turn is training with default settings, as ``training`` in ``benchmarks/throughput.py``, with all that
-the processes exchange. ``--device cpu`` tries it without GPUs.
+the processes exchange. ``--frontend torch warp`` takes each turn with both steps, in the same environments, and writes
+a file for each, named ``FILE_torch`` and ``FILE_warp``. ``--device cpu`` tries it without GPUs.
 
 The JSON is written after every number of environments::
 
@@ -28,6 +29,7 @@ import gc
 import math
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -73,63 +75,87 @@ def sizes(count: int) -> list[int]:
     return powers if powers[-1] == count else [*powers, count]
 
 
-def measure(cfg: TrainCfg, everyone: Ranks, teams: dict[int, Ranks], rollouts: int, repeats: int) -> dict[str, Any]:
-    """Measure all teams at one number of environments, and return an element of the JSON's ``counts``.
+def measure(
+    cfg: TrainCfg,
+    frontends: Sequence[str],
+    everyone: Ranks,
+    teams: dict[int, Ranks],
+    rollouts: int,
+    repeats: int,
+) -> dict[str, dict[str, Any]]:
+    """Measure all teams at one number of environments, and return an element of the JSON's ``counts`` by front end.
 
     Args:
         cfg: of this process, resolved.
+        frontends: whose steps to measure, ``torch`` or ``warp``.
         everyone: all processes.
         teams: number of processes -> those, for the teams that this process is in.
         rollouts: measured rollouts of a turn.
-        repeats: turns of each team.
+        repeats: turns of each team with each front end.
     """
-    turns: dict[int, list[Turn]] = {size: [] for size in teams}
-    apart: list[Turn] = []
-    traffic: dict[int, float] = {}
-    peaks: dict[int, float | None] = {}
+    series = {frontend: _Series(teams) for frontend in frontends}
     with Bench.open(cfg, {}, rollouts) as bench:
         for repeat in range(repeats):
-            for size in sizes(everyone.size):
+            for frontend, of in series.items():
+                setattr(bench.lab, "by_mask", frontend == "warp")  # noqa: B010 - Isaac Lab's class has no such field
+                for size in sizes(everyone.size):
+                    _release_memory(str(cfg.device))
+                    everyone.any(False)  # nobody starts before the others have ended
+                    if size not in teams:
+                        continue
+                    of.measure(bench, size)
+                    if everyone.first:
+                        rate = of.turns[size][-1].rate * size * bench.lab.num_envs
+                        what = f"{bench.lab.num_envs} environments each, {frontend}, {size}, {repeat + 1}"
+                        print(f"{what}: {rate:,.0f}/s", flush=True)
                 _release_memory(str(cfg.device))
-                everyone.any(False)  # nobody starts before the others have ended
-                if size not in teams:
-                    continue
-                handed: list[int] = []
-                team = teams[size]
-                counting = CountingRanks(team.rank, team.size, team.group, handed)
-                turn = training(bench, ALONE if size == 1 else counting)
-                turns[size].append(turn)
-                traffic[size] = round(sum(handed) / (rollouts + WARM_UP) / 1e6, 2)
-                peaks[size] = _peak(str(cfg.device))
-                if everyone.first:
-                    rate = turn.rate * size * bench.lab.num_envs
-                    print(f"{bench.lab.num_envs} environments each, {size}, {repeat + 1}: {rate:,.0f}/s", flush=True)
-            _release_memory(str(cfg.device))
-            everyone.any(False)
-            apart.append(training(bench))
+                everyone.any(False)
+                of.apart.append(training(bench))
         everyone.any(False)
         num_envs = bench.lab.num_envs
-    times = {size: _of_each(teams[size], turns[size]) for size in teams}
-    independent = [float(rate) for rate in everyone.texts(str(statistics.median(turn.rate for turn in apart)))]
-    rates = {size: [turn.rate * size * num_envs for turn in of] for size, of in turns.items()}
-    processes = {
-        str(size): {
-            "env_steps_per_s": round(statistics.median(of), 1),
-            "repeats": [round(rate, 1) for rate in of],
-            **times[size],
-            "traffic_mb": traffic[size],
-            "torch_peak_gib": peaks[size],
+    return {frontend: {"num_envs": num_envs} | of.result(everyone, num_envs) for frontend, of in series.items()}
+
+
+class _Series:
+    """The turns of all teams with one front end."""
+
+    def __init__(self, teams: dict[int, Ranks]) -> None:
+        self._teams = teams
+        self.turns: dict[int, list[Turn]] = {size: [] for size in teams}
+        self.apart: list[Turn] = []
+        self._traffic: dict[int, float] = {}
+        self._peaks: dict[int, float | None] = {}
+
+    def measure(self, bench: Bench, size: int) -> None:
+        """Add a turn of a team; all of its processes call this."""
+        team, handed = self._teams[size], []
+        counting = CountingRanks(team.rank, team.size, team.group, handed)
+        self.turns[size].append(training(bench, ALONE if size == 1 else counting))
+        self._traffic[size] = round(sum(handed) / (bench.rollouts + WARM_UP) / 1e6, 2)
+        self._peaks[size] = _peak(str(bench.cfg.device))
+
+    def result(self, everyone: Ranks, num_envs: int) -> dict[str, Any]:
+        """Return what the JSON says of these turns; all processes call this."""
+        times = {size: _of_each(self._teams[size], turns) for size, turns in self.turns.items()}
+        independent = [float(rate) for rate in everyone.texts(str(statistics.median(turn.rate for turn in self.apart)))]
+        rates = {size: [turn.rate * size * num_envs for turn in turns] for size, turns in self.turns.items()}
+        processes = {
+            str(size): {
+                "env_steps_per_s": round(statistics.median(of), 1),
+                "repeats": [round(rate, 1) for rate in of],
+                **times[size],
+                "traffic_mb": self._traffic[size],
+                "torch_peak_gib": self._peaks[size],
+            }
+            for size, of in rates.items()
         }
-        for size, of in rates.items()
-    }
-    speedup = {
-        str(size): round(statistics.median(a / b for a, b in zip(of, rates[1], strict=True)), 3)
-        for size, of in rates.items()
-        if 1 in rates
-    }
-    one = statistics.median(turn.rate for turn in turns[1]) if 1 in turns else math.nan
-    together = {"speedup": speedup, "apart": round(sum(independent) / one, 3)}
-    return {"num_envs": num_envs, "processes": processes} | together
+        speedup = {
+            str(size): round(statistics.median(a / b for a, b in zip(of, rates[1], strict=True)), 3)
+            for size, of in rates.items()
+            if 1 in rates
+        }
+        one = statistics.median(turn.rate for turn in self.turns[1]) if 1 in self.turns else math.nan
+        return {"processes": processes, "speedup": speedup, "apart": round(sum(independent) / one, 3)}
 
 
 def _of_each(team: Ranks, turns: list[Turn]) -> dict[str, list[float]]:
@@ -162,13 +188,13 @@ def _teams(everyone: Ranks) -> dict[int, Ranks]:
     return found
 
 
-def _header(device: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def _header(device: str, frontend: str, arguments: argparse.Namespace) -> dict[str, Any]:
     origin = provenance(device)
     origin["command"] = origin["command"].replace("python", f"torchrun --nproc_per_node {LAUNCH.size}", 1)
     origin["hardware"] = origin["hardware"].replace("one ", f"{LAUNCH.size} x ", 1)
     return origin | {
         "seed": arguments.seed,
-        "frontend": arguments.frontend,
+        "frontend": frontend,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in PACKAGES},
         "steps": arguments.rollouts * TrainCfg().agent.rollouts,
@@ -184,23 +210,28 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), help="default: the GPUs if there are any")
     parser.add_argument("--rollouts", type=positive_int, default=10, help="measured rollouts a turn (%(default)s)")
     parser.add_argument("--repeats", type=positive_int, default=3, help="turns of each (default: %(default)s)")
-    parser.add_argument("--frontend", default=TrainCfg().frontend, help="as of training (default: %(default)s)")
+    parser.add_argument(
+        "--frontend", nargs="+", choices=("torch", "warp"), default=["torch"], help="steps (default: torch)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
     device = check_device(LAUNCH.device(arguments.device))
     torch.set_float32_matmul_precision("high")
-    result = _header(device, arguments)
+    frontends, output = list(dict.fromkeys(arguments.frontend)), arguments.output
+    results = {frontend: _header(device, frontend, arguments) for frontend in frontends}
+    files = {name: output if len(frontends) == 1 else output.with_stem(f"{output.stem}_{name}") for name in frontends}
     with joined(LAUNCH, device) as everyone:
         teams = _teams(everyone)
         for num_envs in arguments.num_envs:
             with tempfile.TemporaryDirectory() as folder:
-                run = TrainCfg(num_envs=num_envs, device=device, frontend=arguments.frontend)
+                run = TrainCfg(num_envs=num_envs, device=device, frontend="warp" if "warp" in frontends else "torch")
                 cfg = resolve(replace(run, seed=arguments.seed + LAUNCH.rank, run_dir=Path(folder) / "run"))
-                measured = measure(cfg, everyone, teams, arguments.rollouts, arguments.repeats)
-            result["counts"].append(measured)
-            if everyone.first:
-                write_json(arguments.output, result)
+                measured = measure(cfg, frontends, everyone, teams, arguments.rollouts, arguments.repeats)
+            for frontend, result in results.items():
+                result["counts"].append(measured[frontend])
+                if everyone.first:
+                    write_json(files[frontend], result)
     return 0
 
 

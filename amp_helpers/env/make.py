@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,6 +38,10 @@ from amp_helpers.utils.devices import check_device
 _STOCK_ENVS = (ManagerBasedRLEnv, "isaaclab.envs:ManagerBasedRLEnv")
 
 
+def _note(sentence: str) -> None:
+    print(f"note: {sentence}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def make_env(
     task: str = TASK,
@@ -56,6 +60,7 @@ def make_env(
     randomize: bool | Collection[str] | None = None,
     frontend: str = "torch",
     quiet: bool = True,
+    note: Callable[[str], None] = _note,
 ) -> Iterator[ManagerBasedRLEnv]:
     """Open a registered manager-based task, and close it on exit.
 
@@ -82,6 +87,7 @@ def make_env(
         frontend: ``torch`` for Isaac Lab's step, ``warp`` for one that is recorded on a GPU
             (:mod:`amp_helpers.env.captured`), ``auto`` for the latter on a GPU where the task allows it.
         quiet: suppress Isaac Lab's output while the environment opens.
+        note: called with a sentence for whatever is not as one might expect; by default, it is printed to stderr.
 
     Yields:
         The environment.
@@ -120,13 +126,13 @@ def make_env(
             if recorded and (reason := _why_not_recorded(env)):
                 if frontend == "warp":
                     raise InputError(f"task '{task}' cannot be recorded: {reason}; use --frontend torch")
-                notes.append(f"the step is not recorded, because of {reason}")
+                notes.append(f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch")
         if env.num_envs != num_envs:
             raise InputError(
                 f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
             )
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
+        for sentence in notes:
+            note(sentence)
         yield env
 
 

@@ -47,8 +47,16 @@ from amp_helpers.training.run_folder import (
 )
 
 
-def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContextManager[ManagerBasedRLEnv]:
-    """Open the environment of a resolved run; a context manager, see :func:`amp_helpers.env.make_env`."""
+def open_env(
+    cfg: TrainCfg, dataset: MotionDataset, **options: Any
+) -> contextlib.AbstractContextManager[ManagerBasedRLEnv]:
+    """Open the environment of a resolved run; a context manager, see :func:`amp_helpers.env.make_env`.
+
+    Args:
+        cfg: the run.
+        dataset: reference states for resets.
+        options: of :func:`amp_helpers.env.make_env` that are no settings of a run, such as ``note``.
+    """
     assert cfg.num_envs is not None, "resolve() sets the number"
     return make_env(
         cfg.task,
@@ -62,6 +70,7 @@ def open_env(cfg: TrainCfg, dataset: MotionDataset) -> contextlib.AbstractContex
         velocity=cfg.velocity_range,
         randomize=cfg.randomize,
         frontend=cfg.frontend,
+        **options,
     )
 
 

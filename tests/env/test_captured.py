@@ -21,6 +21,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
 
 NUM_ENVS, STEPS = 8, 70
+ON_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
 def test_a_term_that_the_host_computes_is_named():
@@ -29,8 +30,18 @@ def test_a_term_that_the_host_computes_is_named():
         make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="warp"),
     ):
         pass
-    with make_env("steady_tasks:Test-On-The-Host", num_envs=2, frontend="torch") as env:
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=ON_A_GPU)])
+def test_auto_takes_isaac_labs_step_and_says_why(device):
+    notes: list[str] = []
+    with make_env(
+        "steady_tasks:Test-On-The-Host", num_envs=2, device=device, frontend="auto", note=notes.append
+    ) as env:
         env.reset()
+    reason = "reward 'on_the_host': reads a number from a tensor, as .item() and if do"
+    expected = [f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch"]
+    assert notes == (expected if device != "cpu" else [])  # nothing is recorded on a CPU
 
 
 @pytest.fixture(scope="module", params=[WALK, LOCOMOTION])
@@ -88,7 +99,7 @@ def test_every_figure_of_every_step_agrees(env):
             assert torch.allclose(ours[name].float(), value.float(), atol=1e-5), f"{name} in step {step}"
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@ON_A_GPU
 def test_a_recording_equals_the_plain_step(monkeypatch):
     """Before a GPU's rounding, which differs from run to run, has made the robots fall in another way."""
     with make_env(WALK, num_envs=NUM_ENVS, device="cuda:0", frontend="warp") as env:
