@@ -4,8 +4,10 @@ papermill injects parameters, runs the cells, and saves the notebook after each 
 for what papermill lacks:
 
 - it accepts an unknown parameter, or one of another type, without an error;
-- it takes the kernel from the ``python3`` kernelspec, which on many machines is another environment;
-- it misses exceptions in widget callbacks and threads, and a cell that exits the kernel;
+- it takes the kernel from the ``python3`` kernelspec, which on many machines is another environment, and may wait for
+  ever for a reply that has arrived (:mod:`amp_helpers.notebook.engine`);
+- it misses exceptions in widget callbacks and threads (:mod:`amp_helpers.notebook.hidden_errors`), and a cell that
+  exits the kernel;
 - it overwrites the result of an earlier run when the new one fails.
 """
 
@@ -14,7 +16,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +24,7 @@ import nbformat
 
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.notebook import pages
+from amp_helpers.notebook.hidden_errors import ERRORS_SEEN, hidden_errors, one_line
 from amp_helpers.utils.resources import checkout
 
 NOTEBOOK_FOLDER = (checkout() or Path.cwd()) / "notebooks"
@@ -36,8 +39,6 @@ NOTEBOOKS = (
 )
 # Permission denied, disk full, read-only file system, quota exceeded: the user can repair these.
 _REPAIRABLE = ("[Errno 13]", "[Errno 28]", "[Errno 30]", "[Errno 122]")
-_TRACEBACK = "Traceback (most recent call last)"
-_ERRORS_SEEN = "errors_seen"
 
 
 class NotebookError(RuntimeError):
@@ -105,83 +106,6 @@ def _is_json(value: object) -> bool:
     return value is None or type(value) in (str, int, bool)
 
 
-def hidden_errors(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return one line for every exception of an executed notebook, also those that did not stop their cell.
-
-    Four places are searched: cell outputs; outputs in the widget state, where a callback's exception appears;
-    tracebacks on stderr, from threads and asyncio tasks; and the errors that :func:`execute` recorded during the run,
-    because a widget clears its outputs when it draws again.
-    """
-    found = list(notebook.metadata.get(_ERRORS_SEEN, []))
-    for cell in notebook.cells:
-        found += _errors_in(cell.get("outputs", []))
-    for model in pages.widget_state(notebook).values():
-        found += _errors_in(model.get("state", {}).get("outputs", []))
-    return list(dict.fromkeys(found))
-
-
-def _errors_in(outputs: Iterable[Mapping]) -> list[str]:
-    found = []
-    for output in outputs:
-        if output["output_type"] == "error":
-            found.append(_one_line(output["ename"], output["evalue"]))
-        elif output["output_type"] == "stream" and _TRACEBACK in (text := "".join(output["text"])):
-            found.append(text.rsplit(_TRACEBACK, 1)[1].strip().splitlines()[-1].strip())
-    return found
-
-
-def _one_line(ename: str, evalue: str) -> str:
-    lines = [line.strip() for line in evalue.splitlines() if line.strip()]
-    return f"{ename}: {lines[-1]}" if lines else ename
-
-
-def _engine(log: Path) -> str:
-    """Register a papermill engine that runs this interpreter as the kernel and records every error; return its name.
-
-    The kernel's own output goes to ``log``.
-    """
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine, papermill_engines
-
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-
-    class ThisInterpreter(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(argv=argv, display_name="Python 3", language="python")
-
-        async def start_kernel(self, **options) -> None:
-            with log.open("wb") as stream:
-                await super().start_kernel(stdout=stream, stderr=stream, **options)
-
-    class Client(PapermillNotebookClient):
-        def process_message(self, msg, cell, cell_index):
-            if msg["msg_type"] == "error":
-                seen = self.nb.metadata.setdefault(_ERRORS_SEEN, [])
-                seen.append(_one_line(msg["content"]["ename"], msg["content"]["evalue"]))
-            return super().process_message(msg, cell, cell_index)
-
-    class Engine(NBClientEngine):
-        @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, start_timeout=60, **ignored):
-            Client(
-                nb_man,
-                kernel_name=kernel_name,
-                kernel_manager_class=ThisInterpreter,
-                startup_timeout=start_timeout,
-                coalesce_streams=True,
-                # On a busy machine, the last outputs of a cell may arrive long after its reply.
-                iopub_timeout=60,
-                # A cell may compute for minutes without printing.
-                raise_on_iopub_timeout=False,
-            ).execute()
-
-    papermill_engines.register("amp_helpers", Engine)
-    return "amp_helpers"
-
-
 @contextmanager
 def _working_files(output: Path, name: str):
     """Yield paths for the running notebook and for its kernel's own output; delete both at the end."""
@@ -215,7 +139,10 @@ def execute(
             permission.
         NotebookError: any other failure, including exceptions that did not stop their cell.
     """
+    # Not above, because papermill is an extra that reading a notebook does without.
     from papermill import PapermillExecutionError, execute_notebook
+
+    from amp_helpers.notebook.engine import register_engine
 
     # Absolute paths, because papermill changes the working folder while the notebook runs.
     path, output = path.resolve(), output.resolve()
@@ -226,7 +153,7 @@ def execute(
     if "output_dir" in known:
         parameters.setdefault("output_dir", str(output))
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata.pop(_ERRORS_SEEN, None)
+    notebook.metadata.pop(ERRORS_SEEN, None)
 
     with _working_files(output, name) as (running, log):
         failure: Exception | None = None
@@ -235,7 +162,8 @@ def execute(
                 notebook,
                 str(running),
                 parameters=parameters,
-                engine_name=_engine(log),
+                engine_name=register_engine(),
+                log=log,
                 kernel_name="python3",
                 cwd=str(path.parent),
                 start_timeout=300,  # s; on a busy machine, a kernel takes long to start
@@ -243,7 +171,7 @@ def execute(
                 progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,  # type: ignore
             )
         except PapermillExecutionError as error:
-            reason = _one_line(error.ename, error.evalue)
+            reason = one_line(error.ename, error.evalue)
             message = f"{name}: cell In [{error.exec_count}] stopped with {reason}"
             refused = error.ename == "InputError" or error.evalue.startswith(_REPAIRABLE)
             failure = InputError(message) if refused else NotebookError(message)

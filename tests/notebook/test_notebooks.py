@@ -14,7 +14,8 @@ from support import dead_links
 
 from amp_helpers import pipeline
 from amp_helpers.errors import InputError
-from amp_helpers.notebook.execute import NOTEBOOKS, hidden_errors
+from amp_helpers.notebook.execute import NOTEBOOKS
+from amp_helpers.notebook.hidden_errors import hidden_errors
 
 PRODUCTS = {"outputs", "runs", "__pycache__", ".venv", ".git", ".pytest_cache", ".ruff_cache", ".hypothesis"}
 

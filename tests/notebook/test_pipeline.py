@@ -15,7 +15,8 @@ from amp_helpers import pipeline
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.notebook import execute as one_notebook
 from amp_helpers.notebook import pages, site
-from amp_helpers.notebook.execute import NotebookError, check_parameters, hidden_errors, notebook_parameters
+from amp_helpers.notebook.execute import NotebookError, check_parameters, notebook_parameters
+from amp_helpers.notebook.hidden_errors import hidden_errors
 
 pytestmark = pytest.mark.slow
 
