@@ -1,7 +1,9 @@
 """What of a task keeps its control step from being recorded (:mod:`amp_helpers.env.captured`), found by trying it."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,26 +39,52 @@ def obstacle(env: CapturedEnv) -> str | None:
 def _try(env: CapturedEnv, what: str, call: Callable[[], object]) -> str | None:
     try:
         call()  # once before, because first calls allocate and compile
-        before = _numbers(env)
+        before = _kept(env)
         with NoHostWork():
             call()
     except (HostWork, NoMaskError) as error:
         return f"{what}: {error}"
-    changed = {name for name, value in _numbers(env).items() if before.get(name) != value}
+    changed = {name for name, value in _kept(env).items() if before.get(name) != value}
     return f"{what}: it changes {min(changed)}, which the host keeps" if changed else None
 
 
-def _numbers(env: CapturedEnv) -> dict[str, object]:
-    """What the environment and its terms keep outside of tensors, by name; of collections, those of such values."""
+def _kept(env: CapturedEnv) -> dict[str, object]:
+    """What a step could leave outside of tensors that it changes in place, by name.
+
+    Of the environment and its terms: numbers, texts, and collections of them. Of the modules that its terms come from,
+    whose global variables may count too: the same, and which tensors they are.
+    """
+    owners = env.term_objects()
+    modules = {_module(what) for what in (*owners, *_functions(env))}
+    holders = [(type(owner).__name__, vars(owner)) for owner in owners]
+    holders += [(name, vars(sys.modules[name])) for name in modules if name in sys.modules]
     kept = {}
-    for owner in env.term_objects():
-        for name, value in vars(owner).items():
+    for where, holder in holders:
+        for name, value in list(holder.items()):
             parts = (*value, *value.values()) if isinstance(value, dict) else value
             if isinstance(value, list | tuple | dict | set | deque) and all(isinstance(part, _PLAIN) for part in parts):
-                kept[f"{type(owner).__name__}.{name}"] = repr(value)
+                kept[f"{where}.{name}"] = repr(value)
             elif isinstance(value, _PLAIN):
-                kept[f"{type(owner).__name__}.{name}"] = value
+                kept[f"{where}.{name}"] = value
+            elif isinstance(value, torch.Tensor) and where in modules:
+                kept[f"{where}.{name}"] = (id(value), value)  # with the tensor, so that no other can get its id
     return kept
+
+
+def _functions(env: CapturedEnv) -> Iterator[Any]:
+    """The functions of all terms."""
+    groups = (
+        env.reward_manager._term_cfgs,
+        env.termination_manager._term_cfgs,
+        *env.event_manager._mode_term_cfgs.values(),
+        *env.observation_manager._group_obs_term_cfgs.values(),
+    )
+    yield from (term.func for group in groups for term in group)
+
+
+def _module(what: Any) -> str:
+    """Name of the module that a function, or the class of an object, comes from."""
+    return (what.func if isinstance(what, partial) else what).__module__
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:

@@ -15,6 +15,7 @@ from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import apply_event
 from amp_helpers.env.make import make_env
+from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.stages import Stage
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
@@ -51,6 +52,30 @@ def env(request, repo_root):
         request.param, num_envs=NUM_ENVS, dataset=dataset, reference_share=0.0, device="cpu", frontend="warp"
     ) as opened:
         yield opened
+
+
+CALLS, PREVIOUS = 0, torch.zeros(NUM_ENVS)
+
+
+def counting(env) -> torch.Tensor:
+    global CALLS
+    CALLS += 1
+    return torch.zeros(env.num_envs, device=env.device)
+
+
+def remembering(env) -> torch.Tensor:
+    global PREVIOUS
+    change, PREVIOUS = env.episode_length_buf - PREVIOUS, env.episode_length_buf.clone()
+    return change.float()
+
+
+@pytest.mark.parametrize(("function", "variable"), [(counting, "CALLS"), (remembering, "PREVIOUS")])
+def test_a_term_that_keeps_something_in_a_global_variable_is_named(env, monkeypatch, function, variable):
+    assert obstacle(env) is None
+    term = env.reward_manager.get_term_cfg("upright")
+    monkeypatch.setattr(term, "func", function)
+    monkeypatch.setattr(term, "params", {})
+    assert obstacle(env) == f"reward 'upright': it changes {__name__}.{variable}, which the host keeps"
 
 
 def record(env, by_mask: bool, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
