@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from amp_helpers.joints import JointOrder
-from amp_helpers.motion.cycle import is_cycle
 from amp_helpers.motion.motion import Motion
 
 _MOST_VALUES = 2_000_000
@@ -17,8 +16,8 @@ def in_phase(reference: Motion, motion: Motion) -> Motion:
 
     The instant minimizes the mean square difference of the joint positions over the whole of ``motion``, so a gait
     that is a little quicker or slower is ahead at one end by as much as it is behind at the other. The reference is
-    repeated as often as necessary; a reference that is no cycle is only started where it need not be repeated, if it is
-    long enough.
+    repeated as often as necessary; one whose pose would jump there is only started where it need not be repeated, if it
+    is long enough.
 
     Args:
         reference: the clip to shift.
@@ -30,13 +29,19 @@ def in_phase(reference: Motion, motion: Motion) -> Motion:
     if period < 1:
         return reference
     starts = period
-    if not is_cycle(reference) and reference.num_frames >= frames:
+    if _jumps(reference) and reference.num_frames >= frames:
         starts = reference.num_frames - frames + 1
     looped = reference.loop(-(-(starts + frames - 1) // period))
     shared = [name for name in motion.joint_names if name in reference.joint_names]
     errors = _errors(_angles(looped, shared), _angles(motion, shared), starts)
     best = int(np.argmin(errors))
     return looped.trim(best * motion.dt, (best + frames - 1) * motion.dt)
+
+
+def _jumps(motion: Motion) -> bool:
+    """Whether a joint moves further from the last frame to the first than any does between neighboring frames."""
+    steps = np.abs(np.diff(motion.joint_pos, axis=0))
+    return bool(np.abs(motion.joint_pos[-1] - motion.joint_pos[0]).max() > steps.max())
 
 
 def _angles(motion: Motion, joints: Sequence[str]) -> np.ndarray:

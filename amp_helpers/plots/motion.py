@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.phase import in_phase
 
 # Palette of Okabe and Ito, https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
@@ -193,7 +194,8 @@ def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
 def gait_phase(reference: Motion, policies: Mapping[str, Motion], seconds: float = 4.0) -> Figure:
     """Draw knee against hip pitch for both legs and the left knee over time, the reference in gray.
 
-    A periodic gait is a closed loop in the hip-knee plane.
+    A periodic gait is a closed loop in the hip-knee plane. Over time, the reference starts in the phase of the first
+    policy (:func:`amp_helpers.motion.in_phase`).
 
     Args:
         reference: the reference clip.
@@ -202,6 +204,8 @@ def gait_phase(reference: Motion, policies: Mapping[str, Motion], seconds: float
     """
     figure = blank_figure(9.5, 3.4)
     panels = figure.subplots(1, 3, width_ratios=(1, 1, 1.7))
+    for policy in [*policies.values()][:1]:
+        reference = in_phase(reference, policy.trim(0.0, min(seconds, policy.duration_s)))
     clips = {"reference": (reference, GRAY), **{k: (m, c) for (k, m), c in zip(policies.items(), SERIES, strict=False)}}
     for side, axes in zip(("left", "right"), panels, strict=False):
         style_axes(axes, f"{side} leg", xlabel="hip pitch, rad", ylabel="knee, rad" if side == "left" else "")

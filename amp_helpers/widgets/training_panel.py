@@ -30,6 +30,7 @@ from amp_helpers.plots.training import training_curves
 from amp_helpers.training.background import TrainingProcess
 from amp_helpers.training.run_folder import SILENT_AFTER_S, RunLog, Update, read_run, request_stop
 from amp_helpers.utils.table import Table
+from amp_helpers.widgets.notebook_saver import NotebookSaver
 from amp_helpers.widgets.panel import Panel, TooltipImage
 
 _WIDE = {"width": "100%", "max_width": "900px"}
@@ -135,7 +136,8 @@ class TrainingPanel(Panel):
         buttons = ipywidgets.HBox(
             [self.stop_button, self.refresh_button, self.follow, self.update_slider], layout={"flex_flow": "row wrap"}
         )
-        self.start([], [self.status, self.curves, self.diagnosis, buttons, self.table])
+        self.saver = NotebookSaver()
+        self.start([], [self.status, self.curves, self.diagnosis, buttons, self.table, self.saver])
         self.stop_button.on_click(self.guarded(self._stop))
         self.refresh_button.on_click(self.guarded(self.refresh))
         self.follow.observe(self.guarded(self._follow), names="value")
@@ -165,6 +167,8 @@ class TrainingPanel(Panel):
     async def watch(self, process: TrainingProcess | None = None) -> None:
         """Refresh until the run has ended, while buttons and sliders stay responsive.
 
+        The notebook is saved first, so that a page that is closed meanwhile shows the panel when it is opened again.
+
         Args:
             process: the training process, if this notebook started it. Interrupting the cell then stops the run, which
                 saves its policy; the status says so, and the cell ends without an error.
@@ -173,6 +177,7 @@ class TrainingPanel(Panel):
             InputError: the process ended with an error.
         """
         due, self._process, interrupted = -math.inf, process, False
+        self.saver.due = True
         try:
             while process.running if process else self.run and self.run.state in ("running", "stopping"):
                 if (start := time.monotonic()) >= due:

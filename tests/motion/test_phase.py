@@ -24,6 +24,13 @@ def test_a_shifted_cycle_is_found_again(walk, shift_s):
     np.testing.assert_allclose(beside.joint_pos, shifted.joint_pos, atol=2e-2)
 
 
+def test_a_walk_that_does_not_quite_close_is_repeated_too(repo_root):
+    """After locking the feet, the shipped walk's last pose is 0.0202 rad from its first, and steps are larger."""
+    walk = MotionDataset.load(repo_root / "datasets" / "g1_walk_refined.npz").clips()[0]
+    shifted = walk.loop(3).trim(2.7, 7.7)
+    np.testing.assert_allclose(in_phase(walk, shifted).joint_pos, shifted.joint_pos, atol=1e-6)
+
+
 def test_another_pose_of_one_joint_and_a_little_more_speed_leave_the_phase(walk):
     policy = walk.at_speed(1.05).resample(walk.dt).loop(2).trim(0.5, 4.5)
     joint_pos = policy.joint_pos.copy()

@@ -96,6 +96,11 @@ def test_gait_phase_compares_policies_with_the_reference(clip):
     assert {"reference", "mine"} <= labels(figure)
 
 
+def test_gait_phase_draws_the_reference_over_time_in_the_policy_s_phase(clip):
+    reference, policy = plots.gait_phase(clip, {"mine": clip.loop(2).trim(0.6, 4.6)}).axes[2].get_lines()
+    np.testing.assert_allclose(reference.get_ydata(), policy.get_ydata(), atol=0.05)
+
+
 def test_figures_do_not_change_matplotlib_s_global_state(clip):
     before = dict(matplotlib.rcParams)
     plots.pictures([np.zeros((4, 6, 3), np.uint8)] * 2, ("a", "b"))
