@@ -95,7 +95,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     if ranks.size > 1:
         total = ranks.size * (cfg.num_envs or 0)
         say(f"note: {ranks.size} processes with {cfg.num_envs} environments each, {total} in all")
-    if not kernels_compiled(str(cfg.device)):
+    if not kernels_compiled(str(cfg.device), cfg.physics):
         say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
     with contextlib.ExitStack() as stack:
         own = replace(cfg, seed=own_seed)

@@ -24,6 +24,10 @@ _LIBRARY = "libGL.so.1"
 def choose_physx(cfg: Any, task: str, given: str | None) -> None:
     """Decide which PhysX a task runs on, if it runs on PhysX, and refuse one that this machine lacks.
 
+    On a GPU, Isaac Lab's own models compute the explicit actuators, launch by launch. The default records their
+    kernels as a CUDA graph, for which Warp first compiles every module that was imported: 126, where a step of PhysX
+    needs 5.
+
     Args:
         cfg: the task's configuration; ``sim.physics`` is replaced where it leaves the choice open.
         task: name of the task, for messages.
@@ -38,6 +42,8 @@ def choose_physx(cfg: Any, task: str, given: str | None) -> None:
         physics = cfg.sim.physics = physics.isaacsim_physx if with_isaac_sim else physics.ovphysx
     if physics is not None and not isinstance(physics, PhysxCfg | OvPhysxCfg):
         return
+    if str(cfg.sim.device).startswith("cuda"):
+        cfg.sim.use_newton_actuators = False
     otherwise = "leave --physics or --simulator out" if given else "set sim.physics to a NewtonCfg in its configuration"
     if not isinstance(physics, OvPhysxCfg):
         if not _has("isaacsim"):

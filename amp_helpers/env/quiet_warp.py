@@ -23,12 +23,14 @@ def start_warp_quietly() -> None:
             os.close(stderr)
 
 
-def kernels_compiled(device: str) -> bool:
+def kernels_compiled(device: str, physics: str | None = None) -> bool:
     """Whether the physics' kernels were compiled before for this kind of device; else opening takes minutes.
 
     Args:
         device: ``cpu`` or ``cuda:N``.
+        physics: physics preset of the run; ``None`` for Newton.
     """
     kinds = ("*.cubin", "*.ptx") if device.startswith("cuda") else ("*.o",)
     cache = Path(str(warp.config.kernel_cache_dir))
-    return any(next(cache.glob(f"*mujoco_warp*/{kind}"), None) for kind in kinds)
+    package = "isaaclab_ov" if "physx" in (physics or "") else "mujoco_warp"
+    return any(next(cache.glob(f"*{package}*/{kind}"), None) for kind in kinds)

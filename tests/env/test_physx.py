@@ -25,6 +25,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import physx
 from amp_helpers.env.clip_replay import replay
 from amp_helpers.env.make import _task_cfg, make_env
+from amp_helpers.env.quiet_warp import kernels_compiled
 from amp_helpers.env.recorder import sensed_bodies
 from amp_helpers.env.task import G1_ACTUATORS, TASK
 from amp_helpers.errors import InputError
@@ -108,6 +109,28 @@ class TestOpened:
 
 
 @on_physx
+def test_explicit_actuators_compute_the_same_either_way(monkeypatch):
+    """On a GPU they are Isaac Lab's own models, elsewhere Newton's."""
+    positions = []
+    for newton in (True, False):
+
+        def changed(*arguments, newton=newton):
+            cfg = _task_cfg(*arguments)
+            cfg.sim.use_newton_actuators = newton
+            return cfg
+
+        monkeypatch.setattr("amp_helpers.env.make._task_cfg", changed)
+        with make_env(TASK, num_envs=NUM_ENVS, seed=3, play=True, velocity=0.0, physics="ovphysx") as env:
+            robot = env.scene["robot"]
+            assert (robot.newton_actuator_adapter is not None) == newton
+            env.reset(seed=3)
+            for _ in range(10):
+                env.step(torch.full((NUM_ENVS, 23), 0.3))
+            positions.append(robot.data.joint_pos.torch.clone())
+    assert (positions[0] - positions[1]).abs().max() < 1e-6
+
+
+@on_physx
 def test_a_run_trains(repo_root, tmp_path):
     """The locomotion recipe, which randomizes friction, masses and gains through the simulator's own functions."""
     cfg = TrainCfg(
@@ -141,6 +164,15 @@ def test_isaac_sims_physx_is_taken_where_isaac_sim_is_installed(monkeypatch):
     assert isinstance(_task_cfg(TASK, 1, "cpu", "physx").sim.physics, OvPhysxCfg)
 
 
+def test_no_step_on_a_gpu_compiles_every_kernel_that_was_imported(monkeypatch):
+    """Isaac Lab records explicit actuators on a GPU, and has Warp compile all modules before."""
+    lacking(monkeypatch)
+    for physics in ("isaacsim_physx", "ovphysx"):
+        assert not _task_cfg(TASK, 1, "cuda:0", physics).sim.use_newton_actuators
+    assert _task_cfg(TASK, 1, "cuda:0", "newton_mjwarp").sim.use_newton_actuators
+    assert _task_cfg(TASK, 1, "cpu", "ovphysx").sim.use_newton_actuators
+
+
 def test_a_machine_without_physx_gets_a_sentence(monkeypatch):
     """By option, and for a task that leaves its physics to Isaac Lab, as those written for Isaac Lab 2 do."""
     lacking(monkeypatch, "isaacsim", "ovphysx")
@@ -153,6 +185,17 @@ def test_a_machine_without_physx_gets_a_sentence(monkeypatch):
         _task_cfg(unset, 1, "cpu", None)
     for remedied in (TASK, registered()):
         assert _task_cfg(remedied, 1, "cpu", None) is not None, "the remedy"
+
+
+@pytest.mark.parametrize(("package", "physics"), [("isaaclab_ov.assets.kernels", "physx"), ("mujoco_warp._src", None)])
+def test_the_note_on_compiling_is_about_the_kernels_of_the_physics(monkeypatch, tmp_path, package, physics):
+    monkeypatch.setattr(warp.config, "kernel_cache_dir", str(tmp_path))
+    assert not kernels_compiled("cuda:0", physics)
+    (tmp_path / f"wp_{package}_75c8f72").mkdir()
+    (tmp_path / f"wp_{package}_75c8f72" / "kernels.sm90.ptx").touch()
+    assert kernels_compiled("cuda:0", physics)
+    assert not kernels_compiled("cpu", physics)
+    assert not kernels_compiled("cuda:0", None if physics else "ovphysx")
 
 
 def test_a_missing_library_of_the_system_is_named(monkeypatch):
