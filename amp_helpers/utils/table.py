@@ -68,16 +68,27 @@ _SHORT = 16
 
 
 def _text(value: object) -> str:
-    if isinstance(value, float):
-        return "undefined" if math.isnan(value) else f"{value:.3g}"
-    return str(value)
+    return number(value) if isinstance(value, float) else str(value)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float) -> str:
+    """Write a number with three significant digits or its integer part: ``0.0119``, ``1234``, ``1.39·10⁻⁵``."""
+    if math.isnan(value):
+        return "undefined"
+    mantissa, exponent, power = f"{value:.3g}".partition("e")
+    if not exponent:
+        return mantissa
+    return f"{value:.0f}" if 0 < int(power) < 6 else f"{mantissa}·10{str(int(power)).translate(_RAISED)}"
 
 
 def low_to_high(values: Sequence[float]) -> str:
     """Write the range of numbers, ``0.082 to 0.089``; a single number where both ends read alike."""
     if not values:
         return "undefined"
-    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    low, high = number(min(values)), number(max(values))
     return low if low == high else f"{low} to {high}"
 
 
@@ -93,6 +104,11 @@ def pickle_table(content: Mapping[str, object]) -> Table:
             return f"{value.dtype} {value.shape}"
         return f"{type(value).__name__} of {len(value)}" if isinstance(value, list | tuple) else type(value).__name__
 
+    def begin(item: object) -> str:
+        if isinstance(item, np.floating):
+            return np.format_float_positional(item, precision=6, trim="0")
+        return str(item)[:9]
+
     meaning = {
         "fps": "frames per second",
         "root_pos": "pelvis in the world, m, z up",
@@ -105,7 +121,7 @@ def pickle_table(content: Mapping[str, object]) -> Table:
     rows = []
     for key, value in content.items():
         array = np.asarray(value) if isinstance(value, np.ndarray | list) else None
-        first = str(value) if array is None else " ".join(str(item)[:9] for item in array[0:1].ravel()[:4]) + " …"
+        first = str(value) if array is None else " ".join(map(begin, array[0:1].ravel()[:4])) + " …"
         rows.append((key, shape(value), first, meaning.get(key, "")))
     return Table(("key", "type", "begins with", "meaning"), rows)
 
@@ -137,8 +153,8 @@ def study_table(groups: Mapping[str, str], runs: Mapping[str, tuple[str, Mapping
         if not values:
             return "undefined" if found else "no run"
         missing = "" if len(values) == len(found) else f", {len(found) - len(values)} undefined"
-        spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
-        return f"{np.mean(values):.3g}{spread}{missing}"
+        spread = f" ({number(min(values))} to {number(max(values))})" if len(values) > 1 else ""
+        return f"{number(float(np.mean(values)))}{spread}{missing}"
 
     measured = {key for _, metrics in runs.values() for key in metrics}
     rows = [

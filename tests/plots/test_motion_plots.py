@@ -1,4 +1,4 @@
-"""Figures and tables show their input: tests read axes, series and labels rather than pixels."""
+"""Figures show their input: tests read axes, series and labels rather than pixels."""
 
 from dataclasses import replace
 
@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.joints import JointOrder
 from amp_helpers.plots import motion as plots
-from amp_helpers.utils.table import Table, metrics_table, pickle_table
 
 
 @pytest.fixture(scope="module")
@@ -109,27 +108,3 @@ def test_figures_do_not_change_matplotlib_s_global_state(clip):
     from matplotlib import _pylab_helpers
 
     assert _pylab_helpers.Gcf.get_num_fig_managers() == 0
-
-
-def test_tables_escape_align_and_mark_rows():
-    table = Table(("name", "value"), [("<b>", 0.123456), ("nothing", float("nan"))], marked=frozenset({1}))
-    page = table._repr_html_()
-    assert "&lt;b&gt;" in page and "0.123" in page and "undefined" in page
-    assert page.count("background") == 1
-    assert str(table).splitlines()[2].startswith("* nothing")
-
-
-def test_metrics_table_takes_the_content_of_metrics_json_also_of_earlier_versions():
-    keys = (
-        "falls_per_env_10s velocity_error_mps gait_frequency_hz gait_frequency_ratio pose_rmse_rad "
-        "coverage_rmse_rad foot_skate_mps action_rate mechanical_power_w"
-    )
-    table = metrics_table({"mine": dict.fromkeys(keys.split(), 1.5) | {"pose_rmse_rad": None}})
-    shown = [row for row in table.rows if row[1] == 1.5]
-    assert len(shown) == 8 and len(table.rows) > 9
-    assert "1.5" in str(table) and "undefined" in str(table)
-
-
-def test_pickle_table_shows_types_and_shapes():
-    table = str(pickle_table({"fps": 30.0, "dof_pos": np.zeros((5, 29), np.float32), "link_body_list": ["pelvis"]}))
-    assert "float32 (5, 29)" in table and "list of 1" in table and "frames per second" in table
