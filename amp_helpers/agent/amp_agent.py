@@ -127,7 +127,7 @@ class AmpAgent(Agent):
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
         gradients = step_gradients(self.policy, self.value, self.discriminator, cfg)
-        self._gradients = Recorded(gradients if ranks.size == 1 else in_one_buffer(gradients, ranks.size))
+        self._gradients = Recorded(in_one_buffer(gradients, ranks.size))
         self._advantages = Recorded(
             partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
@@ -299,11 +299,8 @@ class AmpAgent(Agent):
 
     def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
         """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
-        if self.ranks.size == 1:
-            steps = self._gradients(**batch)
-        else:
-            buffer, steps = self._gradients(**batch)
-            self.ranks.sum_in_place(buffer)
+        buffer, steps = self._gradients(**batch)
+        self.ranks.sum_in_place(buffer)
         gradients = [gradient for own, _ in steps for gradient in own]
         actor, discriminator = gradients[: len(self._actor_parameters)], gradients[len(self._actor_parameters) :]
         apply_gradients(self.optimizer, self._actor_parameters, actor, self.amp.grad_norm_clip)
