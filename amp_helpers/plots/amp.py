@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
 
-from amp_helpers.plots.motion import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY, blank_figure, style_axes
+from amp_helpers.plots.style import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY, blank_figure, style_axes
 
 if TYPE_CHECKING:
     from amp_helpers.lessons.plane import PlaneAmp

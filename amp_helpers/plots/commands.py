@@ -12,7 +12,7 @@ from amp_helpers.metrics.frames import moving_mean
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tracking import RESPONSE_AVERAGE_S, forward_speed
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import (
+from amp_helpers.plots.style import (
     BLUE,
     GRAY,
     GREEN,

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from amp_helpers.plots.motion import GRAY, INK, SERIES, blank_figure, style_axes
+from amp_helpers.plots.style import GRAY, INK, SERIES, blank_figure, style_axes
 
 if TYPE_CHECKING:
     from amp_helpers.lessons.deployment_mistakes import Evidence

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amp_helpers.feet.lock import Feet
-from amp_helpers.plots.motion import BLUE, GREEN, INK, PURPLE, RED, SKY, blank_figure, style_axes
+from amp_helpers.plots.style import BLUE, GREEN, INK, PURPLE, RED, SKY, blank_figure, style_axes
 
 COLORS = (RED, BLUE, GREEN, PURPLE)
 """Line color of each clip, in order."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from amp_helpers.metrics import gait_frequency
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import rotate_inverse, yaw_part
-from amp_helpers.plots.motion import GRAY, SERIES, blank_figure, style_axes
+from amp_helpers.plots.style import GRAY, SERIES, blank_figure, style_axes
 from amp_helpers.robots.kinematics import Kinematics
 
 _STYLES = (":", "-", "--", "-.", (0, (1, 3)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from amp_helpers.errors import InputError
-from amp_helpers.plots.motion import GRAY, INK, SERIES, blank_figure, style_axes
+from amp_helpers.plots.style import GRAY, INK, SERIES, blank_figure, style_axes
 from amp_helpers.utils.json_data import read_json
 
 

@@ -13,7 +13,7 @@ from scipy.spatial import ConvexHull
 
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import rotate_inverse, yaw_part
-from amp_helpers.plots.motion import GRAY, INK, RED, blank_figure, style_axes
+from amp_helpers.plots.style import GRAY, INK, RED, blank_figure, style_axes
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.soles import Sole, soles

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amp_helpers.errors import InputError
-from amp_helpers.plots.motion import (
+from amp_helpers.plots.style import (
     BLUE,
     GRAY,
     GREEN,

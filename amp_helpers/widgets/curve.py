@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amp_helpers.plots.motion import INK
+from amp_helpers.plots.style import INK
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 104, 22, 22  # margins, px; the levels are labeled on the right
 _MAX_POINTS = 600

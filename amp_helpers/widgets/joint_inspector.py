@@ -19,7 +19,7 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import BLUE, GRAY, GREEN, ORANGE, RED, short
+from amp_helpers.plots.style import BLUE, GRAY, GREEN, ORANGE, RED, short
 from amp_helpers.render.renderer import shared_renderer
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.model import breadth_first

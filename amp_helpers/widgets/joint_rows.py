@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import short
+from amp_helpers.plots.style import short
 from amp_helpers.robots.robot import Robot
 
 BY_NAME = "by name"

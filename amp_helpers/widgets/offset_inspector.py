@@ -17,7 +17,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
-from amp_helpers.plots.motion import short
+from amp_helpers.plots.style import short
 from amp_helpers.render.renderer import shared_renderer
 from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.offsets import ADDED, DEFAULT, ONCE, POSES, SIGN, TWICE, Offsets, compare_pose, target_poses

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 from IPython.display import HTML, DisplayHandle, display
 
-from amp_helpers.plots.motion import short
+from amp_helpers.plots.style import short
 from amp_helpers.widgets.still import LIVE, still
 
 
