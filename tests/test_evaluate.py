@@ -20,7 +20,7 @@ from amp_helpers.env.rollout import (
     rollout_motion,
     step_profile,
 )
-from amp_helpers.env.task import TASK
+from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.measure.setup import MeasuringSetup

@@ -21,7 +21,7 @@ from amp_helpers.agent.health import Health
 from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.amp_state.state import FEATURE_DIMS
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.task import TASK
+from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF

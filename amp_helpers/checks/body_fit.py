@@ -5,6 +5,7 @@ standing foot slide or tilt, in a walk as in a dance.
 """
 
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import mujoco
@@ -61,14 +62,9 @@ class BodyFit:
         """Sum of the terms."""
         return sum(self.terms.values())
 
-    @property
-    def physical_misfit(self) -> float:
-        """The misfit without asymmetry, which is unusual but not impossible."""
-        return self.physical_misfit_without()
-
-    def physical_misfit_without(self, *names: str) -> float:
-        """The physical misfit without the terms of these names."""
-        return sum(value for name, value in self.terms.items() if name not in ("asymmetry_rad", *names))
+    def physical_misfit(self, without: Collection[str] = ()) -> float:
+        """Sum of the terms but for these names and asymmetry, which is unusual but not impossible."""
+        return sum(value for name, value in self.terms.items() if name not in ("asymmetry_rad", *without))
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Diagnosis:
     def _is_certain(self, trial: Trial) -> bool:
         # Overlap alone does not make a sign certain: people crouch deeper than a robot's links allow.
         doubted = ("overlap_m",) if trial.mistake.check == "mirrored axes" else ()
-        before, after = (fit.physical_misfit_without(*doubted) for fit in (self.stored, trial.fit))
+        before, after = (fit.physical_misfit(doubted) for fit in (self.stored, trial.fit))
         return before - after >= _CERTAIN_DROP and after <= _CERTAIN_RATIO * before
 
     def _restores_limits(self, trial: Trial) -> bool:

@@ -19,7 +19,6 @@ from isaaclab_tasks.utils import parse_env_cfg
 from amp_helpers.amp_state.asset import name_robot, scene_robot
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
-from amp_helpers.env.locomotion import LOCOMOTION_TASK
 from amp_helpers.env.measuring import (
     MeasuringRules,
     check_speeds,
@@ -31,7 +30,7 @@ from amp_helpers.env.measuring import (
 from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task
-from amp_helpers.env.task import TASK
+from amp_helpers.env.task_ids import LOCOMOTION_TASK, TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.devices import check_device
 

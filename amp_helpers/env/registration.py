@@ -6,12 +6,13 @@ import importlib
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
+from amp_helpers.env.task_ids import LOCOMOTION_TASK, TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.plugins import import_user_module
 
 OWN_TASKS = {
-    "Isaac-AMP-Velocity-Flat-G1": "amp_helpers.env.task",
-    "Isaac-AMP-Locomotion-Flat-G1": "amp_helpers.env.locomotion",
+    TASK: "amp_helpers.env.task",
+    LOCOMOTION_TASK: "amp_helpers.env.locomotion",
 }
 """This project's tasks: ID -> the module that registers it."""
 

@@ -1,6 +1,6 @@
 """The style of all figures, and a palette for color-blind readers.
 
-Every function of this package that draws returns a new :class:`matplotlib.figure.Figure`; none uses pyplot or its global state.
+Every figure of this package is a new :class:`matplotlib.figure.Figure`; none uses pyplot or its global state.
 """
 
 from typing import Literal

@@ -1,6 +1,5 @@
 from .background import TrainingProcess as TrainingProcess
 from .background import start_training as start_training
-from .cfg import DEMO_DATASET as DEMO_DATASET
 from .cfg import RECIPES as RECIPES
 from .cfg import REFINED_DATASET as REFINED_DATASET
 from .cfg import TrainCfg as TrainCfg

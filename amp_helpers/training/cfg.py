@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amp_helpers.agent.cfg import AmpAgentCfg
+from amp_helpers.env.task_ids import LOCOMOTION_TASK, TASK
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
 from amp_helpers.training.run_folder import HEALTH_FILE, check_free
@@ -26,14 +27,8 @@ from amp_helpers.utils.resources import (
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset
 
-DEMO_DATASET = DATASETS / "g1_walk.npz"
-"""The demo walk as retargeted."""
 REFINED_DATASET = DATASETS / "g1_walk_refined.npz"
 """The demo walk with its feet held on the ground, so that its steps cover the distance that its root covers."""
-LOCOMOTION_DATASET = DATASETS / "g1_locomotion.npz"
-"""Standing, walking, running and turning, each clip with the command that it is a reference for."""
-DEFAULT_TASK, LOCOMOTION_TASK = "Isaac-AMP-Velocity-Flat-G1", "Isaac-AMP-Locomotion-Flat-G1"
-"""This project's tasks. Their modules have the same names, and importing them loads Isaac Lab."""
 
 Recipe = Literal["walk", "locomotion", "published"]
 
@@ -47,7 +42,7 @@ class TaskDefaults:
 
 
 TASK_DEFAULTS = {
-    DEFAULT_TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1)),
+    TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1)),
     LOCOMOTION_TASK: TaskDefaults(reference_share=0.7),
 }
 """This project's tasks, by their bare IDs; any other task has the defaults of :class:`TaskDefaults`."""
@@ -59,7 +54,7 @@ class TrainCfg:
 
     dataset: Path = Path("datasets/g1_walk_refined.npz")
     """Dataset to imitate, written by python -m amp_helpers.convert; datasets/... also finds the demo datasets."""
-    task: str = DEFAULT_TASK
+    task: str = TASK
     """Registered manager-based task; package.module:ID imports your own first."""
     asset: str | None = None
     """Name of the robot's articulation in the task's scene; by default robot, or the only articulation."""

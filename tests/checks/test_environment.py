@@ -12,7 +12,7 @@ from amp_helpers.check import main
 from amp_helpers.checks.preflight import check_environment
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
-from amp_helpers.env.task import TASK
+from amp_helpers.env.task_ids import TASK
 from amp_helpers.robots.robot import G1_23DOF
 
 pytestmark = pytest.mark.sim

@@ -12,9 +12,10 @@ from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.commands import LocomotionCommandCfg, stride_duration, stride_error, track_stride_exp
-from amp_helpers.env.locomotion import LOCOMOTION_TASK, RANDOMIZATIONS, G1LocomotionEnvCfg
+from amp_helpers.env.locomotion import RANDOMIZATIONS, G1LocomotionEnvCfg
 from amp_helpers.env.make import make_env
 from amp_helpers.env.symmetry import policy_mirrors
+from amp_helpers.env.task_ids import LOCOMOTION_TASK
 from amp_helpers.errors import InputError
 from amp_helpers.feet.lock import find_stance, stances
 from amp_helpers.robots import Kinematics

@@ -1,0 +1,6 @@
+"""The Gymnasium IDs of this project's tasks, known without loading Isaac Lab."""
+
+TASK = "Isaac-AMP-Velocity-Flat-G1"
+"""The G1 walks; the default."""
+LOCOMOTION_TASK = "Isaac-AMP-Locomotion-Flat-G1"
+"""The G1 stands, walks, runs and turns."""
