@@ -43,7 +43,8 @@ class CapturedEnv(ManagerBasedRLEnv):
         self._actions = torch.zeros(self.num_envs, self.action_manager.total_action_dim, device=self.device)
         self._done = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         self._all_ids = torch.arange(self.num_envs, device=self.device)
-        self._statistics: dict[str, torch.Tensor] = {}
+        self._figures: torch.Tensor | None = None
+        self._statistics: dict[str, torch.Tensor] = {}  # by name, parts of these figures
         self._first_log: dict[str, Any] = {}
         self.stages = [
             Stage(name, partial(self._in_place, part), self.device, self._forget_derived)
@@ -104,7 +105,7 @@ class CapturedEnv(ManagerBasedRLEnv):
         """Reset as Isaac Lab does, and record the next steps anew: settings may have changed."""
         self._forget_recordings()
         first = super().reset(*arguments, **options)
-        self._statistics, self._first_log = {}, dict(self.extras.get("log", {}))
+        self._figures, self._first_log = None, dict(self.extras.get("log", {}))
         return first
 
     def close(self) -> None:
@@ -234,7 +235,7 @@ class CapturedEnv(ManagerBasedRLEnv):
             *(f"Episode_Termination/{name}" for name in self.termination_manager.active_terms),
         ]
         present = torch.cat((means, last))
-        if list(self._statistics) != names:
+        if self._figures is None:
             first = [torch.as_tensor(self._first_log.get(name, 0.0), device=self.device) for name in names]
             self._figures = torch.stack(first)
             self._statistics = dict(zip(names, self._figures.unbind(), strict=True))
