@@ -20,13 +20,13 @@ from amp_helpers.env.rollout import (
     rollout_motion,
     step_profile,
 )
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.rollout import SAVED
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy
+from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
 

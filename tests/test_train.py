@@ -21,13 +21,13 @@ from amp_helpers.agent.health import Health
 from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.amp_state.state import FEATURE_DIMS
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
 from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns, resolve
 from amp_helpers.training.command import parse
+from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
 

@@ -1,6 +1,7 @@
 from .captured import CapturedEnv as CapturedEnv
 from .clip_replay import place as place
 from .clip_replay import replay as replay
+from .locomotion import LOCOMOTION_TASK as LOCOMOTION_TASK
 from .locomotion import RANDOMIZATIONS as RANDOMIZATIONS
 from .locomotion import G1LocomotionEnvCfg as G1LocomotionEnvCfg
 from .make import EnvFacts as EnvFacts
@@ -20,8 +21,7 @@ from .rollout import reference_dataset as reference_dataset
 from .rollout import reference_motion as reference_motion
 from .rollout import rollout_motion as rollout_motion
 from .rollout import step_profile as step_profile
+from .task import TASK as TASK
 from .task import G1AmpEnvCfg as G1AmpEnvCfg
-from .task_ids import LOCOMOTION_TASK as LOCOMOTION_TASK
-from .task_ids import TASK as TASK
 from .terms import term_table as term_table
 from .wrapper import AmpEnv as AmpEnv

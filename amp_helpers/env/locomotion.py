@@ -26,9 +26,9 @@ from amp_helpers.env.task import (
     feet_sensor,
     in_dataset_order,
 )
-from amp_helpers.env.task_ids import LOCOMOTION_TASK
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK
 
 RANDOMIZATIONS = ("friction", "mass", "center_of_mass", "gains", "joint_offsets", "push", "latency")
 """What the task randomizes; :meth:`G1LocomotionEnvCfg.randomize` selects some."""

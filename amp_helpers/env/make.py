@@ -30,9 +30,9 @@ from amp_helpers.env.measuring import (
 from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task
-from amp_helpers.env.task_ids import LOCOMOTION_TASK, TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.devices import check_device
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
 
 _STOCK_ENVS = (ManagerBasedRLEnv, "isaaclab.envs:ManagerBasedRLEnv")
 

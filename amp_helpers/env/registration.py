@@ -6,9 +6,9 @@ import importlib
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from amp_helpers.env.task_ids import LOCOMOTION_TASK, TASK
 from amp_helpers.errors import InputError
 from amp_helpers.utils.plugins import import_user_module
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
 
 OWN_TASKS = {
     TASK: "amp_helpers.env.task",

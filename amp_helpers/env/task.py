@@ -31,8 +31,8 @@ from isaaclab_tasks.utils import PresetCfg
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.env.measuring import configure_for_measuring
 from amp_helpers.env.registration import add_task
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.utils.task_ids import TASK
 
 
 def _actuator(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.env.task_ids import LOCOMOTION_TASK, TASK
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import get_robot
 from amp_helpers.training.run_folder import HEALTH_FILE, check_free
@@ -23,6 +22,7 @@ from amp_helpers.utils.resources import (
     recorded_path,
     runs_folder,
 )
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
 
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset

@@ -16,9 +16,9 @@ from amp_helpers.amp_state.state import AmpState
 from amp_helpers.env.make import make_env
 from amp_helpers.env.registration import add_task
 from amp_helpers.env.task import G1AmpEnvCfg
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
 

@@ -12,8 +12,8 @@ from amp_helpers.check import main
 from amp_helpers.checks.preflight import check_environment
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
 JOINTS = G1_23DOF.joint_names

@@ -13,10 +13,10 @@ from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place, replay
 from amp_helpers.env.make import default_pose, make_env
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
 

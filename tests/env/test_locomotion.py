@@ -15,11 +15,11 @@ from amp_helpers.env.commands import LocomotionCommandCfg, stride_duration, stri
 from amp_helpers.env.locomotion import RANDOMIZATIONS, G1LocomotionEnvCfg
 from amp_helpers.env.make import make_env
 from amp_helpers.env.symmetry import policy_mirrors
-from amp_helpers.env.task_ids import LOCOMOTION_TASK
 from amp_helpers.errors import InputError
 from amp_helpers.feet.lock import find_stance, stances
 from amp_helpers.robots import Kinematics
 from amp_helpers.robots.robot import G1_23DOF
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK
 
 pytestmark = pytest.mark.sim
 

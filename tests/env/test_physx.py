@@ -28,13 +28,13 @@ from amp_helpers.env.make import _task_cfg, make_env
 from amp_helpers.env.quiet_warp import kernels_compiled
 from amp_helpers.env.recorder import sensed_bodies
 from amp_helpers.env.task import G1_ACTUATORS
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.measure import isaaclab
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
 from amp_helpers.training.cfg import TrainCfg
+from amp_helpers.utils.task_ids import TASK
 
 NUM_ENVS = 4
 

@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from amp_helpers.env.registration import canonical_task
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import RECIPES, TrainCfg, resolve
+from amp_helpers.utils.task_ids import TASK
 
 ALIASES = """
 import gymnasium

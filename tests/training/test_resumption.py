@@ -13,12 +13,12 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 import torch
 
 from amp_helpers import train
-from amp_helpers.env.task_ids import TASK
 from amp_helpers.errors import InputError, sha256
 from amp_helpers.training.cfg import resolve
 from amp_helpers.training.command import command_line, parse
 from amp_helpers.training.policy import find_policy
 from amp_helpers.training.run_folder import read_run
+from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
 

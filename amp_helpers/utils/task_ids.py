@@ -1,4 +1,4 @@
-"""The Gymnasium IDs of this project's tasks, known without loading Isaac Lab."""
+"""The Gymnasium IDs of this project's tasks, for modules that do not load Isaac Lab."""
 
 TASK = "Isaac-AMP-Velocity-Flat-G1"
 """The G1 walks; the default."""
