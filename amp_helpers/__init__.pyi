@@ -8,6 +8,7 @@ from .robots.robot import G1_23DOF as G1_23DOF
 from .robots.robot import Robot as Robot
 from .robots.robot import get_robot as get_robot
 from .utils.table import Table as Table
+from .utils.table import column_names as column_names
 from .utils.table import grid_table as grid_table
 from .utils.table import metrics_table as metrics_table
 

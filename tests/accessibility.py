@@ -36,7 +36,10 @@ def hindrances(
     ]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append("the page is wider than the screen")
-    texts = page.evaluate("[...document.images].map(image => image.alt)")
+    texts = page.evaluate(
+        """[...[...document.images].filter(image => !image.closest('.amp-panels')).map(image => image.alt),
+            ...[...document.querySelectorAll('.amp-panels')].map(node => node.ariaLabel)]"""
+    )
     found += [f"an image says only '{text}'" for text in texts if text in EMPTY_WORDS]
     page.close()
     return found

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from amp_helpers.utils.table import keep_options_whole
+
 Verdict = Literal["ok", "warn", "fail"]
 """``ok``, ``warn`` (look at it) or ``fail`` (training on it would teach something wrong)."""
 
@@ -115,7 +117,8 @@ def _html_row(result: CheckResult, columns: list[str]) -> str:
     # Named colors of the pages, which are lighter where the page is dark.
     color = f"color:var(--amp-{result.verdict},{_COLOR[result.verdict]});font-weight:bold"
     style = {"check": "white-space:nowrap", "verdict": color}
-    cells = (f'<td style="text-align:left;{style.get(name, "")}">{html.escape(text[name])}</td>' for name in columns)
+    shown = {name: keep_options_whole(html.escape(text[name])) for name in columns}
+    cells = (f'<td style="text-align:left;{style.get(name, "")}">{shown[name]}</td>' for name in columns)
     return f"<tr>{''.join(cells)}</tr>"
 
 

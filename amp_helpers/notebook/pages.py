@@ -19,8 +19,9 @@ import nbformat
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.resources import checkout
-from amp_helpers.utils.table import metrics_table
-from amp_helpers.widgets.still import HINT, is_still, picture_html, widget_html
+from amp_helpers.utils.table import keep_options_whole, metrics_table
+from amp_helpers.widgets.page_picture import picture_html
+from amp_helpers.widgets.still import HINT, is_still, widget_html
 
 _DOCS = (checkout() or Path.cwd()) / "docs"
 GLOSSARY = _DOCS / "glossary.md"
@@ -74,6 +75,7 @@ def write_page(
     body = _page_html(page, path.stem, _neighbors(path.stem, siblings, source_folder or path.parent))
     body = re.sub(r'(href="(?!\w+:)[\w./-]+)\.ipynb(["#])', r"\1.html\2", body)
     body = re.sub(r'href="[\w./-]*docs/glossary\.md(["#])', r'href="glossary.html\1', body)
+    body = re.sub("(?<=<code>)[^<]+(?=</code>)", lambda code: keep_options_whole(code[0]), body)
     body = _link_source_files(_show_live_pages(body, path.parent), documentation)
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8")
@@ -117,6 +119,7 @@ def _page_html(notebook: nbformat.NotebookNode, name: str, neighbors: Mapping[st
     # Boxes that scroll on a narrow page can be reached by keyboard.
     page = page.replace('jp-InputArea-editor" data', 'jp-InputArea-editor" tabindex="0" data')
     page = page.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
+    page = page.replace("<pre><code>", '<pre tabindex="0"><code>')
     return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", page)  # a cell without text is no header
 
 
@@ -239,7 +242,7 @@ def _results(output: Path, prefix: str = "") -> dict[str, list[dict[str, str]]]:
         kind: [
             {
                 "path": path.relative_to(output).as_posix(),
-                "caption": re.sub(r"^\d+_", "", path.stem).replace("_", " "),
+                "caption": re.sub(r"^\d+_", "", path.stem).replace("_", " ").replace("-", " "),
             }
             for path in sorted(found for suffix in suffixes for found in (output / folder).glob(f"{prefix}*.{suffix}"))
         ]

@@ -99,8 +99,10 @@ class Workspace:
         """Write ``figures/NAME.png`` and display it; ``alt`` describes the figure in words."""
         from IPython.display import Image, display
 
+        from amp_helpers.plots.panels import save_png
+
         picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=FIGURE_DPI)
+        save_png(figure, picture, FIGURE_DPI)
         with atomic_path(self.figures / f"{name}.png") as temporary:
             temporary.write_bytes(picture.getvalue())
         display(Image(picture.getvalue(), width=round(figure.get_figwidth() * SCREEN_DPI), alt=alt))

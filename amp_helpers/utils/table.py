@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,6 +83,11 @@ def number(value: float) -> str:
     if not exponent:
         return mantissa
     return f"{value:.0f}" if 0 < int(power) < 6 else f"{mantissa}·10{str(int(power)).translate(_RAISED)}"
+
+
+def keep_options_whole(text: str) -> str:
+    """Keep each command-line option of a text in HTML on one line; a browser breaks it after its hyphens."""
+    return re.sub(r"--\w+", r'<span style="white-space:nowrap">\g<0></span>', text)
 
 
 def low_to_high(values: Sequence[float]) -> str:
@@ -165,19 +171,26 @@ def study_table(groups: Mapping[str, str], runs: Mapping[str, tuple[str, Mapping
     return Table(("", *groups.values(), "best"), rows)
 
 
+_COLUMNS = {
+    "forward": "m/s",
+    "turn": "rad/s",
+    "falls_per_env_10s": "falls in 10 s",
+    "tracking_rmse_mps": "tracking, m/s",
+    "turn_error_radps": "turn error, rad/s",
+    "drift_mps": "drift, m/s",
+    "gait_frequency_ratio": "stride ratio",
+    "pose_rmse_rad": "pose RMSE, rad",
+    "coverage_rmse_rad": "coverage RMSE, rad",
+    "tilt_rmse_rad": "tilt, rad",
+    "lift_offs_per_env_10s": "lift-offs in 10 s",
+}
+
+
+def column_names(keys: Sequence[str]) -> tuple[str, ...]:
+    """Short names of metrics, with their units, as in :func:`grid_table`."""
+    return tuple(_COLUMNS[key] for key in keys)
+
+
 def grid_table(rows: Sequence[Mapping[str, float | None]]) -> Table:
     """Rows of ``grid.json``: how each command is obeyed, and the style beside it."""
-    columns = {
-        "forward": "m/s",
-        "turn": "rad/s",
-        "falls_per_env_10s": "falls",
-        "tracking_rmse_mps": "tracking",
-        "turn_error_radps": "turn error",
-        "drift_mps": "drift",
-        "gait_frequency_ratio": "stride ratio",
-        "pose_rmse_rad": "pose RMSE",
-        "coverage_rmse_rad": "coverage RMSE",
-        "tilt_rmse_rad": "tilt",
-        "lift_offs_per_env_10s": "lift-offs",
-    }
-    return Table(tuple(columns.values()), [tuple(_defined(row[key]) for key in columns) for row in rows])
+    return Table(column_names(tuple(_COLUMNS)), [tuple(_defined(row[key]) for key in _COLUMNS) for row in rows])

@@ -1,9 +1,10 @@
 """Widgets as plain HTML: what they showed last, for pages without a kernel."""
 
-import base64
 import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from amp_helpers.widgets.page_picture import picture_html
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -37,6 +38,8 @@ def widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
     label, value = state.get("description", ""), state.get("value", "")
     if kind == "PlayModel" or (kind == "SelectionSliderModel" and not label):  # the control that it moves has the value
         return ""
+    if kind == "ToggleButtonModel":
+        value = ""
     if kind == "TextareaModel":
         return f'<span class="amp-control">{html.escape(label)}</span><pre>{html.escape(value)}</pre>'
     if "_options_labels" in state and isinstance(state.get("index"), int):
@@ -47,31 +50,6 @@ def widget_html(model_id: str, models: Mapping[str, Mapping]) -> str:
         value = " to ".join(f"{end:.4g}" for end in value)
     text = f"{label} {value}" if value not in ("", None) else label
     return f'<span class="amp-control">{html.escape(text)}</span>' if text and "bar_style" not in state else ""
-
-
-def picture_html(source: str, alt: str, width: int | None = None) -> str:
-    """Return an image; one that is wider than a phone can be switched to its own size there, without a script.
-
-    Args:
-        source: a ``data:`` URL.
-        alt: describes the image.
-        width: as shown, px; that of the file when ``None``.
-    """
-    size = f' width="{width}"' if width else ""
-    image = f'<img alt="{html.escape(alt)}"{size} src="{source}">'
-    if (width or _png_width(source)) <= _PHONE:
-        return image
-    label = html.escape(f"full size: {alt}")
-    return f'<label class="amp-figure"><input type="checkbox" aria-label="{label}">{image}</label>'
-
-
-_PHONE = 480  # px
-
-
-def _png_width(source: str) -> int:
-    content = source.partition(";base64,")[2]
-    header = base64.b64decode(content[:32])
-    return int.from_bytes(header[16:20]) if header.startswith(b"\x89PNG") else 0
 
 
 def _output_html(output: Mapping) -> str:

@@ -26,6 +26,7 @@ from pathlib import Path
 import ipywidgets
 
 from amp_helpers.errors import InputError
+from amp_helpers.plots.panels import save_png
 from amp_helpers.plots.training import training_curves
 from amp_helpers.training.background import TrainingProcess
 from amp_helpers.training.run_folder import SILENT_AFTER_S, RunLog, Update, read_run, request_stop
@@ -153,7 +154,7 @@ class TrainingPanel(Panel):
         self.stop_button.disabled = run.state not in ("running", "stopping")
         self.diagnosis.value = html.escape(run.progress or "Waiting for the first update.")
         buffer = io.BytesIO()
-        training_curves(run.updates).savefig(buffer, format="png", dpi=90)
+        save_png(training_curves(run.updates), buffer, 90)
         self.curves.value = buffer.getvalue()
         self.update_slider.disabled = not run.updates
         if run.updates:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 
 import ipywidgets
 import nbformat
@@ -11,9 +12,11 @@ from accessibility import PHONE, hindrances
 from ipywidgets.embed import dependency_state
 from PIL import Image
 
+from amp_helpers import plots
 from amp_helpers.checks import CheckTable
 from amp_helpers.checks.table import CheckResult
 from amp_helpers.notebook import pages
+from amp_helpers.plots.panels import save_png
 from amp_helpers.utils.table import Table
 from amp_helpers.widgets.joint_rows import JointRow, joint_table
 
@@ -24,7 +27,11 @@ CODE = (
 )
 TEXT = """# A notebook
 
-A paragraph with a [term](../docs/glossary.md#amp).
+A paragraph with a [term](../docs/glossary.md#amp), and `python -m amp_helpers.check --dataset mine.npz` in it.
+
+```
+a formula that is longer than a phone is wide, 1 + 1 = 2
+```
 
 | You need | nothing |
 |---|---|
@@ -41,6 +48,13 @@ python -m amp_helpers.check --dataset mine.npz --task my_package.my_task:My-Task
 def png(width: int, height: int) -> str:
     buffer = io.BytesIO()
     Image.fromarray(np.full((height, width, 3), 200, np.uint8)).save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def panels_png() -> str:
+    """A figure of three pictures."""
+    buffer = io.BytesIO()
+    save_png(plots.pictures([np.full((60, 80, 3), 90, np.uint8)] * 3, ("a", "b", "c")), buffer, 100)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -81,6 +95,7 @@ def folder(tmp_path_factory):
             code_cell(display("text/html", checks._repr_html_())),
             code_cell(display("text/html", numbers._repr_html_())),
             code_cell(display("image/png", png(900, 300), **{"image/png": {"alt": "a curve", "width": 880}})),
+            code_cell(display("image/png", panels_png(), **{"image/png": {"alt": "three poses", "width": 800}})),
             code_cell(display("application/vnd.jupyter.widget-view+json", {"model_id": widget.model_id})),
         ]
     )
@@ -125,6 +140,20 @@ def test_a_figure_grows_to_its_own_size_when_pressed_and_back(phone):
     assert figure.bounding_box()["width"] == narrow
 
 
+def test_panels_are_below_each_other_on_a_phone_and_make_the_whole_figure_on_a_wide_page(phone):
+    panels = phone.locator(".amp-panels img")
+    boxes = [panel.bounding_box() for panel in panels.all()]
+    assert len(boxes) == 3 and len({round(box["x"] + box["width"] / 2) for box in boxes}) == 1
+    assert all(lower["y"] >= upper["y"] + upper["height"] - 1 for upper, lower in itertools.pairwise(boxes))
+    assert phone.get_by_role("img", name="three poses").count() == 1
+    phone.set_viewport_size({"width": 1280, "height": 900})
+    boxes = [panel.bounding_box() for panel in panels.all()]
+    assert len({round(box["y"]) for box in boxes}) == 1
+    assert sum(box["width"] for box in boxes) == pytest.approx(800, abs=2)
+    for left, right in itertools.pairwise(boxes):
+        assert right["x"] == pytest.approx(left["x"] + left["width"], abs=1)
+
+
 def test_checks_are_cards_and_numbers_stay_on_one_line(phone):
     checks = phone.locator(".amp-checks").first
     assert checks.evaluate("table => table.scrollWidth <= table.clientWidth")
@@ -137,7 +166,8 @@ def test_checks_are_cards_and_numbers_stay_on_one_line(phone):
 
 
 def test_long_lines_scroll_and_words_stay_whole(phone):
-    for box in (".jp-InputArea-editor", ".jp-RenderedText"):
+    assert phone.locator("code span", has_text="--dataset").first.evaluate("node => node.getClientRects().length") == 1
+    for box in (".jp-InputArea-editor", ".jp-RenderedText", ".jp-RenderedMarkdown > pre"):
         node = phone.locator(box).first
         assert node.evaluate("node => getComputedStyle(node).overflowX") == "auto"
         assert node.evaluate("node => node.scrollWidth > node.clientWidth")
