@@ -42,13 +42,22 @@ def standing(row: Row) -> bool:
     return row["turn"] == 0 and row["forward"] == 0
 
 
+def slow(row: Row) -> bool:
+    return straight(row) and row["forward"] <= 1.2
+
+
+def fast(row: Row) -> bool:
+    return straight(row) and row["forward"] > 1.2
+
+
 def walking(row: Row) -> bool:
-    return straight(row) and 0 < row["forward"] <= 1.2
+    """The references stand or walk."""
+    return straight(row) and row["forward"] < 2.0
 
 
 def running(row: Row) -> bool:
-    """From 1.6 m/s on, the references run."""
-    return straight(row) and row["forward"] >= 1.6
+    """The references run."""
+    return straight(row) and row["forward"] >= 2.0
 
 
 def compared(row: Row) -> bool:
@@ -73,8 +82,8 @@ class Bar:
 
 
 BARS = (
-    Bar("speed, up to 1.2 m/s", "tracking_rmse_mps", 0.08, lambda row: standing(row) or walking(row)),
-    Bar("speed, above", "tracking_rmse_mps", 0.15, running),
+    Bar("speed, up to 1.2 m/s", "tracking_rmse_mps", 0.08, slow),
+    Bar("speed, above", "tracking_rmse_mps", 0.15, fast),
     Bar("drift", "drift_mps", 0.03, lambda row: straight(row) and not standing(row)),
     Bar("turning, yaw rate", "turn_error_radps", 0.1, turning),
     Bar("turning, speed", "tracking_rmse_mps", 0.1, turning),
@@ -90,8 +99,8 @@ BARS = (
         lambda row: straight(row) and row["forward"] >= 0.45,
         least=0.9,
     ),
-    Bar("poses, standing and walking", "pose_rmse_rad", 0.06, lambda row: standing(row) or walking(row)),
-    Bar("coverage, standing and walking", "coverage_rmse_rad", 0.06, lambda row: standing(row) or walking(row)),
+    Bar("poses, standing and walking", "pose_rmse_rad", 0.06, walking),
+    Bar("coverage, standing and walking", "coverage_rmse_rad", 0.06, walking),
     Bar("poses, running", "pose_rmse_rad", 0.08, running),
     Bar("coverage, running", "coverage_rmse_rad", 0.08, running),
     Bar("response to a step", "response_s", 1.5, measured="steps"),

@@ -1,5 +1,6 @@
 """Velocity commands that cover standing, straight ahead and turning, and the errors of following them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,12 @@ from amp_helpers.amp_state.asset import root_lin_vel_w
 from amp_helpers.amp_state.state import COMMAND_BLUR, blur_commands
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
+
+_Pair = tuple[int, int]
+
+KNEE_SHARE = 0.5
+"""Weight of the knees beside the hips where the phase of a stride is read from them: turning on the spot, a robot lifts
+its knees and hardly swings its legs."""
 
 
 class LocomotionCommand(UniformVelocityCommand):
@@ -33,7 +40,16 @@ class LocomotionCommand(UniformVelocityCommand):
         """Heading less the integral of the commanded turn since the command was drawn, rad, in -pi..pi."""
         self.mean_heading_error = torch.zeros(self.num_envs, device=self.device)
         """``heading_error`` averaged over ``error_time_s``, exponentially."""
+        self.phase = torch.zeros(self.num_envs, device=self.device)
+        """Part of the stride that has passed, in 0..1, (E,): the left foot comes down at 0, the right one at 0.5. While
+        the robot is to stand, it stays where it is."""
         self._heading = torch.zeros(self.num_envs, device=self.device)
+        self.legs = self._pair(cfg.hip_joints), self._pair(cfg.knee_joints)
+        """Left and right hip joint, left and right knee joint, of the robot."""
+
+    def _pair(self, names: tuple[str, str]) -> _Pair:
+        (left, right), _ = self.robot.find_joints(list(names), preserve_order=True)
+        return left, right
 
     @property
     def velocity_error(self) -> torch.Tensor:
@@ -67,6 +83,12 @@ class LocomotionCommand(UniformVelocityCommand):
         return torch.cat((self.vel_command_b[:, :2], turn.unsqueeze(1)), dim=1)
 
     @property
+    def clock(self) -> torch.Tensor:
+        """Sine and cosine of the phase, (E, 2); a mirror image of the robot has both negated."""
+        angle = 2 * math.pi * self.phase
+        return torch.stack((angle.sin(), angle.cos()), dim=1)
+
+    @property
     def stride_s(self) -> torch.Tensor:
         """Duration of a stride of the references at the command, (E,) s; see :func:`stride_duration`."""
         return stride_duration(self.vel_command_b[:, 0], self.vel_command_b[:, 2])
@@ -77,6 +99,9 @@ class LocomotionCommand(UniformVelocityCommand):
         self.mean_error[rows] = 0.0
         if self.cfg.reset_event:
             self._follow_reference(rows)
+        data = self.robot.data
+        joints = data.joint_pos.torch[rows], data.joint_vel.torch[rows]
+        self.phase[rows] = leg_phase(*joints, self.stride_s[rows], self.legs)
         return extras
 
     def _follow_reference(self, env_ids: Any) -> None:
@@ -121,6 +146,7 @@ class LocomotionCommand(UniformVelocityCommand):
         self.heading_error[:] = wrap_to_pi(self.robot.data.heading_w.torch - self._heading)
         self.mean_heading_error += share * (self.heading_error - self.mean_heading_error)
         self._heading += self.vel_command_b[:, 2] * dt
+        self.phase[:] = (self.phase + dt / self.stride_s * ~self.standing) % 1
 
 
 @configclass
@@ -128,9 +154,9 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Configuration of :class:`LocomotionCommand`."""
 
     class_type: type = LocomotionCommand
-    rel_straight_envs: float = 0.5
+    rel_straight_envs: float = 0.45
     """Share of commands without a turn."""
-    rel_in_place_envs: float = 0.2
+    rel_in_place_envs: float = 0.3
     """Share of the other commands that turn on the spot."""
     min_speed: float = 0.1
     """Slower forward commands become 0, m/s."""
@@ -142,10 +168,14 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Limit of that correction, rad/s."""
     error_time_s: float = 1.0
     """Time constant of ``mean_error`` and ``mean_heading_error``, s."""
-    speed_exponent: float = 1.25
+    speed_exponent: float = 1.1
     """Exponent of the uniform draw that a speed is made of; above 1, slow commands are drawn more often."""
     calm_speed: float = 0.25
     """Speed of the root from which a robot that is told to stand is being pushed and may step, m/s."""
+    hip_joints: tuple[str, str] = ("left_hip_pitch_joint", "right_hip_pitch_joint")
+    """Joints that swing the left and the right thigh, negative forwards."""
+    knee_joints: tuple[str, str] = ("left_knee_joint", "right_knee_joint")
+    """Joints that bend the left and the right knee. The phase of a first state is read from hips and knees."""
     reset_event: str = "reference"
     """Reset event whose reference states come with a command; empty for none."""
     reference_jitter: tuple[float, float] = COMMAND_BLUR
@@ -166,6 +196,31 @@ def stride_duration(forward: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
     return torch.where(forward < 1.8, walk, 0.977 * forward.clamp(min=1.8) ** -0.2)
 
 
+def leg_phase(
+    joint_pos: torch.Tensor, joint_vel: torch.Tensor, stride_s: torch.Tensor, legs: tuple[_Pair, _Pair]
+) -> torch.Tensor:
+    """Phase of a stride that the legs are at, (n,) in 0..1: when a foot comes down, thighs are farthest apart.
+
+    Turning on the spot hardly swings the thighs, but it bends a knee in the middle of each step.
+
+    Args:
+        joint_pos: (n, J) rad.
+        joint_vel: (n, J) rad/s.
+        stride_s: duration of a stride, (n,) s.
+        legs: columns of the left and the right hip joint, negative forwards, and of the left and the right knee joint.
+    """
+    hips, knees = legs
+    joint_vel = joint_vel * (stride_s / (2 * math.pi)).unsqueeze(1)
+
+    def apart(values: torch.Tensor, joints: _Pair) -> torch.Tensor:
+        left, right = joints
+        return values[:, right] - values[:, left]
+
+    sine = KNEE_SHARE * apart(joint_pos, knees) - apart(joint_vel, hips)
+    cosine = apart(joint_pos, hips) + KNEE_SHARE * apart(joint_vel, knees)
+    return torch.atan2(sine, cosine) / (2 * math.pi) % 1
+
+
 def steered_commands(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
     """Observe the command with its turn corrected by the heading error, (E, 3) m/s and rad/s."""
     return _command(env, command_name).steered
@@ -180,6 +235,26 @@ def heading_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
     """Observe the heading error and its average, (E, 2) rad."""
     command = _command(env, command_name)
     return torch.stack((command.heading_error, command.mean_heading_error), dim=1)
+
+
+def gait_clock(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
+    """Observe sine and cosine of the phase of the stride, (E, 2)."""
+    return _command(env, command_name).clock
+
+
+def track_clock(env: ManagerBasedRLEnv, command_name: str, sensor_cfg: Any, force_n: float = 1.0) -> torch.Tensor:
+    """Reward each foot in the air in its half of the stride, and penalize it in the other, (E,) in -1..1.
+
+    Args:
+        env: the environment.
+        command_name: a :class:`LocomotionCommand`.
+        sensor_cfg: the left and the right foot.
+        force_n: force from which a foot is on the ground, N.
+    """
+    command = _command(env, command_name)
+    forces = env.scene.sensors[sensor_cfg.name].data.net_normal_forces_w.torch[:, sensor_cfg.body_ids]  # pyright: ignore[reportAttributeAccessIssue]
+    in_air = (forces.norm(dim=-1) < force_n).float()
+    return command.clock[:, 0] * (in_air[:, 1] - in_air[:, 0]) * ~command.standing
 
 
 def track_speed_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
@@ -218,31 +293,6 @@ def track_heading_exp(env: ManagerBasedRLEnv, std: float, command_name: str) -> 
     return _kernel(_command(env, command_name).mean_heading_error.unsqueeze(1), std)
 
 
-def stride_error(env: ManagerBasedRLEnv, command_name: str, sensor_cfg: Any) -> torch.Tensor:
-    """Observe by which share each foot's latest stride is too long, (E, F), at most 1; 0 where the robot is to stand.
-
-    A stride in progress counts as soon as it lasts longer than the one before, so a robot that stands where it should
-    step has ever longer strides. Before the first stride of an episode it is -1.
-    """
-    command = _command(env, command_name)
-    data: Any = env.scene.sensors[sensor_cfg.name].data
-    feet = sensor_cfg.body_ids
-    air = torch.maximum(data.last_air_time.torch[:, feet], data.current_air_time.torch[:, feet])
-    contact = torch.maximum(data.last_contact_time.torch[:, feet], data.current_contact_time.torch[:, feet])
-    error = (air + contact) / command.stride_s.unsqueeze(1) - 1
-    return error.clamp(max=1.0) * ~command.standing.unsqueeze(1)
-
-
-def track_stride_exp(env: ManagerBasedRLEnv, std: float, command_name: str, sensor_cfg: Any) -> torch.Tensor:
-    """Reward strides as long as those of the references, ``exp(-e^2 / std^2)`` of the mean square ``e^2``, (E,).
-
-    A discriminator that sees a fifth of a second hardly tells a quick, short step from a slow, long one. ``std`` is a
-    share of the stride.
-    """
-    error = stride_error(env, command_name, sensor_cfg)
-    return torch.exp(-error.square().mean(dim=1) / std**2) * ~_command(env, command_name).standing
-
-
 def steps_while_standing(
     env: ManagerBasedRLEnv, command_name: str, sensor_cfg: Any, force_n: float = 1.0
 ) -> torch.Tensor:
@@ -256,6 +306,12 @@ def motion_while_standing(env: ManagerBasedRLEnv, command_name: str, asset_cfg: 
     """Sum the squared joint velocities of robots that are told to stand and are not pushed, (E,) rad^2/s^2."""
     velocity = env.scene[asset_cfg.name].data.joint_vel.torch
     return velocity.square().sum(dim=1) * _command(env, command_name).calm
+
+
+def mechanical_power(env: ManagerBasedRLEnv, asset_cfg: Any) -> torch.Tensor:
+    """Sum the joints' mechanical power, positive and negative alike, (E,) W."""
+    robot = env.scene[asset_cfg.name]
+    return (robot.actuators.applied_effort.torch * robot.data.joint_vel.torch).abs().sum(dim=1)
 
 
 def _width(command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:

@@ -1,15 +1,15 @@
 """The task ``Isaac-AMP-Locomotion-Flat-G1``: the 23-dof G1 stands, walks, runs and turns as commanded.
 
-It differs from :mod:`amp_helpers.env.task` in three ways: the commands cover standing, 0 to 2.6 m/s and turns; the
+It differs from :mod:`amp_helpers.env.task` in three ways: the commands cover standing, 0 to 2.7 m/s and turns; the
 policy observes only what the robot's own sensors measure, so not the base's velocity; and the physics is randomized.
 """
 
 from collections.abc import Collection
 
 import isaaclab.envs.mdp as lab
+import isaaclab_tasks.core.velocity.mdp as velocity
 from isaaclab.managers import EventTermCfg, RewardTermCfg, SceneEntityCfg
 from isaaclab.managers import ObservationTermCfg as ObsTerm
-from isaaclab.sensors import ContactSensorCfg
 from isaaclab.utils import configclass
 from isaaclab.utils.noise import NoiseModelWithAdditiveBiasCfg, UniformNoiseCfg
 
@@ -22,7 +22,6 @@ from amp_helpers.env.task import (
     G1AmpEnvCfg,
     PolicyObservationsCfg,
     RewardsCfg,
-    SceneCfg,
     feet_sensor,
     in_dataset_order,
 )
@@ -37,15 +36,6 @@ _COMMAND = {"command_name": "base_velocity"}
 
 
 @configclass
-class LocomotionSceneCfg(SceneCfg):
-    """The scene, with sensors that measure how long a foot is in the air and on the ground."""
-
-    contact_forces = ContactSensorCfg(
-        prim_path="{ENV_REGEX_NS}/Robot/.*_ankle_roll_link", update_period=0.0, track_air_time=True
-    )
-
-
-@configclass
 class LocomotionCommandsCfg:
     """Standing, straight ahead and turning; a new command every few seconds."""
 
@@ -55,7 +45,7 @@ class LocomotionCommandsCfg:
         rel_standing_envs=0.1,
         heading_command=False,
         ranges=commands.LocomotionCommandCfg.Ranges(
-            lin_vel_x=(0.0, 2.6), lin_vel_y=(0.0, 0.0), ang_vel_z=(-1.0, 1.0), heading=None
+            lin_vel_x=(0.0, 2.7), lin_vel_y=(0.0, 0.0), ang_vel_z=(-1.0, 1.0), heading=None
         ),
     )
 
@@ -79,6 +69,7 @@ class SensedObservationsCfg(PolicyObservationsCfg):
 
     base_lin_vel: ObsTerm | None = None
     velocity_commands = ObsTerm(func=commands.steered_commands, params=_COMMAND)
+    gait_clock = ObsTerm(func=commands.gait_clock, params=_COMMAND)
     joint_pos = ObsTerm(
         func=lab.joint_pos_rel,
         params={"asset_cfg": in_dataset_order()},
@@ -95,7 +86,7 @@ class LocomotionCriticCfg(CriticObservationsCfg):
 
     mean_velocity_error = ObsTerm(func=commands.mean_velocity_error, params=_COMMAND)
     heading_error = ObsTerm(func=commands.heading_error, params=_COMMAND)
-    stride_error = ObsTerm(func=commands.stride_error, params=_COMMAND | {"sensor_cfg": feet_sensor()})
+    gait_clock = ObsTerm(func=commands.gait_clock, params=_COMMAND)
 
 
 @configclass
@@ -108,24 +99,39 @@ class LocomotionObservationsCfg:
 
 @configclass
 class LocomotionRewardsCfg(RewardsCfg):
-    """Track the command averaged over a stride, the heading and the stride's length; stand still when told to."""
+    """Track the command averaged over a stride, the heading and the clock; stand still when told to; save effort."""
 
     track_lin_vel_xy = RewardTermCfg(
         func=commands.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
     )
     track_ang_vel_z = RewardTermCfg(func=commands.track_mean_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
     track_mean_velocity = RewardTermCfg(
-        func=commands.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
+        func=commands.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.05}
     )
     track_heading = RewardTermCfg(func=commands.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
-    track_stride = RewardTermCfg(
-        func=commands.track_stride_exp, weight=1.5, params=_COMMAND | {"std": 0.15, "sensor_cfg": feet_sensor()}
-    )
+    track_clock = RewardTermCfg(func=commands.track_clock, weight=2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()})
     steps_while_standing = RewardTermCfg(
         func=commands.steps_while_standing, weight=-2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()}
     )
     motion_while_standing = RewardTermCfg(
         func=commands.motion_while_standing, weight=-0.05, params=_COMMAND | {"asset_cfg": SceneEntityCfg("robot")}
+    )
+    action_rate = RewardTermCfg(func=lab.action_rate_l2, weight=-0.04)
+    feet_slide = RewardTermCfg(
+        func=velocity.feet_slide,
+        weight=-0.5,
+        params={
+            "sensor_cfg": feet_sensor(),
+            "asset_cfg": SceneEntityCfg("robot", body_names=list(G1_23DOF.foot_bodies), preserve_order=True),
+        },
+    )
+    wrists = RewardTermCfg(
+        func=lab.joint_deviation_l1,
+        weight=-0.2,
+        params={"asset_cfg": SceneEntityCfg("robot", joint_names=[".*_wrist_roll_joint"])},
+    )
+    mechanical_power = RewardTermCfg(
+        func=commands.mechanical_power, weight=-0.005, params={"asset_cfg": SceneEntityCfg("robot")}
     )
 
 
@@ -136,8 +142,8 @@ class LocomotionEventsCfg(EventsCfg):
     push: EventTermCfg | None = EventTermCfg(
         func=lab.push_by_setting_velocity,
         mode="interval",
-        interval_range_s=(2.0, 6.0),
-        params={"velocity_range": {"x": (-0.6, 0.6), "y": (-0.6, 0.6)}},
+        interval_range_s=(1.5, 5.0),
+        params={"velocity_range": {"x": (-0.7, 0.7), "y": (-0.7, 0.7)}},
     )
     friction: EventTermCfg | None = EventTermCfg(
         func=lab.randomize_rigid_body_material,  # pyright: ignore[reportArgumentType]
@@ -183,7 +189,6 @@ class LocomotionEventsCfg(EventsCfg):
 class G1LocomotionEnvCfg(G1AmpEnvCfg):
     """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
 
-    scene: LocomotionSceneCfg = LocomotionSceneCfg(num_envs=4096, env_spacing=2.5)
     observations: LocomotionObservationsCfg = LocomotionObservationsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     actions: LocomotionActionsCfg = LocomotionActionsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     commands: LocomotionCommandsCfg = LocomotionCommandsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]

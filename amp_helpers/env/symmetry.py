@@ -27,6 +27,7 @@ _SIGNS = {
     "base_ang_vel": _PSEUDOVECTOR,
     "generated_commands": (1.0, -1.0, -1.0),  # forward, left, yaw
     "steered_commands": (1.0, -1.0, -1.0),
+    "gait_clock": (-1.0, -1.0),  # half a stride on
 }
 """Signs of the components of a term, by the name of its function."""
 _SYMMETRIC_RAD = 1e-3
