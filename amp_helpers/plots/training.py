@@ -54,6 +54,8 @@ CONTENDERS = {
     "environment": "environment, random actions",
     "random_policy": "an untrained policy",
     "training": "this project's training",
+    "environment_warp": "environment, recorded step",
+    "training_warp": "training, recorded step",
     "rsl_rl_ppo": "PPO of rsl_rl",
     "skrl_matched": "skrl's AMP, our sizes",
     "skrl_documented": "skrl's AMP, as shipped",
