@@ -17,9 +17,10 @@ from typing import Any
 import nbformat
 
 from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.metrics.tables import metrics_table
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.resources import checkout
-from amp_helpers.utils.table import keep_options_whole, metrics_table
+from amp_helpers.utils.table import keep_options_whole
 from amp_helpers.widgets.page_picture import picture_html
 from amp_helpers.widgets.still import HINT, is_still, widget_html
 
