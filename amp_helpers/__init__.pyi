@@ -3,13 +3,13 @@ from .dataset import MotionDataset as MotionDataset
 from .errors import InputError as InputError
 from .formats.registry import read_motion as read_motion
 from .joints import JointOrder as JointOrder
+from .metrics.tables import column_names as column_names
+from .metrics.tables import grid_table as grid_table
+from .metrics.tables import metrics_table as metrics_table
 from .motion.motion import Motion as Motion
 from .robots.robot import G1_23DOF as G1_23DOF
 from .robots.robot import Robot as Robot
 from .robots.robot import get_robot as get_robot
 from .utils.table import Table as Table
-from .utils.table import column_names as column_names
-from .utils.table import grid_table as grid_table
-from .utils.table import metrics_table as metrics_table
 
 __version__: str

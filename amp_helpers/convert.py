@@ -86,16 +86,7 @@ def convert(
         raise InputError(f"{output}: a dataset file ends in .npz; choose such a name")
     if not motions:
         raise InputError("no motion given; name at least one motion file or folder")
-    if not speeds or any(not (np.isfinite(speed) and speed > 0) for speed in speeds):
-        given = " ".join(f"{speed:g}" for speed in speeds) or "nothing"
-        raise InputError(f"--speeds {given}: not all are speeds; give positive numbers, 1 for a clip as it is")
-    if len(set(speeds)) < len(tuple(speeds)):
-        given = " ".join(f"{speed:g}" for speed in speeds)
-        raise InputError(f"--speeds {given}: names a speed twice; name each once, and weigh motions with --weights")
-    if speed_by not in SPEED_BY:
-        raise InputError(f"--speed_by {speed_by}: not a way to change the speed; give one of {', '.join(SPEED_BY)}")
-    if speed_by == "gait" and tuple(speeds) == (1.0,):
-        raise InputError(f"--speed_by {speed_by}: no other speed is asked for; give --speeds too, such as 1 0.6 1.4")
+    _check_speeds(speeds, speed_by)
     at_speed = Motion.at_speed if speed_by == "time" else _gait_speed(robot)
     files, lines = _weighted_files(motions, weights, output)
     doubts: dict[str, list[str]] = {}  # warning -> labels of the clips
@@ -145,6 +136,18 @@ def convert(
             more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
             print(f"warning: {labels[0]}{more}: {warning}", file=sys.stderr)
     return dataset
+
+
+def _check_speeds(speeds: Sequence[float], speed_by: str) -> None:
+    given = " ".join(f"{speed:g}" for speed in speeds) or "nothing"
+    if not speeds or any(not (np.isfinite(speed) and speed > 0) for speed in speeds):
+        raise InputError(f"--speeds {given}: not all are speeds; give positive numbers, 1 for a clip as it is")
+    if len(set(speeds)) < len(speeds):
+        raise InputError(f"--speeds {given}: names a speed twice; name each once, and weigh motions with --weights")
+    if speed_by not in SPEED_BY:
+        raise InputError(f"--speed_by {speed_by}: not a way to change the speed; give one of {', '.join(SPEED_BY)}")
+    if speed_by == "gait" and tuple(speeds) == (1.0,):
+        raise InputError(f"--speed_by {speed_by}: no other speed is asked for; give --speeds too, such as 1 0.6 1.4")
 
 
 def _weighted_files(

@@ -21,10 +21,10 @@ from amp_helpers.metrics.grid import GRID, Command, grid_rows
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import WARMUP_S, profile_reference, rollout_motion, step_profile
 from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.metrics.tables import grid_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.training.foreign_options import EVALUATION, answer
 from amp_helpers.utils.command_line import one_line_errors
-from amp_helpers.utils.table import grid_table
 from amp_helpers.utils.threads import spin_briefly
 
 VELOCITY = 0.8

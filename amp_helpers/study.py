@@ -23,13 +23,13 @@ import tyro
 
 from amp_helpers import evaluate
 from amp_helpers.errors import InputError, atomic_path, run_cli
+from amp_helpers.metrics.tables import study_table
 from amp_helpers.training import command
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run
 from amp_helpers.training.study import Study, StudyRun, read_study
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.hardware import describe_device
-from amp_helpers.utils.table import study_table
 
 MPS = "nvidia-cuda-mps-control"
 """Lets the kernels of several processes run side by side on a GPU."""

@@ -131,6 +131,8 @@ PHYSX_CHANGES: dict[str, Change] = {
     "friction at 4 mm": _scene("frictionOffsetThreshold", "Float", 0.004),
     "bounce threshold 0.2 m/s": _scene("bounceThreshold", "Float", 0.2),
     "PGS solver": _scene("solverType", "Token", "PGS"),
+    "128 position iterations": _articulation(solver_position_iteration_count=128),
+    "8 position iterations": _articulation(solver_position_iteration_count=8),
     "16 velocity iterations": _articulation(solver_velocity_iteration_count=16),
     "contact offset 20 mm": _collision(contact_offset=0.02, rest_offset=0.0),
     "rest offset -2 mm": _collision(contact_offset=0.02, rest_offset=-0.002),

@@ -16,7 +16,7 @@ from amp_helpers.agent.losses import clipped_policy_loss, clipped_value_loss, di
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 
 Gradients = tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]
-"""One gradient for each parameter, and figures of the step: detached scalars."""
+"""One gradient for each parameter, of its shape, and figures of the step: detached scalars."""
 
 
 def step_gradients(

@@ -23,14 +23,19 @@ class Health:
 
     update: int
     policy_loss: float
+    """PPO's clipped surrogate loss, without the entropy bonus."""
     value_loss: float
+    """Mean squared error of the value, in units of the normalized returns."""
     kl: float
     """Mean KL divergence of the policy's step."""
     discriminator_loss: float
+    """Loss of the discriminator, its gradient penalty included."""
     gradient_penalty: float
     """Mean squared norm of the logit's gradient at reference windows, in normalized inputs."""
     expert_logit: float
+    """Mean logit of reference windows."""
     policy_logit: float
+    """Mean logit of policy windows, replayed ones among them."""
     accuracy: float
     """Share of windows on the right side of zero, mean of reference and policy; 0.5 is chance."""
     style_reward: float
@@ -42,7 +47,9 @@ class Health:
     weighted_task: float
     """Contribution of the task to the reward, per second."""
     learning_rate: float
+    """Learning rate of the policy after the update."""
     action_std: float
+    """Standard deviation of the actions, mean over the joints, before their scale."""
 
     @classmethod
     def loss_names(cls) -> tuple[str, ...]:

@@ -64,7 +64,13 @@ def discriminator_loss(
 
 
 def clipped_policy_loss(log_ratio: torch.Tensor, advantages: torch.Tensor, clip: float) -> torch.Tensor:
-    """Compute PPO's clipped surrogate loss (Schulman et al. 2017, https://arxiv.org/abs/1707.06347, equation 7)."""
+    """Compute PPO's clipped surrogate loss (Schulman et al. 2017, https://arxiv.org/abs/1707.06347, equation 7).
+
+    Args:
+        log_ratio: log likelihood of each action now, less that when it was drawn, (n, 1).
+        advantages: (n, 1).
+        clip: largest distance of the likelihood ratio from 1 that earns more.
+    """
     ratio = log_ratio.exp()
     return -torch.min(advantages * ratio, advantages * ratio.clamp(1 - clip, 1 + clip)).mean()
 
@@ -72,7 +78,14 @@ def clipped_policy_loss(log_ratio: torch.Tensor, advantages: torch.Tensor, clip:
 def clipped_value_loss(
     predicted: torch.Tensor, before: torch.Tensor, returns: torch.Tensor, clip: float
 ) -> torch.Tensor:
-    """Compute the squared error of the value, clipped to ``clip`` around its old prediction; 0 turns clipping off."""
+    """Compute the mean squared error of the value, the larger of its own and that of a value kept near the old one.
+
+    Args:
+        predicted: values now, (n, 1).
+        before: values when the actions were drawn, (n, 1).
+        returns: (n, 1).
+        clip: largest distance from the old value; 0 turns clipping off.
+    """
     error = (predicted - returns).square()
     if clip > 0:
         near = before + (predicted - before).clamp(-clip, clip)

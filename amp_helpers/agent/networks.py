@@ -103,9 +103,9 @@ class Policy(GaussianMixin, Model):
             mirrors: of normalized observations and of actions, for a symmetric policy.
         """
         Model.__init__(self, observation_space=observation_space, action_space=action_space, device=device)
-        GaussianMixin.__init__(self, min_log_std=float(torch.tensor(min_std).log()))
+        GaussianMixin.__init__(self, min_log_std=math.log(min_std))
         self.net = mlp(self.num_observations, hidden, self.num_actions, "elu", BatchLinear)
-        self.log_std = nn.Parameter(torch.full((self.num_actions,), float(torch.tensor(initial_std).log())))
+        self.log_std = nn.Parameter(torch.full((self.num_actions,), math.log(initial_std)))
         self.observation_mirror, self.action_mirror = mirrors or (None, None)
         self.to(self.device)
 

@@ -74,7 +74,7 @@ def anneal_action_std(log_std: torch.Tensor, initial: float, updates: int, cfg: 
     """Limit the standard deviation of the actions to the geometric schedule of ``cfg``.
 
     Args:
-        log_std: logarithms of the standard deviations, changed in place.
+        log_std: logarithms of the standard deviations, (A,), changed in place.
         initial: the largest of them before training.
         updates: made so far.
         cfg: final standard deviation, and the updates until then.

@@ -165,7 +165,8 @@ class BodyModel:
     def leg_joints(self) -> set[str]:
         """Joints between the root and a foot."""
         above: set[int] = set()
-        for body in self._feet:
+        for foot in self._feet:
+            body = foot
             while body:
                 above.add(body)
                 body = int(self._model.body_parentid[body])

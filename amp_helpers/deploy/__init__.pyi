@@ -2,7 +2,7 @@ from .bundle import deploy_facts as deploy_facts
 from .controller import Controller as Controller
 from .driver import Driver as Driver
 from .driver import Figures as Figures
-from .mujoco_sim import MujocoPhysics as MujocoPhysics
+from .mujoco_model import MujocoPhysics as MujocoPhysics
 from .mujoco_sim import MujocoSim as MujocoSim
 from .mujoco_sim import Sensed as Sensed
 from .mujoco_walk import walk as walk

@@ -155,7 +155,7 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
     entries, notes = [], []
     for term in observation_terms(env):
         cfg = _term_cfg(env, term)
-        if term.function not in NAMES or (term.function not in ("last_action",) and term.asset != robot_name(env)):
+        if term.function not in NAMES or (term.function != "last_action" and term.asset != robot_name(env)):
             raise InputError(
                 f"observation '{term.name}' ({term.function} of '{term.asset}') cannot be computed on a robot; export "
                 f"a policy that observes {', '.join(NAMES)}"

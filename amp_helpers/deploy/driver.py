@@ -91,6 +91,7 @@ class Driver:
         self.policy = next(iter(self._controllers))
         """Name of the policy that drives."""
         self.falls: int
+        """Falls since the start."""
         self.time_s: float
         """Simulated time since the start, s."""
         self._command = np.zeros(2)
@@ -206,10 +207,10 @@ class Driver:
         if self._lying or self.sim.fallen:
             self.falls += not self._lying
             self._lying += 1
-        if np.isfinite(self.sim.data.qpos).all() and np.isfinite(self.sim.data.qvel).all():
-            self._record(before, sensed.heading)
-        else:  # the simulation diverged
+        if self.sim.diverged:
             self.reset()
+        else:
+            self._record(before, sensed.heading)
 
     def follow(self, now: float) -> int:
         """Advance to a moment of a clock in real time, and return the number of control steps that it took.

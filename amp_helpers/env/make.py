@@ -34,6 +34,8 @@ from amp_helpers.errors import InputError
 from amp_helpers.utils.devices import check_device
 from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
 
+FRONTENDS = ("auto", "warp", "torch")
+"""Choices of the environment's control step, see :func:`make_env`."""
 _STOCK_ENVS = (ManagerBasedRLEnv, "isaaclab.envs:ManagerBasedRLEnv")
 
 
@@ -96,6 +98,8 @@ def make_env(
             another environment is open.
     """
     device = check_device(device)
+    if frontend not in FRONTENDS:
+        raise InputError(f"frontend '{frontend}' not found; available: {', '.join(FRONTENDS)}")
     check_speeds(*(velocity if isinstance(velocity, tuple) else [0.0 if velocity is None else velocity]), turn or 0.0)
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")

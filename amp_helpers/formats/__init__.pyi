@@ -8,6 +8,7 @@ from .lafan1 import write_csv as write_csv
 from .mimickit import write_mimickit as write_mimickit
 from .paths import motion_files as motion_files
 from .pickles.load import load_pickle as load_pickle
+from .pickles.table import pickle_table as pickle_table
 from .registry import FORMATS as FORMATS
 from .registry import SUFFIXES as SUFFIXES
 from .registry import read_motion as read_motion

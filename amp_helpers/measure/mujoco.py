@@ -15,7 +15,8 @@ import numpy as np
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.deploy.bundles import find_bundle, ready_bundle
 from amp_helpers.deploy.controller import Controller, read_facts
-from amp_helpers.deploy.mujoco_sim import MujocoPhysics, MujocoSim
+from amp_helpers.deploy.mujoco_model import MujocoPhysics
+from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.measure.setup import MeasuringSetup

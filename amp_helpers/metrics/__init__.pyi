@@ -20,6 +20,9 @@ from .references import recorded_dataset as recorded_dataset
 from .references import rollout_motion as rollout_motion
 from .references import step_profile as step_profile
 from .rollout import Rollout as Rollout
+from .tables import column_names as column_names
+from .tables import grid_table as grid_table
+from .tables import metrics_table as metrics_table
 from .tracking import drift as drift
 from .tracking import forward_speed as forward_speed
 from .tracking import heading as heading

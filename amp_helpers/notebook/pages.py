@@ -17,9 +17,10 @@ from typing import Any
 import nbformat
 
 from amp_helpers.errors import InputError, atomic_path
+from amp_helpers.metrics.tables import metrics_table
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.resources import checkout
-from amp_helpers.utils.table import keep_options_whole, metrics_table
+from amp_helpers.utils.table import keep_options_whole
 from amp_helpers.widgets.page_picture import picture_html
 from amp_helpers.widgets.still import HINT, is_still, widget_html
 
@@ -75,11 +76,16 @@ def write_page(
     body = _page_html(page, path.stem, _neighbors(path.stem, siblings, source_folder or path.parent))
     body = re.sub(r'(href="(?!\w+:)[\w./-]+)\.ipynb(["#])', r"\1.html\2", body)
     body = re.sub(r'href="[\w./-]*docs/glossary\.md(["#])', r'href="glossary.html\1', body)
-    body = re.sub("(?<=<code>)[^<]+(?=</code>)", lambda code: keep_options_whole(code[0]), body)
+    body = re.sub("(?<=<code>)[^<]+(?=</code>)", lambda code: _breakable(code[0]), body)
     body = _link_source_files(_show_live_pages(body, path.parent), documentation)
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8")
     return path
+
+
+def _breakable(code: str) -> str:
+    """Let code within a line break after a slash, and no option break after its hyphens."""
+    return keep_options_whole(code.replace("/", "/<wbr>"))
 
 
 def _show_live_pages(body: str, folder: Path) -> str:

@@ -36,6 +36,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from amp_helpers.errors import InputError, atomic_path, brief_repr, one_line
+from amp_helpers.metrics.tables import column_names
 from amp_helpers.utils.json_data import fits, read_json, wrong_types
 from amp_helpers.utils.resources import short_commit
 from amp_helpers.utils.table import Table, low_to_high
@@ -146,21 +147,21 @@ def _entry[T](kind: type[T], entry: Any) -> T:
     return kind(**entry)
 
 
-TABLE = {
-    "falls_per_env_10s": "falls in 10 s",
-    "velocity_error_mps": "speed error, m/s",
-    "gait_frequency_ratio": "stride ratio",
-    "pose_rmse_rad": "pose RMSE, rad",
-    "tilt_rmse_rad": "tilt error, rad",
-    "foot_skate_mps": "foot skate, m/s",
-}
-"""Metric -> its column in :func:`results_table`."""
+_COLUMNS = (
+    "falls_per_env_10s",
+    "velocity_error_mps",
+    "gait_frequency_ratio",
+    "pose_rmse_rad",
+    "tilt_rmse_rad",
+    "foot_skate_mps",
+)
+"""Metrics in :func:`results_table`."""
 
 
 def results_table(results: Results) -> Table:
     """Tabulate every group of runs, with the range of each measured metric over its seeds."""
     groups = dict.fromkeys(run.group for run in results.runs)
-    columns = {key: title for key, title in TABLE.items() if any(key in run.metrics for run in results.runs)}
+    columns = [key for key in _COLUMNS if any(key in run.metrics for run in results.runs)]
     rows = [
         (
             group.replace("-", " "),
@@ -169,7 +170,7 @@ def results_table(results: Results) -> Table:
         )
         for group in groups
     ]
-    return Table(("", "seeds", *columns.values()), rows)
+    return Table(("", "seeds", *column_names(columns)), rows)
 
 
 def write_results(path: str | Path, results: Results) -> None:

@@ -10,6 +10,4 @@ from .resources import present_commit as present_commit
 from .resources import runs_folder as runs_folder
 from .table import Table as Table
 from .table import low_to_high as low_to_high
-from .table import metrics_table as metrics_table
-from .table import pickle_table as pickle_table
 from .threads import spin_briefly as spin_briefly

@@ -19,14 +19,14 @@ def picture_html(source: str, alt: str, width: int | None = None) -> str:
         alt: describes the image.
         width: as shown, px; that of the file when ``None``.
     """
-    rows = _cut(source)
-    if rows:
+    shown = width or _png_width(source)
+    if rows := _cut(source, shown):
         lines = "".join(f'<div style="display:flex;align-items:flex-start">{"".join(row)}</div>' for row in rows)
         opening = f'<div class="amp-panels" role="img" aria-label="{html.escape(alt)}"'
-        return f'{opening} style="max-width:{width or _png_width(source)}px">{lines}</div>'
+        return f'{opening} style="max-width:{shown}px">{lines}</div>'
     size = f' width="{width}"' if width else ""
     image = f'<img alt="{html.escape(alt)}"{size} src="{source}">'
-    if (width or _png_width(source)) <= _PHONE:
+    if shown <= _PHONE:
         return image
     label = html.escape(f"full size: {alt}")
     return f'<label class="amp-figure"><input type="checkbox" aria-label="{label}">{image}</label>'
@@ -35,7 +35,7 @@ def picture_html(source: str, alt: str, width: int | None = None) -> str:
 _PHONE = 480  # px
 
 
-def _cut(source: str) -> list[list[str]]:
+def _cut(source: str, shown: int) -> list[list[str]]:
     """The panels of a picture as images, in rows; nothing for a picture that does not say where to cut it."""
     if not source.startswith("data:image/png;base64,"):
         return []
@@ -45,14 +45,15 @@ def _cut(source: str) -> list[list[str]]:
         lower, left = round(end * picture.height), 0
         row = []
         for right in (round(end * picture.width) for end in ends):
-            row.append(_panel(picture.crop((left, upper, right, lower)), picture.width, alone=len(ends) == 1))
+            panel = picture.crop((left, upper, right, lower))
+            row.append(_panel(panel, picture.width, shown, alone=len(ends) == 1))
             left = right
         rows.append(row)
         upper = lower
     return rows
 
 
-def _panel(panel: Image.Image, full_width: int, *, alone: bool) -> str:
+def _panel(panel: Image.Image, full_width: int, shown: int, *, alone: bool) -> str:
     left, right = 0, panel.width
     if alone and (ink := ImageChops.invert(panel.convert("L")).getbbox()):  # a legend or title: without its margins
         left, right = ink[0], ink[2]
@@ -60,8 +61,8 @@ def _panel(panel: Image.Image, full_width: int, *, alone: bool) -> str:
     buffer = io.BytesIO()
     panel.save(buffer, format="PNG", optimize=True)
     content = base64.b64encode(buffer.getvalue()).decode()
-    share, margin = 100 * (right - left) / full_width, 100 * left / full_width
-    style = f"width:{share:.2f}%;margin-left:{margin:.2f}%" if margin else f"width:{share:.2f}%"
+    share, margin = (right - left) / full_width, left / full_width
+    style = f"width:{share:.2%};margin-left:{margin:.2%};--own-width:{share * shown:.0f}px"
     return f'<img alt="" style="{style}" src="data:image/png;base64,{content}">'
 
 

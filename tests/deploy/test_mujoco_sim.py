@@ -15,7 +15,8 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip ins
 from small_bundle import GAINS, JOINTS, UPRIGHT, facts, hopper, write
 
 from amp_helpers.deploy.controller import Controller
-from amp_helpers.deploy.mujoco_sim import MujocoPhysics, MujocoSim
+from amp_helpers.deploy.mujoco_model import MujocoPhysics
+from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import Robot

@@ -1,6 +1,7 @@
 """What messages about a task propose is carried out, on configurations and stand-ins: no simulator starts."""
 
 from types import SimpleNamespace
+from typing import get_args, get_type_hints
 
 import gymnasium
 import pytest
@@ -17,13 +18,14 @@ from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.amp_state.commands import velocity_command
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
-from amp_helpers.env.make import _configure_reference, _randomize, _task_cfg
+from amp_helpers.env.make import FRONTENDS, _configure_reference, _randomize, _task_cfg, make_env
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
 from amp_helpers.env.recorder import _check_memory
 from amp_helpers.env.rollout import reference_dataset
 from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
 from amp_helpers.env.task import G1AmpEnvCfg
 from amp_helpers.errors import InputError
+from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.command import parse
 from amp_helpers.training.policy import find_policy, load_policy
 
@@ -216,3 +218,9 @@ def test_a_checkpoint_is_a_file_written_by_training(repo_root, tmp_path):
         with pytest.raises(InputError, match=r"; give a file written by training$"):
             load_checkpoint(wrong)
     assert load_checkpoint(repo_root / "policies" / "g1_walk" / "policy.pt")
+
+
+def test_a_control_step_of_another_name_is_refused_before_the_simulator_starts():
+    with pytest.raises(InputError, match="frontend 'captured' not found; available: auto, warp, torch"):
+        make_env(frontend="captured").__enter__()
+    assert get_args(get_type_hints(TrainCfg)["frontend"]) == FRONTENDS

@@ -444,9 +444,8 @@ def test_a_closed_page_comes_back_to_its_training_and_a_restarted_kernel_leaves_
     live, still = page.locator(".amp-panel"), page.locator(".amp-still")
     expect(live).to_contain_text("running: update")
     expect(still).to_be_hidden()
-    page.wait_for_function(
-        "() => !document.querySelector('.jp-mod-dirty')", timeout=60_000
-    )  # JupyterLab itself saves after 120 s
+    # Before JupyterLab saves by itself, after 120 s.
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
     page.goto("about:blank")
 
     page.goto(address)
