@@ -154,9 +154,9 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Configuration of :class:`LocomotionCommand`."""
 
     class_type: type = LocomotionCommand
-    rel_straight_envs: float = 0.45
+    rel_straight_envs: float = 0.5
     """Share of commands without a turn."""
-    rel_in_place_envs: float = 0.3
+    rel_in_place_envs: float = 0.2
     """Share of the other commands that turn on the spot."""
     min_speed: float = 0.1
     """Slower forward commands become 0, m/s."""
@@ -168,7 +168,7 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Limit of that correction, rad/s."""
     error_time_s: float = 1.0
     """Time constant of ``mean_error`` and ``mean_heading_error``, s."""
-    speed_exponent: float = 1.1
+    speed_exponent: float = 1.25
     """Exponent of the uniform draw that a speed is made of; above 1, slow commands are drawn more often."""
     calm_speed: float = 0.25
     """Speed of the root from which a robot that is told to stand is being pushed and may step, m/s."""

@@ -138,10 +138,10 @@ RECIPES: dict[Recipe, TrainCfg] = {
     "locomotion": TrainCfg(
         dataset=Path("datasets/g1_locomotion.npz"),
         task=LOCOMOTION_TASK,
-        max_iterations=1500,
+        max_iterations=1400,
         condition_on_command=True,
         symmetry=True,
-        agent=AmpAgentCfg(task_weight=2.0, style_weight=45.0, kl_threshold=0.02, final_std=0.12, final_std_updates=800),
+        agent=AmpAgentCfg(task_weight=2.0, style_weight=40.0, kl_threshold=0.02, final_std_updates=600),
     ),
     "published": TrainCfg(
         dataset=Path("datasets/g1_walk.npz"),
