@@ -59,7 +59,7 @@ def test_unknown_orders_and_joints_are_refused(clip):
 
 
 def test_a_row_names_the_source_of_a_joint_s_angles(clip):
-    default = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    default = G1_23DOF.default_positions()
     right = {row.joint: row for row in joint_rows(clip, G1_23DOF, SIMULATOR, default)}
     knee, column = right["left_knee_joint"], clip.joint_names.index("left_knee_joint")
     assert (knee.dataset_column, knee.simulator_column) == (column, SIMULATOR.index("left_knee_joint"))
