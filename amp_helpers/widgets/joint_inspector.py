@@ -173,15 +173,17 @@ class JointInspector(Panel):
         self.summary = text_block(30)
         self.text = text_block(130)
         self.table = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", overflow="auto"))
-        # Picture and table are beside each other also at the width that JupyterLab leaves beside its file browser. The
-        # joint is chosen above the picture, which is then in view.
+        # Picture and table are beside each other also at the width that JupyterLab leaves beside its file browser, and
+        # the table has the 548 pixels that it takes. The joint is chosen above the picture, which is then in view.
         self.image.layout.width, self.image.layout.height = "100%", "auto"
         column = {"flex_flow": "column", "margin": "0 12px 0 0", "min_width": "0"}
         left = ipywidgets.VBox(
             [self.image, self.player, self.curve],
             layout=ipywidgets.Layout(flex="1 1 270px", max_width=f"{width}px", **column),
         )
-        right = ipywidgets.VBox([self.table, self.text], layout=ipywidgets.Layout(flex="3 1 380px", **column))
+        right = ipywidgets.VBox(
+            [self.table, self.text], layout=ipywidgets.Layout(flex="9 1 380px", max_width="548px", **column)
+        )
         joint_row = ipywidgets.HBox([self.joint, self.slider])
         columns = ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.start((self.order, self.joint, self.frame), [self.order, self.summary, joint_row, columns])
