@@ -35,7 +35,7 @@ class CheckedDataset:
     @property
     def robot_pose(self) -> dict[str, float]:
         """Joint -> default position of the robot, rad."""
-        return dict(zip(self.robot.joint_names, self.robot.default_pose().tolist(), strict=True))
+        return self.robot.default_positions()
 
 
 def control_step(checked: CheckedDataset) -> Outcome:

@@ -100,7 +100,7 @@ class MujocoSim:
             joint_offsets: added to the default pose, (A,) rad.
         """
         mujoco.mj_resetData(self.model, self.data)
-        pose = dict(zip(self.robot.joint_names, self.robot.default_pose(), strict=True))
+        pose = self.robot.default_positions()
         for name, value in pose.items():  # joints that the policy does not drive
             self.data.qpos[self.model.joint(name).qposadr[0]] = value
         self.data.qpos[:7] = (0, 0, self._height, math.cos(heading / 2), 0, 0, math.sin(heading / 2))

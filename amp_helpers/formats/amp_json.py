@@ -26,8 +26,8 @@ import numpy as np
 
 from amp_helpers.errors import InputError, one_line
 from amp_helpers.formats.format import Format
-from amp_helpers.formats.joint_names import find_names
 from amp_helpers.formats.json_file import JSON
+from amp_helpers.formats.name_lists import find_names
 from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_array, read_table, take

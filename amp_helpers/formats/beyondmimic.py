@@ -17,9 +17,9 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import NPZ, Format
 from amp_helpers.formats.isaaclab_amp import root_body
-from amp_helpers.formats.joint_names import find_names, table_width
 from amp_helpers.formats.json_file import JSON
 from amp_helpers.formats.link_poses import default_columns, link_poses, robot_for
+from amp_helpers.formats.name_lists import find_names, table_width
 from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import find_rate, read_array, read_name_list, read_table

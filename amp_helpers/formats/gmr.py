@@ -11,7 +11,8 @@ import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import NPZ, PICKLE, Format
-from amp_helpers.formats.joint_names import find_names, listed, table_width
+from amp_helpers.formats.joint_names import listed
+from amp_helpers.formats.name_lists import find_names, table_width
 from amp_helpers.formats.pickles.load import load_pickle
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.values import HEAD_BYTES, find_rate, read_name_list

@@ -29,8 +29,8 @@ def robot_for(motion: Motion, robot: Robot | None) -> Robot:
 
 def default_columns(robot: Robot, order: tuple[str, ...]) -> np.ndarray:
     """Return the robot's default pose in a column order, rad."""
-    pose = dict(zip(robot.joint_names, robot.default_pose(), strict=True))
-    return np.array([pose[name] for name in order])
+    pose = robot.default_positions()
+    return np.array([pose[name] for name in order], np.float32)
 
 
 def link_poses(motion: Motion, robot: Robot) -> "tuple[Kinematics, dict[str, np.ndarray]]":

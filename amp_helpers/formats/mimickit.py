@@ -13,7 +13,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError, atomic_write
 from amp_helpers.formats.format import PICKLE, Format
-from amp_helpers.formats.joint_names import find_names
+from amp_helpers.formats.name_lists import find_names
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import find_rate, read_table, take
 from amp_helpers.motion.motion import Motion

@@ -12,7 +12,8 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import PICKLE, Format
 from amp_helpers.formats.gmr import gmr_clip
-from amp_helpers.formats.joint_names import find_names, listed, shown, table_width
+from amp_helpers.formats.joint_names import listed, shown
+from amp_helpers.formats.name_lists import find_names, table_width
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import find_rate
 from amp_helpers.motion.rotations import from_rotation_vector

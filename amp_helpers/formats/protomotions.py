@@ -12,7 +12,7 @@ from pathlib import Path
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.format import Format
-from amp_helpers.formats.joint_names import find_names, table_width
+from amp_helpers.formats.name_lists import find_names, table_width
 from amp_helpers.formats.stored_clip import Bodies, ReadOptions, StoredClip
 from amp_helpers.formats.torch_file import TORCH
 from amp_helpers.formats.values import find_rate, read_array

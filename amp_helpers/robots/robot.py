@@ -163,6 +163,10 @@ class Robot:
         """Default joint positions, (J,) float32, rad, in the order of ``joint_names``."""
         return expand_patterns(self.default_joint_pos, self.joint_names)
 
+    def default_positions(self) -> dict[str, float]:
+        """Default joint positions, rad by joint name."""
+        return dict(zip(self.joint_names, self.default_pose().tolist(), strict=True))
+
     def joint_limits(self) -> np.ndarray:
         """Lower and upper limit of each joint, (J, 2) float32, rad, from the model; infinite without a limit."""
         from amp_helpers.robots.model import joint_limits

@@ -43,6 +43,7 @@ def curve_svg(
     title: str = "",
     width: int = 480,
     height: int = 180,
+    least_span: float = 0.2,
 ) -> str:
     """Draw curves over time, labeled levels and a mark at one frame as an SVG element that shrinks with its page.
 
@@ -53,13 +54,14 @@ def curve_svg(
         frame: the marked frame.
         title: quantity and unit of the vertical axis.
         width, height: px.
+        least_span: of the vertical axis, so that rounding around a constant does not fill the picture.
     """
     shown = [
         *(values for line in lines for values in (line.values.min(), line.values.max())),
         *(x.value for x in levels),
     ]
     low, high = float(min(shown)), float(max(shown))
-    margin = 0.06 * (high - low) or 0.1
+    margin = max(0.06 * (high - low), (least_span - (high - low)) / 2)
     low, high = low - margin, high + margin
     end = float(times[-1]) or 1.0
 

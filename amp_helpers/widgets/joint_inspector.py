@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.style import BLUE, GRAY, GREEN, ORANGE, RED, short
@@ -25,7 +24,15 @@ from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.model import breadth_first
 from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.curve import Level, Line, curve_svg
-from amp_helpers.widgets.joint_rows import BY_NAME, ORDERS, JointRow, joint_rows, joint_table, read_in_order
+from amp_helpers.widgets.joint_rows import (
+    BY_NAME,
+    ORDERS,
+    JointRow,
+    default_positions,
+    joint_rows,
+    joint_table,
+    read_in_order,
+)
 from amp_helpers.widgets.panel import FramePlayer, Panel, as_html, cached_png, image_box, joint_slider, text_block
 
 
@@ -128,9 +135,7 @@ class JointInspector(Panel):
         if simulator_names is None:
             simulator_names = breadth_first(Kinematics(robot).model)
         self._simulator_names = tuple(name for name in simulator_names if name in names)
-        default = default_pose or dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
-        if missing := [name for name in names if name not in default]:
-            raise InputError(f"the default pose lacks {missing[0]}; it has: {', '.join(sorted(default))}")
+        default = default_positions(robot, names, default_pose)
         self._clips = {order: read_in_order(self._motion, self._simulator_names, order) for order in ORDERS}
         self._rows = {order: joint_rows(self._motion, robot, self._simulator_names, default, order) for order in ORDERS}
 
@@ -168,15 +173,17 @@ class JointInspector(Panel):
         self.summary = text_block(30)
         self.text = text_block(130)
         self.table = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", overflow="auto"))
-        # Picture and table are beside each other also at the width that JupyterLab leaves beside its file browser. The
-        # joint is chosen above the picture, which is then in view.
+        # Picture and table are beside each other also at the width that JupyterLab leaves beside its file browser, and
+        # the table has the 548 pixels that it takes. The joint is chosen above the picture, which is then in view.
         self.image.layout.width, self.image.layout.height = "100%", "auto"
         column = {"flex_flow": "column", "margin": "0 12px 0 0", "min_width": "0"}
         left = ipywidgets.VBox(
             [self.image, self.player, self.curve],
             layout=ipywidgets.Layout(flex="1 1 270px", max_width=f"{width}px", **column),
         )
-        right = ipywidgets.VBox([self.table, self.text], layout=ipywidgets.Layout(flex="3 1 380px", **column))
+        right = ipywidgets.VBox(
+            [self.table, self.text], layout=ipywidgets.Layout(flex="9 1 380px", max_width="548px", **column)
+        )
         joint_row = ipywidgets.HBox([self.joint, self.slider])
         columns = ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.start((self.order, self.joint, self.frame), [self.order, self.summary, joint_row, columns])

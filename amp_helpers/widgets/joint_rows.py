@@ -59,6 +59,18 @@ def read_in_order(motion: Motion, simulator_names: Sequence[str], order: str) ->
     return replace(moved, joint_names=motion.joint_names)
 
 
+def default_positions(robot: Robot, names: Sequence[str], given: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Return the default positions given, or else the robot's, rad by joint name.
+
+    Raises:
+        InputError: those given lack one of ``names``.
+    """
+    default = given or robot.default_positions()
+    if missing := [name for name in names if name not in default]:
+        raise InputError(f"the default pose lacks {missing[0]}; it has: {', '.join(sorted(default))}")
+    return default
+
+
 @dataclass(frozen=True)
 class JointRow:
     """One joint of a clip whose columns were mapped between joint orders. Angles in rad, over the whole clip."""

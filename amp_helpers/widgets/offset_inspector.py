@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import ipywidgets
 import numpy as np
 
-from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.style import short
 from amp_helpers.render.renderer import shared_renderer
 from amp_helpers.robots.robot import Robot
+from amp_helpers.widgets.joint_rows import default_positions
 from amp_helpers.widgets.offsets import ADDED, DEFAULT, ONCE, POSES, SIGN, TWICE, Offsets, compare_pose, target_poses
 from amp_helpers.widgets.panel import FramePlayer, Panel, as_html, cached_png, image_box, joint_slider, text_block
 
@@ -73,9 +73,7 @@ class OffsetInspector(Panel):
         super().__init__()
         self._motion = motion.select([name for name in robot.joint_names if name in motion.joint_names])
         names = self._motion.joint_names
-        default = default_pose or dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
-        if missing := [name for name in names if name not in default]:
-            raise InputError(f"the default pose lacks {missing[0]}; it has: {', '.join(sorted(default))}")
+        default = default_positions(robot, names, default_pose)
         self._environment = Offsets(names, tuple(round(float(default[name]), 6) for name in names))
         self._offsets = self._environment
         self._short = [short(name) for name in names]

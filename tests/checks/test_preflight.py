@@ -211,7 +211,7 @@ def by_name(table: CheckTable) -> dict[str, CheckResult]:
 
 
 def test_a_dataset_that_fits_its_environment(dataset):
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    pose = G1_23DOF.default_positions()
     table = by_name(check_dataset(dataset, G1_23DOF, G1_23DOF.joint_names, pose, 0.02))
     assert table["joint order"].verdict == table["default pose"].verdict == table["control step"].verdict == "ok"
     assert "30 fps" in table["control step"].evidence
@@ -381,7 +381,7 @@ def test_a_run_without_an_update_is_rejected(tmp_path):
 
 def test_a_default_angle_of_the_wrong_sign_is_reported_by_joint(dataset):
     """The published recipe has this mistake: right shoulder pitch -0.35 for +0.35."""
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    pose = G1_23DOF.default_positions()
     assert by_name(check_dataset(dataset, G1_23DOF, None, pose))["offset sign"].verdict == "ok"
     slipped = by_name(check_dataset(dataset, G1_23DOF, None, pose | {"right_shoulder_pitch_joint": -0.35}))
     assert slipped["offset sign"].verdict == "fail"

@@ -141,7 +141,7 @@ def test_the_windows_of_a_conditioned_discriminator_end_with_the_command(env, co
         assert torch.equal(windows[:, -2:], asked), "the command that the action was chosen for"
     finally:
         source.detach()
-    pose = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose(), strict=True))
+    pose = G1_23DOF.default_positions()
     reference = state.from_dataset(dataset, pose)[:, -2:].numpy()
     assert np.allclose(np.unique(reference, axis=0), np.unique(dataset.command.astype(np.float32), axis=0))
 

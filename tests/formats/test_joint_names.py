@@ -11,7 +11,8 @@ import pytest
 from amp_helpers.convert import convert
 from amp_helpers.errors import InputError
 from amp_helpers.formats.isaaclab_amp import write_amp
-from amp_helpers.formats.joint_names import find_names, match_names, split_unit
+from amp_helpers.formats.joint_names import match_names, split_unit
+from amp_helpers.formats.name_lists import find_names
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.model import breadth_first

@@ -29,7 +29,7 @@ def clip(repo_root):
 
 @pytest.fixture(scope="module")
 def pose():
-    return dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    return G1_23DOF.default_positions()
 
 
 def test_level_feet_changes_ankles_most_and_tracks_the_rest(clip):

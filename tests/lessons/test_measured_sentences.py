@@ -23,7 +23,7 @@ def clip(request, repo_root):
 
 @pytest.fixture(scope="module")
 def pose():
-    return dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    return G1_23DOF.default_positions()
 
 
 def feet_result(**rewards: list[tuple[float, float]]) -> FeetResult:

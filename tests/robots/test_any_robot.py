@@ -62,7 +62,7 @@ def tripod(tripod_file):
 
 
 def standing(robot: Robot, frames: int = 3, height: float | None = None, **joints: float) -> Motion:
-    pose = dict(zip(robot.joint_names, robot.default_pose(), strict=True)) | joints
+    pose = robot.default_positions() | joints
     z = robot.default_root_height if height is None else height
     return Motion(
         fps=50.0,

@@ -21,7 +21,7 @@ def kinematics():
 
 def standing(robot=G1_23DOF, frames=2, names=None, height=0.8, yaw=0.0):
     names = robot.joint_names if names is None else names
-    pose = dict(zip(robot.joint_names, robot.default_pose(), strict=True))
+    pose = robot.default_positions()
     return Motion(
         fps=50.0,
         joint_names=tuple(names),

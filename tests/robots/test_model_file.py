@@ -40,7 +40,7 @@ def cart_file(tmp_path, monkeypatch):
 
 
 def still(robot: Robot, **joints: float) -> Motion:
-    pose = dict(zip(robot.joint_names, robot.default_pose(), strict=True)) | joints
+    pose = robot.default_positions() | joints
     return Motion(
         fps=50.0,
         joint_names=robot.joint_names,

@@ -54,7 +54,7 @@ def test_joint_order_is_depth_first_and_the_23_lack_six():
 
 @pytest.mark.parametrize("robot", [G1_23DOF, G1_29DOF])
 def test_the_default_pose(robot):
-    pose = dict(zip(robot.joint_names, robot.default_pose().tolist(), strict=True))
+    pose = robot.default_positions()
     for side, roll in (("left", 0.16), ("right", -0.16)):
         assert pose.pop(f"{side}_hip_pitch_joint") == pytest.approx(-0.20)
         assert pose.pop(f"{side}_knee_joint") == pytest.approx(0.42)

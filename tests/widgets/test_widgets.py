@@ -24,6 +24,7 @@ from amp_helpers.widgets import (
     JointInspector,
     OffsetInspector,
 )
+from amp_helpers.widgets.curve import Line, curve_svg
 from amp_helpers.widgets.joint_rows import joint_rows, joint_table
 from amp_helpers.widgets.offsets import POSES, Offsets, compare_pose, target_poses
 from amp_helpers.widgets.still import widget_html
@@ -59,7 +60,7 @@ def test_unknown_orders_and_joints_are_refused(clip):
 
 
 def test_a_row_names_the_source_of_a_joint_s_angles(clip):
-    default = dict(zip(G1_23DOF.joint_names, G1_23DOF.default_pose().tolist(), strict=True))
+    default = G1_23DOF.default_positions()
     right = {row.joint: row for row in joint_rows(clip, G1_23DOF, SIMULATOR, default)}
     knee, column = right["left_knee_joint"], clip.joint_names.index("left_knee_joint")
     assert (knee.dataset_column, knee.simulator_column) == (column, SIMULATOR.index("left_knee_joint"))
@@ -111,6 +112,12 @@ def test_a_wrong_order_is_marked_and_by_name_restores_the_display(inspector):
     inspector.order.value = BY_NAME
     assert (inspector.image.value, inspector.text.value, inspector.table.value) == correct
     assert "by name: 23 of 23 joints get their own angles; outside their limits: 0" in inspector.summary.value
+
+
+def test_the_rounding_of_a_constant_does_not_fill_a_curve():
+    svg = curve_svg(np.arange(5.0), [Line("measured", np.array([0, 1e-5, -1e-5, 0, 1e-5]), "red")], height=100)
+    heights = [float(point.partition(",")[2]) for point in re.search('points="([^"]+)"', svg)[1].split()]
+    assert max(heights) - min(heights) < 0.1 and ">0.1</text>" in svg
 
 
 def test_the_curve_labels_limits_default_and_mean_and_marks_the_frame(inspector):
