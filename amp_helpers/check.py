@@ -7,6 +7,7 @@
 Exit code 0 when no check fails, 1 when one does, 2 when the input cannot be used.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -14,9 +15,9 @@ from amp_helpers.checks.files import check_dataset_file, check_motion_files
 from amp_helpers.checks.preflight import check_run
 from amp_helpers.checks.table import CheckTable, format_table
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
+from amp_helpers.formats.options import add_reading_options
 from amp_helpers.formats.paths import motion_files
-from amp_helpers.robots.robot import FEET_HELP, ROBOTS
+from amp_helpers.robots.robot import ROBOTS
 from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.threads import spin_briefly
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         InputError: a file, a task, a run or a combination of options cannot be used.
     """
     spin_briefly()
-    # argparse, not tyro: the choices come from ORDER_CHOICES at run time, and there is no configuration.
+    # argparse, not tyro: choices come from registries at run time, and there is no configuration.
     parser = OneLineParser(prog="python -m amp_helpers.check", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("motions", nargs="*", metavar="MOTION", help="motion files, folders or globs, as for convert")
     parser.add_argument("--dataset", metavar="D.npz", help="dataset of python -m amp_helpers.convert")
@@ -38,36 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--amp_group", metavar="GROUP", help="observation group of the task to read AMP states from")
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
     parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF (default: the one with these joints)")
-    parser.add_argument("--feet", nargs="+", default=(), metavar="LINK", help=FEET_HELP)
-    parser.add_argument(
-        "--joint_order",
-        choices=ORDER_CHOICES,
-        help=ORDER_HELP,
-    )
-    parser.add_argument(
-        "--quaternion",
-        choices=("auto", "xyzw", "wxyz"),
-        default="auto",
-        help="order of root quaternions in motion files (%(default)s)",
-    )
-    parser.add_argument("--fps", type=float, help="frame rate of motion files that do not state one (CSV)")
+    add_reading_options(parser)
     parser.add_argument("--all", action="store_true", help="show the evidence of passed checks too")
     given = parser.parse_args(argv)
-    if not (given.motions or given.dataset or given.run):
-        raise InputError("nothing to check; name motion files, --dataset D.npz or --run DIR")
-    if given.asset and not given.task:
-        raise InputError(f"--asset {given.asset} names the robot in a task's scene; give --task ID too")
-    if given.physics and not given.task:
-        raise InputError(f"--physics {given.physics} is a preset of a task; give --task ID too")
-    if (given.task or given.amp_group) and not given.dataset:
-        raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
-    if given.amp_group and not given.task:
-        raise InputError(f"--amp_group {given.amp_group} is a group of observations of a task; give --task ID too")
-    reading = {"--joint_order": given.joint_order, "--fps": given.fps}
-    reading |= {} if given.quaternion == "auto" else {"--quaternion": given.quaternion}
-    unused = [option for option, value in reading.items() if value is not None]
-    if unused and not given.motions:
-        raise InputError(f"{', '.join(unused)}: for motion files, and none is named; name one, or leave the option out")
+    _check_combination(given)
     tables: dict[str, CheckTable] = {}
     if given.motions:
         files, notes = motion_files(given.motions)
@@ -94,6 +69,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = sum(map(len, tables.values()))
     print(f"{count} checks, {len(failed)} failed{': ' + ', '.join(dict.fromkeys(failed)) if failed else ''}")
     return 1 if failed else 0
+
+
+def _check_combination(given: argparse.Namespace) -> None:
+    if not (given.motions or given.dataset or given.run):
+        raise InputError("nothing to check; name motion files, --dataset D.npz or --run DIR")
+    if given.asset and not given.task:
+        raise InputError(f"--asset {given.asset} names the robot in a task's scene; give --task ID too")
+    if given.physics and not given.task:
+        raise InputError(f"--physics {given.physics} is a preset of a task; give --task ID too")
+    if (given.task or given.amp_group) and not given.dataset:
+        raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
+    if given.amp_group and not given.task:
+        raise InputError(f"--amp_group {given.amp_group} is a group of observations of a task; give --task ID too")
+    reading = {"--joint_order": given.joint_order, "--fps": given.fps}
+    reading |= {} if given.quaternion == "auto" else {"--quaternion": given.quaternion}
+    unused = [option for option, value in reading.items() if value is not None]
+    if unused and not given.motions:
+        raise InputError(f"{', '.join(unused)}: for motion files, and none is named; name one, or leave the option out")
 
 
 if __name__ == "__main__":

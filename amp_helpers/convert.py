@@ -11,15 +11,15 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, one_line, run_cli
-from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
 from amp_helpers.formats.joint_names import shown
+from amp_helpers.formats.options import add_reading_options
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import FORMATS, read_motions
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion, check_control_step
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.motion.repeats import ClipIndex
-from amp_helpers.robots.robot import FEET_HELP, Robot, get_robot
+from amp_helpers.robots.robot import Robot, get_robot
 from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.resources import find_data
 
@@ -253,25 +253,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--robot", default="g1_23dof", help="robot whose joints become the columns: a name or your MJCF (%(default)s)"
     )
-    parser.add_argument("--feet", nargs="+", default=(), metavar="LINK", help=FEET_HELP)
     parser.add_argument(
         "--control_dt", type=float, default=0.02, help="control step of the environment, s (%(default)s)"
     )
-    parser.add_argument(
-        "--quaternion",
-        choices=("auto", "xyzw", "wxyz"),
-        default="auto",
-        help="order of root quaternions in the files (%(default)s)",
-    )
-    parser.add_argument(
-        "--joint_order",
-        choices=ORDER_CHOICES,
-        help=ORDER_HELP,
-    )
+    add_reading_options(parser)
     parser.add_argument(
         "--fill_missing", action="store_true", help="hold robot joints that a motion lacks at the default pose"
     )
-    parser.add_argument("--fps", type=float, help="frames per second of files that do not state them (CSV)")
     parser.add_argument(
         "--repair",
         nargs="*",

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from amp_helpers.errors import run_cli
 from amp_helpers.feet.edits import EDITS, Edit, compare_clips, refine_file
-from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
-from amp_helpers.robots.robot import FEET_HELP
+from amp_helpers.formats.options import add_reading_options
 from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.table import Table
 
@@ -32,12 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             parser.add_argument(f"--{name}", type=float, nargs="*", metavar="X", help=kind.help)
     parser.add_argument("--robot", help="robot name or your MJCF (default: the smallest G1 that has all joints)")
-    parser.add_argument("--joint_order", choices=ORDER_CHOICES, help=ORDER_HELP)
-    parser.add_argument("--feet", nargs="+", default=(), metavar="LINK", help=FEET_HELP)
-    parser.add_argument(
-        "--quaternion", choices=("auto", "xyzw", "wxyz"), default="auto", help="order of root quaternions (%(default)s)"
-    )
-    parser.add_argument("--fps", type=float, help="frame rate of a file that does not state one (CSV)")
+    add_reading_options(parser)
     given = vars(parser.parse_args(argv))
     values = {name: given.pop(name) for name in EDITS}
     edits = [Edit(name, tuple(numbers)) for name, numbers in values.items() if numbers is not None]

@@ -1,6 +1,7 @@
 """Describe a policy's task for a controller: ``deploy.json``, read from an environment's own managers."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.commands import velocity_commands
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.deploy.network import InputColumns
-from amp_helpers.env.commands import LocomotionCommandCfg
+from amp_helpers.env.commands import STRIDES, LocomotionCommandCfg
 from amp_helpers.env.measuring import function_name
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
@@ -26,6 +27,7 @@ NAMES = {
     "projected_gravity": "projected_gravity",
     "generated_commands": "velocity_commands",
     "steered_commands": "velocity_commands",
+    "gait_clock": "gait_clock",
     "joint_pos_rel": "joint_pos_rel",
     "joint_pos": "joint_pos_rel",
     "joint_vel_rel": "joint_vel_rel",
@@ -178,6 +180,8 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
             entry["joint_names"] = joints
         if entry["name"] == "velocity_commands":
             entry |= _steering(env, term, cfg, entry["size"])
+        if entry["name"] == "gait_clock":
+            entry |= _clock(env, cfg)
         if entry["name"] == "base_lin_vel":
             notes.append(
                 f"the policy observes the base's linear velocity ('{term.name}'), which no sensor measures: the robot "
@@ -207,6 +211,14 @@ def _steering(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any, size: int
         return {}
     assert isinstance(command, LocomotionCommandCfg)
     return {"heading_gain": command.heading_gain, "max_correction": command.max_correction}
+
+
+def _clock(env: ManagerBasedRLEnv, cfg: Any) -> dict[str, Any]:
+    """Return how the phase of a stride is counted, and the joints that its first value is read from."""
+    command = _velocity_cfg(env, cfg.params.get("command_name"))
+    assert isinstance(command, LocomotionCommandCfg)
+    legs = {"hip_joints": list(command.hip_joints), "knee_joints": list(command.knee_joints)}
+    return {"stride": asdict(STRIDES)} | legs
 
 
 def _velocity_cfg(env: ManagerBasedRLEnv, name: str | None) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from amp_helpers.deploy.clock import ClockTerm
 from amp_helpers.deploy.limits import joint_limits, target_limits
 from amp_helpers.deploy.observation import TERM_SIZES, Observation, Sensors, Term
 from amp_helpers.errors import InputError
@@ -194,6 +195,7 @@ def _terms(facts: dict[str, Any], folder: Path) -> list[Term]:
             joints,
             float(entry.get("heading_gain", 0.0)),
             float(entry.get("max_correction", 0.0)),
+            _clock(entry, names, folder),
         )
         if term.size != (TERM_SIZES[term.name] or len(joints) or len(names)) or term.history < 1:
             raise InputError(
@@ -201,6 +203,15 @@ def _terms(facts: dict[str, Any], folder: Path) -> list[Term]:
             )
         terms.append(term)
     return terms
+
+
+def _clock(entry: dict[str, Any], names: list[str], folder: Path) -> ClockTerm | None:
+    if entry["name"] != "gait_clock":
+        return None
+    try:
+        return ClockTerm.read(entry, names)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{folder}: observation 'gait_clock' is damaged ({error}); {_REMEDY}") from None
 
 
 def _session(folder: Path, inputs: int, outputs: int) -> onnxruntime.InferenceSession:

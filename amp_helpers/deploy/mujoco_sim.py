@@ -13,10 +13,9 @@ import numpy as np
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_model import MujocoPhysics, build_model
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.feet import CONTACT_FORCE_N
 from amp_helpers.robots.robot import Robot
 
-CONTACT_FORCE_N = 1.0
-"""A foot counts as in contact above this force, as in Isaac Lab's evaluation."""
 FALL_TILT_RAD = 1.0
 """Tilt of a fall where the bundle does not say, rad."""
 FALL_HEIGHT = 0.5

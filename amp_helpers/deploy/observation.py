@@ -10,6 +10,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from amp_helpers.deploy.clock import Clock, ClockTerm
 from amp_helpers.errors import InputError
 from amp_helpers.motion.rotations import wrap_to_pi
 
@@ -18,6 +19,7 @@ TERM_SIZES = {
     "base_ang_vel": 3,
     "projected_gravity": 3,
     "velocity_commands": 3,
+    "gait_clock": 2,
     "joint_pos_rel": None,
     "joint_vel_rel": None,
     "last_action": None,
@@ -38,6 +40,8 @@ class Term:
     """Correction of the commanded turn for each radian of heading error, 1/s."""
     max_correction: float = 0.0
     """Limit of that correction, rad/s."""
+    clock: ClockTerm | None = None
+    """Of a ``gait_clock``."""
 
 
 @dataclass
@@ -105,6 +109,7 @@ class Observation:
     """Duration of a control step, s."""
     _frames: list[deque] = field(init=False)
     _heading: Heading = field(init=False)
+    _clocks: dict[str, Clock] = field(init=False)
 
     def __post_init__(self) -> None:
         self.reset()
@@ -126,6 +131,7 @@ class Observation:
         """Forget the history; the next frame fills it, as after a reset in Isaac Lab."""
         self._frames = [deque(maxlen=term.history) for term in self.terms]
         self._heading = Heading(self.dt)
+        self._clocks = {term.name: Clock(term.clock, self.dt) for term in self.terms if term.clock}
 
     def __call__(self, sensors: Sensors, last_action: np.ndarray) -> np.ndarray:
         """Add a frame and return the observation (O,) float32: each term's history oldest first.
@@ -152,6 +158,8 @@ class Observation:
                 return sensors.gravity
             case "velocity_commands":
                 return self._steered(term, sensors.command)
+            case "gait_clock":
+                return self._clocks[term.name].update(sensors.joint_pos, sensors.joint_vel, sensors.command)
             case "joint_pos_rel":
                 return (sensors.joint_pos - self.default_joint_pos)[joints]
             case "joint_vel_rel":

@@ -58,7 +58,8 @@ def unitree_config(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     config["observations"] = {entry["name"]: _term(entry) for entry in facts["observation"]}
     for entry in facts["observation"]:
         if entry["name"] not in _KNOWN:
-            notes.append(f"the controller has no observation {entry['name']}: register one that returns your estimate")
+            what = "is computed as README.md says" if entry["name"] == "gait_clock" else "returns your estimate"
+            notes.append(f"the controller has no observation {entry['name']}: register one that {what}")
         if entry.get("heading_gain"):
             notes.append(
                 "the controller does not correct the commanded turn by the heading error (heading_gain and "

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,9 +18,40 @@ from amp_helpers.errors import InputError
 
 _Pair = tuple[int, int]
 
-KNEE_SHARE = 0.5
-"""Weight of the knees beside the hips where the phase of a stride is read from them: turning on the spot, a robot lifts
-its knees and hardly swings its legs."""
+
+@dataclass(frozen=True)
+class StrideLaw:
+    """Durations of a stride over the command: powers of the speed, one for walking and one for running."""
+
+    walk_s: float
+    """Of a stride at a walking speed of 1 m/s, s."""
+    walk_exponent: float
+    run_s: float
+    """Of a running stride, taken back to 1 m/s, s."""
+    run_exponent: float
+    run_from: float
+    """Forward speed from which the robot runs, m/s."""
+    turn_radius: float
+    """Turning at w rad/s takes as many steps as walking at ``turn_radius`` w m/s, m."""
+    slowest: float
+    """Speed whose strides slower commands have too, m/s."""
+    knee_share: float
+    """Weight of the knees beside the hips where the phase of a stride is read from the legs: turning on the spot, a
+    robot lifts its knees and hardly swings its legs."""
+
+
+STRIDES = StrideLaw(
+    walk_s=1.1085,
+    walk_exponent=-0.5,
+    run_s=0.977,
+    run_exponent=-0.2,
+    run_from=1.8,
+    turn_radius=0.8,
+    slowest=0.3,
+    knee_share=0.5,
+)
+"""Strides of the clips of ``g1_locomotion`` (``datasets/locomotion.py``). Walkers take steps in proportion to the root
+of their speed (Sekiya & Nagasaki 1998), runners to its fifth root (Cavanagh & Kram 1989)."""
 
 
 class LocomotionCommand(UniformVelocityCommand):
@@ -183,17 +215,16 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
 
 
 def stride_duration(forward: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Duration of a stride at a command, as in the clips of ``g1_locomotion`` (``datasets/locomotion.py``), (n,) s.
-
-    Walkers take steps in proportion to the root of their speed (Sekiya & Nagasaki 1998), runners to its fifth root
-    (Cavanagh & Kram 1989). Turning at 1 rad/s takes as many steps as walking at 0.8 m/s.
+    """Duration of a stride at a command, by :data:`STRIDES`, (n,) s.
 
     Args:
         forward: (n,) m/s.
         turn: (n,) rad/s.
     """
-    walk = 1.1085 * torch.hypot(forward, 0.8 * turn).clamp(min=0.3).rsqrt()
-    return torch.where(forward < 1.8, walk, 0.977 * forward.clamp(min=1.8) ** -0.2)
+    law = STRIDES
+    walk = torch.hypot(forward, law.turn_radius * turn).clamp(min=law.slowest)
+    run = forward.clamp(min=law.run_from)
+    return torch.where(forward < law.run_from, law.walk_s * walk**law.walk_exponent, law.run_s * run**law.run_exponent)
 
 
 def leg_phase(
@@ -216,8 +247,8 @@ def leg_phase(
         left, right = joints
         return values[:, right] - values[:, left]
 
-    sine = KNEE_SHARE * apart(joint_pos, knees) - apart(joint_vel, hips)
-    cosine = apart(joint_pos, hips) + KNEE_SHARE * apart(joint_vel, knees)
+    sine = STRIDES.knee_share * apart(joint_pos, knees) - apart(joint_vel, hips)
+    cosine = apart(joint_pos, hips) + STRIDES.knee_share * apart(joint_vel, knees)
     return torch.atan2(sine, cosine) / (2 * math.pi) % 1
 
 

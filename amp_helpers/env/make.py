@@ -14,6 +14,7 @@ import gymnasium
 from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.sim import SimulationContext
+from isaaclab.utils.timer import Timer
 from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.amp_state.asset import name_robot, scene_robot
@@ -87,7 +88,7 @@ def make_env(
             task with a method ``randomize``; ``None`` for everything, with ``play`` nothing.
         frontend: ``torch`` for Isaac Lab's step, ``warp`` for one that is recorded on a GPU
             (:mod:`amp_helpers.env.captured`), ``auto`` for the latter on a GPU where the task allows it.
-        quiet: suppress Isaac Lab's output while the environment opens.
+        quiet: suppress Isaac Lab's output while the environment opens, and its report of timings.
         note: called with a sentence for whatever is not as one might expect; by default, it is printed to stderr.
 
     Yields:
@@ -104,6 +105,9 @@ def make_env(
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
     with contextlib.ExitStack() as stack:
+        if quiet:  # Isaac Lab reports in the first step how long recording the physics took
+            stack.callback(setattr, Timer, "enable_display_output", Timer.enable_display_output)
+            Timer.enable_display_output = False
         with _quiet() if quiet else contextlib.nullcontext():
             cfg = _task_cfg(task, num_envs, device, physics, asset)
             cfg.seed = seed

@@ -11,11 +11,10 @@ from isaaclab.utils.math import quat_apply
 
 from amp_helpers.amp_state.asset import root_lin_vel_b, scene_robot
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.feet import CONTACT_FORCE_N
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot
 
-CONTACT_FORCE_N = 1.0
-"""A foot counts as in contact above this force."""
 CHUNK_STEPS = 64
 """Steps that are kept on the device before they are copied to the host: one copy waits for the simulator, not 64."""
 

@@ -12,8 +12,8 @@ import numpy as np
 from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.agent.networks import Mirror
-from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
+from amp_helpers.env.make import default_pose
 from amp_helpers.errors import InputError
 from amp_helpers.robots.model_file import bare_model
 from amp_helpers.robots.robot import Robot
@@ -46,14 +46,12 @@ def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror
         InputError: an observation term, a joint or the default pose has no mirror image.
     """
     pairs = mirror_joints(bare_model(robot.mjcf_path))
-    articulation = scene_robot(env)
-    default = dict(zip(articulation.joint_names, articulation.data.default_joint_pos.torch[0].tolist(), strict=True))
     actions = [
         name
         for term in env.action_manager.active_terms
         for name in _action_joints(term, env.action_manager.get_term(term))
     ]
-    _check_pose(default, pairs)
+    _check_pose(default_pose(env), pairs)
     columns: list[int] = []
     factors: list[float] = []
     for term in observation_terms(env):

@@ -4,6 +4,8 @@ import numpy as np
 
 from amp_helpers.metrics.frames import mean, unbroken
 
+CONTACT_FORCE_N = 1.0
+"""Normal force above which a foot counts as in contact, N; in rollouts, in every simulator."""
 CONTACT_HEIGHT_M = 0.02
 """Height below which a sole counts as in contact, m; for clips, which have no contact sensor."""
 

@@ -47,7 +47,7 @@ class Rollout:
     foot_pos: np.ndarray
     """(E, T, F, 3) m, world frame, in the order of the robot's ``foot_bodies``."""
     foot_contact: np.ndarray
-    """(E, T, F) bool."""
+    """(E, T, F) bool: the normal force exceeds :data:`.feet.CONTACT_FORCE_N`."""
     fell: np.ndarray
     """(E, T) bool: the step ended in a fall, after which the environment was reset."""
     dt: float

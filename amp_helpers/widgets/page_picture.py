@@ -5,7 +5,7 @@ import html
 import io
 import json
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from amp_helpers.plots.panels import PANELS
 
@@ -39,7 +39,10 @@ def _cut(source: str, shown: int) -> list[list[str]]:
     """The panels of a picture as images, in rows; nothing for a picture that does not say where to cut it."""
     if not source.startswith("data:image/png;base64,"):
         return []
-    picture = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+    try:
+        picture = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+    except UnidentifiedImageError:  # a browser shows the description of a damaged picture
+        return []
     rows, upper = [], 0
     for end, ends in json.loads(picture.info.get(PANELS, "[]")):
         lower, left = round(end * picture.height), 0

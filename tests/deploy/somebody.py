@@ -39,13 +39,19 @@ default = np.array(facts["default_joint_pos"])
 data.qpos[qpos], data.qpos[2] = default, 0.8
 mujoco.mj_forward(model, data)
 
-action, histories, error, commanded_turn = np.zeros(len(joints)), {}, 0.0, 0.0
+action, histories, error, commanded_turn, phase = np.zeros(len(joints)), {}, 0.0, 0.0, 0.0
 heading, path, lowest = 0.0, [], np.inf
 for _ in range(round(seconds / facts["control_dt"])):
     frame = data.xmat[root].reshape(3, 3)
     now = np.arctan2(frame[1, 0], frame[0, 0])
     change = (now - heading + np.pi) % (2 * np.pi) - np.pi
     heading, error, commanded_turn = now, error + change - commanded_turn, turn * facts["control_dt"]
+    law = next((term["stride"] for term in facts["observation"] if "stride" in term), None)
+    if law and (forward or turn):
+        walk = law["walk_s"] * max(np.hypot(forward, law["turn_radius"] * turn), law["slowest"]) ** law["walk_exponent"]
+        phase += facts["control_dt"] / (
+            walk if forward < law["run_from"] else law["run_s"] * forward ** law["run_exponent"]
+        )
     observation = []
     for term in facts["observation"]:
         correction = np.clip(-term.get("heading_gain", 0) * error, *(np.array([-1, 1]) * term.get("max_correction", 0)))
@@ -54,6 +60,7 @@ for _ in range(round(seconds / facts["control_dt"])):
             "base_ang_vel": data.qvel[3:6],
             "projected_gravity": frame.T @ [0, 0, -1],
             "velocity_commands": np.array([forward, 0, turn + (correction if forward or turn else 0)]),
+            "gait_clock": np.array([np.sin(2 * np.pi * phase), np.cos(2 * np.pi * phase)]),
             "joint_pos_rel": data.qpos[qpos] - default,
             "joint_vel_rel": data.qvel[qvel],
             "last_action": action,

@@ -74,6 +74,54 @@ def test_the_turn_leads_back_to_the_heading_but_not_while_standing(tmp_path):
     assert controller.observed[11] == 0
 
 
+LAW = {
+    "walk_s": 1.1,
+    "walk_exponent": -0.5,
+    "run_s": 1.0,
+    "run_exponent": -0.2,
+    "run_from": 1.8,
+    "turn_radius": 0.8,
+    "slowest": 0.3,
+    "knee_share": 0.5,
+}
+CLOCK = {"name": "gait_clock", "size": 2, "history": 1, "stride": LAW}
+LEGS = {"hip_joints": ["hip", "knee"], "knee_joints": ["knee", "hip"]}  # the small robot has one leg
+
+
+def test_the_clock_starts_at_the_legs_and_runs_while_there_is_a_command(tmp_path):
+    content = facts()
+    content["observation"].append(CLOCK | LEGS)
+    content["commands"] = {"forward": [0.0, 2.5], "turn": [-1.0, 1.0]}
+    controller = Controller(write(tmp_path, content))
+
+    def phase(forward: float, turn: float = 0.0) -> float:
+        controller.step(**UPRIGHT | {"command": [forward, 0.0, turn]})
+        sine, cosine = controller.observed[-2:]
+        assert np.hypot(sine, cosine) == pytest.approx(1)
+        return float(np.arctan2(sine, cosine) / (2 * np.pi) % 1)
+
+    controller.start()
+    apart, speed = 0.2, 1.0 * 1.1 / (2 * np.pi)
+    at_the_legs = np.arctan2(-0.5 * apart - speed, apart - 0.5 * speed) / (2 * np.pi) % 1
+    assert phase(1.0) == pytest.approx(at_the_legs)
+    last = at_the_legs
+    for command, stride in (((1.0,), 1.1), ((0.1,), 1.1 / 0.3**0.5), ((0.0, 1.0), 1.1 / 0.8**0.5), ((2.0,), 2**-0.2)):
+        now = phase(*command)
+        assert (now - last) % 1 == pytest.approx(0.02 / stride, abs=1e-6), command
+        last = now
+    assert phase(0.0) == pytest.approx(last, abs=1e-6), "it stands with the robot"
+    controller.start()
+    assert phase(1.0) == pytest.approx(at_the_legs), "started anew"
+
+
+@pytest.mark.parametrize("wrong", [{}, {"hip_joints": ["hip"]}, {"hip_joints": ["hip", "toe"]}, {"stride": {}}])
+def test_a_damaged_clock_is_one_sentence(tmp_path, wrong):
+    content = facts()
+    content["observation"].append(CLOCK | ((LEGS | wrong) if wrong else {}))
+    with pytest.raises(InputError, match="'gait_clock' is damaged .* export the policy again"):
+        Controller(write(tmp_path, content))
+
+
 def test_the_heading_rate_is_that_of_the_euler_yaw():
     from scipy.spatial.transform import Rotation
 

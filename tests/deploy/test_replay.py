@@ -144,7 +144,7 @@ def test_the_file_for_unitree_has_gains_by_motor_slot_and_the_policys_order_else
     assert config["default_joint_pos"] == facts["default_joint_pos"] and config["step_dt"] == 0.02
     assert list(config["observations"]) == [entry["name"] for entry in facts["observation"]]
     assert all(
-        len(term["scale"]) in (3, 23) and term["history_length"] == 5 for term in config["observations"].values()
+        len(term["scale"]) in (2, 3, 23) and term["history_length"] == 5 for term in config["observations"].values()
     )
     fixed = recorded.folder / "fixed.onnx"
     line = re.search(r"python -m (onnxruntime\S+) (.*) policy.onnx", (recorded.folder / "README.md").read_text())

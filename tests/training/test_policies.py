@@ -42,10 +42,12 @@ def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
 def test_the_locomotion_policy_obeys_as_its_card_says(repo_root, tmp_path):
     """Standing, walking, running and turning in one environment; the card names the commands it does not follow."""
     setup = MeasuringSetup(checkpoint=repo_root / "policies" / "g1_locomotion", num_envs=2, seconds=3.0)
-    commands = [(0.0, 0.0), (0.9, 0.0), (2.0, 0.0), (1.2, 0.8), (1.2, -0.8)]
+    commands = [(0.0, 0.0), (0.3, 0.0), (0.9, 0.0), (2.5, 0.0), (1.2, 0.8), (0.0, -0.8)]
     rows = evaluate_grid(setup, tmp_path, commands=commands)
     for row in rows:
         assert row["falls_per_env_10s"] == 0 and row["tracking_rmse_mps"] < 0.15 and row["turn_error_radps"] < 0.15, row
+        if row["forward"] > 0 and row["turn"] == 0:
+            assert 0.9 < row["gait_frequency_ratio"] < 1.1, row
     assert rows[0]["lift_offs_per_env_10s"] == 0, "it stands still"
 
 

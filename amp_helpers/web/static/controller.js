@@ -34,6 +34,43 @@ class Heading {
   }
 }
 
+/** The part of a stride that has passed: first read from the legs, then counted; it stops with the command. */
+class Clock {
+  constructor(term, jointNames, dt) {
+    this.law = term.stride;
+    this.dt = dt;
+    this.hips = term.hip_joints.map((name) => jointNames.indexOf(name));
+    this.knees = term.knee_joints.map((name) => jointNames.indexOf(name));
+    this.phase = null;
+  }
+
+  /** Duration of a stride at a command, s. */
+  stride([forward, , turn]) {
+    const law = this.law;
+    if (forward >= law.run_from) return law.run_s * forward ** law.run_exponent;
+    return law.walk_s * Math.max(Math.hypot(forward, law.turn_radius * turn), law.slowest) ** law.walk_exponent;
+  }
+
+  /** Add a control step; return sine and cosine of the phase. */
+  update(sensors) {
+    const stride = this.stride(sensors.command);
+    if (this.phase === null) this.phase = this.legPhase(sensors, stride);
+    else if (sensors.command.some((value) => value !== 0)) this.phase = (this.phase + this.dt / stride) % 1;
+    const angle = 2 * Math.PI * this.phase;
+    return [Math.sin(angle), Math.cos(angle)];
+  }
+
+  legPhase(sensors, stride) {
+    const apart = (values, [left, right]) => values[right] - values[left];
+    const speed = stride / (2 * Math.PI);
+    const share = this.law.knee_share;
+    const sine = share * apart(sensors.joint_pos, this.knees) - speed * apart(sensors.joint_vel, this.hips);
+    const cosine = apart(sensors.joint_pos, this.hips) + speed * share * apart(sensors.joint_vel, this.knees);
+    const phase = Math.atan2(sine, cosine) / (2 * Math.PI);
+    return phase - Math.floor(phase);
+  }
+}
+
 /** The observation vector: each term's history, oldest first. The first frame fills the history. */
 class Observation {
   constructor(facts) {
@@ -46,6 +83,8 @@ class Observation {
   reset() {
     this.frames = this.facts.observation.map(() => []);
     this.heading = new Heading(this.facts.control_dt);
+    const { observation, joint_names, control_dt } = this.facts;
+    this.clocks = observation.map((term) => (term.stride ? new Clock(term, joint_names, control_dt) : null));
   }
 
   /** Add a frame of {gyro, gravity, joint_pos, joint_vel, command, base_lin_vel, heading}; return a Float32Array. */
@@ -53,7 +92,7 @@ class Observation {
     this.heading.update(sensors);
     this.facts.observation.forEach((term, i) => {
       const frames = this.frames[i];
-      const value = this.value(term, sensors, lastAction);
+      const value = this.clocks[i] ? this.clocks[i].update(sensors) : this.value(term, sensors, lastAction);
       const columns = this.joints[i] && value.length > term.size ? this.joints[i].map((joint) => value[joint]) : value;
       for (let copies = frames.length ? 1 : term.history; copies > 0; copies--) frames.push(columns);
       if (frames.length > term.history) frames.shift();
