@@ -6,6 +6,7 @@
       {"commit": "fd58633", "hardware": "two NVIDIA H200", "command": "python -m amp_helpers.train ...", "note": "...",
        "runs": [
          {"name": "s0", "options": "--seed 0", "seed": 0, "updates": 1000, "wall_s": 715.9,
+          "response_s": 1.1, "bars_met": 10, "note": "...",             only where they are known
           "grid": [{"forward": 0.6, "turn": 0.0, "tracking_rmse_mps": 0.0069, ...}, ...],   null if it was not measured
           "pushed": [...]},                       the same commands, pushed and randomized; only where it was measured
          ...]},

@@ -24,8 +24,8 @@ def test_the_repository_holds_what_the_notebooks_draw(repo_root):
     names = ("s0", "s1", "s2", "nocond")
     assert [trials[f"fd58633/{name}"].updates for name in names] == [1000] * 4
     assert "--no_condition_on_command" in trials["fd58633/nocond"].options
-    shipped = trials["901de67/tw2"]
-    assert len(shipped.grid) == len(shipped.pushed) == 20
+    shipped = trials["687e6bd/clock"]
+    assert len(shipped.grid) == len(shipped.pushed) == 21
 
 
 @pytest.mark.parametrize("text", [None, "[]", '{"rounds": [{}]}', '{"rounds": 3}', "{"])
