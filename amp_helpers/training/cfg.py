@@ -65,7 +65,7 @@ class TrainCfg:
     """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
     physics: str | None = None
     """Physics preset of the task, such as newton_mjwarp; by default the task's own."""
-    frontend: Literal["auto", "warp", "torch"] = "torch"
+    frontend: Literal["auto", "warp", "torch"] = "auto"
     """Control step of the environment: warp is recorded once on a GPU and replayed; torch is Isaac Lab's own, launched
     from Python; auto is warp on a GPU where every term of the task can be recorded, else torch."""
     seed: int = 0
