@@ -81,7 +81,7 @@ class LocomotionCommand(UniformVelocityCommand):
 
     def _pair(self, names: tuple[str, str]) -> _Pair:
         (left, right), _ = self.robot.find_joints(list(names), preserve_order=True)
-        return left, right
+        return int(left), int(right)
 
     @property
     def velocity_error(self) -> torch.Tensor:

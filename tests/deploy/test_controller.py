@@ -118,7 +118,7 @@ def test_the_clock_starts_at_the_legs_and_runs_while_there_is_a_command(tmp_path
 def test_a_damaged_clock_is_one_sentence(tmp_path, wrong):
     content = facts()
     content["observation"].append(CLOCK | ((LEGS | wrong) if wrong else {}))
-    with pytest.raises(InputError, match="'gait_clock' is damaged .* export the policy again"):
+    with pytest.raises(InputError, match=r"'gait_clock' is damaged .* export the policy again"):
         Controller(write(tmp_path, content))
 
 
