@@ -14,7 +14,7 @@ from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.commands import velocity_commands
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.deploy.network import InputColumns
-from amp_helpers.env.commands import STRIDES, LocomotionCommandCfg
+from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.measuring import function_name
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
@@ -217,8 +217,11 @@ def _clock(env: ManagerBasedRLEnv, cfg: Any) -> dict[str, Any]:
     """Return how the phase of a stride is counted, and the joints that its first value is read from."""
     command = _velocity_cfg(env, cfg.params.get("command_name"))
     assert isinstance(command, LocomotionCommandCfg)
-    legs = {"hip_joints": list(command.hip_joints), "knee_joints": list(command.knee_joints)}
-    return {"stride": asdict(STRIDES)} | legs
+    return {
+        "stride": asdict(command.strides),
+        "hip_joints": list(command.hip_joints),
+        "knee_joints": list(command.knee_joints),
+    }
 
 
 def _velocity_cfg(env: ManagerBasedRLEnv, name: str | None) -> Any:

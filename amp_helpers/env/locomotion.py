@@ -12,8 +12,9 @@ from isaaclab.managers import ObservationTermCfg as ObsTerm
 from isaaclab.utils import configclass
 from isaaclab.utils.noise import NoiseModelWithAdditiveBiasCfg, UniformNoiseCfg
 
-from amp_helpers.env import commands
+from amp_helpers.env import locomotion_terms as terms
 from amp_helpers.env.actions import DelayedJointPositionActionCfg
+from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.registration import add_task
 from amp_helpers.env.task import (
     CriticObservationsCfg,
@@ -38,12 +39,12 @@ _COMMAND = {"command_name": "base_velocity"}
 class LocomotionCommandsCfg:
     """Standing, straight ahead and turning; a new command every few seconds."""
 
-    base_velocity = commands.LocomotionCommandCfg(
+    base_velocity = LocomotionCommandCfg(
         asset_name="robot",
         resampling_time_range=(3.0, 8.0),
         rel_standing_envs=0.1,
         heading_command=False,
-        ranges=commands.LocomotionCommandCfg.Ranges(
+        ranges=LocomotionCommandCfg.Ranges(
             lin_vel_x=(0.0, 2.6), lin_vel_y=(0.0, 0.0), ang_vel_z=(-1.0, 1.0), heading=None
         ),
     )
@@ -67,8 +68,8 @@ class SensedObservationsCfg(PolicyObservationsCfg):
     """The policy's observations: what gyroscope, accelerometer and joint encoders tell, with noise and history."""
 
     base_lin_vel: ObsTerm | None = None
-    velocity_commands = ObsTerm(func=commands.steered_commands, params=_COMMAND)
-    gait_clock = ObsTerm(func=commands.gait_clock, params=_COMMAND)
+    velocity_commands = ObsTerm(func=terms.steered_commands, params=_COMMAND)
+    gait_clock = ObsTerm(func=terms.gait_clock, params=_COMMAND)
     joint_pos = ObsTerm(
         func=lab.joint_pos_rel,
         params={"asset_cfg": in_dataset_order()},
@@ -83,9 +84,9 @@ class SensedObservationsCfg(PolicyObservationsCfg):
 class LocomotionCriticCfg(CriticObservationsCfg):
     """The value function also knows the errors that the rewards are made of."""
 
-    mean_velocity_error = ObsTerm(func=commands.mean_velocity_error, params=_COMMAND)
-    heading_error = ObsTerm(func=commands.heading_error, params=_COMMAND)
-    gait_clock = ObsTerm(func=commands.gait_clock, params=_COMMAND)
+    mean_velocity_error = ObsTerm(func=terms.mean_velocity_error, params=_COMMAND)
+    heading_error = ObsTerm(func=terms.heading_error, params=_COMMAND)
+    gait_clock = ObsTerm(func=terms.gait_clock, params=_COMMAND)
 
 
 @configclass
@@ -101,23 +102,23 @@ class LocomotionRewardsCfg(RewardsCfg):
     """Track the command averaged over a stride, the heading and the clock; stand still when told to; save effort."""
 
     track_lin_vel_xy = RewardTermCfg(
-        func=commands.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
+        func=terms.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
     )
-    track_ang_vel_z = RewardTermCfg(func=commands.track_mean_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
+    track_ang_vel_z = RewardTermCfg(func=terms.track_mean_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
     track_mean_velocity = RewardTermCfg(
-        func=commands.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
+        func=terms.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
     )
-    track_heading = RewardTermCfg(func=commands.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
-    track_clock = RewardTermCfg(func=commands.track_clock, weight=2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()})
+    track_heading = RewardTermCfg(func=terms.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
+    track_clock = RewardTermCfg(func=terms.track_clock, weight=2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()})
     steps_while_standing = RewardTermCfg(
-        func=commands.steps_while_standing, weight=-2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()}
+        func=terms.steps_while_standing, weight=-2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()}
     )
     motion_while_standing = RewardTermCfg(
-        func=commands.motion_while_standing, weight=-0.05, params=_COMMAND | {"asset_cfg": SceneEntityCfg("robot")}
+        func=terms.motion_while_standing, weight=-0.05, params=_COMMAND | {"asset_cfg": SceneEntityCfg("robot")}
     )
     action_rate = RewardTermCfg(func=lab.action_rate_l2, weight=-0.04)
     mechanical_power = RewardTermCfg(
-        func=commands.mechanical_power, weight=-0.003, params={"asset_cfg": SceneEntityCfg("robot")}
+        func=terms.mechanical_power, weight=-0.003, params={"asset_cfg": SceneEntityCfg("robot")}
     )
 
 

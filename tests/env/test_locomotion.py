@@ -10,9 +10,10 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.commands import LocomotionCommandCfg, leg_phase, stride_duration
+from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import RANDOMIZATIONS, G1LocomotionEnvCfg
 from amp_helpers.env.make import make_env
+from amp_helpers.env.stride import G1_STRIDES, leg_phase, stride_duration
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.errors import InputError
 from amp_helpers.feet.lock import find_stance, stances
@@ -188,7 +189,7 @@ def test_the_stride_asked_for_is_that_of_the_clips(dataset):
         own = [np.diff(foot).mean() * clip.dt for foot in starts if len(foot) > 1]
         if not own or "turn 0" in clip.name:  # in place, a foot hardly leaves the ground
             continue
-        asked = stride_duration(*torch.tensor(clip.command, dtype=torch.float32).unsqueeze(1)).item()
+        asked = stride_duration(*torch.tensor(clip.command, dtype=torch.float32).unsqueeze(1), G1_STRIDES).item()
         assert asked == pytest.approx(np.mean(own), rel=0.1), clip.name
 
 
@@ -215,8 +216,9 @@ def test_the_clock_of_a_clip_lifts_each_foot_in_its_half_of_the_stride(env, comm
         phase = leg_phase(
             torch.tensor(clip.joint_pos[:, order]).float(),
             torch.tensor(clip.joint_vel[:, order]).float(),
-            stride_duration(*torch.tensor(clip.command, dtype=torch.float32).expand(clip.num_frames, 2).T),
+            stride_duration(*torch.tensor(clip.command, dtype=torch.float32).expand(clip.num_frames, 2).T, G1_STRIDES),
             command.legs,
+            G1_STRIDES.knee_share,
         )
         in_air = ~find_stance(clip, kinematics).stance
         half = np.sin(2 * np.pi * phase.numpy())

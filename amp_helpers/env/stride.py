@@ -1,0 +1,68 @@
+"""The stride at a command: its duration, and the phase that the legs are at."""
+
+import math
+
+import torch
+
+from amp_helpers.motion.stride import StrideLaw
+
+Pair = tuple[int, int]
+"""Columns of a left and a right joint."""
+
+G1_STRIDES = StrideLaw(
+    walk_s=1.1085,
+    walk_exponent=-0.5,
+    run_s=0.977,
+    run_exponent=-0.2,
+    run_from=1.8,
+    turn_radius=0.8,
+    slowest=0.3,
+    knee_share=0.5,
+)
+"""Strides of the clips of ``g1_locomotion`` (``datasets/locomotion.py``). A walker's step frequency grows with the
+square root of the speed (Sekiya & Nagasaki 1998), a runner's with its fifth root (Cavanagh & Kram 1989)."""
+
+
+def stride_duration(forward: torch.Tensor, turn: torch.Tensor, law: StrideLaw) -> torch.Tensor:
+    """Return the duration of a stride at commands, (n,) s.
+
+    Args:
+        forward: (n,) m/s.
+        turn: (n,) rad/s.
+        law: durations over the command.
+    """
+    walk = torch.hypot(forward, law.turn_radius * turn).clamp(min=law.slowest)
+    run = forward.clamp(min=law.run_from)
+    return torch.where(forward < law.run_from, law.walk_s * walk**law.walk_exponent, law.run_s * run**law.run_exponent)
+
+
+def leg_phase(
+    joint_pos: torch.Tensor,
+    joint_vel: torch.Tensor,
+    stride_s: torch.Tensor,
+    legs: tuple[Pair, Pair],
+    knee_share: float,
+) -> torch.Tensor:
+    """Return the phase of a stride that the legs are at, (n,) in 0..1.
+
+    The left foot comes down at 0 and the right one at 0.5, where the thighs are farthest apart. Turning on the spot
+    hardly swings the thighs, but it bends a knee in the middle of each step.
+
+    Args:
+        joint_pos: (n, J) rad.
+        joint_vel: (n, J) rad/s.
+        stride_s: duration of a stride, (n,) s.
+        legs: columns of the left and the right hip joint, negative forwards, and of the left and the right knee joint,
+            positive bent.
+        knee_share: weight of the knees, see :class:`~amp_helpers.motion.stride.StrideLaw`.
+    """
+    hips, knees = legs
+    joint_vel = joint_vel * (stride_s / (2 * math.pi)).unsqueeze(1)
+
+    def apart(values: torch.Tensor, joints: Pair) -> torch.Tensor:
+        left, right = joints
+        return values[:, right] - values[:, left]
+
+    sine = knee_share * apart(joint_pos, knees) - apart(joint_vel, hips)
+    cosine = apart(joint_pos, hips) + knee_share * apart(joint_vel, knees)
+    return torch.atan2(sine, cosine) / (2 * math.pi) % 1

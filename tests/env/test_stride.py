@@ -1,0 +1,41 @@
+"""The strides of the task and those of a robot's controller are the same."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from amp_helpers.deploy.clock import ClockTerm
+from amp_helpers.env.stride import G1_STRIDES, leg_phase, stride_duration
+
+JOINTS = ["left_hip", "right_hip", "left_knee", "right_knee"]
+ENTRY = {"stride": asdict(G1_STRIDES), "hip_joints": JOINTS[:2], "knee_joints": JOINTS[2:]}
+
+
+@pytest.fixture
+def term() -> ClockTerm:
+    return ClockTerm.read(ENTRY, JOINTS)
+
+
+@pytest.mark.parametrize("forward", [0.0, 0.1, 0.3, 1.0, 1.79, 1.8, 2.6])
+@pytest.mark.parametrize("turn", [-1.0, 0.0, 0.4])
+def test_the_controller_s_stride_lasts_as_long_as_the_task_s(term, forward, turn):
+    asked = stride_duration(torch.tensor([forward]), torch.tensor([turn]), G1_STRIDES).item()
+    assert term.stride_s(np.array([forward, 0.0, turn])) == pytest.approx(asked)
+
+
+def test_the_controller_reads_the_phase_of_the_task_from_the_legs(term):
+    joint_pos, joint_vel = np.random.default_rng(0).normal(size=(2, 20, 4))
+    stride = torch.full((20,), 1.3, dtype=torch.float64)
+    legs = (0, 1), (2, 3)
+    task = leg_phase(torch.tensor(joint_pos), torch.tensor(joint_vel), stride, legs, G1_STRIDES.knee_share)
+    controller = [term.leg_phase(*row, 1.3) for row in zip(joint_pos, joint_vel, strict=True)]
+    assert controller == pytest.approx(task.tolist())
+
+
+def test_legs_that_swing_the_other_way_are_named_right_one_first():
+    joint_pos, joint_vel = torch.randn(2, 20, 4).unbind()
+    stride = torch.ones(20)
+    phase = leg_phase(joint_pos, joint_vel, stride, ((0, 1), (2, 3)), 0.5)
+    assert torch.allclose(phase, leg_phase(-joint_pos, -joint_vel, stride, ((1, 0), (3, 2)), 0.5))
