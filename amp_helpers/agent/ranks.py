@@ -20,7 +20,7 @@ _LONGEST_TEXT = 4096
 
 
 def process_ended() -> InputError:
-    """Return the error of a process that waits for another one in vain."""
+    """Return the error of a process that waits for one that has ended."""
     return InputError("another process of this run has ended; go on with --checkpoint and the run's folder")
 
 

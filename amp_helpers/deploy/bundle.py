@@ -181,7 +181,7 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
         if entry["name"] == "velocity_commands":
             entry |= _steering(env, term, cfg, entry["size"])
         if entry["name"] == "gait_clock":
-            entry |= _clock(env, cfg)
+            entry |= _clock(env, term, cfg)
         if entry["name"] == "base_lin_vel":
             notes.append(
                 f"the policy observes the base's linear velocity ('{term.name}'), which no sensor measures: the robot "
@@ -209,19 +209,28 @@ def _steering(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any, size: int
         )
     if term.function != "steered_commands":
         return {}
-    assert isinstance(command, LocomotionCommandCfg)
+    command = _locomotion_cfg(env, term, cfg)
     return {"heading_gain": command.heading_gain, "max_correction": command.max_correction}
 
 
-def _clock(env: ManagerBasedRLEnv, cfg: Any) -> dict[str, Any]:
+def _clock(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any) -> dict[str, Any]:
     """Return how the phase of a stride is counted, and the joints that its first value is read from."""
-    command = _velocity_cfg(env, cfg.params.get("command_name"))
-    assert isinstance(command, LocomotionCommandCfg)
+    command = _locomotion_cfg(env, term, cfg)
     return {
         "stride": asdict(command.strides),
         "hip_joints": list(command.hip_joints),
         "knee_joints": list(command.knee_joints),
     }
+
+
+def _locomotion_cfg(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any) -> LocomotionCommandCfg:
+    command = _velocity_cfg(env, cfg.params.get("command_name"))
+    if not isinstance(command, LocomotionCommandCfg):
+        raise InputError(
+            f"observation '{term.name}' ({term.function}) has a command that is a {type(command).__name__}; "
+            "use a LocomotionCommandCfg for it"
+        )
+    return command
 
 
 def _velocity_cfg(env: ManagerBasedRLEnv, name: str | None) -> Any:

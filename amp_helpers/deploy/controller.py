@@ -211,7 +211,8 @@ def _clock(entry: dict[str, Any], names: list[str], folder: Path) -> ClockTerm |
     try:
         return ClockTerm.read(entry, names)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder}: observation 'gait_clock' is damaged ({error}); {_REMEDY}") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{folder}: observation 'gait_clock' is damaged ({reason}); {_REMEDY}") from None
 
 
 def _session(folder: Path, inputs: int, outputs: int) -> onnxruntime.InferenceSession:

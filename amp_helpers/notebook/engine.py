@@ -1,4 +1,4 @@
-"""The papermill engine: this interpreter as the kernel, every error recorded, no reply overlooked."""
+"""The papermill engine: this interpreter as the kernel, every error recorded, no reply missed."""
 
 import sys
 from pathlib import Path
@@ -19,11 +19,11 @@ ARGV = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
 class PollingChannel(AsyncZMQSocketChannel):
-    """A channel that looks at its socket once a second while it waits for a message.
+    """A channel that polls its socket once a second while it waits for a message.
 
     ZeroMQ signals only that a socket has become readable. When nbclient sends a widget's state while it waits for a
-    reply, jupyter_client 8.10 sends behind the back of the waiting socket, and takes the signal of a reply that arrives
-    at that moment with it: the reply is there, and the wait never ends.
+    reply, jupyter_client 8.10 sends through a shadow of the same socket, which consumes the signal of a reply that
+    arrives at that moment: the reply is there, and the wait never ends.
     """
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:

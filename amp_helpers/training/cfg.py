@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError
@@ -31,6 +31,8 @@ REFINED_DATASET = DATASETS / "g1_walk_refined.npz"
 """The demo walk with its feet held on the ground, so that its steps cover the distance that its root covers."""
 
 Recipe = Literal["walk", "locomotion", "published"]
+Frontend = Literal["auto", "warp", "torch"]
+Logger = Literal["tensorboard", "wandb"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class TrainCfg:
     """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
     physics: str | None = None
     """Physics preset of the task, such as newton_mjwarp; by default the task's own."""
-    frontend: Literal["auto", "warp", "torch"] = "auto"
+    frontend: Frontend = "auto"
     """Control step of the environment: warp is recorded once on a GPU and replayed; torch is Isaac Lab's own, launched
     from Python; auto is warp on a GPU where every term of the task can be recorded, else torch."""
     seed: int = 0
@@ -87,7 +89,7 @@ class TrainCfg:
     """Numbered checkpoints that stay, the newest; by default all."""
     run_dir: Path | None = None
     """Folder of the run; by default a new one under runs/ in the current folder."""
-    logger: Literal["tensorboard", "wandb"] = "tensorboard"
+    logger: Logger = "tensorboard"
     """Where the figures of each update go."""
 
     features: tuple[str, ...] = (
@@ -183,10 +185,9 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
 
     _check_numbers(cfg)
     cfg.agent.validate()
-    if cfg.frontend not in ("auto", "warp", "torch"):
-        raise InputError(f"frontend '{cfg.frontend}' not found; available: auto, warp, torch")
-    if cfg.logger not in ("tensorboard", "wandb"):
-        raise InputError(f"logger '{cfg.logger}' not found; available: tensorboard, wandb")
+    for name, known in (("frontend", get_args(Frontend)), ("logger", get_args(Logger))):
+        if getattr(cfg, name) not in known:
+            raise InputError(f"{name} '{getattr(cfg, name)}' not found; available: {', '.join(known)}")
     if cfg.logger == "wandb" and importlib.util.find_spec("wandb") is None:
         raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
     device = check_device(cfg.device)

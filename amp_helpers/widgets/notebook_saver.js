@@ -1,4 +1,4 @@
-// Saves the notebook when the kernel asks for it.
+// Saves the notebook when `due` is set.
 
 function render({ model }) {
     const document = model.widget_manager.context; // of a notebook in JupyterLab

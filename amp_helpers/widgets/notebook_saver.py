@@ -1,4 +1,4 @@
-"""Saving the notebook on the page, so that it holds a widget that outlives its page."""
+"""Saving the notebook that a widget is displayed in, so that the widget is there when the page is opened again."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ class NotebookSaver(anywidget.AnyWidget):
     """An invisible widget that saves the notebook it is displayed in.
 
     A notebook that is opened again shows the widgets of its file. JupyterLab saves it only every two minutes, so a
-    widget of a page that was closed before is lost while the kernel works on. Where the page is no notebook of
-    JupyterLab, or its file cannot be written, nothing happens.
+    page that is closed before then loses its widgets, although the kernel goes on. Outside JupyterLab, or where the
+    file cannot be written, nothing is saved.
     """
 
     _esm = Path(__file__).with_name("notebook_saver.js")

@@ -17,6 +17,8 @@ from amp_helpers import check
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.amp_state.commands import velocity_command
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
+from amp_helpers.deploy.bundle import _clock
+from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
 from amp_helpers.env.make import FRONTENDS, _configure_reference, _randomize, _task_cfg, make_env
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
@@ -88,6 +90,17 @@ def commands(*names: str) -> SimpleNamespace:
 
 def test_the_command_that_is_shown_is_found_by_its_kind():
     assert velocity_command(commands("speed_and_heading")).tolist() == [[17.0] * 3] * 2
+
+
+def test_a_clock_is_exported_with_a_command_that_has_one():
+    env, cfg = commands("mine"), SimpleNamespace(params={"command_name": "mine"})
+    with pytest.raises(InputError, match="has a command that is a UniformVelocityCommandCfg; use a Locomotion"):
+        _clock(env, term("gait_clock"), cfg)
+    env.cfg.commands["mine"] = LocomotionCommandCfg(
+        asset_name="robot", resampling_time_range=(1.0, 1.0), hip_joints=("l_hip", "r_hip")
+    )
+    exported = _clock(env, term("gait_clock"), cfg)
+    assert exported["hip_joints"] == ["l_hip", "r_hip"] and exported["stride"]["slowest"] == 0.3
 
 
 @pytest.mark.parametrize("given", ["--recipe locomotion", "--condition_on_command", ""])

@@ -264,6 +264,13 @@ def test_the_cookbooks_commands_take_its_options(repo_root, command):
         assert re.search(rf"{option}\b", known), option
 
 
+def test_the_cookbook_finds_the_stride_law_of_the_clips(repo_root, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.npz").symlink_to(repo_root / "datasets" / "g1_locomotion.npz")
+    exec(next(block for block in blocks(repo_root, "python") if "gait_frequency" in block), {})
+    assert capsys.readouterr().out == "walk_s=1.100, walk_exponent=-0.494\n"
+
+
 @pytest.mark.slow
 def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
     """The page's own code, up to the video; test_go1.py covers training."""
