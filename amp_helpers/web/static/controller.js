@@ -93,7 +93,7 @@ class Observation {
     this.facts.observation.forEach((term, i) => {
       const frames = this.frames[i];
       const value = this.clocks[i] ? this.clocks[i].update(sensors) : this.value(term, sensors, lastAction);
-      const columns = this.joints[i] && value.length > term.size ? this.joints[i].map((joint) => value[joint]) : value;
+      const columns = this.joints[i] ? this.joints[i].map((joint) => value[joint]) : value;
       for (let copies = frames.length ? 1 : term.history; copies > 0; copies--) frames.push(columns);
       if (frames.length > term.history) frames.shift();
     });
