@@ -100,7 +100,7 @@ def measure(
                 setattr(bench.lab, "by_mask", frontend == "warp")  # noqa: B010 - Isaac Lab's class has no such field
                 for size in sizes(everyone.size):
                     _release_memory(str(cfg.device))
-                    everyone.any(False)  # nobody starts before the others have ended
+                    everyone.any(False)  # no team starts before the one before has ended
                     if size not in teams:
                         continue
                     of.measure(bench, size)

@@ -78,7 +78,7 @@ def clipped_policy_loss(log_ratio: torch.Tensor, advantages: torch.Tensor, clip:
 def clipped_value_loss(
     predicted: torch.Tensor, before: torch.Tensor, returns: torch.Tensor, clip: float
 ) -> torch.Tensor:
-    """Compute the mean squared error of the value, the larger of its own and that of a value kept near the old one.
+    """Compute the mean squared error of the value, or of the value clipped around the old one where that is larger.
 
     Args:
         predicted: values now, (n, 1).

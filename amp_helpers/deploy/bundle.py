@@ -1,6 +1,7 @@
 """Describe a policy's task for a controller: ``deploy.json``, read from an environment's own managers."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -171,17 +172,13 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
             "history": history,
         }
         joints = list(term.joint_names) or _acting_joints(env, term, cfg, names)
-        if undriven := [name for name in joints if name not in names]:
-            raise InputError(
-                f"observation '{term.name}' holds {', '.join(undriven)}, which no action drives; export a policy that "
-                "observes the joints it drives"
-            )
+        _check_driven(term, joints, names)
         if joints and joints != names:
             entry["joint_names"] = joints
         if entry["name"] == "velocity_commands":
             entry |= _steering(env, term, cfg, entry["size"])
         if entry["name"] == "gait_clock":
-            entry |= _clock(env, term, cfg)
+            entry |= _clock(env, term, cfg, names)
         if entry["name"] == "base_lin_vel":
             notes.append(
                 f"the policy observes the base's linear velocity ('{term.name}'), which no sensor measures: the robot "
@@ -189,6 +186,14 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
             )
         entries.append(entry)
     return entries, notes
+
+
+def _check_driven(term: ObservationTerm, joints: Sequence[str], names: Sequence[str]) -> None:
+    if undriven := [name for name in joints if name not in names]:
+        raise InputError(
+            f"observation '{term.name}' holds {', '.join(undriven)}, which no action drives; export a policy that "
+            "observes the joints it drives"
+        )
 
 
 def _acting_joints(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any, names: list[str]) -> list[str]:
@@ -213,9 +218,10 @@ def _steering(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any, size: int
     return {"heading_gain": command.heading_gain, "max_correction": command.max_correction}
 
 
-def _clock(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any) -> dict[str, Any]:
+def _clock(env: ManagerBasedRLEnv, term: ObservationTerm, cfg: Any, names: list[str]) -> dict[str, Any]:
     """Return how the phase of a stride is counted, and the joints that its first value is read from."""
     command = _locomotion_cfg(env, term, cfg)
+    _check_driven(term, (*command.hip_joints, *command.knee_joints), names)
     return {
         "stride": asdict(command.strides),
         "hip_joints": list(command.hip_joints),

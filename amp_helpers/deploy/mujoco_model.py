@@ -114,7 +114,7 @@ def _configure(spec: mujoco.MjSpec, facts: dict[str, Any], physics: MujocoPhysic
         physics.iterations,
         physics.ls_iterations,
     )
-    # MuJoCo would put a robot that diverged back to the start, and nobody would see it.
+    # MuJoCo would put a robot that diverged back to the start without an error.
     option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     ground = spec.worldbody.add_geom(name="ground", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.1])
     ground.contype = ground.conaffinity = 2**31 - 1  # touches whatever touches anything

@@ -1,7 +1,8 @@
 """The task ``Isaac-AMP-Locomotion-Flat-G1``: the 23-dof G1 stands, walks, runs and turns as commanded.
 
-It differs from :mod:`amp_helpers.env.task` in three ways: the commands cover standing, 0 to 2.6 m/s and turns; the
-policy observes only what the robot's own sensors measure, so not the base's velocity; and the physics is randomized.
+It differs from :mod:`amp_helpers.env.task` in four ways: the commands cover standing, 0 to 2.6 m/s and turns; the
+policy observes only what the robot's own sensors measure, so not the base's velocity; it observes a gait clock, and is
+rewarded for following it; and the physics is randomized.
 """
 
 from collections.abc import Collection
@@ -65,7 +66,7 @@ class LocomotionActionsCfg:
 
 @configclass
 class SensedObservationsCfg(PolicyObservationsCfg):
-    """The policy's observations: what gyroscope, accelerometer and joint encoders tell, with noise and history."""
+    """The policy's observations: gyroscope, accelerometer and joint encoders with noise and history, command, clock."""
 
     base_lin_vel: ObsTerm | None = None
     velocity_commands = ObsTerm(func=terms.steered_commands, params=_COMMAND)
@@ -82,7 +83,7 @@ class SensedObservationsCfg(PolicyObservationsCfg):
 
 @configclass
 class LocomotionCriticCfg(CriticObservationsCfg):
-    """The value function also knows the errors that the rewards are made of."""
+    """The value function also observes the errors that the rewards are made of."""
 
     mean_velocity_error = ObsTerm(func=terms.mean_velocity_error, params=_COMMAND)
     heading_error = ObsTerm(func=terms.heading_error, params=_COMMAND)
@@ -99,7 +100,7 @@ class LocomotionObservationsCfg:
 
 @configclass
 class LocomotionRewardsCfg(RewardsCfg):
-    """Track the command averaged over a stride, the heading and the clock; stand still when told to; save effort."""
+    """Track the command averaged over a stride, the heading and the clock; stand still at command 0; save effort."""
 
     track_lin_vel_xy = RewardTermCfg(
         func=terms.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}

@@ -89,7 +89,7 @@ def make_env(
         frontend: ``torch`` for Isaac Lab's step, ``warp`` for one that is recorded on a GPU
             (:mod:`amp_helpers.env.captured`), ``auto`` for the latter on a GPU where the task allows it.
         quiet: suppress Isaac Lab's output while the environment opens, and its report of timings.
-        note: called with a sentence for whatever is not as one might expect; by default, it is printed to stderr.
+        note: called with each note, a sentence; by default, it is printed to stderr.
 
     Yields:
         The environment.

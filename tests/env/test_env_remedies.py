@@ -31,6 +31,7 @@ from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.command import parse
 from amp_helpers.training.policy import find_policy, load_policy
 
+LEGS = ["l_hip", "r_hip", "l_knee", "r_knee"]
 PAIRS = {"left_knee": ("right_knee", 1.0), "right_knee": ("left_knee", 1.0)}
 
 
@@ -95,12 +96,17 @@ def test_the_command_that_is_shown_is_found_by_its_kind():
 def test_a_clock_is_exported_with_a_command_that_has_one():
     env, cfg = commands("mine"), SimpleNamespace(params={"command_name": "mine"})
     with pytest.raises(InputError, match="has a command that is a UniformVelocityCommandCfg; use a Locomotion"):
-        _clock(env, term("gait_clock"), cfg)
+        _clock(env, term("gait_clock"), cfg, LEGS)
     env.cfg.commands["mine"] = LocomotionCommandCfg(
-        asset_name="robot", resampling_time_range=(1.0, 1.0), hip_joints=("l_hip", "r_hip")
+        asset_name="robot",
+        resampling_time_range=(1.0, 1.0),
+        hip_joints=("l_hip", "r_hip"),
+        knee_joints=("l_knee", "r_knee"),
     )
-    exported = _clock(env, term("gait_clock"), cfg)
-    assert exported["hip_joints"] == ["l_hip", "r_hip"] and exported["stride"]["slowest"] == 0.3
+    exported = _clock(env, term("gait_clock"), cfg, LEGS)
+    assert exported["hip_joints"] == LEGS[:2] and exported["stride"]["slowest"] == 0.3
+    with pytest.raises(InputError, match="holds l_knee, r_knee, which no action drives"):
+        _clock(env, term("gait_clock"), cfg, LEGS[:2])
 
 
 @pytest.mark.parametrize("given", ["--recipe locomotion", "--condition_on_command", ""])
