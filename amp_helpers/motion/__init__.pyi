@@ -15,3 +15,4 @@ from .repair import Defect as Defect
 from .repair import Repair as Repair
 from .repair import apply_repairs as apply_repairs
 from .repair import find_defects as find_defects
+from .stride import StrideLaw as StrideLaw
