@@ -35,7 +35,8 @@ class LocomotionCommand(UniformVelocityCommand):
         """Heading less the integral of the commanded turn since the command was drawn, (E,) rad in -pi..pi."""
         self.mean_heading_error = torch.zeros(self.num_envs, device=self.device)
         """Exponential average of ``heading_error`` over ``error_time_s``, (E,) rad."""
-        self.phase = torch.zeros(self.num_envs, device=self.device)
+        # In double precision: rounding adds up over an episode, and a controller counts in double precision too.
+        self.phase = torch.zeros(self.num_envs, dtype=torch.float64, device=self.device)
         """Part of the stride that has passed, (E,) in 0..1: the left foot comes down at 0, the right one at 0.5. It
         does not change while the command is to stand."""
         self._heading = torch.zeros(self.num_envs, device=self.device)
@@ -81,12 +82,13 @@ class LocomotionCommand(UniformVelocityCommand):
     def clock(self) -> torch.Tensor:
         """Sine and cosine of the phase, (E, 2); a mirror image of the robot has both negated."""
         angle = 2 * math.pi * self.phase
-        return torch.stack((angle.sin(), angle.cos()), dim=1)
+        return torch.stack((angle.sin(), angle.cos()), dim=1).float()
 
     @property
     def stride_s(self) -> torch.Tensor:
         """Duration of a stride of the references at the command, (E,) s."""
-        return stride_duration(self.vel_command_b[:, 0], self.vel_command_b[:, 2], self.cfg.strides)
+        forward, turn = self.vel_command_b[:, 0].double(), self.vel_command_b[:, 2].double()
+        return stride_duration(forward, turn, self.cfg.strides)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> dict[str, torch.Tensor]:
         rows: Any = slice(None) if env_ids is None else env_ids
