@@ -27,6 +27,8 @@ DIRECTIONS = {"forward": 0.0, "left": math.pi / 2, "backward": math.pi, "right":
 """Directions of a push, from the robot's heading to the left, rad."""
 _KEYS = "↑ ↓ speed · ← → turn · space stop · P push · R reset\n\nA gamepad on this machine steers with its left stick."
 _GRID = 1.0
+_KEY_S = 2.0
+"""Time after a key in which the page may report what the key did to the camera, s."""
 
 
 class DrivePage:
@@ -46,6 +48,7 @@ class DrivePage:
         check_port(port)
         self.driver = driver
         self._gamepad = Gamepad()
+        self._key_at = -math.inf
         self._asked: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         with redirect_stdout(io.StringIO()):  # viser prints a table, verbose or not
             self.server = viser.ViserServer(host=HOST, port=port, label="Drive", verbose=False)
@@ -129,7 +132,7 @@ class DrivePage:
         height = self.driver.robot.default_root_height
         self.server.scene.set_up_direction("+z")
         self.server.initial_camera.position, self.server.initial_camera.look_at = view(height, upright=False)
-        self.server.on_client_connect(lambda client: keep_in_view(client, height))
+        self.server.on_client_connect(lambda client: keep_in_view(client, height, self._key_is_new))
 
     def _make_controls(self) -> None:
         gui, driver = self.server.gui, self.driver
@@ -169,7 +172,14 @@ class DrivePage:
         }
         for key, (label, action) in actions.items():
             command = self.server.gui.add_command(label, hotkey=key)  # pyright: ignore[reportArgumentType]
-            command.on_trigger(lambda _, action=action: self._ask(action))
+            command.on_trigger(lambda _, action=action: self._press(action))
+
+    def _press(self, action: Callable[[], object]) -> None:
+        self._key_at = time.monotonic()
+        self._ask(action)
+
+    def _key_is_new(self) -> bool:
+        return time.monotonic() - self._key_at < _KEY_S
 
     def _ask(self, action: Callable[[], object]) -> None:
         self._asked.put(action)
@@ -213,27 +223,41 @@ def view(height: float, upright: bool) -> tuple[tuple[float, float, float], tupl
     return (-2.6 * height, 1.5 * height, 1.6 * height), (0.0, 0.0, 0.8 * height)
 
 
-def keep_in_view(client: viser.ClientHandle, height: float) -> None:
+def keep_in_view(client: viser.ClientHandle, height: float, key_is_new: Callable[[], bool] = lambda: False) -> None:
     """Place a page's camera by :func:`view`, and again when the page is turned.
 
     A page on a busy machine may report its size late, and its old camera after a new one was sent. So the camera is
-    placed again with each report, until one report shows it in place; after that, it is the visitor's.
+    placed again with each report, until one report shows it in place; after that, it is the visitor's. The arrow keys
+    that steer the robot also rotate viser's camera, at 50 degrees a second, so it is put back after a key.
+
+    Args:
+        client: the page.
+        height: of the robot's root, m.
+        key_is_new: whether a key was pressed a moment ago.
     """
     settled: bool | None = None
+    chosen = view(height, upright=False)
 
     def place(camera: viser.CameraHandle) -> None:
-        nonlocal settled
+        nonlocal settled, chosen
         upright = camera.image_height > camera.image_width
-        if upright == settled:
-            return
-        position, target = view(height, upright)
-        if np.allclose(camera.position, position, atol=0.01) and np.allclose(camera.look_at, target, atol=0.01):
-            settled = upright
-        else:
-            camera.position, camera.look_at = position, target
+        if upright != settled:
+            chosen = view(height, upright)
+            if _is_at(camera, *chosen):
+                settled = upright
+            else:
+                camera.position, camera.look_at = chosen
+        elif not key_is_new():
+            chosen = tuple(camera.position), tuple(camera.look_at)
+        elif not _is_at(camera, *chosen):
+            camera.position, camera.look_at = chosen
 
     place(client.camera)
     client.camera.on_update(place)
+
+
+def _is_at(camera: viser.CameraHandle, position: tuple[float, ...], target: tuple[float, ...]) -> bool:
+    return np.allclose(camera.position, position, atol=0.01) and np.allclose(camera.look_at, target, atol=0.01)
 
 
 def _plot(gui: viser.GuiApi, title: str) -> viser.GuiUplotHandle:

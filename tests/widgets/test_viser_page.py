@@ -169,6 +169,19 @@ def test_the_robot_is_above_the_controls_of_an_upright_page_however_late_it_repo
     assert camera.shows(False), "the page was turned"
 
 
+def test_a_key_that_steers_the_robot_leaves_the_camera_where_the_visitor_has_it():
+    camera, pressed = Camera(844, 390), False
+    keep_in_view(SimpleNamespace(camera=camera), 1.0, lambda: pressed)
+    dragged, rotated = ((1.0, 2.0, 3.0), (0.0, 0.0, 0.0)), ((0.0, 0.0, 3.7), (0.0, 0.0, 0.0))
+    camera.report(place=dragged)
+    pressed = True
+    camera.report(place=rotated)
+    assert (camera.position, camera.look_at) == dragged
+    pressed = False
+    camera.report(place=rotated)
+    assert (camera.position, camera.look_at) == rotated, "by the mouse"
+
+
 @pytest.mark.browser
 def test_the_page_opens_and_keys_command_push_and_reset_the_robot(page, served):
     address, line, process = served
