@@ -171,7 +171,7 @@ def gait_phase(reference: Motion, policies: Mapping[str, Motion], seconds: float
     """
     figure = blank_figure(9.5, 3.4)
     panels = figure.subplots(1, 3, width_ratios=(1, 1, 1.7))
-    for policy in [*policies.values()][:1]:
+    if (policy := next(iter(policies.values()), None)) is not None:
         reference = in_phase(reference, policy.trim(0.0, min(seconds, policy.duration_s)))
     clips = {"reference": (reference, GRAY), **{k: (m, c) for (k, m), c in zip(policies.items(), SERIES, strict=False)}}
     for side, axes in zip(("left", "right"), panels, strict=False):
