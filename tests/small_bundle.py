@@ -36,6 +36,18 @@ ROBOT = """
 GAINS = {"stiffness": [200.0, 300.0], "damping": [10.0, 15.0], "armature": [0.02, 0.03], "effort_limit": [40.0, 50.0]}
 UPRIGHT = {"default_joint_pos": [0.0, 0.0], "joint_limits": [[-1.0, 1.0]] * 2, "root_height": 0.4}
 
+STRIDE = {
+    "walk_s": 1.1,
+    "walk_exponent": -0.5,
+    "run_s": 1.0,
+    "run_exponent": -0.2,
+    "run_from": 1.8,
+    "turn_radius": 0.8,
+    "slowest": 0.3,
+    "knee_share": 0.5,
+}
+"""Of the clock, for tests that add one."""
+
 
 def facts(**changes: object) -> dict:
     observation = [

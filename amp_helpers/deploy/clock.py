@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_helpers.motion.stride import StrideLaw
-
-_Pair = tuple[int, int]
+from amp_helpers.motion.stride import Pair, StrideLaw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +14,9 @@ class ClockTerm:
     """What the entry ``gait_clock`` of ``observation`` says beyond name, size and history."""
 
     law: StrideLaw
-    hips: _Pair
+    hips: Pair
     """Index in ``joint_names`` of the left and the right joint that swings a thigh, negative forwards."""
-    knees: _Pair
+    knees: Pair
     """Index in ``joint_names`` of the left and the right joint that bends a knee, positive bent."""
 
     @classmethod
@@ -26,12 +24,14 @@ class ClockTerm:
         """Read an entry.
 
         Raises:
-            KeyError, TypeError, ValueError: a key is missing, or a value is no number or no joint.
+            KeyError, TypeError, ValueError: a key is missing, or a value is no finite number or no joint.
         """
-        law = StrideLaw(**{field.name: float(entry["stride"][field.name]) for field in fields(StrideLaw)})
+        numbers = {field.name: float(entry["stride"][field.name]) for field in fields(StrideLaw)}
+        if odd := [name for name, value in numbers.items() if not np.isfinite(value)]:
+            raise ValueError(f"{', '.join(odd)} is NaN or infinite")
         left_hip, right_hip = (joint_names.index(name) for name in entry["hip_joints"])
         left_knee, right_knee = (joint_names.index(name) for name in entry["knee_joints"])
-        return cls(law=law, hips=(left_hip, right_hip), knees=(left_knee, right_knee))
+        return cls(law=StrideLaw(**numbers), hips=(left_hip, right_hip), knees=(left_knee, right_knee))
 
     def stride_s(self, command: np.ndarray) -> float:
         """Return the duration of a stride at a command (3,), s."""
@@ -49,7 +49,7 @@ class ClockTerm:
             stride_s: duration of a stride, s.
         """
 
-        def apart(values: np.ndarray, joints: _Pair) -> float:
+        def apart(values: np.ndarray, joints: Pair) -> float:
             left, right = joints
             return values[right] - values[left]
 

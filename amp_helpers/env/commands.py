@@ -13,8 +13,8 @@ from isaaclab.utils.math import quat_apply_inverse, wrap_to_pi, yaw_quat
 from amp_helpers.amp_state.asset import root_lin_vel_w
 from amp_helpers.amp_state.state import COMMAND_BLUR, blur_commands
 from amp_helpers.env.mdp import reset_robot
-from amp_helpers.env.stride import G1_STRIDES, Pair, leg_phase, stride_duration
-from amp_helpers.motion.stride import StrideLaw
+from amp_helpers.env.stride import G1_STRIDES, leg_phase, stride_duration
+from amp_helpers.motion.stride import Pair, StrideLaw
 
 
 class LocomotionCommand(UniformVelocityCommand):

@@ -4,10 +4,7 @@ import math
 
 import torch
 
-from amp_helpers.motion.stride import StrideLaw
-
-Pair = tuple[int, int]
-"""Columns of a left and a right joint."""
+from amp_helpers.motion.stride import Pair, StrideLaw
 
 G1_STRIDES = StrideLaw(
     walk_s=1.1085,

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+Pair = tuple[int, int]
+"""Columns of a left and a right joint."""
+
 
 @dataclass(kw_only=True)
 class StrideLaw:

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
 
-from small_bundle import facts, write
+from small_bundle import STRIDE, facts, write
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.observation import Heading, Sensors, heading_rate
@@ -74,17 +74,7 @@ def test_the_turn_leads_back_to_the_heading_but_not_while_standing(tmp_path):
     assert controller.observed[11] == 0
 
 
-LAW = {
-    "walk_s": 1.1,
-    "walk_exponent": -0.5,
-    "run_s": 1.0,
-    "run_exponent": -0.2,
-    "run_from": 1.8,
-    "turn_radius": 0.8,
-    "slowest": 0.3,
-    "knee_share": 0.5,
-}
-CLOCK = {"name": "gait_clock", "size": 2, "history": 1, "stride": LAW}
+CLOCK = {"name": "gait_clock", "size": 2, "history": 1, "stride": STRIDE}
 LEGS = {"hip_joints": ["hip", "knee"], "knee_joints": ["knee", "hip"]}  # the small robot has one leg
 
 
@@ -114,7 +104,16 @@ def test_the_clock_starts_at_the_legs_and_runs_while_there_is_a_command(tmp_path
     assert phase(1.0) == pytest.approx(at_the_legs), "started anew"
 
 
-@pytest.mark.parametrize("wrong", [{}, {"hip_joints": ["hip"]}, {"hip_joints": ["hip", "toe"]}, {"stride": {}}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"stride": STRIDE | {"walk_s": float("nan")}},
+        {"hip_joints": ["hip"]},
+        {"hip_joints": ["hip", "toe"]},
+        {"stride": {}},
+    ],
+)
 def test_a_damaged_clock_is_one_sentence(tmp_path, wrong):
     content = facts()
     content["observation"].append(CLOCK | ((LEGS | wrong) if wrong else {}))

@@ -13,22 +13,12 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
 
-from small_bundle import facts, write
+from small_bundle import STRIDE, facts, write
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.observation import TERM_SIZES
 
 JOINTS = ["left_hip", "right_hip", "left_knee", "right_knee"]
-STRIDE = {
-    "walk_s": 1.1,
-    "walk_exponent": -0.5,
-    "run_s": 1.0,
-    "run_exponent": -0.2,
-    "run_from": 1.8,
-    "turn_radius": 0.8,
-    "slowest": 0.3,
-    "knee_share": 0.5,
-}
 CLOCK = {"stride": STRIDE, "hip_joints": JOINTS[:2], "knee_joints": JOINTS[2:]}
 TERMS = {
     "velocity_commands": {"heading_gain": 1.0, "max_correction": 0.3},
