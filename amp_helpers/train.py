@@ -168,13 +168,17 @@ def main() -> int:
         raise error if launch.size == 1 else InputError(f"process {launch.rank}: {error}") from error
     if not launch.first:
         return 0
-    clip = MotionDataset.load(cfg.dataset).middle()
-    speed, _ = clip.command or clip.measured_command
+    from amp_helpers.env.make import takes_velocity  # loaded by now
+
     named = {"checkpoint": str(folder)} | users_names(vars(cfg))
+    if takes_velocity(cfg.task):
+        clip = MotionDataset.load(cfg.dataset).middle()
+        speed, _ = clip.command or clip.measured_command
+        named["velocity"] = f"{speed:.2f}"
     options = " ".join(f"--{key} {shlex.quote(name)}" for key, name in named.items())
     _say(read_run(folder).progress or "no update was finished")
     _say(f"run: {folder}")
-    _say(f"next: python -m amp_helpers.evaluate {options} --velocity {speed:.2f} --output DIR")
+    _say(f"next: python -m amp_helpers.evaluate {options} --output DIR")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Rebuild the demo motions: DeepMimic clips, retargeted to the 29-dof G1, as GMR pickles and a dataset of commands.
+"""Rebuild the demo motions: DeepMimic clips, retargeted to the G1, as GMR pickles, a dataset of commands and a dance.
 
     python datasets/build_demo.py [--output DIR]
 
@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from dance import dance
 from locomotion import locomotion
 from scipy.spatial.transform import Rotation
 
@@ -42,7 +43,7 @@ CLIPS = {"walk": 4, "run": 6}
 TURNS = ("turn_left0", "turn_left1", "turn_right1")
 """Captured turning walks of one stride each, in the folder ``walker``. The fourth, ``turn_right0``, does not repeat:
 its last pose is 0.54 rad from its first."""
-FPS = 30.0
+DANCE = "humanoid3d_dance_b"
 
 # Leg length of the G1 over the human's, hip to ankle with straight legs. With copied angles, step length scales with
 # leg length, and the root's travel has to scale alike, or the stance foot slides.
@@ -54,15 +55,16 @@ HIP_TILT = 2 * np.arcsin(0.0873386)
 
 
 def clips_folder() -> Path:
-    """Return the cached folder with the text files of ``CLIPS`` and ``TURNS`` and their license."""
+    """Return the cached folder with the text files of ``CLIPS``, ``TURNS`` and ``DANCE`` and their license."""
     wanted = {f"motions/humanoid3d_{clip}.txt" for clip in CLIPS} | {f"walker/{turn}.txt" for turn in TURNS}
+    wanted |= {f"motions/{DANCE}.txt"}
 
     def members(name: str) -> str | None:
         path = Path(name)
         found = f"{path.parent.name}/{path.name}" in wanted or name.endswith(".dist-info/LICENSE.txt")
         return path.name if found else None
 
-    return cached_folder("deepmimic_clips-v2", lambda folder: PYBULLET.extract(folder, members))
+    return cached_folder("deepmimic_clips-v3", lambda folder: PYBULLET.extract(folder, members))
 
 
 def _rotation(wxyz: np.ndarray) -> Rotation:
@@ -99,7 +101,7 @@ def retarget(frames: np.ndarray) -> Motion:
     wrist = np.zeros(len(frames))  # the clips have no hands
     x, y, z = frames[:, 1:4].T
     return Motion(
-        fps=FPS,
+        fps=round(1 / frames[:, 0].max()),
         joint_names=G1_29DOF.joint_names,
         joint_pos=np.stack([angles.get(name, wrist) for name in G1_29DOF.joint_names], axis=1),
         root_pos=np.stack([x, -z, y], axis=1) * TRAVEL_SCALE,
@@ -197,6 +199,12 @@ def build_locomotion(kinematics: Kinematics) -> MotionDataset:
     return locomotion(cycles, turns, Kinematics(G1_23DOF))
 
 
+def build_dance() -> MotionDataset:
+    """Build the dataset of the dance."""
+    tilts = {"left": SHOULDER_TILT, "right": -SHOULDER_TILT}
+    return dance(captured(DANCE), tilts, Kinematics(G1_23DOF))
+
+
 def quality(motion: Motion, kinematics: Kinematics) -> dict[str, float]:
     """Measure the forward speed, m/s, and the feet as :func:`amp_helpers.metrics.foot_quality` does."""
     feet = foot_quality(kinematics.foot_positions(motion), kinematics.sole_heights(motion), motion.dt)
@@ -220,10 +228,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{path}: {motion.num_frames} frames, {motion.duration_s:.2f} s, {len(content) / 1024:.0f} kB")
         for name, value in (changed | quality(motion, kinematics)).items():
             print(f"  {name:20s} {value:.3f}")
-    dataset = build_locomotion(kinematics)
-    path = options.output / "g1_locomotion.npz"
-    dataset.save(path)
-    print(f"{path}: {dataset.num_motions} motions, {len(dataset) * dataset.dt:.0f} s")
+    for name, dataset in {"g1_locomotion": build_locomotion(kinematics), "g1_dance": build_dance()}.items():
+        path = options.output / f"{name}.npz"
+        dataset.save(path)
+        print(f"{path}: {dataset.num_motions} motions, {len(dataset) * dataset.dt:.0f} s")
     return 0
 
 

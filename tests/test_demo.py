@@ -49,11 +49,12 @@ def test_build_reproduces_the_committed_files(build_demo, tmp_path, capsys):
     assert build_demo.main(["--output", str(tmp_path)]) == 0
     for clip in PERIOD:
         assert (tmp_path / f"g1_{clip}.pkl").read_bytes() == (DATASETS / f"g1_{clip}.pkl").read_bytes()
-    again, shipped = (MotionDataset.load(folder / "g1_locomotion.npz") for folder in (tmp_path, DATASETS))
-    for name in ("states", "root_pos", "root_quat", "command", "weight"):
-        # Inverse kinematics stops where it is near enough, and another processor's rounding stops it elsewhere.
-        np.testing.assert_allclose(getattr(again, name), getattr(shipped, name), atol=1e-4)
-    assert again.name == shipped.name and again.sha256 == shipped.sha256
+    for file in ("g1_locomotion.npz", "g1_dance.npz"):
+        again, shipped = (MotionDataset.load(folder / file) for folder in (tmp_path, DATASETS))
+        for name in ("states", "root_pos", "root_quat", "command", "weight"):
+            # Inverse kinematics stops where it is near enough, and another processor's rounding stops it elsewhere.
+            np.testing.assert_allclose(getattr(again, name), getattr(shipped, name), atol=1e-4)
+        assert again.name == shipped.name and again.sha256 == shipped.sha256
     printed = capsys.readouterr().out
     assert "penetration_max_m" in printed and "skate_mps" in printed
 
@@ -196,3 +197,17 @@ def test_walkers_change_stride_and_cadence_alike(locomotion):
     slow, fast = (locomotion[name] for name in ("walk 0.3", "walk 1.2"))
     cadence = [gait_frequency(clip.joint_pos[None], clip.joint_names, clip.dt) for clip in (slow, fast)]
     assert cadence[1] / cadence[0] == pytest.approx(2, rel=0.05)
+
+
+def test_the_dance_repeats_in_place_on_the_ground():
+    (clip,) = MotionDataset.load(DATASETS / "g1_dance.npz").clips()
+    assert is_cycle(clip) and clip.command == (0.0, 0.0)
+    assert np.linalg.norm(clip.root_pos[-1, :2] - clip.root_pos[0, :2]) < 0.01
+    lowest = Kinematics(G1_23DOF).sole_heights(clip).min(axis=1)
+    assert lowest.min() > -0.001 and np.median(lowest) == pytest.approx(0, abs=1e-4)
+    assert 0.02 < lowest.max() < 0.1  # it leaps to either side
+    low, high = G1_23DOF.joint_limits().T
+    assert (clip.joint_pos > low - 1e-4).all() and (clip.joint_pos < high + 1e-4).all()
+    assert np.abs(clip.joint_vel).max() < 20  # no shoulder turns over in its gimbal lock
+    assert np.linalg.norm(clip.root_lin_vel, axis=1).max() < 2  # nor does the root jump from foot to foot
+    assert np.mean([column(clip, f"{side}_knee") < 0.05 for side in ("left", "right")]) < 0.03  # knees bend forward

@@ -77,7 +77,7 @@ class Health:
             return "saturated"
         if self.accuracy < 0.55 and paid > 0.5:
             return "fooled"
-        if self.style_share > 0.95:
+        if self.weighted_task and self.style_share > 0.95:
             return "task drowned"
         if self.style_share < 0.05:
             return "style drowned"

@@ -21,6 +21,8 @@ from .rollout import reference_dataset as reference_dataset
 from .rollout import reference_motion as reference_motion
 from .rollout import rollout_motion as rollout_motion
 from .rollout import step_profile as step_profile
+from .style import STYLE_TASK as STYLE_TASK
+from .style import G1StyleEnvCfg as G1StyleEnvCfg
 from .task import TASK as TASK
 from .task import G1AmpEnvCfg as G1AmpEnvCfg
 from .terms import term_table as term_table

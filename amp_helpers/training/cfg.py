@@ -22,7 +22,7 @@ from amp_helpers.utils.resources import (
     recorded_path,
     runs_folder,
 )
-from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK, STYLE_TASK, TASK
 
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 REFINED_DATASET = DATASETS / "g1_walk_refined.npz"
 """The demo walk with its feet held on the ground, so that its steps cover the distance that its root covers."""
 
-Recipe = Literal["walk", "locomotion", "published"]
+Recipe = Literal["walk", "locomotion", "style", "published"]
 Frontend = Literal["auto", "warp", "torch"]
 Logger = Literal["tensorboard", "wandb"]
 
@@ -46,6 +46,7 @@ class TaskDefaults:
 TASK_DEFAULTS = {
     TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1)),
     LOCOMOTION_TASK: TaskDefaults(reference_share=0.7),
+    STYLE_TASK: TaskDefaults(reference_share=0.7),
 }
 """This project's tasks, by their bare IDs; any other task has the defaults of :class:`TaskDefaults`."""
 
@@ -145,6 +146,12 @@ RECIPES: dict[Recipe, TrainCfg] = {
         symmetry=True,
         agent=AmpAgentCfg(task_weight=2.0, style_weight=40.0, kl_threshold=0.02, final_std_updates=600),
     ),
+    "style": TrainCfg(
+        dataset=Path("datasets/g1_dance.npz"),
+        task=STYLE_TASK,
+        max_iterations=1000,
+        agent=AmpAgentCfg(task_weight=0.0),
+    ),
     "published": TrainCfg(
         dataset=Path("datasets/g1_walk.npz"),
         features=("joint_pos",),
@@ -163,7 +170,8 @@ RECIPES: dict[Recipe, TrainCfg] = {
         ),
     ),
 }
-"""What ``--recipe`` stands for. ``walk`` imitates one walk; ``locomotion`` obeys commands. ``published`` is the recipe
+"""What ``--recipe`` stands for. ``walk`` imitates one walk; ``locomotion`` obeys commands; ``style`` has no
+command and no task reward. ``published`` is the recipe
 that this project started from: joint positions of two frames, task 0.9 and style 0.1. It counts the style per step, and
 0.1 at 50 Hz is 5 per second. Its gradient penalty is skrl's 5, which has no factor 1/2, hence 10 here."""
 

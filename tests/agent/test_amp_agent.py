@@ -315,6 +315,7 @@ def health(**values: float) -> Health:
     ("values", "verdict", "advice"),
     [
         ({"style_reward": 0.6, "weighted_style": 0.0}, "off", "style_weight 0"),
+        ({"weighted_task": 0.0}, "sound", "100% of the reward"),
         ({}, "sound", "50% of the reward"),
         ({"accuracy": 1.0, "style_reward": 0.0}, "saturated", "gradient penalty"),
         ({"accuracy": 0.5, "style_reward": 0.8}, "fooled", "lengthen the window"),
