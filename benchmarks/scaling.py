@@ -6,7 +6,8 @@ environments. A turn is training with default settings, as ``training`` in ``ben
 the processes exchange. ``--frontend torch warp`` takes each turn with both steps, in the same environments, and writes
 a file for each, named ``FILE_torch`` and ``FILE_warp``. ``--device cpu`` tries it without GPUs.
 
-The JSON is written after every number of environments::
+The JSON, and a figure of it beside it (``FILE.png``: speed and efficiency over environments of each process), are
+written after every number of environments::
 
     command, commit, hardware, seed, frontend, versions{torch, isaaclab, ...}, date, steps, repeats
     counts: [{
@@ -50,6 +51,7 @@ from torch import distributed
 
 from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.errors import run_cli
+from amp_helpers.plots.scaling import scaling_curves
 from amp_helpers.training import TrainCfg, resolve, write_json
 from amp_helpers.utils import check_device
 
@@ -232,6 +234,7 @@ def main() -> int:
                 result["counts"].append(measured[frontend])
                 if everyone.first:
                     write_json(files[frontend], result)
+                    scaling_curves(files[frontend]).savefig(files[frontend].with_suffix(".png"), bbox_inches="tight")
     return 0
 
 
