@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amp_helpers.plots.style_weights import style_weights
+from amp_helpers.plots.trade_off import style_weights
 from amp_helpers.training.trials import Trial
 
 
