@@ -85,11 +85,6 @@ class LocomotionCommand(UniformVelocityCommand):
         return torch.stack((angle.sin(), angle.cos()), dim=1).float()
 
     @property
-    def running(self) -> torch.Tensor:
-        """Environments whose references run, (E,) bool."""
-        return self.vel_command_b[:, 0] >= self.cfg.strides.run_from
-
-    @property
     def stride_s(self) -> torch.Tensor:
         """Duration of a stride of the references at the command, (E,) s."""
         forward, turn = self.vel_command_b[:, 0].double(), self.vel_command_b[:, 2].double()

@@ -30,9 +30,7 @@ def gait_clock(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
     return _command(env, command_name).clock
 
 
-def track_clock(
-    env: ManagerBasedRLEnv, command_name: str, sensor_cfg: SceneEntityCfg, flight: float = 0.0
-) -> torch.Tensor:
+def track_clock(env: ManagerBasedRLEnv, command_name: str, sensor_cfg: SceneEntityCfg) -> torch.Tensor:
     """Reward a foot in the air in its half of the stride, and penalize it in the other, (E,) in -1..1.
 
     The right foot's half is the first, the left foot's the second. The weight is the sine of the phase, so that it
@@ -45,8 +43,7 @@ def track_clock(
     """
     command = _command(env, command_name)
     in_air = _in_air(env, sensor_cfg).float()
-    swing = command.clock[:, 0] * (in_air[:, 1] - in_air[:, 0])
-    return (swing + flight * command.running * in_air.sum(dim=1)) * ~command.standing
+    return command.clock[:, 0] * (in_air[:, 1] - in_air[:, 0]) * ~command.standing
 
 
 def track_speed_exp(env: ManagerBasedRLEnv, std: float, relative: float, command_name: str) -> torch.Tensor:
@@ -101,13 +98,6 @@ def mechanical_power(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch
     """Sum the absolute mechanical power of the joints, (E,) W."""
     robot = env.scene[asset_cfg.name]
     return (robot.actuators.applied_effort.torch * robot.data.joint_vel.torch).abs().sum(dim=1)
-
-
-def cost_of_transport(env: ManagerBasedRLEnv, command_name: str, asset_cfg: SceneEntityCfg) -> torch.Tensor:
-    """Mechanical power over the commanded speed and 0.5 m/s, (E,) N, at most 250."""
-    return (mechanical_power(env, asset_cfg) / (0.5 + _command(env, command_name).vel_command_b[:, 0].abs())).clamp(
-        max=250.0
-    )
 
 
 def _width(command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:
