@@ -22,6 +22,7 @@ from .motion import replay_errors as replay_errors
 from .motion import resampling as resampling
 from .scaling import scaling_curves as scaling_curves
 from .soles import sole_profiles as sole_profiles
+from .style_weights import style_weights as style_weights
 from .training import FEET_METRICS as FEET_METRICS
 from .training import command_response as command_response
 from .training import learning_curves as learning_curves

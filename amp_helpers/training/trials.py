@@ -35,6 +35,8 @@ class Trial:
     """Undisturbed; empty if it was not measured."""
     pushed: Rows
     """With pushes and everything randomized; empty if it was not measured."""
+    response_s: float | None
+    """The slowest response to a step of the command, s; ``None`` if it was not measured."""
 
 
 def read_trials(path: str | Path) -> dict[str, Trial]:
@@ -47,7 +49,12 @@ def read_trials(path: str | Path) -> dict[str, Trial]:
     try:
         return {
             f"{part['commit']}/{run['name']}": Trial(
-                run["options"], run["seed"], run["updates"], tuple(run["grid"] or ()), tuple(run.get("pushed") or ())
+                options=run["options"],
+                seed=run["seed"],
+                updates=run["updates"],
+                grid=tuple(run["grid"] or ()),
+                pushed=tuple(run.get("pushed") or ()),
+                response_s=run.get("response_s"),
             )
             for part in read_json(Path(path), remedy)["rounds"]
             for run in part["runs"]

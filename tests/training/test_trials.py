@@ -11,12 +11,14 @@ from amp_helpers.training.trials import read_trials
 def test_trials_of_the_same_name_are_told_apart_by_their_commit(tmp_path):
     row = {"forward": 0.6, "turn": 0.0, "gait_frequency_ratio": None}
     run = {"name": "base", "options": "", "seed": 1, "updates": 300, "grid": [row]}
-    rounds = [{"commit": "aaa", "runs": [run]}, {"commit": "bbb", "runs": [run | {"grid": None, "pushed": [row]}]}]
+    pushed = run | {"grid": None, "pushed": [row], "response_s": 1.2}
+    rounds = [{"commit": "aaa", "runs": [run]}, {"commit": "bbb", "runs": [pushed]}]
     (tmp_path / "trials.json").write_text(json.dumps({"rounds": rounds}))
     first, second = read_trials(tmp_path / "trials.json").values()
     assert set(read_trials(tmp_path / "trials.json")) == {"aaa/base", "bbb/base"}
     assert first.grid == (row,) and first.pushed == () and first.seed == 1 and first.updates == 300
     assert second.grid == () and second.pushed == (row,)
+    assert first.response_s is None and second.response_s == 1.2
 
 
 def test_the_repository_holds_what_the_notebooks_draw(repo_root):
@@ -26,6 +28,8 @@ def test_the_repository_holds_what_the_notebooks_draw(repo_root):
     assert "--no_condition_on_command" in trials["fd58633/nocond"].options
     shipped = trials["687e6bd/clock"]
     assert len(shipped.grid) == len(shipped.pushed) == 21
+    weighed = [trials[f"7d25200/style{weight}"] for weight in (10, 40, 80, 160)]
+    assert all(len(trial.grid) == len(trial.pushed) == 21 and trial.response_s for trial in weighed)
 
 
 @pytest.mark.parametrize("text", [None, "[]", '{"rounds": [{}]}', '{"rounds": 3}', "{"])
