@@ -18,7 +18,7 @@ from amp_helpers.robots.soles import soles
 
 CONTROL_DT = 0.02
 WALKS = (0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.6)
-RUNS = (2.0, 2.25, 2.5, 2.72)
+RUNS = (1.8, 2.0, 2.25, 2.5, 2.72)
 TURNS = (0.4, 0.8)
 TURNING_SPEEDS = (0.0, 0.3, 0.6, 0.9, 1.2)
 LEAST_GAIT_SPEED = 0.35

@@ -50,8 +50,8 @@ commanded turn.
 `gait_clock` is sine and cosine of 2 pi times a phase. With every control step in which the command is not 0, the phase
 grows by `control_dt` over the duration of a stride: `walk_s * max(hypot(forward, turn_radius * turn), slowest) **
 walk_exponent` below a forward command of `run_from`, `run_s * forward ** run_exponent` from there on. At the start it
-is that of the legs: with `d` the right joint less the left one, and `v` the same of the velocities times the duration
-over 2 pi, it is `atan2(knee_share * d_knee - v_hip, d_hip + knee_share * v_knee)` over 2 pi.
+is that of the legs: with `d` the second joint of a pair less the first, and `v` the same of the velocities times the
+duration over 2 pi, it is `atan2(knee_share * d_knee - v_hip, d_hip + knee_share * v_knee)` over 2 pi.
 
 ## unitree_rl_lab
 
