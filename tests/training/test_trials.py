@@ -26,7 +26,7 @@ def test_the_repository_holds_what_the_notebooks_draw(repo_root):
     names = ("s0", "s1", "s2", "nocond")
     assert [trials[f"fd58633/{name}"].updates for name in names] == [1000] * 4
     assert "--no_condition_on_command" in trials["fd58633/nocond"].options
-    shipped = trials["687e6bd/clock"]
+    shipped = trials["7d25200/style10"]
     assert len(shipped.grid) == len(shipped.pushed) == 21
     weighed = [trials[f"7d25200/style{weight}"] for weight in (10, 40, 80, 160)]
     assert all(len(trial.grid) == len(trial.pushed) == 21 and trial.response_s for trial in weighed)
