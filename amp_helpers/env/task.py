@@ -264,13 +264,8 @@ class PhysicsCfg(PresetCfg):
 
     newton_mjwarp = NewtonCfg(
         solver_cfg=MJWarpSolverCfg(
-            # Every iteration launches a thread for each of these rows. Robots that fall and roll over while they learn
-            # needed up to 244: with 224, three trainings of 375 s each exceeded them, and the rest was dropped.
             njmax=400,
             nconmax=60,
-            # MuJoCo's own sensors, of which the robot has none: with 16384 robots, preparing them fills 100 MB in every
-            # substep. An IMU or a sensor of joint wrenches needs them.
-            disable_sensors=True,
             cone="pyramidal",
             impratio=1.0,
             integrator="implicitfast",
