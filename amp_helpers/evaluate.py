@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tyro
 
 from amp_helpers.errors import InputError, run_cli
@@ -19,7 +20,13 @@ from amp_helpers.measure.results import write_metrics as write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
 from amp_helpers.metrics.grid import GRID, Command, grid_rows
 from amp_helpers.metrics.policy import evaluate_rollout
-from amp_helpers.metrics.references import WARMUP_S, profile_reference, rollout_motion, step_profile
+from amp_helpers.metrics.references import (
+    WARMUP_S,
+    nearest_by_pose,
+    profile_reference,
+    rollout_motion,
+    step_profile,
+)
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tables import grid_table
 from amp_helpers.motion.motion import Motion
@@ -79,10 +86,11 @@ def evaluate(
             reference, shown = None, profile_reference(references, profile, measured.dt)
             rollout = measured.follow(profile)
         else:
-            reference = shown = references.nearest(command)
             rollout = measured.hold(command, WARMUP_S + setup.seconds)
+            by_pose = math.isnan(velocity)  # NaN, as there is no command
+            reference = shown = nearest_by_pose(rollout, references) if by_pose else references.nearest(command)
             if references.num_motions > 1:
-                about = f"one of {references.num_motions} clips, nearest to the command"
+                about = f"one of {references.num_motions} clips, nearest to the {'poses' if by_pose else 'command'}"
                 print(f"reference: {reference.label}, {about}; pose RMSE and coverage RMSE are of it")
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
@@ -165,7 +173,13 @@ def open_simulator(setup: MeasuringSetup, commands: Sequence[Command]) -> Abstra
         InputError: the checkpoint, dataset or an option cannot be used.
     """
     setup.check()
-    return _simulator(setup).opened(setup, commands)
+    simulator = _simulator(setup)
+    if np.isfinite(commands).any() and not simulator.takes_velocity(setup):
+        raise InputError(
+            f"{setup.checkpoint}: has no velocity command; leave out --velocity, --turn, --steps and --grid, or name a "
+            "task that has one with --task"
+        )
+    return simulator.opened(setup, commands)
 
 
 def _spread(values: Sequence[float], count: int) -> list[float]:

@@ -100,6 +100,12 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     with contextlib.ExitStack() as stack:
         own = replace(cfg, seed=own_seed)
         lab = stack.enter_context(open_env(own, dataset, note=lambda sentence: say(f"note: {sentence}")))
+        rewarded = bool(lab.reward_manager.active_terms)
+        if not cfg.agent.style_weight and not (cfg.agent.task_weight and rewarded):
+            task = "--task_weight is too" if rewarded else "the task has no reward"
+            raise InputError(f"nothing is rewarded: --style_weight is 0, and {task}; raise --style_weight")
+        if cfg.agent.task_weight and not rewarded:
+            say(f"note: the task has no reward that --task_weight {cfg.agent.task_weight:g} could weigh; style is all")
         setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
         stack.enter_context(writing(cfg.run_dir))
         findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings

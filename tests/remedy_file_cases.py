@@ -235,7 +235,7 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: fits(0.0),
     ),
     (
-        "use the task, features and network sizes that it was trained with",
+        "use the task, dataset, features, symmetry and network sizes that it was trained with",
         lambda _: check_fit("x.pt", "policy", torch.nn.Linear(3, 2), torch.nn.Linear(2, 2).state_dict()),
         lambda _: check_fit("x.pt", "policy", torch.nn.Linear(2, 2), torch.nn.Linear(2, 2).state_dict()),
     ),

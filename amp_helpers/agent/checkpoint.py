@@ -91,7 +91,7 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: Mapping[str
         if "absent" in shapes or shapes[0] != shapes[1]:
             raise InputError(
                 f"{path}: made for another network, {name} {told} is {shapes[0]} in the file and {shapes[1]} "
-                "here; use the task, features and network sizes that it was trained with"
+                "here; use the task, dataset, features, symmetry and network sizes that it was trained with"
             )
         value = state[key]
         if value.is_floating_point() != own[key].is_floating_point() or value.is_complex():

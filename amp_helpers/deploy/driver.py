@@ -14,6 +14,7 @@ import numpy as np
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoSim
+from amp_helpers.deploy.observation import takes_command
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.gait import MIN_SEGMENT_S, gait_frequency
 from amp_helpers.metrics.tracking import AVERAGE_S
@@ -130,6 +131,11 @@ class Driver:
         commands = self.controller.facts["commands"]
         forward, turn = (commands.get(name, (0.0, 0.0)) for name in ("forward", "turn"))
         return (float(forward[0]), float(forward[1])), (float(turn[0]), float(turn[1]))
+
+    @property
+    def takes_command(self) -> bool:
+        """Whether the policy that drives observes the command."""
+        return takes_command(self.controller.facts)
 
     @property
     def command(self) -> tuple[float, float]:

@@ -4,9 +4,10 @@ Needs numpy alone.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -179,3 +180,8 @@ class Observation:
             return command
         correction = np.clip(-term.heading_gain * self._heading.error, -term.max_correction, term.max_correction)
         return command + np.array([0.0, 0.0, correction])
+
+
+def takes_command(facts: Mapping[str, Any]) -> bool:
+    """Whether the policy of a ``deploy.json`` observes a velocity command."""
+    return any(entry["name"] == "velocity_commands" for entry in facts["observation"])

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from amp_helpers.deploy.observation import takes_command
+
 
 def bundle_readme(facts: Mapping[str, Any], warnings: Sequence[str]) -> str:
     """Return ``README.md``: what the files are, and how to run the policy in ten lines.
@@ -13,12 +15,17 @@ def bundle_readme(facts: Mapping[str, Any], warnings: Sequence[str]) -> str:
     """
     velocity = any(entry["name"] == "base_lin_vel" for entry in facts["observation"])
     estimate = ", base_lin_vel=velocity" if velocity else ""
+    obeys = takes_command(facts)
     speeds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in facts["commands"].items())
+    commands = f"Commands: {speeds} (m/s, rad/s)." if obeys else "The policy takes no command."
+    command = (
+        "(0.5, 0.0, 0.0)  # forward m/s, left m/s, turn rad/s" if obeys else "(0.0, 0.0, 0.0)  # which it does not see"
+    )
     listed = "".join(f"- {warning}\n" for warning in warnings)
     return f"""# A policy for {facts["robot"]}
 
 `policy.onnx` maps an observation to joint position targets (rad); `deploy.json` says what to put in and where to send
-the result; `deploy.yaml` is the same for the C++ controller of unitree_rl_lab. Commands: {speeds} (m/s, rad/s).
+the result; `deploy.yaml` is the same for the C++ controller of unitree_rl_lab. {commands}
 
 {listed}
 ## Run it
@@ -33,7 +40,7 @@ print(controller.joint_names, controller.stiffness, controller.damping)
 controller.start()  # until then, step() returns the default pose
 while running:
     gyro, gravity, joint_pos, joint_vel = read_sensors()  # rad/s and unit vector in the root's frame, rad, rad/s
-    command = (0.5, 0.0, 0.0)  # forward m/s, left m/s, turn rad/s
+    command = {command}
     targets = controller.step(gyro, gravity, joint_pos, joint_vel, command{estimate})
     send(targets)  # torque = stiffness (target - joint_pos) - damping joint_vel, within effort_limit
 ```

@@ -11,6 +11,7 @@ from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.deploy.sensor_log import SensorLog
 from amp_helpers.env.measuring import set_command, velocity_commands
 from amp_helpers.env.rollout import Policy
+from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 
 
@@ -23,17 +24,21 @@ def record_sensors(
         env: environment opened for measuring, whose actions are one term of joint position targets.
         policy: actions (E, A) for observations (E, O).
         joint_names: order of the bundle.
-        profile: forward and turning speed of each step, (T, 2) m/s and rad/s; a change is observed a step later.
+        profile: forward and turning speed of each step, (T, 2) m/s and rad/s; a change is observed a step later. Zeros
+            for a task without a velocity command.
 
     Raises:
-        InputError: see :func:`amp_helpers.env.set_command`.
+        InputError: the task has no velocity command, and one is asked for; or see :func:`amp_helpers.env.set_command`.
     """
     data = scene_robot(env).data
     index = list(JointOrder(tuple(joint_names)).indices_from(tuple(scene_robot(env).joint_names)))
-    (command_name, _), *_ = velocity_commands(env.cfg)
+    command_name = next((name for name, _ in velocity_commands(env.cfg)), None)
+    if command_name is None and np.any(profile):
+        raise InputError("the task has no velocity command, and the profile has one; give a profile of zeros")
     action_term: Any = env.action_manager.get_term(env.action_manager.active_terms[0])
     sensors: list[dict[str, np.ndarray]] = []
     results: list[tuple[np.ndarray, ...]] = []
+    nothing = torch.zeros(env.num_envs, 3)
     set_command(env, *profile[0])
     seen, _ = env.reset()
     with torch.inference_mode():
@@ -44,7 +49,7 @@ def record_sensors(
                 "gravity": data.projected_gravity_b.torch,
                 "joint_pos": data.joint_pos.torch[:, index],
                 "joint_vel": data.joint_vel.torch[:, index],
-                "command": env.command_manager.get_command(command_name),
+                "command": env.command_manager.get_command(command_name) if command_name else nothing,
                 "base_lin_vel": data.root_lin_vel_b.torch,
                 "heading": data.heading_w.torch,
             }

@@ -14,10 +14,11 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.deploy.bundles import find_bundle, ready_bundle
-from amp_helpers.deploy.controller import Controller, read_facts
+from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_model import MujocoPhysics
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
+from amp_helpers.deploy.observation import takes_command
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
@@ -69,8 +70,7 @@ def takes_velocity(setup: MeasuringSetup) -> bool:
         from amp_helpers.measure import isaaclab  # loads Isaac Lab, as the export does
 
         return isaaclab.takes_velocity(setup)
-    facts = read_facts(folder)
-    return any(entry["name"] == "velocity_commands" for entry in facts["observation"])
+    return takes_command(Controller(folder).facts)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.frames import settled_frames
+from amp_helpers.metrics.poses import pose_distances
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.phase import in_phase
@@ -60,6 +62,20 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
         root_quat=rollout.root_quat[env_index, first:],
         name=f"policy at {rollout.command} m/s",
     )
+
+
+def nearest_by_pose(rollout: Rollout, references: MotionDataset) -> Motion:
+    """Return the clip whose poses a rollout is nearest to after its warm-up; the first one where all robots fall.
+
+    Args:
+        rollout: frames of a policy without a command, which would name its clip.
+        references: the clips.
+    """
+    poses = rollout.joint_pos[settled_frames(rollout.fell, rollout.dt, WARMUP_S)]
+    clips = references.clips()
+    if len(clips) == 1 or not len(poses):
+        return clips[0]
+    return min(clips, key=lambda clip: pose_distances(poses, rollout.joint_names, clip)[0])
 
 
 def profile_reference(

@@ -76,7 +76,8 @@ class TrainCfg:
     distributed: bool = False
     """Train in the processes that torchrun started, each with --num_envs environments on a GPU of its own."""
     max_iterations: int = 450
-    """Updates; each follows a rollout of --rollouts control steps."""
+    """Updates of this run, which with --checkpoint come on top of those made; each follows a rollout of --rollouts
+    control steps."""
     max_seconds: float | None = None
     """Stop after this much wall-clock time, s, whatever the number of updates."""
     checkpoint: Path | None = None

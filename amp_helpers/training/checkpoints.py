@@ -8,7 +8,8 @@ from pathlib import Path
 
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.errors import InputError
-from amp_helpers.training.run_folder import CHECKPOINTS, LAST
+from amp_helpers.training.run_folder import CHECKPOINTS, LAST, POLICY_FILE
+from amp_helpers.utils.resources import POLICIES, find_data
 
 _NEEDED = ("policy", "value", "discriminator", "progress")
 """Parts by which a whole checkpoint differs from a policy."""
@@ -45,18 +46,24 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
     """Find the checkpoint to go on from.
 
     Args:
-        path: a file, or a run's folder (or the folder of its checkpoints), whose newest whole checkpoint is meant.
+        path: a file, or a run's folder (or the folder of its checkpoints), whose newest whole checkpoint is meant. A
+            shipped policy's folder or name is refused, as it holds none.
 
     Raises:
         InputError: it is no whole checkpoint, or the folder holds none.
     """
     path = Path(path)
+    if not path.exists() and (POLICIES / path).exists():
+        path = POLICIES / path
+    path = find_data(path)
     if not path.is_dir():
         return _read(path)
     found = newest_checkpoint(path)
     if found is None:
         torn = len(_files(path))
         lacks = f"its {torn} checkpoints are damaged" if torn else f"holds no {CHECKPOINTS}/agent_*.pt"
+        if not torn and (path / POLICY_FILE).exists():
+            lacks = f"holds a policy alone, without discriminator and optimizers, and no {CHECKPOINTS}/agent_*.pt"
         raise InputError(f"{path}: {lacks}; give the folder of a training run that has written a whole checkpoint")
     return found
 

@@ -16,10 +16,8 @@ from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
 from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.config_file import choose_names, config_beside
-from amp_helpers.training.run_folder import CONFIG_FILE, write_json
+from amp_helpers.training.run_folder import CONFIG_FILE, POLICY_FILE, write_json
 from amp_helpers.utils.resources import POLICIES, find_data
-
-POLICY_FILE = "policy.pt"
 
 
 class TrainedPolicy:

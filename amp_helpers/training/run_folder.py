@@ -17,6 +17,8 @@ from amp_helpers.errors import NO_SPACE, InputError, atomic_path, brief_repr, fi
 from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
+POLICY_FILE = "policy.pt"
+"""What a policy needs to act: its weights and the scaler of its observations."""
 CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "agent_last.pt", "agent_previous.pt"
 """Folder of a run's whole checkpoints, the newest state of the agent in it, and the one that this replaced."""
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)

@@ -122,8 +122,11 @@ class Drive(Panel):
         driver, figures = self.driver, self.driver.figures
         forward, turn = figures.command
         pace = "" if math.isnan(figures.real_time) else f" · {figures.real_time:.2f} of real time"
+        command = (
+            f"command {forward:.1f} m/s, {turn:+.1f} rad/s" if driver.takes_command else "this policy takes no command"
+        )
         self.figures.value = (
-            f'<div style="line-height:1.6"><span role="status">command {forward:.1f} m/s, {turn:+.1f} rad/s · '
+            f'<div style="line-height:1.6"><span role="status">{command} · '
             f"{figures.falls} fall{'' if figures.falls == 1 else 's'}</span><br>"
             f"{html.escape(_measured(figures))} · {figures.time_s:.0f} s{pace}</div>"
         )

@@ -26,6 +26,7 @@ DETAIL = 0.007
 DIRECTIONS = {"forward": 0.0, "left": math.pi / 2, "backward": math.pi, "right": -math.pi / 2}
 """Directions of a push, from the robot's heading to the left, rad."""
 _KEYS = "↑ ↓ speed · ← → turn · space stop · P push · R reset\n\nA gamepad on this machine steers with its left stick."
+NO_COMMAND = " · **this policy takes no command**"
 _GRID = 1.0
 _KEY_S = 2.0
 """Time after a key in which the page may report what the key did to the camera, s."""
@@ -101,6 +102,7 @@ class DrivePage:
         self._figures.content = (
             f"**{figures.forward_mps:.2f} m/s**, {figures.turn_radps:+.2f} rad/s · {stride} · "
             f"**{figures.falls} fall{'' if figures.falls == 1 else 's'}** · {figures.time_s:.0f} s{pace}"
+            f"{'' if driver.takes_command else NO_COMMAND}"
         )
         self._forward.value, self._turn.value = figures.command
         history = driver.history
@@ -139,10 +141,12 @@ class DrivePage:
         gui.configure_theme(show_logo=False, show_share_button=False, control_layout="collapsible")
         gui.set_panel_label(f"Drive {driver.robot.name}")
         self._figures = gui.add_markdown("")
-        (low, high), (right, left) = driver.ranges
-        forward, turn = driver.command
-        self._forward = gui.add_slider("Forward, m/s", low, max(high, low + STEP), STEP, forward)
-        self._turn = gui.add_slider("Turn, rad/s", right, max(left, right + STEP), STEP, turn)
+        self._forward, self._turn = (
+            gui.add_slider(label, low, max(high, low + STEP), STEP, value, disabled=low == high)
+            for label, (low, high), value in zip(
+                ("Forward, m/s", "Turn, rad/s"), driver.ranges, driver.command, strict=True
+            )
+        )
         self._policy = gui.add_dropdown("Policy", driver.policies) if len(driver.policies) > 1 else None
         buttons = gui.add_button_group("", ("Stop", "Reset"))
         with gui.add_folder("Push"):
@@ -209,6 +213,7 @@ class DrivePage:
         self.driver.switch(self._policy.value)
         for slider, (low, high) in zip((self._forward, self._turn), self.driver.ranges, strict=True):
             slider.min, slider.max = low, max(high, low + STEP)
+            slider.disabled = low == high
 
 
 def view(height: float, upright: bool) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

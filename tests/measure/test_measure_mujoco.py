@@ -93,6 +93,25 @@ def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path):
     assert not mujoco.takes_velocity(replace(setup, checkpoint=silent))
     metrics = evaluate(replace(setup, checkpoint=silent), tmp_path / "out")
     assert np.isnan(metrics["velocity_error_mps"]) and metrics["mechanical_power_w"] >= 0
+    for asked in ({"velocity": 0.5}, {"turn": 0.5}, {"steps": (0.0, 1.0)}):
+        with pytest.raises(InputError, match="silent: has no velocity command; leave out --velocity, --turn, --steps"):
+            evaluate(replace(setup, checkpoint=silent), tmp_path / "asked", **asked)
+    with pytest.raises(InputError, match="has no velocity command; leave out"):
+        evaluate_grid(replace(setup, checkpoint=silent), tmp_path / "asked", commands=[(0.5, 0.0)])
+    assert not (tmp_path / "asked").exists()
+
+
+def test_without_a_command_the_clip_with_the_nearest_poses_is_the_reference(setup, tmp_path, capsys):
+    names = G1_23DOF.joint_names
+    pose = np.tile(G1_23DOF.default_pose(), (60, 1))
+    clips = [
+        make_motion(60, name=name, joint_names=names, joint_pos=pose + add) for name, add in (("far", 1), ("near", 0))
+    ]
+    MotionDataset.from_motions(clips, joint_names=names, control_dt=0.02).save(tmp_path / "two.npz")
+    silent = standing(tmp_path / "silent", observation=[{"name": "base_ang_vel", "size": 3, "history": 1}])
+    metrics = evaluate(replace(setup, checkpoint=silent, dataset=tmp_path / "two.npz"), tmp_path / "out")
+    assert metrics["pose_rmse_rad"] < 0.2
+    assert "reference: near, one of 2 clips, nearest to the poses" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ from amp_helpers.training.command import parse
         ("--foo 4", "Unrecognized options: --foo, 4; --help lists the options"),
         ("--checkpoint none", "none: there is no such checkpoint; give a file written by training"),
         (
+            "--checkpoint g1_locomotion",
+            "g1_locomotion: holds a policy alone, without discriminator and optimizers, and no",
+        ),
+        ("--checkpoint policies/g1_walk", "a training run that has written a whole checkpoint"),
+        (
             "--recipe published --checkpoint .",
             "a run that goes on keeps its own settings; leave --recipe out, or",
         ),

@@ -13,6 +13,7 @@ pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim
 
 from small_bundle import hopper, standing_bundle
 
+from amp_helpers.deploy.readme import bundle_readme
 from amp_helpers.errors import InputError
 from amp_helpers.widgets import Drive, drive
 from amp_helpers.widgets.drive import DIRECTIONS
@@ -129,6 +130,19 @@ def test_a_page_that_does_not_answer_gets_no_more_pictures_and_counts_as_closed(
         await asyncio.sleep(0)
 
     asyncio.run(watch())
+
+
+def test_a_policy_without_a_command_is_not_steered(tmp_path, robot):
+    sensed = [{"name": "base_ang_vel", "size": 3, "history": 1}]
+    still = {"forward": [0.0, 0.0], "turn": [0.0, 0.0]}
+    folder = standing_bundle(tmp_path / "dance", observation=sensed, commands=still)
+    widget = Drive(folder, robot=robot, width=160, height=120, recording_s=0.1)
+    assert widget.forward.disabled and widget.turn.disabled
+    widget.pause.value = True
+    say(widget, "nudge", forward=1, turn=0)
+    assert widget.driver.command == (0.0, 0.0) and "this policy takes no command" in widget.figures.value
+    readme = bundle_readme(widget.driver.controller.facts | {"robot": "hopper"}, ())
+    assert "The policy takes no command." in readme and "command = (0.0, 0.0, 0.0)" in readme
 
 
 def test_without_a_page_it_holds_a_picture_and_a_video(tmp_path, robot):

@@ -158,7 +158,8 @@ class Drive {
       this.gait = measures.gaitFrequency;
     }
     const heading = (this.simulation.sense().heading * 180) / Math.PI;
-    show("status-command", `${number(forward, 2)} m/s, ${number(turn, 2)} rad/s`);
+    const obeys = controller.facts.observation.some((term) => term.name === "velocity_commands");
+    show("status-command", obeys ? `${number(forward, 2)} m/s, ${number(turn, 2)} rad/s` : "this policy takes none");
     show("status-speed", `${number(measures.speed, 2)} m/s, ${number(measures.turn, 2)} rad/s`);
     show("status-heading", `${number(heading, 0)}°`);
     show("status-gait", Number.isFinite(this.gait) ? `${number(this.gait, 2)} Hz` : "–");
