@@ -1,5 +1,6 @@
 """What a rollout is compared with: the clips that its policy imitates, and commands that change."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
         joint_pos=rollout.joint_pos[env_index, first:],
         root_pos=rollout.root_pos[env_index, first:],
         root_quat=rollout.root_quat[env_index, first:],
-        name=f"policy at {rollout.command} m/s",
+        name="policy" if math.isnan(rollout.command) else f"policy at {rollout.command} m/s",
     )
 
 

@@ -1,5 +1,6 @@
 """Videos of a policy beside the clip that it imitates."""
 
+import math
 from pathlib import Path
 
 from amp_helpers.metrics.references import WARMUP_S, rollout_motion
@@ -34,10 +35,12 @@ def write_comparison(
         frames = [renderer.video(motion, fps) for motion in (policy, reference)]
     first = round(start_s / rollout.dt)
     rows = [min(first + round(i / fps / rollout.dt), len(rollout.commands) - 1) for i in range(len(frames[0]))]
-    told = [_told(*rollout.commands[row]) for row in rows]
-    return write_video(path, side_by_side(*frames, labels=([f"policy, {text}" for text in told], "reference")), fps)
+    commands = [told(*rollout.commands[row]) for row in rows]
+    return write_video(path, side_by_side(*frames, labels=([f"policy, {text}" for text in commands], "reference")), fps)
 
 
-def _told(forward: float, turn: float) -> str:
-    """A command in words."""
+def told(forward: float, turn: float) -> str:
+    """A command in words; NaN is none."""
+    if math.isnan(forward):
+        return "no command"
     return f"{forward:g} m/s" + (f", {turn:g} rad/s" if turn else "")

@@ -1,6 +1,7 @@
 """A bundle measured in plain MuJoCo: the files of every evaluation, without torch and Isaac Lab."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed; pip install -e '.[sim]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install -e '.[deploy]'")
 
+from known_rollouts import make_rollout
 from small_bundle import facts, write
 from support import make_motion
 
@@ -20,7 +22,9 @@ from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.measure import mujoco
 from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.metrics.references import rollout_motion
 from amp_helpers.metrics.rollout import SAVED
+from amp_helpers.render.comparison import told
 from amp_helpers.robots.robot import G1_23DOF
 
 COMMANDS = {"forward": [0.0, 1.0], "turn": [-0.5, 0.5]}
@@ -93,6 +97,8 @@ def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path):
     assert not mujoco.takes_velocity(replace(setup, checkpoint=silent))
     metrics = evaluate(replace(setup, checkpoint=silent), tmp_path / "out")
     assert np.isnan(metrics["velocity_error_mps"]) and metrics["mechanical_power_w"] >= 0
+    assert rollout_motion(replace(make_rollout(), command=math.nan)).name == "policy"
+    assert told(math.nan, math.nan) == "no command" and told(0.5, -0.4) == "0.5 m/s, -0.4 rad/s"
     for asked in ({"velocity": 0.5}, {"turn": 0.5}, {"steps": (0.0, 1.0)}):
         with pytest.raises(InputError, match="silent: has no velocity command; leave out --velocity, --turn, --steps"):
             evaluate(replace(setup, checkpoint=silent), tmp_path / "asked", **asked)
