@@ -176,8 +176,7 @@ def open_simulator(setup: MeasuringSetup, commands: Sequence[Command]) -> Abstra
     simulator = _simulator(setup)
     if np.isfinite(commands).any() and not simulator.takes_velocity(setup):
         raise InputError(
-            f"{setup.checkpoint}: has no velocity command; leave out --velocity, --turn, --steps and --grid, or name a "
-            "task that has one with --task"
+            f"{setup.checkpoint}: has no velocity command; leave out --velocity, --turn, --steps and --grid"
         )
     return simulator.opened(setup, commands)
 
