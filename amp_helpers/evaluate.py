@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tyro
 
 from amp_helpers.errors import InputError, run_cli
@@ -173,12 +172,7 @@ def open_simulator(setup: MeasuringSetup, commands: Sequence[Command]) -> Abstra
         InputError: the checkpoint, dataset or an option cannot be used.
     """
     setup.check()
-    simulator = _simulator(setup)
-    if np.isfinite(commands).any() and not simulator.takes_velocity(setup):
-        raise InputError(
-            f"{setup.checkpoint}: has no velocity command; leave out --velocity, --turn, --steps and --grid"
-        )
-    return simulator.opened(setup, commands)
+    return _simulator(setup).opened(setup, commands)
 
 
 def _spread(values: Sequence[float], count: int) -> list[float]:

@@ -91,6 +91,10 @@ def opened(
     options = {"task": setup.task, "asset": setup.asset}
     folder = find_bundle(setup.checkpoint, **options, robot=None if setup.is_bundle else setup.robot_name)
     controller = Controller(folder)
+    if np.isfinite(commands).any() and not takes_command(controller.facts):
+        raise InputError(
+            f"{setup.checkpoint}: has no velocity command; leave out --velocity, --turn, --steps and --grid"
+        )
     references = _references(controller, folder, setup)
     robot = _robot(controller.facts, folder, setup)
     sim = MujocoSim(controller, robot, physics or MujocoPhysics())

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.errors import InputError
-from amp_helpers.training.run_folder import CHECKPOINTS, LAST, POLICY_FILE
-from amp_helpers.utils.resources import POLICIES, find_data
+from amp_helpers.training.run_folder import CHECKPOINTS, LAST, POLICY_FILE, find_run
 
 _NEEDED = ("policy", "value", "discriminator", "progress")
 """Parts by which a whole checkpoint differs from a policy."""
@@ -52,10 +51,7 @@ def find_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         InputError: it is no whole checkpoint, or the folder holds none.
     """
-    path = Path(path)
-    if not path.exists() and (POLICIES / path).exists():
-        path = POLICIES / path
-    path = find_data(path)
+    path = find_run(path)
     if not path.is_dir():
         return _read(path)
     found = newest_checkpoint(path)

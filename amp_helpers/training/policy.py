@@ -16,8 +16,8 @@ from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
 from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.config_file import choose_names, config_beside
-from amp_helpers.training.run_folder import CONFIG_FILE, POLICY_FILE, write_json
-from amp_helpers.utils.resources import POLICIES, find_data
+from amp_helpers.training.run_folder import CONFIG_FILE, POLICY_FILE, find_run, write_json
+from amp_helpers.utils.resources import POLICIES
 
 
 class TrainedPolicy:
@@ -113,16 +113,14 @@ def find_policy(path: str | Path, *, task: str | None = None, robot: str | None 
 
 
 def _find(path: str | Path) -> tuple[Path, Path, dict[str, Any]]:
-    shipped = shipped_policies()
-    path = Path(path)
-    path = find_data(path if path.exists() or str(path) not in shipped else Path("policies", path))
+    path = find_run(path)
     file = path / POLICY_FILE if path.is_dir() else path
     if path.is_dir() and not file.is_file() and (newest := newest_checkpoint(path)):
         file = newest.file  # a run that is still training, or was killed
     if not file.is_file():
         raise InputError(
             f"{path}: holds no {POLICY_FILE} and no whole checkpoint; give the folder of a run that has written one, a "
-            f"checkpoint file, or a shipped policy: {', '.join(shipped)}"
+            f"checkpoint file, or a shipped policy: {', '.join(shipped_policies())}"
         )
     beside = config_beside(file, ("task", "hidden", "dataset"))
     if beside is None:
