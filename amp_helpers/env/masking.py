@@ -29,28 +29,22 @@ def keep_unmasked[T](owner: Any, mask: torch.Tensor, change: Callable[[], T]) ->
         mask: (E,) bool, environments whose change stays.
         change: changes all environments.
     """
-    rows = list(_rows(owner, len(mask)))
-    kinds = [[row for row in rows if row[2].dtype == kind] for kind in dict.fromkeys(row[2].dtype for row in rows)]
-    saved = [_flat([tensor for *_, tensor in kind]) for kind in kinds]
+    alike: dict[tuple[torch.Size, torch.dtype], list[tuple[dict[str, Any], str, torch.Tensor]]] = {}
+    for row in _rows(owner, len(mask)):
+        alike.setdefault((row[2].shape, row[2].dtype), []).append(row)
+    saved = [torch.stack([tensor for *_, tensor in rows]) for rows in alike.values()]  # one kernel for all of a shape
     result = change()
-    for kind, before in zip(kinds, saved, strict=True):
-        present = [holder[name] for holder, name, _ in kind]
-        for (_, name, tensor), now in zip(kind, present, strict=True):
-            if not isinstance(now, torch.Tensor) or (now.shape, now.dtype) != (tensor.shape, tensor.dtype):
+    for ((shape, dtype), rows), before in zip(alike.items(), saved, strict=True):
+        present = [holder[name] for holder, name, _ in rows]
+        for (_, name, _), now in zip(rows, present, strict=True):
+            if not isinstance(now, torch.Tensor) or (now.shape, now.dtype) != (shape, dtype):
                 raise NoMaskError(f"it replaces '{name}' by something of another shape or type")
-        places = torch.cat([mask.view(-1, *[1] * (t.dim() - 1)).expand_as(t).reshape(-1) for *_, t in kind])
-        kept = torch.where(places, _flat(present), before).split([tensor.numel() for tensor in present])
-        for (holder, name, tensor), now in zip(kind, present, strict=True):
+        kept = torch.where(mask.view(-1, *[1] * (len(shape) - 1)), torch.stack(present), before)
+        for (holder, name, tensor), now in zip(rows, present, strict=True):
             holder[name] = tensor if now is tensor else torch.empty_like(tensor)
-        targets = [holder[name] for holder, name, _ in kind]
-        copy_all: Any = torch._foreach_copy_  # pyright: ignore[reportPrivateImportUsage]  (one kernel for all)
-        copy_all(targets, [part.view_as(target) for part, target in zip(kept, targets, strict=True)])
+        copy_all: Any = torch._foreach_copy_  # pyright: ignore[reportPrivateImportUsage]
+        copy_all([holder[name] for holder, name, _ in rows], kept.unbind())
     return result
-
-
-def _flat(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """Copy tensors into one, (total,): one kernel, where a copy of each would take one each."""
-    return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 def _rows(owner: Any, num_envs: int) -> Iterator[tuple[dict[str, Any], str, torch.Tensor]]:
