@@ -3,7 +3,7 @@
 Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from skrl.memories.torch import RandomMemory
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
+from amp_helpers.agent.cuda_graphs import Picked, Recorded, fetch_figures
 from amp_helpers.agent.gradients import in_one_buffer, step_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
@@ -233,25 +233,23 @@ class AmpAgent(Agent):
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
             windows = self._sample(amp, learnable)
-            self._window_scaler(torch.cat((windows, self._reference_windows(windows))), train=True)
+            self._window_scaler.learn(torch.cat((windows, self._reference_windows(windows))))
 
         rows = inputs | {n: self.rollout.rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         figures: dict[str, list[torch.Tensor]] = {}
         for epoch in range(cfg.learning_epochs):
             for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
-                batch = {name: values[indices] for name, values in rows.items()}
+                batch: dict[str, torch.Tensor | Picked] = {name: Picked(of, indices) for name, of in rows.items()}
                 if discriminate and epoch < cfg.discriminator_epochs:
                     batch |= self._discriminator_batch(amp, learnable)
                 for name, figure in self._step(batch).items():
                     figures.setdefault(name, []).append(figure.clone())
             step_learning_rate(self.optimizer, torch.stack(figures["kl"][-cfg.mini_batches :]).mean(), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
-        mirror = self.policy.observation_mirror
         # A symmetric policy needs a symmetric scale.
-        seen = observations if mirror is None else torch.cat((observations, mirror(observations)))
-        self._observation_scaler(seen, train=True)
-        if self._state_scaler is not None:
-            self._state_scaler(states, train=True)
+        self._observation_scaler.learn(observations, self.policy.observation_mirror)
+        if self._state_scaler is not None and states is not None:
+            self._state_scaler.learn(states)
         self.replay.add(amp, learnable)
         self.updates += 1
         if self._initial_std is not None:
@@ -282,7 +280,7 @@ class AmpAgent(Agent):
         done = self.rollout.get_tensor_by_name("done")
         advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
         returns = advantages + values
-        self._value_scaler(returns, train=True)
+        self._value_scaler.learn(returns.flatten(0, 1))
         self.rollout.set_tensor_by_name("values", self._value_scaler(values))
         self.rollout.set_tensor_by_name("returns", self._value_scaler(returns))
         mean, variance, _ = self.ranks.moments(advantages.mean(), advantages.var(), advantages.numel())
@@ -297,7 +295,7 @@ class AmpAgent(Agent):
         policy = torch.cat((policy, replayed.to(self.device)))
         return {"reference_windows": self._window_scaler(reference), "policy_windows": self._window_scaler(policy)}
 
-    def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
+    def _step(self, batch: Mapping[str, torch.Tensor | Picked]) -> dict[str, torch.Tensor]:
         """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
         buffer, steps = self._gradients(**batch)
         self.ranks.sum_in_place(buffer)
