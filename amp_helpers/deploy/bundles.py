@@ -11,7 +11,7 @@ from pathlib import Path
 
 from amp_helpers.errors import InputError, sha256
 from amp_helpers.utils.json_data import read_json
-from amp_helpers.utils.resources import POLICIES
+from amp_helpers.utils.resources import POLICY_FILE, find_run, shipped_policies
 
 FACTS = "deploy.json"
 BUNDLE = "bundle"
@@ -35,15 +35,12 @@ def find_bundle(
     Raises:
         InputError: there is no such policy, it cannot be exported, or a bundle is given options.
     """
-    path = Path(policy)
+    path = find_run(policy)
     if not path.exists():
-        shipped = _shipped(path)
-        if shipped is None:
-            raise InputError(
-                f"{path}: no such bundle, run or checkpoint; give the path of one, or a shipped policy: "
-                f"{', '.join(folder.name for folder in _shipped_folders())}"
-            )
-        path = shipped
+        raise InputError(
+            f"{path}: no such bundle, run or checkpoint; give the path of one, or a shipped policy: "
+            f"{', '.join(shipped_policies())}"
+        )
     options = {f"--{name}": value for name, value in (("task", task), ("asset", asset), ("robot", robot)) if value}
     if options and (path / FACTS).is_file():
         raise InputError(f"{path}: is a bundle, which has its task in it; leave out {' and '.join(options)}")
@@ -63,11 +60,10 @@ def ready_bundle(policy: str | os.PathLike) -> Path | None:
     Raises:
         InputError: its ``deploy.json`` cannot be read.
     """
-    path = Path(policy)
-    path = path if path.exists() else _shipped(path) or path
+    path = find_run(policy)
     if (path / FACTS).is_file():
         return path
-    own, weights = path / BUNDLE, path / "policy.pt"
+    own, weights = path / BUNDLE, path / POLICY_FILE
     if not (weights.is_file() and (own / FACTS).is_file()):
         return None
     facts = read_json(own / FACTS, f"export it again, or remove {own}")
@@ -83,17 +79,6 @@ def named_bundles(policies: Sequence[str | os.PathLike]) -> dict[str, Path]:
     lasts = [Path(policy).resolve().name for policy in policies]
     names = [last if lasts.count(last) == 1 else str(policy) for last, policy in zip(lasts, policies, strict=True)]
     return {name: find_bundle(policy) for name, policy in zip(names, policies, strict=True)}
-
-
-def _shipped_folders() -> list[Path]:
-    return sorted(file.parent for file in POLICIES.glob("*/policy.pt"))
-
-
-def _shipped(path: Path) -> Path | None:
-    """The folder of the shipped policy that a path names, as ``g1_walk`` or ``policies/g1_walk``."""
-    return next(
-        (folder for folder in _shipped_folders() if path in (Path(folder.name), Path("policies", folder.name))), None
-    )
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot
 from amp_helpers.training.cfg import MAX_SEED
+from amp_helpers.utils.resources import find_run
 
 SimulatorName = Literal["newton", "physx", "mujoco"]
 SIMULATORS: tuple[str, ...] = get_args(SimulatorName)
@@ -68,7 +69,7 @@ class MeasuringSetup:
             raise InputError(f"seconds is {self.seconds:g}; give a number above 0")
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed is {self.seed}; give a number from 0 to {MAX_SEED}")
-        if self.simulator != "mujoco" and self.is_bundle and not (Path(self.checkpoint) / "config.json").is_file():
+        if self.simulator != "mujoco" and self.is_bundle and not (find_run(self.checkpoint) / "config.json").is_file():
             raise InputError(
                 f"{self.checkpoint}: is a bundle, which Isaac Lab does not run; measure it with --simulator mujoco, or "
                 "give the run that it was exported from"
@@ -77,7 +78,7 @@ class MeasuringSetup:
     @property
     def is_bundle(self) -> bool:
         """Whether ``checkpoint`` is a folder that ``export`` wrote."""
-        return (Path(self.checkpoint) / "deploy.json").is_file()
+        return (find_run(self.checkpoint) / "deploy.json").is_file()
 
     @property
     def robot_name(self) -> str | None:

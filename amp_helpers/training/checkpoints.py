@@ -8,7 +8,8 @@ from pathlib import Path
 
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.errors import InputError
-from amp_helpers.training.run_folder import CHECKPOINTS, LAST, POLICY_FILE, find_run
+from amp_helpers.training.run_folder import CHECKPOINTS, LAST
+from amp_helpers.utils.resources import POLICY_FILE, find_run
 
 _NEEDED = ("policy", "value", "discriminator", "progress")
 """Parts by which a whole checkpoint differs from a policy."""

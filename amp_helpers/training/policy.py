@@ -16,8 +16,8 @@ from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
 from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.config_file import choose_names, config_beside
-from amp_helpers.training.run_folder import CONFIG_FILE, POLICY_FILE, find_run, write_json
-from amp_helpers.utils.resources import POLICIES
+from amp_helpers.training.run_folder import CONFIG_FILE, write_json
+from amp_helpers.utils.resources import POLICY_FILE, find_run, shipped_policies
 
 
 class TrainedPolicy:
@@ -126,11 +126,6 @@ def _find(path: str | Path) -> tuple[Path, Path, dict[str, Any]]:
     if beside is None:
         raise InputError(f"{file}: has no {CONFIG_FILE} beside it; keep the two files of a run together")
     return file, *beside
-
-
-def shipped_policies() -> list[str]:
-    """List the policies that come with this package."""
-    return sorted(file.parent.name for file in POLICIES.glob(f"*/{POLICY_FILE}"))
 
 
 def state_config(state: AmpState) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import json
 import math
-import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +15,8 @@ from typing import Any, TextIO, get_type_hints
 from amp_helpers.agent.health import Health, describe_progress
 from amp_helpers.errors import NO_SPACE, InputError, atomic_path, brief_repr, file_remedy
 from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
-from amp_helpers.utils.resources import POLICIES, find_data
 
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
-POLICY_FILE = "policy.pt"
-"""What a policy needs to act: its weights and the scaler of its observations."""
 CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "agent_last.pt", "agent_previous.pt"
 """Folder of a run's whole checkpoints, the newest state of the agent in it, and the one that this replaced."""
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -85,16 +81,6 @@ class RunLog:
         if self.silent_s > SILENT_AFTER_S and not self.alive:
             return "silent"
         return "stopping" if stop_requested(self.folder) else "running"
-
-
-def find_run(path: str | os.PathLike) -> Path:
-    """Resolve the name of a shipped policy, ``policies/...`` and ``datasets/...`` where there is no such path.
-
-    Any other path is returned unchanged, whether it exists or not.
-    """
-    path = Path(path)
-    shipped = not path.exists() and (POLICIES / path / POLICY_FILE).is_file()
-    return find_data(Path("policies", path) if shipped else path)
 
 
 def read_run(folder: str | Path) -> RunLog:

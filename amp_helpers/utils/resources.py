@@ -26,6 +26,8 @@ DATASETS = _ROOT / "datasets"
 """The demo motions and datasets."""
 POLICIES = _ROOT / "policies"
 """The shipped policies, a folder each."""
+POLICY_FILE = "policy.pt"
+"""What a policy needs to act, in its folder: its weights and the scaler of its observations."""
 
 
 def find_data(path: str | os.PathLike) -> Path:
@@ -37,6 +39,21 @@ def find_data(path: str | os.PathLike) -> Path:
     if path.parts[:1] in (("datasets",), ("policies",)) and not path.exists() and (_ROOT / path).exists():
         return _ROOT / path
     return path
+
+
+def find_run(path: str | os.PathLike) -> Path:
+    """Resolve the name of a shipped policy, ``policies/...`` and ``datasets/...`` where there is no such path.
+
+    Any other path is returned unchanged, whether it exists or not.
+    """
+    path = Path(path)
+    shipped = not path.exists() and str(path) in shipped_policies()
+    return find_data(Path("policies", path) if shipped else path)
+
+
+def shipped_policies() -> list[str]:
+    """List the policies that come with this package."""
+    return sorted(file.parent.name for file in POLICIES.glob(f"*/{POLICY_FILE}"))
 
 
 def recorded_path(path: str | os.PathLike) -> str:

@@ -22,6 +22,7 @@ from amp_helpers.deploy.bundles import find_bundle, named_bundles, ready_bundle
 from amp_helpers.deploy.driver import LIE_S, MOST_BEHIND_S, Driver
 from amp_helpers.deploy.gamepad import Gamepad
 from amp_helpers.errors import InputError
+from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.utils.resources import POLICIES
 
 
@@ -212,9 +213,11 @@ def test_a_run_is_exported_once_and_why_it_cannot_be_is_told(tmp_path, monkeypat
         find_bundle(tmp_path / "broken")
 
 
-def test_a_policys_own_bundle_is_taken_if_it_is_of_these_weights(tmp_path):
-    for name in ("g1_walk", "policies/g1_walk"):
+def test_a_policys_own_bundle_is_taken_if_it_is_of_these_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("g1_walk", "policies/g1_walk", "policies/g1_walk/bundle"):
         assert find_bundle(name).samefile(POLICIES / "g1_walk" / "bundle")
+    assert MeasuringSetup(checkpoint="policies/g1_walk/bundle").is_bundle
     shutil.copytree(POLICIES / "g1_walk", tmp_path / "run")
     assert ready_bundle(tmp_path / "run") == tmp_path / "run" / "bundle"
     (tmp_path / "run" / "policy.pt").write_bytes(b"trained on")
