@@ -6,7 +6,6 @@ while running:  # every controller.dt seconds
     # send targets with controller.stiffness and controller.damping; controller.start() lets the policy act
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,25 @@ import onnxruntime
 from amp_helpers.deploy.clock import ClockTerm
 from amp_helpers.deploy.limits import joint_limits, target_limits
 from amp_helpers.deploy.observation import TERM_SIZES, Observation, Sensors, Term
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, brief_repr
+from amp_helpers.utils.json_data import read_json, wrong_types
 
 _PER_JOINT = ("default_joint_pos", "stiffness", "damping", "armature", "effort_limit", "action_scale")
+_KINDS = {
+    "joint_names": list[str],
+    "control_dt": float,
+    "commands": dict[str, tuple[float, float]],
+    "observation": list[dict[str, Any]],
+} | dict.fromkeys(_PER_JOINT, list[float])
+"""What ``deploy.json`` has to hold: key -> type."""
+_OPTIONAL = {
+    "joint_limits": list[tuple[float | None, float | None]] | None,
+    "physics_dt": float,
+    "root_height": float,
+    "fall": dict[str, float],
+}
+_TERM_KINDS = {"name": str, "size": int, "history": int}
+_TERM_OPTIONAL = {"joint_names": list[str], "heading_gain": float, "max_correction": float}
 _REMEDY = "export the policy again with python -m amp_helpers.export"
 
 
@@ -54,7 +69,7 @@ class Controller:
         self._commands = np.array(
             [self.facts["commands"].get(name, (0.0, 0.0)) for name in ("forward", "left", "turn")], float
         )
-        self.observation = Observation(_terms(self.facts, folder), self.default_joint_pos, self.dt)
+        self.observation = Observation(read_terms(self.facts, folder), self.default_joint_pos, self.dt)
         """The observation that :meth:`step` assembles."""
         self.session = _session(folder, self.observation.size, len(self.joint_names))
         """``policy.onnx`` in onnxruntime."""
@@ -150,7 +165,7 @@ class Controller:
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """Read ``deploy.json`` and check the widths of what it holds.
+    """Read ``deploy.json`` and check all that :class:`Controller` takes from it.
 
     Raises:
         InputError: it is missing, of another format, or inconsistent.
@@ -158,30 +173,33 @@ def read_facts(folder: Path) -> dict[str, Any]:
     file = folder / "deploy.json"
     if not file.is_file():
         raise InputError(f"{folder}: has no deploy.json; give a folder that python -m amp_helpers.export wrote")
-    try:
-        facts = json.loads(file.read_text())
-        if facts["format"] != 1:
-            raise InputError(f"{file}: has format {facts['format']}, known is 1; {_REMEDY}")
-        count = len(facts["joint_names"])
-        wrong = [key for key in _PER_JOINT if len(_vector(f"{file}: {key}", facts[key])) != count]
-        wrong += ["joint_limits"] * (len(facts.get("joint_limits") or [[0, 0]] * count) != count)
-        missing = {"control_dt", "commands", "observation"} - set(facts)
-        numbers = {key: facts[key] for key in ("control_dt", "physics_dt", "root_height") if key in facts}
-        for key, value in (numbers | dict(facts.get("fall", {}))).items():
-            _vector(f"{file}: {key}", [value], 1)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file}: is damaged ({type(error).__name__}: {error}); {_REMEDY}") from None
-    if wrong or missing:
-        raise InputError(f"{file}: {', '.join(wrong or sorted(missing))} do not fit its {count} joints; {_REMEDY}")
+    facts = read_json(file, _REMEDY)
+    if not isinstance(facts, dict) or "format" not in facts:
+        raise InputError(f"{file}: is damaged (no format); {_REMEDY}")
+    if facts["format"] != 1:
+        raise InputError(f"{file}: has format {brief_repr(facts['format'])}, known is 1; {_REMEDY}")
+    if wrong := [key for key in _KINDS if key not in facts] + wrong_types(facts, _KINDS | _OPTIONAL):
+        raise InputError(f"{file}: is damaged ({', '.join(wrong)}); {_REMEDY}")
+    if not facts["control_dt"] > 0:
+        raise InputError(f"{file}: control_dt is {facts['control_dt']:g} s; {_REMEDY}")
+    count = len(facts["joint_names"])
+    if wrong := [key for key in (*_PER_JOINT, "joint_limits") if len(facts.get(key) or [0] * count) != count]:
+        raise InputError(f"{file}: {', '.join(wrong)} do not fit its {count} joints; {_REMEDY}")
+    read_terms(facts, folder)
     return facts
 
 
-def _terms(facts: dict[str, Any], folder: Path) -> list[Term]:
+def read_terms(facts: dict[str, Any], folder: Path) -> list[Term]:
+    """Read the observation's terms.
+
+    Raises:
+        InputError: a term is unknown, damaged or does not fit the joints.
+    """
     names = list(facts["joint_names"])
     terms = []
     for entry in facts["observation"]:
+        if wrong := [key for key in _TERM_KINDS if key not in entry] + wrong_types(entry, _TERM_KINDS | _TERM_OPTIONAL):
+            raise InputError(f"{folder}: an observation is damaged ({', '.join(wrong)}); {_REMEDY}")
         if entry["name"] not in TERM_SIZES:
             raise InputError(f"{folder}: observation '{entry['name']}' not found; available: {', '.join(TERM_SIZES)}")
         unknown = [name for name in entry.get("joint_names", ()) if name not in names]
@@ -190,11 +208,11 @@ def _terms(facts: dict[str, Any], folder: Path) -> list[Term]:
         joints = tuple(map(names.index, entry.get("joint_names", ())))
         term = Term(
             entry["name"],
-            int(entry["size"]),
-            int(entry["history"]),
+            entry["size"],
+            entry["history"],
             joints,
-            float(entry.get("heading_gain", 0.0)),
-            float(entry.get("max_correction", 0.0)),
+            entry.get("heading_gain", 0.0),
+            entry.get("max_correction", 0.0),
             _clock(entry, names, folder),
         )
         if term.size != (TERM_SIZES[term.name] or len(joints) or len(names)) or term.history < 1:

@@ -117,7 +117,7 @@ def test_the_clock_starts_at_the_legs_and_runs_while_there_is_a_command(tmp_path
 def test_a_damaged_clock_is_one_sentence(tmp_path, wrong):
     content = facts()
     content["observation"].append(CLOCK | ((LEGS | wrong) if wrong else {}))
-    with pytest.raises(InputError, match=r"'gait_clock' is damaged .* export the policy again"):
+    with pytest.raises(InputError, match=r"('gait_clock' is damaged|NaN is no JSON).* export the policy again"):
         Controller(write(tmp_path, content))
 
 
@@ -189,9 +189,19 @@ def test_a_policy_whose_targets_are_nan_stops(tmp_path):
         ({"format": 2}, "has format 2, known is 1; export the policy again"),
         ({"stiffness": [1.0]}, "stiffness do not fit its 2 joints"),
         ({"joint_limits": [[0, 1]]}, "joint_limits do not fit its 2 joints"),
-        ({"physics_dt": "soon"}, "physics_dt: is no list of numbers"),
-        ({"fall": {"tilt": None}}, "tilt: element 0 is NaN or infinite"),
-        ({"fall": [1.0]}, "is damaged"),
+        ({"physics_dt": "soon"}, r"is damaged \(physics_dt\); export the policy again"),
+        ({"fall": {"tilt": None}}, r"is damaged \(fall\)"),
+        ({"fall": [1.0]}, r"is damaged \(fall\)"),
+        ({"control_dt": 0}, "control_dt is 0 s; export the policy again"),
+        ({"joint_names": "ab"}, r"is damaged \(joint_names\)"),
+        ({"stiffness": [1.0, None]}, r"is damaged \(stiffness\)"),
+        ({"commands": {"forward": [0.0]}}, r"is damaged \(commands\)"),
+        ({"joint_limits": [[0, 1], 2]}, r"is damaged \(joint_limits\)"),
+        ({"observation": ["last_action"]}, r"is damaged \(observation\)"),
+        (
+            {"observation": [{"name": "last_action", "size": 2.5}]},
+            r"observation is damaged \(history, size\); export",
+        ),
         (
             {"observation": [{"name": "height_scan", "size": 9, "history": 1}]},
             "'height_scan' not found; available: base_lin_vel",
@@ -205,7 +215,8 @@ def test_a_policy_whose_targets_are_nan_stops(tmp_path):
     ],
 )
 def test_a_bundle_that_does_not_fit_is_refused(tmp_path, changes, message):
-    write(tmp_path, facts(**changes))
+    write(tmp_path, facts())
+    (tmp_path / "deploy.json").write_text(json.dumps(facts(**changes)))
     with pytest.raises(InputError, match=message):
         Controller(tmp_path)
 
@@ -227,7 +238,7 @@ def test_files_that_are_missing_damaged_or_of_another_policy_are_named(tmp_path)
     with pytest.raises(InputError, match=r"deploy\.json 16 inputs and 2 joints"):
         Controller(tmp_path)
     (tmp_path / "deploy.json").write_text("{")
-    with pytest.raises(InputError, match=r"deploy\.json: is damaged"):
+    with pytest.raises(InputError, match=r"deploy\.json: is not valid JSON"):
         Controller(tmp_path)
 
 

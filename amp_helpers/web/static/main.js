@@ -73,6 +73,7 @@ class Drive {
     this.simulation?.delete();
     this.simulation = new Simulation(this.mujoco, content, layout, facts.fall);
     this.controller = new Controller(facts, infer);
+    this.obeys = facts.observation.some((term) => term.name === "velocity_commands");
     this.measures = new Measures(facts.control_dt, facts.joint_names);
     this.controls.setRanges(facts.commands, layout.mass);
     this.reset();
@@ -158,8 +159,7 @@ class Drive {
       this.gait = measures.gaitFrequency;
     }
     const heading = (this.simulation.sense().heading * 180) / Math.PI;
-    const obeys = controller.facts.observation.some((term) => term.name === "velocity_commands");
-    show("status-command", obeys ? `${number(forward, 2)} m/s, ${number(turn, 2)} rad/s` : "this policy takes none");
+    show("status-command", this.obeys ? `${number(forward, 2)} m/s, ${number(turn, 2)} rad/s` : "this policy takes none");
     show("status-speed", `${number(measures.speed, 2)} m/s, ${number(measures.turn, 2)} rad/s`);
     show("status-heading", `${number(heading, 0)}°`);
     show("status-gait", Number.isFinite(this.gait) ? `${number(this.gait, 2)} Hz` : "–");
