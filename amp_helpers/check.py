@@ -84,9 +84,12 @@ def _check_combination(given: argparse.Namespace) -> None:
         raise InputError(f"--amp_group {given.amp_group} is a group of observations of a task; give --task ID too")
     reading = {"--joint_order": given.joint_order, "--fps": given.fps}
     reading |= {} if given.quaternion == "auto" else {"--quaternion": given.quaternion}
-    unused = [option for option, value in reading.items() if value is not None]
-    if unused and not given.motions:
-        raise InputError(f"{', '.join(unused)}: for motion files, and none is named; name one, or leave the option out")
+    unused = [option for option, value in reading.items() if value is not None and not given.motions]
+    robots = {"--robot": given.robot, "--feet": given.feet}
+    unused += [option for option, value in robots.items() if value and not (given.motions or given.dataset)]
+    if unused:
+        kind = "motion files" if given.dataset else "motion files or a dataset"
+        raise InputError(f"{', '.join(unused)}: for {kind}, and none is named; name one, or leave the option out")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Drive a policy on a page of this machine: ``python -m amp_helpers.drive --policy bundle``."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import tyro
 
 from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.robots.robot import get_robot
+from amp_helpers.robots.robot import get_robot, other_joints
 from amp_helpers.utils.command_line import one_line_errors
 
 
@@ -40,7 +41,10 @@ def main() -> int:
 
     check_port(cfg.port)
     robot = get_robot(cfg.robot) if cfg.robot else None
-    page = DrivePage(Driver(named_bundles(cfg.policy), robot), cfg.port)
+    driver = Driver(named_bundles(cfg.policy), robot)
+    if other := other_joints(driver.robot, driver.controller.joint_names):
+        print(f"note: {other}; those joints are not driven", file=sys.stderr)
+    page = DrivePage(driver, cfg.port)
     try:
         print(f"{page.url}  drives {', '.join(page.driver.policies)}; Ctrl-C ends it", flush=True)
         page.serve()

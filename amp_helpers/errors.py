@@ -184,6 +184,19 @@ def brief_repr(value: object, most: int = 80) -> str:
     return one_line(brief.repr(value), most)
 
 
+def folder_fault(folder: str | os.PathLike) -> str | None:
+    """Say, before a long computation, why files cannot be written to a folder, which need not exist yet.
+
+    Returns:
+        The beginning of an error message: it is a file, lies below one, or is not writable; ``None`` where it is sound.
+    """
+    path = Path(folder).absolute()
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        return f"{there}: is {'a file' if there.is_file() else 'no folder'}"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"{there}: is not writable"
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it only if the block ends without an error.

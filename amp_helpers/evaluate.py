@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from amp_helpers.errors import InputError, run_cli
+from amp_helpers.errors import InputError, folder_fault, run_cli
 from amp_helpers.measure.results import nothing_measured, write_figure, write_grid
 from amp_helpers.measure.results import write_metrics as write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
@@ -61,7 +61,7 @@ def evaluate(
         velocity: commanded forward speed, m/s; ``None`` for ``VELOCITY``, and for no command on a task without a
             velocity command, whose metrics of obeying are then undefined.
         turn: commanded turning speed, rad/s, left positive.
-        steps: commanded forward speeds, m/s, each held for ``HOLD_S``, in place of ``velocity`` and the setup's
+        steps: commanded forward speeds, m/s, each held for ``HOLD_S``, without ``velocity`` and the setup's
             ``seconds``; what compares with one reference is then undefined.
         video: write ``video.mp4``.
 
@@ -74,6 +74,8 @@ def evaluate(
     _check(setup, output, (velocity or 0.0, turn, *steps))
     if steps and (velocity is not None or turn):
         raise InputError("--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps")
+    if steps and setup.seconds != MeasuringSetup.seconds:
+        raise InputError(f"--steps measures each speed for {HOLD_S:g} s; leave out --seconds, or --steps")
     if velocity is None:
         commanded = steps or turn or _simulator(setup).takes_velocity(setup)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
@@ -138,6 +140,10 @@ def evaluate_grid(
 
     with open_simulator(setup, commands) as measured:
         joint_names = measured.references.joint_names
+        print(
+            f"measuring {len(commands)} commands, {setup.num_envs} environments each; this takes minutes on a CPU",
+            flush=True,
+        )
         rows = grid_rows(measured.grid(commands, setup.seconds), measured.references, keep_gait)
     output = Path(output)
     write_grid(output / "grid.json", rows)
@@ -186,8 +192,8 @@ def _check(setup: MeasuringSetup, output: str | Path, speeds: Sequence[float]) -
     setup.check()
     if wrong := [speed for speed in speeds if not math.isfinite(speed)]:
         raise InputError(f"a commanded speed is {wrong[0]}; give finite speeds, in m/s and rad/s")
-    if Path(output).exists() and not Path(output).is_dir():
-        raise InputError(f"{output}: is a file; give a folder for the results")
+    if fault := folder_fault(output):
+        raise InputError(f"{fault}; give a folder for the results")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +205,7 @@ class _CommandLine(MeasuringSetup):
     turn: float = 0.0
     """Commanded turning speed, rad/s, left positive."""
     steps: tuple[float, ...] = ()
-    """Commanded forward speeds, m/s, each held for 4 s, in place of --velocity and --seconds: how fast it responds."""
+    """Commanded forward speeds, m/s, each held for 4 s, without --velocity and --seconds: how fast it responds."""
     grid: bool = False
     """Measure many commands, num_envs environments for each: writes grid.json, grid.png and gait.png."""
     grid_forward: tuple[float, ...] = ()
@@ -262,8 +268,6 @@ def _grid(cfg: _CommandLine) -> int:
             raise InputError(f"--grid measures commands of its own; leave out --{name}, or --grid")
     forward, turn = cfg.grid_forward or (0.0,), cfg.grid_turn or (0.0,)
     commands = list(itertools.product(forward, turn)) if cfg.grid_forward or cfg.grid_turn else None
-    count = "the usual grid" if commands is None else f"{len(commands)} commands"
-    print(f"measuring {count}, {cfg.num_envs} environments each; this takes minutes on a CPU", flush=True)
     rows = evaluate_grid(cfg, cfg.output, commands=commands)
     print(grid_table(rows))
     if fallen := [row for row in rows if math.isnan(row["forward_speed_mps"])]:

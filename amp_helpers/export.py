@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import tyro
 
-from amp_helpers.errors import InputError, run_cli, sha256
+from amp_helpers.errors import InputError, folder_fault, run_cli, sha256
+from amp_helpers.robots.robot import get_robot, other_joints
 from amp_helpers.utils.command_line import one_line_errors
-from amp_helpers.utils.json_data import read_json
+from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.threads import spin_briefly
 
 LARGEST_DIFFERENCE = 1e-5
@@ -72,8 +73,8 @@ def export(
     from amp_helpers.training.policy import find_policy, load_policy
 
     output = Path(output)
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; give a folder for the bundle")
+    if fault := folder_fault(output):
+        raise InputError(f"{fault}; give a folder for the bundle")
     measured = {} if metrics is None else _metrics(Path(metrics))
     file, config = find_policy(checkpoint, task=task, robot=robot)
     trained = config.get("velocity_range")
@@ -82,10 +83,13 @@ def export(
     with opened as env:
         policy = load_policy(checkpoint, env)
         facts, warnings = deploy_facts(env)
+        recorded = config.get("robot")
+        if recorded and (other := other_joints(get_robot(recorded, config.get("feet", ())), facts["joint_names"])):
+            warnings.append(f"{other}; those joints are not driven")
         scale, offset = (_tensor(facts[name]) for name in ("action_scale", "action_offset"))
         network = DeployedPolicy(policy.network, policy.scaler, input_columns(env), scale, offset, action_limits(env))
         facts |= {
-            "robot": config.get("robot") or _robot_name(env),
+            "robot": recorded or _robot_name(env),
             "feet": list(config.get("feet") or ()),
             "dataset": config["dataset"],
             **{key: list(config[key]) for key in ("dataset_sha256",) if key in config},
@@ -118,7 +122,7 @@ def export(
 
 def _metrics(path: Path) -> dict[str, Any]:
     found = read_json(path, "give the metrics.json that evaluate wrote")
-    if not isinstance(found, dict):
+    if not fits(found, dict[str, float | None]) or "falls_per_env_10s" not in found:
         raise InputError(f"{path}: holds no metrics; give the metrics.json that evaluate wrote")
     return found
 

@@ -22,7 +22,7 @@ from typing import Literal
 import tyro
 
 from amp_helpers import evaluate
-from amp_helpers.errors import InputError, atomic_path, run_cli
+from amp_helpers.errors import InputError, atomic_path, folder_fault, run_cli
 from amp_helpers.metrics.tables import study_table
 from amp_helpers.training import command
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
@@ -83,6 +83,8 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
     """
     study = read_study(cfg.study)
     programs = cfg.programs()
+    if fault := folder_fault(cfg.output):
+        raise InputError(f"{fault}; give a folder for the study")
     _check(cfg, study, programs)
     cfg.output.mkdir(parents=True, exist_ok=True)
     work = _Work(cfg, study, programs, say)
@@ -110,6 +112,10 @@ def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
     """Parse the options of every group as the commands will."""
     if cfg.parallel < 1 or (cfg.gpus is not None and cfg.gpus < 1):
         raise InputError("parallel and gpus count from 1; give at least 1")
+    if cfg.gpus and cfg.device == "cpu":
+        raise InputError(f"--gpus {cfg.gpus}: --device cpu trains on none; leave out --gpus, or --device")
+    if unused := sorted(set(programs) - {run.program for run in study.runs}):
+        raise InputError(f"--program {unused[0]}: no group of {cfg.study} names it; leave it out, or correct the name")
     for run in study.runs:
         if run.program is None:
             command.parse(run.train)

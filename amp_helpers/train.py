@@ -76,7 +76,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from amp_helpers.training.follower import Follower
     from amp_helpers.training.loop import training_loop
     from amp_helpers.training.resumption import Resumption
-    from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, open_env
+    from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, open_env, robot_notes
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
@@ -111,7 +111,11 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings
         agent = build_agent(setup, ranks)
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
-        notes = [*setup.env.source.caveats, *(f"{found.name}: {found.evidence}; {found.remedy}" for found in findings)]
+        notes = [
+            *robot_notes(setup),
+            *setup.env.source.caveats,
+            *(f"{found.name}: {found.evidence}; {found.remedy}" for found in findings),
+        ]
         for note in (*notes, *(resumption.notes if resumption else ())):
             say(f"note: {note}")
         facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)

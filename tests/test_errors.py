@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amp_helpers.errors import InputError, debugging, run_cli
+from amp_helpers.errors import InputError, debugging, folder_fault, run_cli
 from amp_helpers.training.run_folder import writing
 
 
@@ -109,3 +109,13 @@ def test_errors_about_files_of_a_run_name_them_and_others_pass_through(tmp_path)
     for other in (BrokenPipeError(errno.EPIPE, "closed"), PermissionError(errno.EACCES, "closed", "/elsewhere")):
         with pytest.raises(OSError, match="closed"), writing(run):
             raise other
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before(tmp_path):
+    (tmp_path / "file").touch()
+    assert folder_fault(tmp_path / "new" / "folder") is folder_fault(tmp_path) is None
+    assert not (tmp_path / "new").exists()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert folder_fault(folder) == f"{tmp_path / 'file'}: is a file"
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    assert folder_fault(tmp_path / "link" / "below") == f"{tmp_path / 'link'}: is no folder"

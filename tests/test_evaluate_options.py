@@ -58,6 +58,7 @@ def test_a_commanded_speed_of_another_type_is_a_sentence(speed):
             "--steps 0 1 --turn 1",
             "--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps",
         ),
+        ("--steps 0 1 --seconds 5", "--steps measures each speed for 4 s; leave out --seconds, or --steps"),
     ],
 )
 def test_one_sentence(options, sentence, tmp_path, monkeypatch):

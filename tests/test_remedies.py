@@ -40,7 +40,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.notebook import site
 from amp_helpers.notebook.execute import check_parameters
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, get_robot
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, get_robot, named_robot
 from amp_helpers.training.comparisons import read_results
 from amp_helpers.training.run_folder import read_run
 
@@ -425,6 +425,11 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: default_robot(read_motion(WALK)),
     ),
     # --- robots ---
+    (
+        "name its file with --robot too",
+        lambda _: named_robot(None, ["foot"]),
+        lambda folder: named_robot(str(robot_file(folder)), ["foot"]),
+    ),
     (
         "give the robot's MJCF or URDF",
         lambda f: get_robot(str(f / "none.xml")),

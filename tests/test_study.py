@@ -3,14 +3,16 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.study import MPS, StudyCfg, places, run_study, side_by_side_on_gpus, visible
+from amp_helpers.study import MPS, StudyCfg, _check, places, run_study, side_by_side_on_gpus, visible
 from amp_helpers.training import read_results
+from amp_helpers.training.study import read_study
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -47,6 +49,24 @@ def test_a_program_runs_only_where_the_user_names_it(tmp_path):
     with pytest.raises(InputError, match=r"ended with code 3; see .*a-0\.log"):
         run_study(cfg)
     assert "a program of its own" in (tmp_path / "out" / "runs" / "a-0.log").read_text()
+
+
+def test_a_folder_that_is_a_file(tmp_path):
+    study = write(tmp_path, "[groups.a]\n")
+    with pytest.raises(InputError, match=r"small\.toml: is a file; give a folder for the study"):
+        run_study(StudyCfg(study=study, output=study / "out", device="cpu"))
+
+
+def test_options_that_would_be_ignored_are_refused(tmp_path):
+    cfg = StudyCfg(study=write(tmp_path, "[groups.a]\n"), output=tmp_path / "out", device="cpu")
+    (tmp_path / "mine.py").touch()
+    with pytest.raises(InputError, match=r"--gpus 2: --device cpu trains on none; leave out --gpus, or --device"):
+        run_study(replace(cfg, gpus=2))
+    with pytest.raises(InputError, match=r"--program mine: no group of .*small\.toml names it; leave it out"):
+        run_study(replace(cfg, program=(f"mine={tmp_path / 'mine.py'}",)))
+    assert not (tmp_path / "out").exists()
+    _check(cfg, read_study(cfg.study), {})
+    _check(cfg, read_study(write(tmp_path, "[groups.a]\nprogram = 'mine'\n")), {"mine": "mine.py"})
 
 
 def test_devices_that_are_not_there(tmp_path):

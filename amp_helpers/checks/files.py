@@ -9,7 +9,7 @@ from amp_helpers.checks.table import CheckTable
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import read_motions
-from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, get_robot, robot_with
+from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, named_robot, robot_with
 
 
 def check_motion_files(
@@ -35,7 +35,7 @@ def check_motion_files(
     Raises:
         InputError: a file or an argument cannot be used.
     """
-    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
+    robot = named_robot(robot, feet)
     tables: dict[str, CheckTable] = {}
     for path in motion_files(motions)[0]:
         for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot):
@@ -67,7 +67,7 @@ def check_dataset_file(
         InputError: the dataset, the task, its group or the robot cannot be used.
     """
     data = MotionDataset.load(dataset)
-    robot = get_robot(robot, feet) if isinstance(robot, str) else robot or _default_robot(data.joint_names)
+    robot = named_robot(robot, feet) or _default_robot(data.joint_names)
     if task is None:
         return check_dataset(data, robot)
     from amp_helpers.env.make import facts, make_env  # loads Isaac Lab, which takes seconds

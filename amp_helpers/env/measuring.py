@@ -116,8 +116,8 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
     if not commands:
         found = ", ".join(f"'{name}' ({kind})" for name, kind in others.items()) or "none"
         raise InputError(
-            f"task '{task}' has no velocity command; its commands: {found}; leave the velocity out, or give a task "
-            "with a UniformVelocityCommandCfg"
+            f"task '{task}' has no velocity command; its commands: {found}; leave out velocity, turn, steps "
+            "and grid, or give a task with a UniformVelocityCommandCfg"
         )
     for name, command in commands.items():
         if not hasattr(command.ranges, "lin_vel_x"):  # the normal distribution flips signs at random

@@ -20,7 +20,7 @@ from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.cycle import as_cycle, close_loop
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import ROBOTS, Robot, get_robot, robot_with
+from amp_helpers.robots.robot import ROBOTS, Robot, named_robot, robot_with
 from amp_helpers.utils.resources import find_data
 
 PICKLE_SUFFIXES = (".pkl", ".pickle")
@@ -181,7 +181,7 @@ def refine_file(
     source = find_data(source)
     if not edits:
         raise InputError(f"{source}: no edit is given; name at least one of {', '.join(EDITS)}")
-    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
+    robot = named_robot(robot, feet)
     before = read_motion(source, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot)
     kinematics = Kinematics(robot or default_robot(before))
     after = apply_edits(before, edits, kinematics)

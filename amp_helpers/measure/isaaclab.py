@@ -1,6 +1,7 @@
 """Measure a policy in its task, in Isaac Lab."""
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from amp_helpers.env.rollout import record_profile, record_rollout, reference_da
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout
-from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
+from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
 from amp_helpers.training.command_grid import record_grid, rounds_of
 from amp_helpers.training.policy import TrainedPolicy, find_policy, load_policy
 
@@ -72,7 +73,7 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
     robot, feet = setup.robot, setup.feet
     if robot is None:
         robot, feet = config.get("robot"), feet or config.get("feet", ())
-    robot = get_robot(robot, feet) if isinstance(robot, str) else robot
+    robot = named_robot(robot, feet)
     forward, turn = commands[0]
     with make_env(
         config["task"],
@@ -87,6 +88,9 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
         pushes=setup.pushes,
         randomize=setup.randomize,
     ) as env:
-        robot = robot or robot_with_links(scene_robot(env).body_names)
+        scene = scene_robot(env)
+        robot = robot or robot_with_links(scene.body_names)
+        if other := other_joints(robot, scene.joint_names):
+            print(f"note: {other}; its feet alone are used", file=sys.stderr)
         policy, references = load_policy(setup.checkpoint, env), reference_dataset(config, setup.dataset, env)
         yield MeasuredInIsaacLab(env, policy, setup.num_envs, robot, references)

@@ -14,7 +14,7 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.deploy.bundles import find_bundle, ready_bundle
-from amp_helpers.deploy.controller import Controller
+from amp_helpers.deploy.controller import Controller, read_facts
 from amp_helpers.deploy.mujoco_model import MujocoPhysics
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
@@ -24,7 +24,7 @@ from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.references import WARMUP_S, recorded_dataset
 from amp_helpers.metrics.rollout import Rollout
-from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot
+from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot, other_joints
 from amp_helpers.utils.plugins import imports_users_module
 
 
@@ -70,7 +70,7 @@ def takes_velocity(setup: MeasuringSetup) -> bool:
         from amp_helpers.measure import isaaclab  # loads Isaac Lab, as the export does
 
         return isaaclab.takes_velocity(setup)
-    return takes_command(Controller(folder).facts)
+    return takes_command(read_facts(folder))
 
 
 @contextmanager
@@ -98,6 +98,8 @@ def opened(
     references = _references(controller, folder, setup)
     robot = _robot(controller.facts, folder, setup)
     sim = MujocoSim(controller, robot, physics or MujocoPhysics())
+    if other := other_joints(robot, controller.joint_names):
+        print(f"note: {other}; those joints are not driven", file=sys.stderr)
     yield MeasuredInMujoco(controller, sim, setup, robot, references)
 
 

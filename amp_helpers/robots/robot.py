@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError
-from amp_helpers.joints import expand_patterns, match_joints
+from amp_helpers.joints import JointOrder, expand_patterns, match_joints
 from amp_helpers.robots.assets import USD_VERSION, build_ground, build_usd, cached_folder
 from amp_helpers.robots.mjlab import FORMAT_VERSION, mjlab_folder
 from amp_helpers.utils.plugins import import_user_module
@@ -278,6 +278,27 @@ def get_robot(name: str, feet: Sequence[str] = ()) -> Robot:
         f"robot '{name}' not found; available: {', '.join(ROBOTS)}, a path of an MJCF (.xml) or URDF file, or "
         "package.module:NAME"
     )
+
+
+def named_robot(robot: Robot | str | None, feet: Sequence[str] = ()) -> Robot | None:
+    """Return the robot that an option names, see :func:`get_robot`; ``None`` where none is named.
+
+    Raises:
+        InputError: there is no such robot, or feet are named without its file.
+    """
+    if isinstance(robot, str):
+        return get_robot(robot, feet)
+    if feet:
+        raise InputError(f"--feet {' '.join(feet)}: names links of no robot; name its file with --robot too")
+    return robot
+
+
+def other_joints(robot: Robot, joint_names: Sequence[str]) -> str | None:
+    """Say, for a note, in which joints a robot differs from the one that is simulated; ``None`` where in none."""
+    report = JointOrder(robot.joint_names).compare(joint_names)
+    parts = {"only it has": report.missing, "it lacks": report.extra}
+    told = ", and ".join(f"{what} {', '.join(names)}" for what, names in parts.items() if names)
+    return f"robot '{robot.name}' is not the policy's: {told}" if told else None
 
 
 def robots_beside(robot: Robot | None) -> list[Robot]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.errors import InputError
-from amp_helpers.robots.robot import get_robot
+from amp_helpers.errors import InputError, folder_fault
+from amp_helpers.robots.robot import named_robot
 from amp_helpers.training.run_folder import HEALTH_FILE, check_free
 from amp_helpers.utils.resources import (
     DATASETS,
@@ -233,9 +233,8 @@ def _check_numbers(cfg: TrainCfg) -> None:
 
 def _check_run_dir(run_dir: Path, checkpoint: Path | None) -> None:
     """Raise :class:`InputError` when ``run_dir`` cannot be a folder, or another run is or was written there."""
-    taken = next((path for path in (run_dir, *run_dir.parents) if path.exists()), run_dir)
-    if not taken.is_dir():
-        raise InputError(f"{taken}: is a file; choose a folder as --run_dir")
+    if fault := folder_fault(run_dir):
+        raise InputError(f"{fault}; choose a folder as --run_dir")
     check_free(run_dir)
     check_unused(run_dir, checkpoint)
 
@@ -267,7 +266,8 @@ def drop_patterns(
         dataset: the dataset in which joints are still.
         links: links that are the feet of a robot named by its file; by default they are found in it.
     """
-    feet = get_robot(robot, links).feet_joints if robot else (".*ankle.*",)
+    named = named_robot(robot, links)
+    feet = named.feet_joints if named else (".*ankle.*",)
     meant = {"feet": feet, "still": _still(dataset) if dataset else ()}
     return tuple(pattern for name in names for pattern in meant.get(name, (name,)))
 

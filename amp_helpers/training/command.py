@@ -15,6 +15,16 @@ from amp_helpers.training.run_folder import CONFIG_FILE
 from amp_helpers.utils.command_line import one_line_errors, option_words
 from amp_helpers.utils.resources import runs_folder
 
+_WITHOUT_EFFECT = {
+    "match_commands": "condition_on_command",
+    "no_match_commands": "condition_on_command",
+    "feet": "robot",
+    "final_std_updates": "final_std",
+    "min_learning_rate": "kl_threshold",
+    "max_learning_rate": "kl_threshold",
+}
+"""Option -> the option without which, or at whose 0, it would be ignored."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Origin:
@@ -71,6 +81,9 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         line, unknown = tyro.cli(_CommandLine, default=default, **known)
     if unknown:
         raise InputError(answer(unknown, [*options(run), "recipe", "resume", "headless"]))
+    for option, switch in _WITHOUT_EFFECT.items():
+        if _given(words, option) is not None and not options(line.run)[switch]:
+            raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")
     return line.run
 
 
@@ -86,11 +99,10 @@ def command_line(cfg: TrainCfg) -> list[str]:
 
 def _given(words: Sequence[str], option: str) -> str | None:
     """Return what stands behind an option, empty if it is missing; ``None`` where the option is not given."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == f"--{option}":
-            return following
-        if word.startswith(f"--{option}="):
-            return word.partition("=")[2]
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        name, equals, value = word.partition("=")
+        if word.startswith("--") and name[2:].replace("-", "_") == option:
+            return value if equals else following
     return None
 
 

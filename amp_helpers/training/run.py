@@ -27,7 +27,7 @@ from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.make import default_pose, make_env
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.env.wrapper import AmpEnv
-from amp_helpers.robots.robot import Robot, get_robot, robot_with_links
+from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
 from amp_helpers.training.checkpoint_writer import CheckpointWriter
@@ -95,6 +95,8 @@ class TrainingSetup:
     state: AmpState
     env: AmpEnv
     reference: ReferenceWindows
+    robot: Robot | None
+    """The one that the configuration names."""
 
     @classmethod
     @contextlib.contextmanager
@@ -111,9 +113,15 @@ class TrainingSetup:
         reference = ReferenceWindows.of(dataset, state, windows)
         env = AmpEnv(lab, state, cfg.amp_group, stagger=True)
         try:
-            yield cls(cfg, dataset, state, env, reference)
+            yield cls(cfg, dataset, state, env, reference, named_robot(cfg.robot, cfg.feet))
         finally:
             env.close()
+
+
+def robot_notes(setup: TrainingSetup) -> list[str]:
+    """Say in what the robot that a run names is not the task's, a sentence."""
+    other = setup.robot and other_joints(setup.robot, scene_robot(setup.env.lab).joint_names)
+    return [f"{other}; its feet alone are used"] if other else []
 
 
 def build_agent(setup: TrainingSetup, ranks: Ranks = ALONE) -> AmpAgent:
@@ -155,8 +163,7 @@ def build_agent(setup: TrainingSetup, ranks: Ranks = ALONE) -> AmpAgent:
 
 
 def _robot(setup: TrainingSetup) -> Robot:
-    name = setup.cfg.robot
-    return get_robot(name, setup.cfg.feet) if name else robot_with_links(scene_robot(setup.env.lab).body_names)
+    return setup.robot or robot_with_links(scene_robot(setup.env.lab).body_names)
 
 
 def experiment(cfg: TrainCfg) -> ExperimentCfg:

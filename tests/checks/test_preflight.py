@@ -312,6 +312,8 @@ def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, cap
         main([])
     with pytest.raises(InputError, match="--amp_group policy is a group of observations of a task; give --task ID too"):
         main(["--dataset", "datasets/g1_walk.npz", "--amp_group", "policy"])
+    with pytest.raises(InputError, match="--feet: for motion files or a dataset, and none is named; name one"):
+        main(["--run", "runs/a", "--feet", "left_foot"])
     with pytest.raises(InputError, match="--fps, --quaternion: for motion files, and none is named"):
         main(["--dataset", "datasets/g1_walk.npz", "--fps", "30", "--quaternion", "xyzw"])
     with pytest.raises(InputError, match="give --dataset"):

@@ -6,6 +6,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.errors import InputError
 from amp_helpers.export import export
+from amp_helpers.utils.resources import POLICIES
 
 
 def test_wrong_options_are_one_sentence_and_nothing_is_written(tmp_path):
@@ -14,6 +15,8 @@ def test_wrong_options_are_one_sentence_and_nothing_is_written(tmp_path):
         export("g1_walk", tmp_path / "file")
     with pytest.raises(InputError, match=r"holds no metrics; give the metrics\.json that evaluate wrote"):
         export("g1_walk", tmp_path / "bundle", metrics=tmp_path / "file")
+    with pytest.raises(InputError, match=r"config\.json: holds no metrics; give the metrics\.json"):
+        export("g1_walk", tmp_path / "bundle", metrics=POLICIES / "g1_walk" / "config.json")
     with pytest.raises(InputError, match="a shipped policy: g1_locomotion, g1_run"):
         export("g1_wlak", tmp_path / "bundle")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -76,7 +76,7 @@ def test_a_task_without_commands_is_measured_as_it_is(dataset, tmp_path, capsys)
     assert "driven joints" not in capsys.readouterr().out
     assert json.loads((tmp_path / "run" / "config.json").read_text())["asset"] == "humanoid"
     measuring = MeasuringSetup(checkpoint=tmp_path / "run", num_envs=2, seconds=0.5)
-    with pytest.raises(InputError, match="has no velocity command; its commands: none; leave the velocity out"):
+    with pytest.raises(InputError, match="has no velocity command; its commands: none; leave out velocity, turn"):
         evaluate(measuring, tmp_path / "result", velocity=0.7)
     metrics = evaluate(replace(measuring, asset="humanoid"), tmp_path / "result")
     assert all(math.isnan(metrics[name]) for name in ("velocity_error_mps", "turn_error_radps", "drift_mps"))

@@ -85,14 +85,17 @@ def test_a_grid_and_steps_are_measured_as_in_isaac_lab(setup, metric_names, tmp_
     assert [(row["forward"], row["turn"]) for row in rows] == [(0.0, 0.0), (0.3, 0.0)] and metric_names < set(rows[0])
     assert {"grid.json", "grid.png"} <= {path.name for path in (tmp_path / "grid").iterdir()}
     assert "limits commands" not in capsys.readouterr().err
-    evaluate(replace(setup, num_envs=1), tmp_path / "steps", steps=(0.0, 1.5))
+    evaluate(replace(setup, num_envs=1, seconds=10.0), tmp_path / "steps", steps=(0.0, 1.5))
     assert "note: the controller limits commands to what was trained, forward 0 to 1 m/s" in capsys.readouterr().err
     with np.load(tmp_path / "steps" / "rollout.npz") as rollout:
         assert rollout["command_profile"][[0, 199, 200, 399], 0].tolist() == [0.0, 0.0, 1.5, 1.5]
 
 
-def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path):
+def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path, capsys):
     assert mujoco.takes_velocity(setup)
+    (setup.checkpoint / "policy.onnx").rename(tmp_path / "policy.onnx")
+    assert mujoco.takes_velocity(setup), "deploy.json alone says so"
+    (tmp_path / "policy.onnx").rename(setup.checkpoint / "policy.onnx")
     silent = standing(tmp_path / "silent", observation=[{"name": "base_ang_vel", "size": 3, "history": 1}])
     assert not mujoco.takes_velocity(replace(setup, checkpoint=silent))
     metrics = evaluate(replace(setup, checkpoint=silent), tmp_path / "out")
@@ -101,10 +104,11 @@ def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path):
     assert told(math.nan, math.nan) == "no command" and told(0.5, -0.4) == "0.5 m/s, -0.4 rad/s"
     for asked in ({"velocity": 0.5}, {"turn": 0.5}, {"steps": (0.0, 1.0)}):
         with pytest.raises(InputError, match="silent: has no velocity command; leave out --velocity, --turn, --steps"):
-            evaluate(replace(setup, checkpoint=silent), tmp_path / "asked", **asked)
+            evaluate(replace(setup, checkpoint=silent, seconds=10.0), tmp_path / "asked", **asked)
     with pytest.raises(InputError, match="has no velocity command; leave out"):
         evaluate_grid(replace(setup, checkpoint=silent), tmp_path / "asked", commands=[(0.5, 0.0)])
     assert not (tmp_path / "asked").exists()
+    assert "measuring" not in capsys.readouterr().out, "it is refused before it begins"
 
 
 def test_without_a_command_the_clip_with_the_nearest_poses_is_the_reference(setup, tmp_path, capsys):

@@ -12,7 +12,7 @@ from support import PATIENCE_S
 from amp_helpers.errors import InputError
 from amp_helpers.robots import assets as cache
 from amp_helpers.robots import mjlab
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, ROBOTS, Robot, get_robot
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, ROBOTS, Robot, get_robot, other_joints
 
 
 @pytest.fixture
@@ -194,3 +194,13 @@ def test_without_network_the_message_has_a_remedy(fresh_cache):
 def test_a_missing_pip_and_a_full_disk_are_named():
     assert "ensurepip" in cache._pip_complaint("/usr/bin/python: No module named pip\n")
     assert "AMP_HELPERS_CACHE" in cache._pip_complaint("OSError: [Errno 28] No space left on device")
+
+
+def test_a_robot_that_is_not_the_policys_is_told_by_its_joints():
+    assert other_joints(G1_23DOF, G1_23DOF.joint_names[::-1]) is None
+    told = other_joints(G1_29DOF, G1_23DOF.joint_names)
+    assert told and told.startswith("robot 'g1_29dof' is not the policy's: only it has waist_roll_joint, waist_pitch")
+    lacking = other_joints(G1_23DOF, ("toe", *G1_23DOF.joint_names))
+    assert lacking == "robot 'g1_23dof' is not the policy's: it lacks toe"
+        other_joints(G1_23DOF, ("toe", *G1_23DOF.joint_names)) == "robot 'g1_23dof' is not the policy's: it lacks toe"
+    )

@@ -37,6 +37,13 @@ from amp_helpers.training.command import parse
         ),
         ("--num_env 4", "Unrecognized options: --num_env, 4; --num_envs exists, --help lists the options"),
         ("--foo 4", "Unrecognized options: --foo, 4; --help lists the options"),
+        (
+            "--no_match_commands",
+            "--no_match_commands: has no effect without --condition_on_command; give --condition_on_command too, or",
+        ),
+        ("--feet left_foot", "--feet: has no effect without --robot; give --robot too, or leave it out"),
+        ("--recipe published --final-std-updates 90", "--final_std_updates: has no effect without --final_std; give"),
+        ("--kl_threshold 0 --min_learning_rate=1e-4", "--min_learning_rate: has no effect without --kl_threshold"),
         ("--checkpoint none", "none: there is no such checkpoint; give a file written by training"),
         (
             "--checkpoint g1_locomotion",
@@ -61,6 +68,13 @@ def test_what_an_answer_says_to_write_works():
     given = "--entropy 0.01 --num_envs 64 --physics newton_mjwarp --device cuda:0 --run_dir runs/walk"
     cfg = parse(given.split())
     assert (cfg.agent.entropy, cfg.num_envs, cfg.physics, cfg.device) == (0.01, 64, "newton_mjwarp", "cuda:0")
+
+
+def test_what_an_option_needs_is_given_too():
+    for words in ("--condition_on_command --no_match_commands", "--robot r.xml --feet foot", "--recipe locomotion"):
+        parse(words.split())
+    annealed = parse(["--recipe", "published", "--final_std", ".1", "--final_std_updates", "90"])
+    assert annealed.agent.final_std_updates == 90
 
 
 def test_dashes_and_underscores_are_the_same():
