@@ -29,6 +29,8 @@ _KINDS = {
 """What ``deploy.json`` has to hold: key -> type."""
 _OPTIONAL = {
     "joint_limits": list[tuple[float | None, float | None]] | None,
+    "robot": str,
+    "feet": list[str],
     "physics_dt": float,
     "root_height": float,
     "fall": dict[str, float],
@@ -180,13 +182,27 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise InputError(f"{file}: has format {brief_repr(facts['format'])}, known is 1; {_REMEDY}")
     if wrong := [key for key in _KINDS if key not in facts] + wrong_types(facts, _KINDS | _OPTIONAL):
         raise InputError(f"{file}: is damaged ({', '.join(wrong)}); {_REMEDY}")
-    if not facts["control_dt"] > 0:
-        raise InputError(f"{file}: control_dt is {facts['control_dt']:g} s; {_REMEDY}")
-    count = len(facts["joint_names"])
-    if wrong := [key for key in (*_PER_JOINT, "joint_limits") if len(facts.get(key) or [0] * count) != count]:
+    count = len(set(facts["joint_names"]))
+    sizes = {key: len(facts[key]) for key in ("joint_names", *_PER_JOINT)}
+    sizes["joint_limits"] = len(facts.get("joint_limits") or facts["joint_names"])
+    if wrong := [key for key, size in sizes.items() if size != count]:
         raise InputError(f"{file}: {', '.join(wrong)} do not fit its {count} joints; {_REMEDY}")
+    if wrong := _out_of_range(facts):
+        raise InputError(f"{file}: {', '.join(wrong)} out of range; {_REMEDY}")
     read_terms(facts, folder)
     return facts
+
+
+def _out_of_range(facts: dict[str, Any]) -> list[str]:
+    """Names of quantities that are negative, or 0 where they must not be, and of ranges whose ends are exchanged."""
+    positive = {key: [facts[key]] for key in ("control_dt", "physics_dt", "root_height") if key in facts}
+    positive["effort_limit"] = facts["effort_limit"]
+    ranges = {"commands": facts["commands"].values(), "joint_limits": facts.get("joint_limits") or ()}
+    return [
+        *(key for key, values in positive.items() if any(value <= 0 for value in values)),
+        *(key for key in ("stiffness", "damping", "armature") if any(value < 0 for value in facts[key])),
+        *(key for key, pairs in ranges.items() if any(None not in pair and pair[0] > pair[1] for pair in pairs)),
+    ]
 
 
 def read_terms(facts: dict[str, Any], folder: Path) -> list[Term]:
