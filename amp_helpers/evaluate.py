@@ -21,7 +21,7 @@ from amp_helpers.metrics.grid import GRID, Command, grid_rows
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import (
     WARMUP_S,
-    nearest_by_pose,
+    nearest_reference,
     profile_reference,
     rollout_motion,
     step_profile,
@@ -88,10 +88,10 @@ def evaluate(
             rollout = measured.follow(profile)
         else:
             rollout = measured.hold(command, WARMUP_S + setup.seconds)
-            by_pose = math.isnan(velocity)  # NaN, as there is no command
-            reference = shown = nearest_by_pose(rollout, references) if by_pose else references.nearest(command)
+            reference = shown = nearest_reference(rollout, references)
             if references.num_motions > 1:
-                about = f"one of {references.num_motions} clips, nearest to the {'poses' if by_pose else 'command'}"
+                by = "poses" if math.isnan(velocity) else "command"  # NaN where there is no command
+                about = f"one of {references.num_motions} clips, nearest to the {by}"
                 print(f"reference: {reference.label}, {about}; pose RMSE and coverage RMSE are of it")
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)

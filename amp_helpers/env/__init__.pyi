@@ -8,6 +8,7 @@ from .make import EnvFacts as EnvFacts
 from .make import default_pose as default_pose
 from .make import facts as facts
 from .make import make_env as make_env
+from .make import takes_velocity as takes_velocity
 from .measuring import MeasuringRules as MeasuringRules
 from .measuring import check_command as check_command
 from .measuring import configure_for_measuring as configure_for_measuring

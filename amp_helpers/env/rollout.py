@@ -1,5 +1,6 @@
 """Record what a policy does, and choose the reference clip that it is compared with."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +30,7 @@ Policy = Callable[[torch.Tensor], torch.Tensor]
 def record_rollout(
     env: ManagerBasedRLEnv,
     policy: Policy,
-    velocity: float,
+    velocity: float | None,
     seconds: float,
     robot: Robot = G1_23DOF,
     turn: float = 0.0,
@@ -39,7 +40,8 @@ def record_rollout(
     Args:
         env: the environment; it is reset, and its time limit raised, because a time-out would look like a fall.
         policy: actions for observations.
-        velocity: forward speed that the environment commands, m/s; recorded, not set.
+        velocity: forward speed that the environment commands, m/s; recorded, not set. ``None`` or NaN for a task
+            without a velocity command.
         seconds: length of the rollout, s.
         robot: the model whose feet are recorded.
         turn: turning speed that the environment commands, rad/s; recorded, not set.
@@ -47,6 +49,8 @@ def record_rollout(
     Raises:
         InputError: the environment lacks one of the feet, or the ``contact_forces`` sensor on it.
     """
+    if velocity is None:
+        velocity = turn = math.nan
     return _record(env, policy, round(seconds / env.step_dt), robot).rollout(velocity, turn)
 
 

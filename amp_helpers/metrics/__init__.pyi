@@ -15,6 +15,7 @@ from .poses import nearest_poses as nearest_poses
 from .poses import pose_distances as pose_distances
 from .poses import tilt_difference as tilt_difference
 from .references import WARMUP_S as WARMUP_S
+from .references import nearest_reference as nearest_reference
 from .references import profile_reference as profile_reference
 from .references import recorded_dataset as recorded_dataset
 from .references import rollout_motion as rollout_motion

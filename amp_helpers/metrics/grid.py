@@ -6,7 +6,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.metrics.feet import lift_offs
 from amp_helpers.metrics.frames import mean, settled_frames
 from amp_helpers.metrics.policy import evaluate_rollout
-from amp_helpers.metrics.references import WARMUP_S
+from amp_helpers.metrics.references import WARMUP_S, nearest_reference
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tracking import forward_speed, yaw_rate
 from amp_helpers.motion.motion import Motion
@@ -56,7 +56,7 @@ def grid_rows(
     """
     rows = []
     for rollout in rollouts:
-        reference = references.nearest((rollout.command, rollout.command_turn))
+        reference = nearest_reference(rollout, references)
         rows.append(grid_row(rollout, reference))
         on_rollout(rollout, reference)
     return rows

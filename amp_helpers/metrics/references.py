@@ -65,13 +65,17 @@ def rollout_motion(rollout: Rollout, env_index: int = 0, start_s: float = 0.0) -
     )
 
 
-def nearest_by_pose(rollout: Rollout, references: MotionDataset) -> Motion:
-    """Return the clip whose poses a rollout is nearest to after its warm-up; the first one where all robots fall.
+def nearest_reference(rollout: Rollout, references: MotionDataset) -> Motion:
+    """Return the clip that a rollout is compared with: the one nearest to its command.
+
+    Without a command, it is the one whose poses are nearest after the warm-up; the first one where all robots fall.
 
     Args:
-        rollout: frames of a policy without a command, which would name its clip.
+        rollout: frames of a policy, under one command or none.
         references: the clips.
     """
+    if not math.isnan(rollout.command):
+        return references.nearest((rollout.command, rollout.command_turn))
     poses = rollout.joint_pos[settled_frames(rollout.fell, rollout.dt, WARMUP_S)]
     clips = references.clips()
     if len(clips) == 1 or not len(poses):

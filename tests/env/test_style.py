@@ -11,6 +11,7 @@ import torch
 
 from amp_helpers.deploy.recording import record_sensors
 from amp_helpers.env.make import make_env, takes_velocity
+from amp_helpers.env.rollout import record_rollout
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
@@ -45,10 +46,12 @@ def test_a_weight_without_a_reward_is_told_and_no_reward_at_all_is_refused(tmp_p
     assert "the task has no reward that --task_weight 1 could weigh" in capsys.readouterr().out
 
 
-def test_sensors_are_recorded_without_a_command():
+def test_sensors_and_rollouts_are_recorded_without_a_command():
     actions = torch.zeros(1, len(G1_23DOF.joint_names))
     with make_env(STYLE_TASK, num_envs=1, device="cpu", play=True) as env:
         (log,) = record_sensors(env, lambda seen: actions, G1_23DOF.joint_names, np.zeros((5, 2)))
         with pytest.raises(InputError, match="no velocity command, and the profile has one; give a profile of"):
             record_sensors(env, lambda seen: actions, G1_23DOF.joint_names, np.ones((5, 2)))
+        rollout = record_rollout(env, lambda seen: actions, None, 0.1)
     assert log.sensors["command"].shape == (5, 3) and not log.sensors["command"].any()
+    assert np.isnan((rollout.command, rollout.command_turn)).all()
