@@ -154,6 +154,7 @@ def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         axes.axvline(0, color="#b8c0c8", linewidth=0.8)
         axes.set_ylim(rows - 0.4, -0.6)
         axes.tick_params(axis="y", labelsize=8, length=0)
+        axes.locator_params(axis="x", nbins=5)
     figure.supxlabel("share of the logit gap", fontsize=10, color=INK)
     return figure
 

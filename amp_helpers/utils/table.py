@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text and numbers; rows in ``marked`` are highlighted."""
+    """Rows of text and numbers; rows in ``marked`` are highlighted. HTML aligns a column with a number right."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -28,19 +28,22 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        # A cell without text is no header.
-        kinds = ["th" if name else "td" for name in self.header]
-        names = zip(kinds, map(html.escape, self.header), strict=True)
-        head = "".join(f'<{kind} style="text-align:left">{name}</{kind}>' for kind, name in names)
+        columns = range(len(self.header))
+        sides = ["right" if any(isinstance(row[c], int | float) for row in self.rows) else "left" for c in columns]
+        head = "".join(map(_html_header, self.header, sides))
         body = ""
-        for index, (row, cells) in enumerate(zip(self.rows, self._cells(), strict=True)):
+        for index, cells in enumerate(self._cells()):
             marked = ' class="marked" style="background:rgba(0,114,178,.16);font-weight:600"'
-            body += f"<tr{marked if index in self.marked else ''}>{''.join(map(_html_cell, row, cells))}</tr>"
+            body += f"<tr{marked if index in self.marked else ''}>{''.join(map(_html_cell, cells, sides))}</tr>"
         return f'<table class="amp-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _html_cell(value: object, text: str) -> str:
-    side = "right" if isinstance(value, int | float) else "left"
+def _html_header(name: str, side: str) -> str:
+    kind = "th" if name else "td"  # a cell without text is no header
+    return f'<{kind} style="text-align:{side}">{html.escape(name)}</{kind}>'
+
+
+def _html_cell(text: str, side: str) -> str:
     kept = ";white-space:nowrap" if len(text) <= _SHORT else ""
     return f'<td style="text-align:{side}{kept}">{html.escape(text)}</td>'
 

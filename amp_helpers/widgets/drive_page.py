@@ -154,7 +154,8 @@ class DrivePage:
             self._impulse = gui.add_slider("Impulse, N s", 0, 60, 5, 20)
             push = gui.add_button("Push")
         gui.add_markdown(_KEYS)
-        self._plots = [_plot(gui, title) for title in ("forward, m/s", "turn, rad/s")]
+        titles = ("forward, m/s", "turn, rad/s")
+        self._plots = [_plot(gui, title, limits) for title, limits in zip(titles, driver.ranges, strict=True)]
 
         # A value that this program sets comes without a client.
         self._forward.on_update(lambda event: event.client and self._ask(lambda: self._command(0, self._forward.value)))
@@ -214,6 +215,8 @@ class DrivePage:
         for slider, (low, high) in zip((self._forward, self._turn), self.driver.ranges, strict=True):
             slider.min, slider.max = low, max(high, low + STEP)
             slider.disabled = low == high
+        for plot, limits in zip(self._plots, self.driver.ranges, strict=True):
+            plot.scales = _scales(limits)
 
 
 def view(height: float, upright: bool) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -265,7 +268,7 @@ def _is_at(camera: viser.CameraHandle, position: tuple[float, ...], target: tupl
     return np.allclose(camera.position, position, atol=0.01) and np.allclose(camera.look_at, target, atol=0.01)
 
 
-def _plot(gui: viser.GuiApi, title: str) -> viser.GuiUplotHandle:
+def _plot(gui: viser.GuiApi, title: str, limits: tuple[float, float]) -> viser.GuiUplotHandle:
     nothing = (np.zeros(2), np.zeros(2), np.zeros(2))
     series = (
         uplot.Series(label="s"),
@@ -276,9 +279,15 @@ def _plot(gui: viser.GuiApi, title: str) -> viser.GuiUplotHandle:
         nothing,
         series,
         title=title,
-        scales={"x": uplot.Scale(time=False), "y": uplot.Scale(auto=True)},
+        scales=_scales(limits),
         height=150,
     )
+
+
+def _scales(limits: tuple[float, float]) -> dict[str, uplot.Scale]:
+    """Show the range of the command and a margin: fitted to the data, the curves of a standing robot would be noise."""
+    low, high = limits
+    return {"x": uplot.Scale(time=False), "y": uplot.Scale(range=(low - 0.5, high + 0.5))}
 
 
 def check_port(port: int) -> None:

@@ -52,7 +52,7 @@ class FootReading:
 
     def __str__(self) -> str:
         phase = "swing" if np.isnan(self.slip_mps) else f"stance, slip {self.slip_mps:.2f} m/s"
-        return f"{self.clip}, {self.foot}: sole at {1000 * self.height_m:+.0f} mm, {phase}"
+        return f"{self.clip}, {self.foot}: sole at {round(1000 * self.height_m):+d} mm, {phase}"
 
 
 def foot_names(robot: Robot) -> tuple[str, ...]:

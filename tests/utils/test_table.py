@@ -1,5 +1,7 @@
 """Tables show what they are given, in numbers that read as numbers."""
 
+import re
+
 import pytest
 
 from amp_helpers.utils.table import Table, low_to_high, number
@@ -11,6 +13,11 @@ def test_tables_escape_align_and_mark_rows():
     assert "&lt;b&gt;" in page and "0.123" in page and "undefined" in page
     assert page.count("background") == 1
     assert str(table).splitlines()[2].startswith("* nothing")
+
+
+def test_a_column_with_a_number_is_right_aligned_with_its_header_and_words():
+    page = Table(("name", "falls after, s"), [("right", 1.5), ("clipped", "no fall")])._repr_html_()
+    assert re.findall(r"text-align:(\w+)", page) == ["left", "right"] * 3
 
 
 @pytest.mark.parametrize(

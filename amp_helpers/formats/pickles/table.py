@@ -26,8 +26,8 @@ def pickle_table(content: Mapping[str, object]) -> Table:
         "root_rot": "pelvis orientation, quaternion xyzw",
         "dof_pos": "joint positions, rad, one column per joint",
         "joint_names": "joints of the columns (most files lack this)",
-        "local_body_pos": "link positions, unused here",
-        "link_body_list": "link names, unused here",
+        "local_body_pos": "link positions in the root frame, m: evidence for the joint order",
+        "link_body_list": "names of these links",
     }
     rows = []
     for key, value in content.items():
