@@ -127,8 +127,14 @@ class DrivePage:
         for number, mesh in enumerate(body_meshes(self.driver.robot, DETAIL)):
             if mesh.body not in self._frames:
                 self._frames[mesh.body] = scene.add_frame(f"/robot/{mesh.body}", show_axes=False)
-            name = f"/robot/{mesh.body}/{number}"
-            scene.add_mesh_simple(name, mesh.vertices, mesh.faces, color=mesh.color, side="double")
+            scene.add_mesh_simple(
+                f"/robot/{mesh.body}/{number}",
+                mesh.vertices,
+                mesh.faces,
+                color=mesh.color,
+                side="double",
+                flat_shading=True,  # normals averaged over the edges of merged features would speckle the surface
+            )
 
     def _place_camera(self) -> None:
         height = self.driver.robot.default_root_height
