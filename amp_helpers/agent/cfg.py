@@ -20,10 +20,18 @@ _AT_LEAST = {
     "discriminator_batch_size": 1,
     "discriminator_noise": 0,
     "replay_size": 1,
+    "kl_threshold": 0,
+    "min_learning_rate": 0,
+    "value_clip": 0,
+    "value_loss_scale": 0,
+    "grad_norm_clip": 0,
+    "discriminator_logit_regularization": 0,
+    "discriminator_weight_decay": 0,
+    "discriminator_grad_norm_clip": 0,
     "final_std": 0,
     "final_std_updates": 1,
 }
-_ABOVE_ZERO = ("learning_rate", "discriminator_learning_rate", "initial_std")
+_ABOVE_ZERO = ("learning_rate", "discriminator_learning_rate", "initial_std", "ratio_clip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +140,9 @@ class AmpAgentCfg:
         for name in _ABOVE_ZERO:
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} is {getattr(self, name)}; give a number above 0")
+        if not self.min_learning_rate <= self.max_learning_rate < math.inf:
+            low, high = self.min_learning_rate, self.max_learning_rate
+            raise InputError(f"max_learning_rate is {high}; give at least min_learning_rate, {low}")
         for name in ("hidden", "discriminator_hidden"):
             widths = getattr(self, name)
             if not widths or min(widths) < 1:

@@ -43,7 +43,8 @@ class AmpState:
     """The discriminator's input: features, joints, window and stride.
 
     Raises:
-        InputError: a feature is unknown, the window has less than two frames, or the stride is less than one step.
+        InputError: a feature is unknown or named twice, the window has less than two frames, or the stride is less than
+            one step.
     """
 
     joint_names: tuple[str, ...]
@@ -62,6 +63,8 @@ class AmpState:
         unknown = [name for name in self.features if name not in FEATURE_DIMS]
         if unknown or not self.features:
             raise InputError(f"AMP features {unknown or 'are empty'}; choose from: {', '.join(FEATURE_DIMS)}")
+        if len(set(self.features)) < len(self.features):
+            raise InputError(f"AMP features {' '.join(self.features)} name one twice; name each feature once")
         if self.window < 2 or self.stride < 1:
             raise InputError(
                 f"AMP window {self.window} with stride {self.stride} shows no motion; "
