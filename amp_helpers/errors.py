@@ -6,6 +6,7 @@ import io
 import math
 import numbers
 import os
+import re
 import reprlib
 import signal
 import sys
@@ -35,6 +36,8 @@ _EXTRAS = {
 }
 """Extra of this package -> modules that a command needs from it."""
 
+_NO_MEMORY = re.compile("out of memory|can(no|')t allocate memory|failed to allocate", re.IGNORECASE)
+"""What torch and Warp say where there is not enough of a CPU's or a GPU's memory."""
 _LONGEST_MESSAGE = 2000
 """Characters of an error message; a list of names from a damaged file could fill the screen."""
 
@@ -74,9 +77,9 @@ def full_traceback(error: BaseException) -> list[str]:
 def run_cli(main: Callable[[], int | None]) -> int:
     """Run a command's ``main`` and report a user's mistake as ``error: ...`` on stderr.
 
-    :class:`InputError`, :class:`OSError` (no such file, no space, no permission), a package that an extra would
-    install, and Ctrl-C end in one line; with ``AMP_DEBUG=1`` the traceback precedes it. SIGTERM, and SIGHUP of a
-    terminal that closes, end like Ctrl-C. Any other exception is a bug and passes through.
+    :class:`InputError`, :class:`OSError` (no such file, no space, no permission), too little memory, a package that an
+    extra would install, and Ctrl-C end in one line; with ``AMP_DEBUG=1`` the traceback precedes it. SIGTERM, and SIGHUP
+    of a terminal that closes, end like Ctrl-C. Any other exception is a bug and passes through.
 
     Args:
         main: the command; returns its exit code, or None for 0.
@@ -89,8 +92,10 @@ def run_cli(main: Callable[[], int | None]) -> int:
     try:
         with handled_signals(("SIGTERM", "SIGHUP"), _interrupt):
             return main() or 0
-    except (InputError, KeyboardInterrupt, OSError, ModuleNotFoundError) as error:
+    except (InputError, KeyboardInterrupt, OSError, ModuleNotFoundError, MemoryError, RuntimeError) as error:
         if isinstance(error, ModuleNotFoundError) and _extra(error) is None:
+            raise
+        if isinstance(error, RuntimeError) and _runtime_remedy(error) is None:
             raise
         if debugging():
             print("".join(full_traceback(error)), file=sys.stderr)
@@ -106,7 +111,17 @@ def _message(error: BaseException) -> str:
         return f"{where}{error.strerror or error}; {file_remedy(error)}"
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; pip install 'amp_helpers[{_extra(error)}]'"
+    if isinstance(error, MemoryError | RuntimeError):
+        reason = one_line(str(error), 200) or "the memory is full"
+        return f"{reason}; {_runtime_remedy(error)}"
     return one_line(str(error), _LONGEST_MESSAGE)
+
+
+def _runtime_remedy(error: BaseException) -> str | None:
+    """Return what to do about an error that Python, torch or Warp raise without a class of its own."""
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return "take fewer environments, or shorter or fewer motions"
+    return "check the path" if str(error).startswith("Symlink loop") else None
 
 
 def _interrupt(_: str) -> None:

@@ -20,6 +20,7 @@ from amp_helpers.utils.threads import spin_briefly
 LARGEST_DIFFERENCE = 1e-5
 """Between ``policy.onnx`` and the policy, rad."""
 _TRIALS = 1000
+_FILES = ("deploy.json", "deploy.yaml", "policy.onnx", "README.md")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def export(
         robot: see :class:`amp_helpers.measure.MeasuringSetup`; its name is recorded.
 
     Raises:
-        InputError: the checkpoint cannot be used, or a controller could not compute what the policy observes.
+        InputError: the checkpoint cannot be used, the folder holds somebody's files of the same names, or a controller
+            could not compute what the policy observes.
     """
     # The simulator takes seconds to load, and --help does not need it.
     from amp_helpers.env.make import make_env, takes_velocity
@@ -73,8 +75,11 @@ def export(
     from amp_helpers.training.policy import find_policy, load_policy
 
     output = Path(output)
+    if robot is not None:
+        get_robot(robot)  # refuses one that there is not before the simulator starts
     if fault := folder_fault(output):
         raise InputError(f"{fault}; give a folder for the bundle")
+    _check_replaced(output, torchscript)
     measured = {} if metrics is None else _metrics(Path(metrics))
     file, config = find_policy(checkpoint, task=task, robot=robot)
     trained = config.get("velocity_range")
@@ -83,14 +88,13 @@ def export(
     with opened as env:
         policy = load_policy(checkpoint, env)
         facts, warnings = deploy_facts(env)
-        recorded = config.get("robot")
-        if recorded and (other := other_joints(get_robot(recorded, config.get("feet", ())), facts["joint_names"])):
+        if robot is not None and (other := other_joints(get_robot(robot), facts["joint_names"])):
             warnings.append(f"{other}; those joints are not driven")
         scale, offset = (_tensor(facts[name]) for name in ("action_scale", "action_offset"))
         network = DeployedPolicy(policy.network, policy.scaler, input_columns(env), scale, offset, action_limits(env))
         facts |= {
-            "robot": recorded or _robot_name(env),
-            "feet": list(config.get("feet") or ()),
+            "robot": config.get("robot") or _robot_name(env),
+            "feet": list(config.get("feet") or ()) if robot is None else [],
             "dataset": config["dataset"],
             **{key: list(config[key]) for key in ("dataset_sha256",) if key in config},
             "checkpoint_sha256": sha256(file),
@@ -118,6 +122,15 @@ def export(
         for path in made.iterdir():
             path.replace(output / path.name)
     return Exported(facts, warnings, difference, latency)
+
+
+def _check_replaced(output: Path, torchscript: bool) -> None:
+    """Raise :class:`InputError` where a file of somebody's would be replaced; an earlier bundle may be."""
+    if torchscript and (output / "config.json").is_file():
+        raise InputError(f"{output}: is a run, whose policy.pt would be replaced; give another folder")
+    there = [name for name in (*_FILES, *["policy.pt"] * torchscript) if (output / name).exists()]
+    if there and "deploy.json" not in there:
+        raise InputError(f"{output}: is no bundle, and its {', '.join(there)} would be replaced; give another folder")
 
 
 def _metrics(path: Path) -> dict[str, Any]:

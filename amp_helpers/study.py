@@ -61,7 +61,7 @@ class StudyCfg:
         found = {}
         for entry in self.program:
             name, _, file = entry.partition("=")
-            if not Path(file).is_file():
+            if not (name and Path(file).is_file()):
                 raise InputError(f"--program {entry}: names no file; write NAME=FILE.py")
             found[name] = file
         return found
@@ -86,9 +86,9 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
     if fault := folder_fault(cfg.output):
         raise InputError(f"{fault}; give a folder for the study")
     _check(cfg, study, programs)
+    workers = places(cfg)
     cfg.output.mkdir(parents=True, exist_ok=True)
     work = _Work(cfg, study, programs, say)
-    workers = places(cfg)
     with side_by_side_on_gpus(cfg.parallel > 1 and workers[0] is not None):
         threads = [threading.Thread(target=work.make_all, args=(place,)) for place in workers]
         for thread in threads:

@@ -29,9 +29,28 @@ def lack_isaaclab() -> None:
     raise ModuleNotFoundError("No module named 'isaaclab'", name="isaaclab")
 
 
+def allocate() -> None:
+    raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+
+
+def allocate_an_array() -> None:
+    raise MemoryError
+
+
+def loop() -> None:
+    raise RuntimeError("Symlink loop from '/tmp/link'")
+
+
 @pytest.mark.parametrize(
     ("command", "line"),
     [
+        (
+            allocate,
+            "error: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.; take "
+            "fewer environments, or shorter or fewer motions\n",
+        ),
+        (allocate_an_array, "error: the memory is full; take fewer environments, or shorter or fewer motions\n"),
+        (loop, "error: Symlink loop from '/tmp/link'; check the path\n"),
         (read_gone, "error: walk.pkl: no such file; check the path\n"),
         (open_gone, "error: /gone/walk.pkl: No such file or directory; check the path\n"),
         (lack_isaaclab, "error: isaaclab is not installed; pip install 'amp_helpers[sim]'\n"),

@@ -24,6 +24,7 @@ def test_a_commanded_speed_of_another_type_is_a_sentence(speed):
     [
         ("--seconds 0", "seconds is 0; give a number above 0"),
         ("--seconds nan", "seconds is nan; give a number above 0"),
+        ("--seconds 1e300", "seconds is 1e+300; give at most 1e+06"),
         ("--seconds inf", "seconds is inf; give a number above 0"),
         ("--num_envs 0", "num_envs is 0; give at least 1"),
         ("--grid --num_envs 0", "num_envs is 0; give at least 1"),

@@ -525,6 +525,16 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: AmpState(joint_names=JOINTS).from_dataset(pairs(), {}),
         lambda _: AmpState(joint_names=JOINTS).from_dataset(pairs(), dict.fromkeys(JOINTS, 0.0)),
     ),
+    (
+        "give at least min_learning_rate, {}",
+        lambda _: AmpAgentCfg(max_learning_rate=1e-6).validate(),
+        lambda _: AmpAgentCfg(max_learning_rate=1e-5).validate(),
+    ),
+    (
+        "name each feature once",
+        lambda _: AmpState(joint_names=JOINTS, features=("joint_pos", "joint_pos")),
+        lambda _: AmpState(joint_names=JOINTS, features=("joint_pos",)),
+    ),
     ("give at least {}", lambda _: AmpAgentCfg(rollouts=0).validate(), lambda _: AmpAgentCfg(rollouts=1).validate()),
     (
         "give a number above 0",

@@ -76,7 +76,7 @@ def named_bundles(policies: Sequence[str | os.PathLike]) -> dict[str, Path]:
     Raises:
         InputError: as :func:`find_bundle`.
     """
-    lasts = [Path(policy).resolve().name for policy in policies]
+    lasts = [Path(os.path.abspath(policy)).name for policy in policies]
     names = [last if lasts.count(last) == 1 else str(policy) for last, policy in zip(lasts, policies, strict=True)]
     return {name: find_bundle(policy) for name, policy in zip(names, policies, strict=True)}
 

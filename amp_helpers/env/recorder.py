@@ -1,6 +1,5 @@
 """Record every step of an open environment in host memory."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from isaaclab.utils.math import quat_apply
 from amp_helpers.amp_state.asset import root_lin_vel_b, scene_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.feet import CONTACT_FORCE_N
-from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.metrics.rollout import Rollout, check_memory
 from amp_helpers.robots.robot import Robot
 
 CHUNK_STEPS = 64
@@ -45,7 +44,7 @@ class StepRecorder:
         self._contacts = _indices(robot.foot_bodies, sensed, "the task has no 'contact_forces' sensor on", remedy)
         points = torch.tensor(robot.foot_points or [(0.0, 0.0, 0.0)] * len(self._feet), device=env.device)
         self._foot_points = points.expand(env.num_envs, -1, -1)
-        _check_memory(env, steps)
+        check_memory(steps, env.num_envs, 3 * len(scene_robot(env).joint_names) + env.action_manager.total_action_dim)
         self._chunk: dict[str, torch.Tensor] = {}
         self._arrays: dict[str, np.ndarray] = {}
         self._count = 0
@@ -96,17 +95,6 @@ class StepRecorder:
             command_turn=turn,
             command_profile=profile,
             **{name: array[envs] for name, array in self._arrays.items()},
-        )
-
-
-def _check_memory(env: ManagerBasedRLEnv, steps: int) -> None:
-    numbers = 3 * len(scene_robot(env).joint_names) + env.action_manager.total_action_dim
-    needed = 4 * numbers * steps * env.num_envs / 1024**3
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
-    if needed > present:
-        raise InputError(
-            f"{steps} steps of {env.num_envs} environments take {needed:.3g} GiB of memory, of {present:.3g} GiB here; "
-            "measure fewer environments for fewer seconds"
         )
 
 

@@ -23,7 +23,7 @@ from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.references import WARMUP_S, recorded_dataset
-from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.metrics.rollout import Rollout, check_memory
 from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot, other_joints
 from amp_helpers.utils.plugins import imports_users_module
 
@@ -45,7 +45,9 @@ class MeasuredInMujoco:
 
     def hold(self, command: Command, seconds: float) -> Rollout:
         """Run the policy under one command; NaN stands for none."""
-        rollout = self.follow(np.tile(np.nan_to_num(command), (round(seconds / self.dt), 1)))
+        steps = round(seconds / self.dt)
+        check_memory(steps, self.setup.num_envs, 8 * len(self.controller.joint_names))  # of 8 bytes, four a joint
+        rollout = self.follow(np.tile(np.nan_to_num(command), (steps, 1)))
         return replace(rollout, command=command[0], command_turn=command[1])
 
     def follow(self, profile: np.ndarray) -> Rollout:

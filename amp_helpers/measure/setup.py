@@ -20,6 +20,8 @@ from amp_helpers.utils.resources import find_run
 SimulatorName = Literal["newton", "physx", "mujoco"]
 SIMULATORS: tuple[str, ...] = get_args(SimulatorName)
 """Names of ``--simulator``."""
+MAX_SECONDS = 1e6
+"""Longest measured time, s: twelve days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,8 @@ class MeasuringSetup:
             raise InputError(f"num_envs is {self.num_envs}; give at least 1")
         if not 0 < self.seconds < math.inf:
             raise InputError(f"seconds is {self.seconds:g}; give a number above 0")
+        if self.seconds > MAX_SECONDS:
+            raise InputError(f"seconds is {self.seconds:g}; give at most {MAX_SECONDS:g}")
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed is {self.seed}; give a number from 0 to {MAX_SEED}")
         if self.simulator != "mujoco" and self.is_bundle and not (find_run(self.checkpoint) / "config.json").is_file():

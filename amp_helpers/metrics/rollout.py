@@ -90,3 +90,23 @@ class Rollout:
         """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, and a command that changes."""
         keys = SAVED if self.command_profile is None else (*SAVED, "command_profile")
         write_npz(path, {key: np.asarray(getattr(self, key)) for key in keys})
+
+
+def check_memory(steps: int, num_envs: int, numbers: int) -> None:
+    """Check, before a rollout is recorded, that it fits the machine's memory.
+
+    Args:
+        steps: control steps.
+        num_envs: environments.
+        numbers: recorded in each step of each, 4 bytes each.
+
+    Raises:
+        InputError: it would take more than there is.
+    """
+    needed = 4.0 * numbers * steps * num_envs / 1024**3
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+    if needed > present:
+        raise InputError(
+            f"{steps} steps of {num_envs} environments take {needed:.3g} GiB of memory, of {present:.3g} GiB here; "
+            "measure fewer environments for fewer seconds"
+        )

@@ -22,7 +22,6 @@ from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
 from amp_helpers.env.make import FRONTENDS, _configure_reference, _randomize, _task_cfg, make_env
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
-from amp_helpers.env.recorder import _check_memory
 from amp_helpers.env.rollout import reference_dataset
 from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
 from amp_helpers.env.task import G1AmpEnvCfg
@@ -138,18 +137,6 @@ def test_a_group_of_terms_in_a_dictionary():
     with pytest.raises(InputError, match="a table of numbers in 'mine'; set flatten_history_dim=True"):
         observation_terms(group(dims=((5, 3),)))
     assert [term.stop for term in observation_terms(group())] == [15]
-
-
-def test_a_rollout_takes_no_more_than_the_memory():
-    robot = SimpleNamespace(joint_names=["a"] * 23)
-    env = SimpleNamespace(
-        cfg=SimpleNamespace(), scene={"robot": robot}, num_envs=2, action_manager=SimpleNamespace(total_action_dim=23)
-    )
-    with pytest.raises(
-        InputError, match=r"GiB of memory, of .* GiB here; measure fewer environments for fewer seconds"
-    ):
-        _check_memory(env, 10**12)
-    _check_memory(env, 10**3)
 
 
 def test_a_share_of_reference_starts():

@@ -23,7 +23,7 @@ from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.measure import mujoco
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.references import rollout_motion
-from amp_helpers.metrics.rollout import SAVED
+from amp_helpers.metrics.rollout import SAVED, check_memory
 from amp_helpers.render.comparison import told
 from amp_helpers.robots.robot import G1_23DOF
 
@@ -140,6 +140,14 @@ def test_what_mujoco_cannot_do_is_left_out(setup, tmp_path, changes, sentence):
         evaluate(replace(setup, **changes), tmp_path / "out", velocity=0.0)
     assert not (tmp_path / "out").exists()
     assert evaluate(replace(setup, seconds=0.1), tmp_path / "out", velocity=0.0)["falls_per_env_10s"] >= 0
+
+
+def test_a_rollout_takes_no_more_than_the_memory(setup, tmp_path):
+    for much in ({"seconds": 1e6, "num_envs": 10**6}, {"num_envs": 10**12}):
+        with pytest.raises(InputError, match=r"GiB of memory, of .* GiB here; measure fewer environments for fewer"):
+            evaluate(replace(setup, **much), tmp_path / "out", velocity=0.0)
+    assert not (tmp_path / "out").exists()
+    check_memory(10**3, 2, 92)
 
 
 def test_what_a_bundle_lacks_is_given(setup, bundle, tmp_path):
