@@ -6,6 +6,7 @@ PhysX, ``--simulator mujoco`` in plain MuJoCo.
 
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tables import grid_table
 from amp_helpers.motion.motion import Motion
 from amp_helpers.training.foreign_options import EVALUATION, answer
-from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.command_line import check_values, one_line_errors
 from amp_helpers.utils.threads import spin_briefly
 
 VELOCITY = 0.8
@@ -234,10 +235,11 @@ def parse(arguments: Sequence[str] | None = None) -> _CommandLine:
     Raises:
         InputError: an option is unknown, or its value is not of its type.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     with one_line_errors():
         cfg, unknown = tyro.cli(
             _CommandLine,
-            args=arguments,
+            args=words,
             return_unknown_args=True,
             prog="python -m amp_helpers.evaluate",
             description="Run a policy under one command, steps of it, or a grid of commands, beside its reference.",
@@ -246,6 +248,7 @@ def parse(arguments: Sequence[str] | None = None) -> _CommandLine:
         )
     if unknown:
         raise InputError(answer(unknown, vars(cfg), EVALUATION))
+    check_values(words, vars(cfg), ("steps", "grid_forward", "grid_turn", "feet"))
     return cfg
 
 

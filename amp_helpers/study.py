@@ -198,7 +198,7 @@ class _Work:
                 return
             try:
                 recorded = self._make(run, gpu)
-            except InputError as error:  # the others go on
+            except (InputError, OSError) as error:  # the others go on
                 if not self._stopped:
                     self.failed.append(str(error))
                 continue

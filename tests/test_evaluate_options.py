@@ -52,6 +52,8 @@ def test_a_commanded_speed_of_another_type_is_a_sentence(speed):
             "--enable_cameras: evaluation never opens a window; leave it out, and look at the --video",
         ),
         ("--num_env 3", "Unrecognized options: --num_env, 3; --num_envs exists, --help lists the options"),
+        ("--steps --seed 1", "--steps: has no value; give one or more, or leave it out"),
+        ("--grid-turn", "--grid_turn: has no value; give one or more, or leave it out"),
         ("--grid --steps 0 1", "--grid measures commands of its own; leave out --steps, or --grid"),
         ("--grid_forward 0 1 --video", "--grid measures commands of its own; leave out --video, or --grid"),
         ("--grid --velocity 1", "--grid measures commands of its own; leave out --velocity, or --grid"),

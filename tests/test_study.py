@@ -69,6 +69,14 @@ def test_options_that_would_be_ignored_are_refused(tmp_path):
     _check(cfg, read_study(write(tmp_path, "[groups.a]\nprogram = 'mine'\n")), {"mine": "mine.py"})
 
 
+def test_a_training_whose_files_cannot_be_written_is_told_as_failed(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "runs").touch()
+    cfg = StudyCfg(study=write(tmp_path, "[groups.a]\n"), output=tmp_path / "out", device="cpu")
+    with pytest.raises(InputError, match="File exists: .*runs"):
+        run_study(cfg)
+
+
 def test_devices_that_are_not_there(tmp_path):
     study = write(tmp_path, "[groups.a]\n")
     available = torch.cuda.device_count()

@@ -62,9 +62,12 @@ def quaternion_norm(clip: CheckedMotion) -> Outcome:
 
 
 def frame_rate(clip: CheckedMotion) -> Outcome:
-    """Check that the frame rate is plausible and the clip lasts about a stride."""
+    """Check that the frame rate is plausible and no other one was given, and the clip lasts about a stride."""
     motion = clip.motion
     evidence = f"{motion.fps:.4g} fps, {motion.num_frames} frames, {motion.duration_s:.2f} s"
+    rate = motion.findings.frame_rate
+    if rate and any(rate.warnings()):
+        return warn(f"{evidence}; {rate.phrase()}", "leave --fps out, or correct the file if it is wrong.")
     if not 10 <= motion.fps <= 500:
         return warn(evidence, "check fps in the file: motion capture runs at 24 to 240.")
     if motion.duration_s < 0.5:

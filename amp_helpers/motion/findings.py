@@ -35,6 +35,11 @@ class FrameRate:
             return f"{self.fps:g} fps as given"
         return "" if self.ignored is None else f"{self.fps:.4g} fps as the file says, not {self.ignored:g} as given"
 
+    def warnings(self) -> Iterator[str]:
+        """Yield a sentence with a remedy where another rate was given than the file's; 30 stands for 29.97 too."""
+        if self.ignored is not None and abs(self.ignored / self.fps - 1) > 0.02:
+            yield f"the file states {self.fps:.4g} fps, so --fps {self.ignored:g} is not used; leave it out"
+
 
 @dataclass(frozen=True)
 class JointOrderFinding:
@@ -218,7 +223,7 @@ class Findings:
 
     def warnings(self) -> Iterator[str]:
         """Yield a sentence with a remedy for each decision that is an assumption or contradicts the evidence."""
-        for finding in (self.joints, self.quaternion):
+        for finding in (self.frame_rate, self.joints, self.quaternion):
             yield from finding.warnings() if finding else ()
 
     def sentence(self) -> str:

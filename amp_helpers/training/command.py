@@ -12,7 +12,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import RECIPES, Recipe, TrainCfg, options, recorded_cfg
 from amp_helpers.training.foreign_options import answer
 from amp_helpers.training.run_folder import CONFIG_FILE
-from amp_helpers.utils.command_line import one_line_errors, option_words
+from amp_helpers.utils.command_line import check_values, given, one_line_errors, option_words
 from amp_helpers.utils.resources import runs_folder
 
 _WITHOUT_EFFECT = {
@@ -71,18 +71,19 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
     checkpoint = _newest_run() if origin.resume and origin.checkpoint is None else origin.checkpoint
     run = RECIPES[origin.recipe]
     if checkpoint is not None and not {"-h", "--help"} & {*words}:
-        if _given(words, "recipe") is not None:
+        if given(words, "recipe") is not None:
             raise InputError("a run that goes on keeps its own settings; leave --recipe out, or --checkpoint")
-        run = replace(_settings_of(checkpoint, _given(words, "task"), _given(words, "robot")), checkpoint=checkpoint)
-        if _given(words, "distributed") is not None and (run.device or "").startswith("cuda"):
+        run = replace(_settings_of(checkpoint, given(words, "task"), given(words, "robot")), checkpoint=checkpoint)
+        if given(words, "distributed") is not None and (run.device or "").startswith("cuda"):
             run = replace(run, device="cuda")  # each process has another
     with one_line_errors():
         default = _CommandLine(recipe=origin.recipe, run=run)
         line, unknown = tyro.cli(_CommandLine, default=default, **known)
     if unknown:
         raise InputError(answer(unknown, [*options(run), "recipe", "resume", "headless"]))
+    check_values(words, options(line.run), ("feet",))
     for option, switch in _WITHOUT_EFFECT.items():
-        if _given(words, option) is not None and not options(line.run)[switch]:
+        if given(words, option) is not None and not options(line.run)[switch]:
             raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")
     return line.run
 
@@ -95,15 +96,6 @@ def command_line(cfg: TrainCfg) -> list[str]:
         base = replace(_settings_of(cfg.checkpoint, cfg.task, cfg.robot), task="", robot=None)
     usual = options(base)
     return option_words({name: value for name, value in options(cfg).items() if value != usual[name]})
-
-
-def _given(words: Sequence[str], option: str) -> str | None:
-    """Return what stands behind an option, empty if it is missing; ``None`` where the option is not given."""
-    for word, following in zip(words, [*words, ""][1:], strict=True):
-        name, equals, value = word.partition("=")
-        if word.startswith("--") and name[2:].replace("-", "_") == option:
-            return value if equals else following
-    return None
 
 
 def _newest_run() -> Path:

@@ -7,7 +7,7 @@ has no hook that would give the error as data.
 import argparse
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from itertools import dropwhile, takewhile
 from typing import Any, NoReturn
@@ -35,6 +35,31 @@ def option_words(options: Mapping[str, Any]) -> list[str]:
         else:
             words += [f"--{name}", *map(str, value if isinstance(value, list | tuple) else (value,))]
     return words
+
+
+def given(words: Sequence[str], option: str) -> str | None:
+    """Return what stands behind an option, empty if it is missing; ``None`` where the option is not given."""
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        name, equals, value = word.partition("=")
+        if word.startswith("--") and name[2:].replace("-", "_") == option:
+            return value if equals else following
+    return None
+
+
+def check_values(words: Sequence[str], values: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Check options that take one value or more, where none would count as not given.
+
+    Args:
+        words: the command line.
+        values: option -> what was read.
+        names: these options.
+
+    Raises:
+        InputError: one is given without a value.
+    """
+    for name in names:
+        if given(words, name) is not None and not values[name]:
+            raise InputError(f"--{name}: has no value; give one or more, or leave it out")
 
 
 @contextmanager

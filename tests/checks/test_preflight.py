@@ -17,7 +17,7 @@ from amp_helpers.checks.table import CheckResult, CheckTable, fail, format_table
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.registry import read_motion
-from amp_helpers.motion.findings import ByOrder, Findings, QuaternionOrderFinding
+from amp_helpers.motion.findings import ByOrder, Findings, FrameRate, QuaternionOrderFinding
 from amp_helpers.motion.rotations import multiply
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 
@@ -114,6 +114,8 @@ def test_an_assumed_quaternion_order_is_reported(walk):
 def test_an_implausible_frame_rate(walk):
     assert result(replace(walk, fps=1.0), "frame rate").verdict == "warn"
     assert result(walk.trim(0, 0.2), "frame rate").verdict == "warn"
+    other = replace(walk, findings=Findings(frame_rate=FrameRate(walk.fps, "file", ignored=60.0)))
+    assert result(other, "frame rate").verdict == "warn" and "not 60 as given" in result(other, "frame rate").evidence
 
 
 def test_angles_beyond_the_limits_name_the_joint_and_frame(walk):

@@ -80,6 +80,7 @@ def test_a_frame_rate_in_the_file_wins_over_the_given_one(write):
     motion = read_motion(write(amp()), fps=30)
     assert motion.fps == 60
     assert "60 fps as the file says, not 30 as given" in motion.source
+    assert list(motion.findings.warnings()) == ["the file states 60 fps, so --fps 30 is not used; leave it out"]
 
 
 @pytest.mark.parametrize(
