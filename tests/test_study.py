@@ -73,7 +73,7 @@ def test_a_training_whose_files_cannot_be_written_is_told_as_failed(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "runs").touch()
     cfg = StudyCfg(study=write(tmp_path, "[groups.a]\n"), output=tmp_path / "out", device="cpu")
-    with pytest.raises(InputError, match="File exists: .*runs"):
+    with pytest.raises(InputError, match=r"File exists: .*runs"):
         run_study(cfg)
 
 
