@@ -91,6 +91,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # file and joint names may not be valid text
     try:
         with handled_signals(("SIGTERM", "SIGHUP"), _interrupt):
+            _check_words(sys.argv[1:])
             return main() or 0
     except (InputError, KeyboardInterrupt, OSError, ModuleNotFoundError, MemoryError, RuntimeError) as error:
         if isinstance(error, ModuleNotFoundError) and _extra(error) is None:
@@ -101,6 +102,15 @@ def run_cli(main: Callable[[], int | None]) -> int:
             print("".join(full_traceback(error)), file=sys.stderr)
         print(f"error: {_message(error)}", file=sys.stderr)
     return 2
+
+
+def _check_words(words: Iterable[str]) -> None:
+    """Refuse an empty argument, which would stand for the current folder where a path is expected."""
+    for word in words:
+        option, equals, value = word.partition("=")
+        if not word or (equals and not value and option.startswith("--")):
+            given = f"{option} is" if option else "an argument is"
+            raise InputError(f"{given} empty, as is a shell variable that is not set; give a value, or leave it out")
 
 
 def _message(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,16 @@ def test_errors_about_files_of_a_run_name_them_and_others_pass_through(tmp_path)
     for other in (BrokenPipeError(errno.EPIPE, "closed"), PermissionError(errno.EACCES, "closed", "/elsewhere")):
         with pytest.raises(OSError, match="closed"), writing(run):
             raise other
+
+
+@pytest.mark.parametrize(("words", "what"), [(["--output", ""], "an argument"), (["x", "--output="], "--output")])
+def test_an_empty_argument_does_not_stand_for_the_current_folder(words, what, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["command", *words])
+    assert run_cli(lambda: 0) == 2
+    sentence = "is empty, as is a shell variable that is not set; give a value, or leave it out"
+    assert capsys.readouterr().err == f"error: {what} {sentence}\n"
+    monkeypatch.setattr(sys, "argv", ["command", "--output", "x", "--name=a="])
+    assert run_cli(lambda: 0) == 0
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before(tmp_path):

@@ -35,7 +35,7 @@ def motion_files(
     files: list[Path] = []
     notes: list[str] = []
     # With the output among the inputs, a second run would give a different result.
-    own = None if output is None else Path(output).resolve()
+    own = None if output is None else os.path.realpath(output)  # Path.resolve() raises where links form a loop
     for path in map(find_data, named):
         if is_motion_folder(path):
             files.append(path)
@@ -48,19 +48,19 @@ def motion_files(
             whole = {match for match in matches if is_motion_folder(match)}
             folders = [match for match in matches if match.is_dir() and match not in whole]
             below = [file for folder in folders for file in _in_folder(folder, own, notes, empty=True)]
-            named = {match for match in matches if match.is_file() and match.resolve() != own}
-            found = sorted({*named, *whole, *below})
+            files_named = {match for match in matches if match.is_file() and os.path.realpath(match) != own}
+            found = sorted({*files_named, *whole, *below})
             if not found:
                 raise InputError(f"{path}: no file matches this pattern; check it")
             files += found
     return files, notes
 
 
-def _in_folder(folder: Path, own: Path | None, notes: list[str], empty: bool = False) -> list[Path]:
+def _in_folder(folder: Path, own: str | None, notes: list[str], empty: bool = False) -> list[Path]:
     below = [
         path
         for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.resolve() != own
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and os.path.realpath(path) != own
     ]
     whole = {path for path in below if is_motion_folder(path)}
     below = sorted(path for path in below if path.is_file() and whole.isdisjoint(path.parents))

@@ -166,3 +166,10 @@ def test_two_gibibytes_are_refused_before_they_are_read(tmp_path, suffix):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert time.process_time() - start < 1 and peak < 1024**2
+
+
+def test_links_that_form_a_loop_are_no_motions(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "walk.pkl").touch()
+    for named in (tmp_path, tmp_path / "*"):
+        assert motion_files([named], output=tmp_path / "walk.npz")[0] == [tmp_path / "walk.pkl"]
