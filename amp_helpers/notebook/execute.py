@@ -19,13 +19,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import nbformat
+from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.notebook import pages
 from amp_helpers.notebook.hidden_errors import ERRORS_SEEN, hidden_errors, one_line
 from amp_helpers.utils.resources import checkout
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NOTEBOOK_FOLDER = (checkout() or Path.cwd()) / "notebooks"
 NOTEBOOKS = (
@@ -45,7 +47,7 @@ class NotebookError(RuntimeError):
     """A notebook failed for a reason other than the user's input."""
 
 
-def notebook_parameters(notebook: nbformat.NotebookNode) -> dict[str, object]:
+def notebook_parameters(notebook: "NotebookNode") -> dict[str, object]:
     """Return names and default values from the cell tagged ``parameters``; empty when there is none.
 
     Raises:
@@ -139,7 +141,8 @@ def execute(
             permission.
         NotebookError: any other failure, including exceptions that did not stop their cell.
     """
-    # Not above, because papermill is an extra that reading a notebook does without.
+    # Not above, because both are extras: without them, a command ends in one sentence.
+    import nbformat
     from papermill import PapermillExecutionError, execute_notebook
 
     from amp_helpers.notebook.engine import register_engine
@@ -193,7 +196,7 @@ def execute(
     return page
 
 
-def _hidden_failure(name: str, executed: nbformat.NotebookNode) -> NotebookError | None:
+def _hidden_failure(name: str, executed: "NotebookNode") -> NotebookError | None:
     """Return the failure of a notebook that papermill reports as complete, or None."""
     for cell in executed.cells:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
@@ -204,12 +207,14 @@ def _hidden_failure(name: str, executed: nbformat.NotebookNode) -> NotebookError
     return None
 
 
-def read_notebook(path: Path) -> nbformat.NotebookNode:
+def read_notebook(path: Path) -> "NotebookNode":
     """Read a notebook.
 
     Raises:
         InputError: no such file, or not a notebook of format 4.
     """
+    import nbformat  # an extra, as in execute
+
     try:
         text = path.read_text(encoding="utf-8")
         nbformat.validate(json.loads(text))

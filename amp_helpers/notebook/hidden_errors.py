@@ -1,10 +1,12 @@
 """Exceptions of an executed notebook, also those that did not stop their cell."""
 
 from collections.abc import Iterable, Mapping
-
-import nbformat
+from typing import TYPE_CHECKING
 
 from amp_helpers.notebook import pages
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 ERRORS_SEEN = "errors_seen"
 """Entry of a notebook's metadata: one line for every error message of the kernel."""
@@ -12,7 +14,7 @@ ERRORS_SEEN = "errors_seen"
 _TRACEBACK = "Traceback (most recent call last)"
 
 
-def hidden_errors(notebook: nbformat.NotebookNode) -> list[str]:
+def hidden_errors(notebook: "NotebookNode") -> list[str]:
     """Return one line for every exception of an executed notebook, also those that did not stop their cell.
 
     Four places are searched: cell outputs; outputs in the widget state, where a callback's exception appears;

@@ -12,9 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import nbformat
+from typing import TYPE_CHECKING, Any
 
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.metrics.tables import metrics_table
@@ -23,6 +21,9 @@ from amp_helpers.utils.resources import checkout
 from amp_helpers.utils.table import keep_options_whole
 from amp_helpers.widgets.page_picture import picture_html
 from amp_helpers.widgets.still import HINT, is_still, widget_html
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _DOCS = (checkout() or Path.cwd()) / "docs"
 GLOSSARY = _DOCS / "glossary.md"
@@ -34,13 +35,13 @@ _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def widget_state(notebook: nbformat.NotebookNode) -> Mapping[str, Mapping]:
+def widget_state(notebook: "NotebookNode") -> Mapping[str, Mapping]:
     """Return the models of all widgets of an executed notebook, by model ID."""
     return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
 
 
 def write_page(
-    notebook: nbformat.NotebookNode,
+    notebook: "NotebookNode",
     path: Path,
     siblings: Sequence[str] = (),
     source_folder: Path | None = None,
@@ -114,7 +115,7 @@ def _link_source_files(body: str, documentation: str | None) -> str:
     return re.sub(r'<a href="[./]*amp_helpers/(?P<module>[\w/]+)\.py"[^>]*>(?P<text>.*?)</a>', link, body)
 
 
-def _page_html(notebook: nbformat.NotebookNode, name: str, neighbors: Mapping[str, object] | None = None) -> str:
+def _page_html(notebook: "NotebookNode", name: str, neighbors: Mapping[str, object] | None = None) -> str:
     from jinja2 import PackageLoader
     from nbconvert import HTMLExporter
 
@@ -131,6 +132,7 @@ def _page_html(notebook: nbformat.NotebookNode, name: str, neighbors: Mapping[st
 
 def _neighbors(name: str, siblings: Sequence[str], folder: Path) -> dict[str, object]:
     """Return name and title of the notebooks before and after one, as far as there are any."""
+    import nbformat
 
     def entry(neighbor: str) -> dict[str, str]:
         file = folder / f"{neighbor}.ipynb"
@@ -144,6 +146,8 @@ def _neighbors(name: str, siblings: Sequence[str], folder: Path) -> dict[str, ob
 
 def _write_glossary(path: Path) -> None:
     """Write the glossary as a page; an installed package has none, and no notebooks either."""
+    import nbformat
+
     if not GLOSSARY.is_file():
         return
     # Other documents have no page here, so that links to them keep their text alone.
@@ -168,7 +172,7 @@ def _embed_pictures(text: str, folder: Path) -> str:
     return re.sub(r"!\[([^]]*)\]\((?!\w+:)([^)\s]+\.(?:gif|png|jpeg|webp))\)", embed, text)
 
 
-def title_of(notebook: nbformat.NotebookNode) -> str:
+def title_of(notebook: "NotebookNode") -> str:
     """Return a notebook's first heading as plain text; empty when there is none."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (match := re.search(r"^#\s+(.+)$", cell.source, re.MULTILINE)):
@@ -176,7 +180,7 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
     return ""
 
 
-def _lead_of(notebook: nbformat.NotebookNode) -> str:
+def _lead_of(notebook: "NotebookNode") -> str:
     """Return a notebook's first paragraph as plain text; empty when there is none."""
     from markupsafe import Markup
     from nbconvert.filters import markdown2html
@@ -231,6 +235,8 @@ def _ran(output: Path, stem: str) -> bool:
 
 
 def _entry(output: Path, stem: str) -> dict[str, Any]:
+    import nbformat
+
     notebook = nbformat.read(output / f"{stem}.ipynb", as_version=4)
     return {
         "stem": stem,

@@ -45,6 +45,16 @@ def output(tmp_path):
     return tmp_path / "outputs"
 
 
+def test_without_the_extra_of_notebooks_the_command_ends_in_one_line():
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['nbformat', 'nbconvert', 'papermill', 'ipywidgets']))\n"
+        "from amp_helpers import errors, pipeline; sys.exit(errors.run_cli(pipeline.main))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: nbformat is not installed; pip install 'amp_helpers[notebooks]'\n"
+
+
 # --- parameters -----------------------------------------------------------------------------------------------------
 
 
