@@ -21,7 +21,7 @@ LAB = $(PYTHON) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(LA
     --ServerApp.tornado_settings="{'page_config_data': {'buildCheck': False, 'buildAvailable': False}}" $(LAB_ARGS)
 
 help:
-	@echo "make run    install what is missing, execute the notebooks, lead to $(OUTPUT)/index.html"
+	@echo "make run    install what is missing, execute the notebooks, write $(OUTPUT)/index.html"
 	@echo "make docs   documentation, what make run produced and a robot to drive: a static site, $(SITE)/index.html"
 	@echo "make test   the whole test suite, notebooks and browser included"
 	@echo "make quick  the tests of under a second each, without simulator, notebook and browser: less than a minute"
