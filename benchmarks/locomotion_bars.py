@@ -162,7 +162,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     print("grid measured", flush=True)
     evaluate_grid(replace(setup, pushes=True, randomize=True), folder / "pushed", commands=commands)
     print("grid measured with pushes and randomization", flush=True)
-    evaluate(setup, folder / "steps", steps=STEPS_MPS)
+    evaluate(replace(setup, seconds=MeasuringSetup.seconds), folder / "steps", steps=STEPS_MPS)
     return {
         "grid": json.loads((folder / "grid" / "grid.json").read_text()),
         "pushed": json.loads((folder / "pushed" / "grid.json").read_text()),
