@@ -45,8 +45,9 @@ def term(function: str, joints: tuple[str, ...] = (), width: int = 3) -> Observa
         lambda: _joint_mirror(["left_knee", "waist"], PAIRS, "the actions"),
         lambda: _action_joints("mine", SimpleNamespace(IO_descriptor=SimpleNamespace())),
         lambda: _check_pose({"left_knee": 0.3, "right_knee": 0.2}, PAIRS),
+        lambda: _check_pose({"left_knee": 0.3, "right_knee": 0.3, "toe": 0.0}, PAIRS),
     ],
-    ids=["observation", "joint", "action", "pose"],
+    ids=["observation", "joint", "action", "pose", "robot"],
 )
 @pytest.mark.parametrize("given", ["--recipe locomotion", "--symmetry", ""])
 def test_a_policy_without_a_mirror_image_trains_with_no_symmetry(wrong, given):
