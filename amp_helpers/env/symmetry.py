@@ -99,8 +99,8 @@ def _check_pose(default: Mapping[str, float], pairs: _Pairs) -> None:
     """Refuse a default pose that differs from its mirror image: offsets from it would have none."""
     if unknown := [name for name in default if name not in pairs]:
         raise InputError(
-            f"{', '.join(unknown)}: joints of the task that the robot to mirror it by lacks; name the task's robot with "
-            "--robot, or train with --no_symmetry"
+            f"{', '.join(unknown)}: joints of the task that the robot to mirror it by lacks; "
+            "name the task's robot with --robot, or train with --no_symmetry"
         )
     for name, value in default.items():
         other, sign = pairs[name]
