@@ -12,7 +12,7 @@ from isaaclab.utils.math import quat_apply_inverse, wrap_to_pi, yaw_quat
 
 from amp_helpers.amp_state.asset import root_lin_vel_w
 from amp_helpers.amp_state.state import COMMAND_BLUR, blur_commands
-from amp_helpers.env.mdp import reset_robot
+from amp_helpers.env.mdp import reference_states
 from amp_helpers.env.stride import G1_STRIDES, leg_phase, stride_duration
 from amp_helpers.motion.stride import Pair, StrideLaw
 
@@ -102,9 +102,7 @@ class LocomotionCommand(UniformVelocityCommand):
 
     def _follow_reference(self, env_ids: Any) -> None:
         """Give episodes that started in a reference state the command of that clip, blurred."""
-        events = self._env.event_manager
-        terms = (events.get_term_cfg(name).func for name in events.active_terms.get("reset", ()))
-        term = next((term for term in terms if isinstance(term, reset_robot)), None)
+        term = reference_states(self._env)
         if term is None or term.commands is None:
             return
         commands, started = term.commands[env_ids], term.from_reference[env_ids]

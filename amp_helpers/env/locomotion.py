@@ -2,7 +2,8 @@
 
 It differs from :mod:`amp_helpers.env.task` in four ways: the commands cover standing, 0 to 2.6 m/s and turns; the
 policy observes only what the robot's own sensors measure, so not the base's velocity; it observes a gait clock, and is
-rewarded for following it; and the physics is randomized.
+rewarded for following it, with its feet and with the poses of the clip nearest to the command; and the physics is
+randomized.
 """
 
 from collections.abc import Collection
@@ -100,7 +101,7 @@ class LocomotionObservationsCfg:
 
 @configclass
 class LocomotionRewardsCfg(RewardsCfg):
-    """Track the command averaged over a stride, the heading and the clock; stand still at command 0; save effort."""
+    """Track the command over a stride, the heading, the clock and its poses; stand still at command 0; save effort."""
 
     track_lin_vel_xy = RewardTermCfg(
         func=terms.track_speed_exp, weight=2.0, params=_COMMAND | {"std": 0.15, "relative": 0.25}
@@ -111,6 +112,11 @@ class LocomotionRewardsCfg(RewardsCfg):
     )
     track_heading = RewardTermCfg(func=terms.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
     track_clock = RewardTermCfg(func=terms.track_clock, weight=2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()})
+    track_reference_pose = RewardTermCfg(
+        func=terms.track_reference_pose,  # pyright: ignore[reportArgumentType]
+        weight=5.0,
+        params=_COMMAND | {"std": 0.2, "asset_cfg": SceneEntityCfg("robot", joint_names=["(?!.*ankle).*"])},
+    )
     steps_while_standing = RewardTermCfg(
         func=terms.steps_while_standing, weight=-2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()}
     )

@@ -12,6 +12,7 @@ from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import weighted_rows
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.motion import Motion
 
 
 class reset_robot(ManagerTermBase):
@@ -41,10 +42,13 @@ class reset_robot(ManagerTermBase):
         self.commands: torch.Tensor | None = None
         """The command that the clip of each latest start is a reference for, (E, 2) m/s and rad/s; 0 after a default
         start, and ``None`` without a dataset."""
+        self.clips: list[Motion] = []
+        """The clips of the dataset, with the joints in the simulator's order."""
         if dataset is None:
             return
         robot_names = tuple(self._robot.joint_names)
         clips = dataset.for_environment(joint_names=robot_names, control_dt=env.step_dt).clips()
+        self.clips = [clip.select(robot_names) for clip in clips]
         order = JointOrder(robot_names)
 
         def gather(part) -> torch.Tensor:
@@ -98,6 +102,13 @@ class reset_robot(ManagerTermBase):
                 name: torch.where(from_reference, self._states[name][rows], value) for name, value in state.items()
             }
         write_state(env, ids, **state)
+
+
+def reference_states(env: ManagerBasedEnv) -> reset_robot | None:
+    """Return the event that resets the robot to reference states; ``None`` for a task without it."""
+    events = env.event_manager
+    terms = (events.get_term_cfg(name).func for name in events.active_terms.get("reset", ()))
+    return next((term for term in terms if isinstance(term, reset_robot)), None)
 
 
 def write_state(

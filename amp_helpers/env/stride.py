@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import torch
 
+from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.stride import Pair, StrideLaw
 
 G1_STRIDES = StrideLaw(
@@ -63,3 +65,27 @@ def leg_phase(
     sine = knee_share * apart(joint_pos, knees) - apart(joint_vel, hips)
     cosine = apart(joint_pos, hips) + knee_share * apart(joint_vel, knees)
     return torch.atan2(sine, cosine) / (2 * math.pi) % 1
+
+
+def poses_by_phase(clip: Motion, law: StrideLaw, legs: tuple[Pair, Pair], count: int) -> torch.Tensor:
+    """Return the poses of a clip at evenly spaced phases of its stride, averaged over its strides, (count, J) rad.
+
+    The phase grows evenly with time, and differs from that of the legs (:func:`leg_phase`) by nothing on average.
+
+    Args:
+        clip: whole strides at ``clip.command``; the last pose is the first one again.
+        law: durations of strides over the command.
+        legs: columns of the clip, as in :func:`leg_phase`.
+        count: number of phases, from 0 on.
+    """
+    forward, turn = torch.tensor(clip.command or clip.measured_command, dtype=torch.float64).unsqueeze(1)
+    strides = max(1, round(clip.duration_s / float(stride_duration(forward, turn, law))))
+    stride_s = clip.duration_s / strides
+    pos, vel = torch.tensor(clip.joint_pos[:-1]), torch.tensor(clip.joint_vel[:-1])
+    seen = leg_phase(pos, vel, torch.full((len(pos),), stride_s), legs, law.knee_share)
+    passed = torch.arange(len(pos)) * clip.dt / stride_s
+    first = torch.exp(2j * math.pi * (seen - passed)).mean().angle() / (2 * math.pi)
+    phase = torch.arange(count) / count + torch.arange(strides).unsqueeze(1)
+    times = ((phase - first) * stride_s % clip.duration_s).numpy()
+    poses = [np.interp(times, np.arange(clip.num_frames) * clip.dt, joint) for joint in clip.joint_pos.T]
+    return torch.tensor(np.stack(poses, axis=-1).mean(axis=0), dtype=torch.float32)

@@ -223,3 +223,23 @@ def test_the_clock_of_a_clip_lifts_each_foot_in_its_half_of_the_stride(env, comm
         in_air = ~find_stance(clip, kinematics).stance
         half = np.sin(2 * np.pi * phase.numpy())
         assert (half * (in_air[:, 1].astype(float) - in_air[:, 0])).mean() > 0.25, clip.name
+
+
+def test_the_pose_reward_is_largest_for_the_clip_of_the_command_at_the_phase_of_the_clock(env, command, dataset):
+    """Robots put into a clip's pose: at the clock of its legs, half a stride later, and at another clip's command."""
+    reward, robot = env.reward_manager.get_term_cfg("track_reference_pose"), tuple(command.robot.joint_names)
+
+    def measure(name: str, forward: float, delay: float) -> float:
+        (clip,) = (clip.select(robot) for clip in dataset.clips() if clip.name == name)
+        pose, velocity = (torch.tensor(of[::8][:NUM_ENVS]).float() for of in (clip.joint_pos, clip.joint_vel))
+        command.robot.write_joint_position_to_sim_index(position=pose)
+        command.vel_command_b[:] = torch.tensor([forward, 0.0, 0.0])
+        phase = leg_phase(pose, velocity, command.stride_s, command.legs, G1_STRIDES.knee_share)
+        command.phase[:] = (phase + delay) % 1
+        return reward.func(env, **reward.params).mean().item()
+
+    assert measure("walk 0.9", 0.9, 0.0) > 0.9
+    assert measure("run 2.5", 2.5, 0.0) > 0.8
+    assert measure("walk 0.9", 0.9, 0.5) < 0.1
+    assert measure("walk 0.9", 2.5, 0.0) < 0.1
+    assert measure("stand", 0.0, 0.3) > 0.99

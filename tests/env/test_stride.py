@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from amp_helpers.deploy.clock import ClockTerm
-from amp_helpers.env.stride import G1_STRIDES, leg_phase, stride_duration
+from amp_helpers.env.stride import G1_STRIDES, leg_phase, poses_by_phase, stride_duration
+from amp_helpers.motion import Motion
 
 JOINTS = ["left_hip", "right_hip", "left_knee", "right_knee"]
 ENTRY = {"stride": asdict(G1_STRIDES), "hip_joints": JOINTS[:2], "knee_joints": JOINTS[2:]}
@@ -39,3 +40,29 @@ def test_legs_that_swing_the_other_way_are_named_right_one_first():
     stride = torch.ones(20)
     phase = leg_phase(joint_pos, joint_vel, stride, ((0, 1), (2, 3)), 0.5)
     assert torch.allclose(phase, leg_phase(-joint_pos, -joint_vel, stride, ((1, 0), (3, 2)), 0.5))
+
+
+@pytest.fixture
+def gait():
+    """Three strides whose left thigh is farthest forwards at phase 0, from phase 0.3 on; knees that do not bend."""
+
+    def at(phase: np.ndarray) -> np.ndarray:
+        swing, still = np.cos(2 * np.pi * phase), np.zeros_like(phase)
+        return np.stack((-swing, swing, still, still), axis=-1)
+
+    stride_s = stride_duration(torch.ones(1), torch.zeros(1), G1_STRIDES).item()
+    frames = 151
+    return at, Motion(
+        fps=(frames - 1) / (3 * stride_s),
+        joint_names=tuple(JOINTS),
+        joint_pos=at(0.3 + np.linspace(0, 3, frames)),
+        root_pos=np.zeros((frames, 3)),
+        root_quat=np.tile((0.0, 0.0, 0.0, 1.0), (frames, 1)),
+        command=(1.0, 0.0),
+    )
+
+
+def test_the_poses_of_a_clip_are_found_by_phase_wherever_it_begins(gait):
+    at, clip = gait
+    poses = poses_by_phase(clip, G1_STRIDES, ((0, 1), (2, 3)), 20)
+    np.testing.assert_allclose(poses, at(np.arange(20) / 20), atol=0.01)
