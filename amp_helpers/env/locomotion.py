@@ -9,6 +9,7 @@ randomized.
 from collections.abc import Collection
 
 import isaaclab.envs.mdp as lab
+import isaaclab_tasks.core.velocity.mdp as velocity
 from isaaclab.managers import EventTermCfg, RewardTermCfg, SceneEntityCfg
 from isaaclab.managers import ObservationTermCfg as ObsTerm
 from isaaclab.utils import configclass
@@ -45,6 +46,8 @@ class LocomotionCommandsCfg:
         asset_name="robot",
         resampling_time_range=(3.0, 8.0),
         rel_standing_envs=0.1,
+        rel_straight_envs=0.45,
+        rel_in_place_envs=0.3,
         heading_command=False,
         ranges=LocomotionCommandCfg.Ranges(
             lin_vel_x=(0.0, 2.6), lin_vel_y=(0.0, 0.0), ang_vel_z=(-1.0, 1.0), heading=None
@@ -108,13 +111,13 @@ class LocomotionRewardsCfg(RewardsCfg):
     )
     track_ang_vel_z = RewardTermCfg(func=terms.track_mean_turn_exp, weight=1.5, params=_COMMAND | {"std": 0.3})
     track_mean_velocity = RewardTermCfg(
-        func=terms.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.1}
+        func=terms.track_mean_velocity_exp, weight=3.0, params=_COMMAND | {"std": 0.1, "relative": 0.05}
     )
     track_heading = RewardTermCfg(func=terms.track_heading_exp, weight=1.0, params=_COMMAND | {"std": 0.15})
     track_clock = RewardTermCfg(func=terms.track_clock, weight=2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()})
     track_reference_pose = RewardTermCfg(
         func=terms.track_reference_pose,  # pyright: ignore[reportArgumentType]
-        weight=5.0,
+        weight=10.0,
         params=_COMMAND | {"std": 0.2, "asset_cfg": SceneEntityCfg("robot", joint_names=["(?!.*ankle).*"])},
     )
     steps_while_standing = RewardTermCfg(
@@ -123,9 +126,12 @@ class LocomotionRewardsCfg(RewardsCfg):
     motion_while_standing = RewardTermCfg(
         func=terms.motion_while_standing, weight=-0.05, params=_COMMAND | {"asset_cfg": SceneEntityCfg("robot")}
     )
-    action_rate = RewardTermCfg(func=lab.action_rate_l2, weight=-0.04)
-    mechanical_power = RewardTermCfg(
-        func=terms.mechanical_power, weight=-0.003, params={"asset_cfg": SceneEntityCfg("robot")}
+    action_rate = RewardTermCfg(func=lab.action_rate_l2, weight=-0.1)
+    feet_slide = RewardTermCfg(func=velocity.feet_slide, weight=-0.5, params=RewardsCfg().feet_slide.params)
+    cost_of_transport = RewardTermCfg(
+        func=terms.cost_of_transport,
+        weight=-0.015,
+        params=_COMMAND | {"asset_cfg": SceneEntityCfg("robot"), "most": 250.0},
     )
 
 
@@ -136,8 +142,8 @@ class LocomotionEventsCfg(EventsCfg):
     push: EventTermCfg | None = EventTermCfg(
         func=lab.push_by_setting_velocity,
         mode="interval",
-        interval_range_s=(2.0, 6.0),
-        params={"velocity_range": {"x": (-0.6, 0.6), "y": (-0.6, 0.6)}},
+        interval_range_s=(2.0, 5.0),
+        params={"velocity_range": {"x": (-0.7, 0.7), "y": (-0.7, 0.7)}},
     )
     friction: EventTermCfg | None = EventTermCfg(
         func=lab.randomize_rigid_body_material,  # pyright: ignore[reportArgumentType]

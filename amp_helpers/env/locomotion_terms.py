@@ -149,6 +149,14 @@ def mechanical_power(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch
     return (robot.actuators.applied_effort.torch * robot.data.joint_vel.torch).abs().sum(dim=1)
 
 
+def cost_of_transport(
+    env: ManagerBasedRLEnv, command_name: str, asset_cfg: SceneEntityCfg, most: float
+) -> torch.Tensor:
+    """Penalize mechanical power over the commanded speed and 0.5 m/s, (E,) N, at most ``most``."""
+    speed = _command(env, command_name).vel_command_b[:, 0].abs()
+    return (mechanical_power(env, asset_cfg) / (0.5 + speed)).clamp(max=most)
+
+
 def _width(command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:
     """Width of a reward at the commanded speeds, (E, 1) m/s."""
     return (std + relative * command.vel_command_b[:, 0].abs()).unsqueeze(1)
