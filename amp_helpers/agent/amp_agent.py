@@ -3,7 +3,7 @@
 Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from skrl.memories.torch import RandomMemory
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
-from amp_helpers.agent.cuda_graphs import Picked, Recorded, fetch_figures
+from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
 from amp_helpers.agent.gradients import in_one_buffer, step_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
@@ -239,7 +239,7 @@ class AmpAgent(Agent):
         figures: dict[str, list[torch.Tensor]] = {}
         for epoch in range(cfg.learning_epochs):
             for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
-                batch: dict[str, torch.Tensor | Picked] = {name: Picked(of, indices) for name, of in rows.items()}
+                batch = {name: values[indices] for name, values in rows.items()}
                 if discriminate and epoch < cfg.discriminator_epochs:
                     batch |= self._discriminator_batch(amp, learnable)
                 for name, figure in self._step(batch).items():
@@ -295,7 +295,7 @@ class AmpAgent(Agent):
         policy = torch.cat((policy, replayed.to(self.device)))
         return {"reference_windows": self._window_scaler(reference), "policy_windows": self._window_scaler(policy)}
 
-    def _step(self, batch: Mapping[str, torch.Tensor | Picked]) -> dict[str, torch.Tensor]:
+    def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
         """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
         buffer, steps = self._gradients(**batch)
         self.ranks.sum_in_place(buffer)

@@ -6,27 +6,9 @@ several times as long as running them.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-
-
-class Picked(NamedTuple):
-    """Rows of a tensor that are not copied until they are needed; :class:`Recorded` copies them to where it reads."""
-
-    tensor: torch.Tensor
-    """(N, ...)."""
-    rows: torch.Tensor
-    """(n,) int64."""
-
-    @property
-    def shape(self) -> torch.Size:
-        """Shape of the rows, (n, ...)."""
-        return self.rows.shape + self.tensor.shape[1:]
-
-    def copy(self, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Copy the rows, (n, ...), to ``out`` if given."""
-        return torch.index_select(self.tensor, 0, self.rows, out=out)
 
 
 class Recorded:
@@ -46,21 +28,18 @@ class Recorded:
         self._function = function
         self._recordings: dict[tuple, tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]] = {}
 
-    def __call__(self, **arguments: torch.Tensor | Picked) -> Any:
-        """Call the function with tensors; on a GPU the next call overwrites the returned tensors."""
-        key = tuple((name, argument.shape) for name, argument in arguments.items())
+    def __call__(self, **arguments: torch.Tensor) -> Any:
+        """Call the function; on a GPU the next call overwrites the returned tensors."""
+        if not all(tensor.is_cuda for tensor in arguments.values()):
+            return self._function(**arguments)
+        key = tuple((name, tensor.shape) for name, tensor in arguments.items())
         if key not in self._recordings:
-            tensors = {name: of.copy() if isinstance(of, Picked) else of for name, of in arguments.items()}
-            on_gpu = all(tensor.is_cuda for tensor in tensors.values())
-            if not on_gpu or len(self._recordings) == self.MAX_GRAPHS:
-                return self._function(**tensors)
-            self._recordings[key] = self._record(tensors)
+            if len(self._recordings) == self.MAX_GRAPHS:
+                return self._function(**arguments)
+            self._recordings[key] = self._record(arguments)
         graph, inputs, outputs = self._recordings[key]
-        for name, argument in arguments.items():
-            if isinstance(argument, Picked):
-                argument.copy(out=inputs[name])
-            else:
-                inputs[name].copy_(argument)
+        for name, tensor in arguments.items():
+            inputs[name].copy_(tensor)
         graph.replay()
         return outputs
 

@@ -4,7 +4,7 @@ kept work is done in order."""
 import torch
 from torch import nn
 
-from amp_helpers.agent.cuda_graphs import Picked, Recorded, aligned, fetch_figures, side_by_side
+from amp_helpers.agent.cuda_graphs import Recorded, aligned, fetch_figures, side_by_side
 
 
 def test_gradients_follow_the_parameters_and_the_inputs(device):
@@ -27,17 +27,6 @@ def test_gradients_follow_the_parameters_and_the_inputs(device):
         with torch.no_grad():
             for parameter, gradient in zip(parameters, expected, strict=True):
                 parameter -= 0.1 * gradient
-
-
-def test_picked_rows_are_read_where_they_are(device):
-    """Tensors change between the calls, and so does the choice of rows."""
-    recorded = Recorded(lambda x, y: (2 * x).sum(dim=1) + y)
-    table, offsets = torch.randn(10, 3, device=device), torch.randn(4, device=device)
-    for rows in ([0, 9, 3, 3], [5, 1, 2, 0]):
-        table += 1
-        index = torch.tensor(rows, device=device)
-        found = recorded(x=Picked(table, index), y=offsets)
-        torch.testing.assert_close(found, (2 * table[index]).sum(dim=1) + offsets)
 
 
 def test_random_numbers_are_drawn_anew(device):
