@@ -12,6 +12,7 @@ from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import RANDOMIZATIONS, G1LocomotionEnvCfg
+from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.make import make_env
 from amp_helpers.env.stride import G1_STRIDES, leg_phase, stride_duration
 from amp_helpers.env.symmetry import policy_mirrors
@@ -243,3 +244,11 @@ def test_the_pose_reward_is_largest_for_the_clip_of_the_command_at_the_phase_of_
     assert measure("walk 0.9", 0.9, 0.5) < 0.1
     assert measure("walk 0.9", 2.5, 0.0) < 0.1
     assert measure("stand", 0.0, 0.3) > 0.99
+
+
+def test_the_pose_reward_takes_its_clips_from_the_event_that_resets_to_them(env, monkeypatch):
+    reward = env.reward_manager.get_term_cfg("track_reference_pose")
+    track_reference_pose(reward, env)
+    monkeypatch.setitem(env.event_manager.active_terms, "reset", [])
+    with pytest.raises(InputError, match=r"no clips; add an event with mode='reset' and func=.*reset_robot, or remove"):
+        track_reference_pose(reward, env)
