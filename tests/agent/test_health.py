@@ -36,7 +36,7 @@ def test_a_discriminator_without_a_signal_comes_first():
     assert sentence.startswith("Saturated: ")
 
 
-@pytest.mark.parametrize("name", ["g1_walk", "g1_walk_speeds", "g1_run", "g1_locomotion"])
+@pytest.mark.parametrize("name", ["g1_walk", "g1_walk_speeds", "g1_run", "g1_locomotion", "g1_dance"])
 def test_a_shipped_run_is_hardly_ever_said_to_stand_still(repo_root, name):
     updates = read_run(repo_root / "policies" / name).updates
     falls = [(u.health.update, u.gait["falls_per_env_10s"]) for u in updates if u.gait]

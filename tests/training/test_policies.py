@@ -1,6 +1,7 @@
 """The shipped policies still move in the environment as it is now, and come as near as their cards say."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -27,6 +28,14 @@ def test_a_shipped_policy_moves_like_its_reference(repo_root, tmp_path, name, sp
     assert metrics["pose_rmse_rad"] < 0.05 and metrics["coverage_rmse_rad"] < 0.05
 
 
+def test_the_dance_comes_near_to_the_whole_clip_without_a_command(repo_root, tmp_path):
+    setup = MeasuringSetup(checkpoint=repo_root / "policies" / "g1_dance", num_envs=4, seconds=4.0)
+    metrics = evaluate(setup, tmp_path)
+    assert metrics["falls_per_env_10s"] == 0 and math.isnan(metrics["velocity_error_mps"])
+    assert metrics["pose_rmse_rad"] < 0.1
+    assert metrics["coverage_rmse_rad"] < 0.1, "a part of the dance, repeated, covers less"
+
+
 def test_a_policy_of_several_speeds_listens_to_its_command(repo_root, tmp_path):
     """The one of a single clip keeps to that clip's speed, whatever it is asked for."""
     setup = MeasuringSetup(checkpoint=repo_root / "policies" / "g1_walk_speeds", num_envs=4, seconds=3.0)
@@ -51,7 +60,9 @@ def test_the_locomotion_policy_obeys_as_its_card_says(repo_root, tmp_path):
     assert rows[0]["lift_offs_per_env_10s"] == 0, "it stands still"
 
 
-@pytest.mark.parametrize(("name", "seed"), [("g1_walk", 0), ("g1_walk_speeds", 2), ("g1_run", 0), ("g1_locomotion", 0)])
+@pytest.mark.parametrize(
+    ("name", "seed"), [("g1_walk", 0), ("g1_walk_speeds", 2), ("g1_run", 0), ("g1_locomotion", 0), ("g1_dance", 0)]
+)
 def test_a_policy_is_small_and_says_where_it_comes_from(repo_root, name, seed):
     folder = repo_root / "policies" / name
     config, card = json.loads((folder / "config.json").read_text()), (folder / "card.md").read_text()
@@ -71,6 +82,6 @@ def test_a_shipped_policy_is_found_by_name_from_any_folder(repo_root, tmp_path, 
     assert reference_motion(config).num_frames > 0
     (tmp_path / "g1_walk").mkdir()
     with pytest.raises(
-        InputError, match=r"g1_walk: holds no policy\.pt and .*: g1_locomotion, g1_run, g1_walk, g1_walk_speeds"
+        InputError, match=r"g1_walk: holds no policy\.pt and .*: g1_dance, g1_locomotion, g1_run, g1_walk, g1_walk"
     ):
         find_policy("g1_walk")
