@@ -112,6 +112,8 @@ class Health:
 
 FEW_FALLS = 1.0
 """Falls per environment in 10 s below which a run need not improve further to be called learning."""
+_FEW_SHARE = 0.1
+"""Falls, as a share of those at first, from which they no longer tell whether a run improves: they are chance by then."""
 _FLAT = 0.1
 """Largest change of the falls, over their mean, that counts as none; 16 environments fall unevenly."""
 _FEWEST = 4
@@ -136,7 +138,8 @@ def describe_progress(records: Sequence[Health], falls: Sequence[tuple[int, floa
         return f"Too early to tell whether it learns ({counted}). {last.sentence}"
     (_, first), (_, now) = falls[0], falls[-1]
     since = _flat_since(falls)
-    if now <= FEW_FALLS:
+    recent = np.mean([value for _, value in falls[-_FEWEST:]])
+    if recent <= max(FEW_FALLS, _FEW_SHARE * first):
         return f"Learning: a robot falls {now:.2g} times in 10 s, {first:.2g} at first. {last.sentence}"
     if since is not None:
         return (
