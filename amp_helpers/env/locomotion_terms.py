@@ -1,5 +1,7 @@
 """Observations and rewards of a :class:`.commands.LocomotionCommand`."""
 
+from typing import Any
+
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import ManagerTermBase, RewardTermCfg, SceneEntityCfg
@@ -107,8 +109,9 @@ class track_reference_pose(ManagerTermBase):
 
     def __init__(self, cfg: RewardTermCfg, env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
-        self._command = _command(env, cfg.params["command_name"])
-        self._joints = torch.as_tensor(cfg.params["asset_cfg"].joint_ids, device=env.device)
+        params: dict[str, Any] = cfg.params
+        self._command = _command(env, params["command_name"])
+        self._joints = torch.as_tensor(params["asset_cfg"].joint_ids, device=env.device)
         states = reference_states(env)
         if states is None:
             raise InputError(
