@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 OUTPUT ?= outputs
 SITE ?= build/site
 # The policies that build/drive.html lets a visitor drive.
-DRIVEN := g1_locomotion g1_walk g1_walk_speeds
+DRIVEN := g1_locomotion g1_walk g1_walk_speeds g1_dance
 # LOCKED=1 installs exactly the versions in requirements.lock.
 export LOCKED ?=
 # For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"

@@ -38,7 +38,7 @@ def address(tmp_path_factory) -> str:
         library_files()
     except InputError as error:
         pytest.skip(f"the page's libraries are not to be had: {error}")
-    made = write_page(["g1_locomotion"], tmp_path_factory.mktemp("page") / "drive.html")
+    made = write_page(["g1_locomotion", "g1_dance"], tmp_path_factory.mktemp("page") / "drive.html")
     assert made.megabytes < 25
     return made.path.as_uri()
 
@@ -198,9 +198,22 @@ def recorded(bundle) -> dict:
     return rows
 
 
+def test_a_policy_without_a_command_dances_and_nothing_offers_to_steer_it(visit):
+    page = visit("?policy=g1_dance", **PHONE)
+    simulate(page, 5)
+    page.wait_for_timeout(300)  # for the status
+    assert number(page, "falls") == 0 and number(page, "moved") < 1
+    expect(page.locator("#status-command")).to_have_text("this policy takes none")
+    for slider in ("Forward", "Turn left"):
+        expect(page.get_by_label(slider, exact=True)).to_be_disabled()
+    expect(page.locator("#pad")).to_be_hidden()
+    page.get_by_label("Policy").select_option("g1_locomotion")
+    expect(page.locator("#pad")).to_be_visible()
+
+
 def test_the_pages_controller_and_physics_are_those_of_python_and_a_fallen_robot_is_put_on_its_feet(visit, recorded):
     page = visit("?policy=g1_lokomotion", **DESKTOP)
-    expect(page.locator("#news")).to_have_text("This page has no policy g1_lokomotion; it has g1_locomotion.")
+    expect(page.locator("#news")).to_have_text("This page has no policy g1_lokomotion; it has g1_locomotion, g1_dance.")
     page.evaluate("drive.queue.push(() => drive.push('left', 4))")
     page.wait_for_function("drive.measures.falls === 1 && drive.controller.running")
     assert not page.evaluate("drive.simulation.fallen")

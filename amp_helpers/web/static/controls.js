@@ -40,6 +40,7 @@ class Controls {
       slider.value = value;
       slider.disabled = range[0] === range[1];
     }
+    this.element("pad").hidden = this.forward.disabled && this.turn.disabled;
     this.show();
   }
 
