@@ -91,9 +91,12 @@ class track_reference_pose(ManagerTermBase):
     """Reward the reference's pose at the command and the phase of the clock, ``exp(-e^2 / std^2)``, (E,).
 
     ``e`` is the RMS difference of the joint positions, rad, and the reference is the clip nearest to the command, as in
-    the metrics. A discriminator says that a pose is none of the clips'; this says which one it should be. The pose
-    reward of DeepMimic (Peng et al. 2018, eq. 6), with the phase of a clock in place of the time. 0 without reference
+    the metrics. A discriminator says that a pose is none of the clips'; this says which one it should be. After the
+    pose reward of DeepMimic (Peng et al. 2018), with the phase of a clock in place of the time. 0 without reference
     states, as while a policy is measured.
+
+    The clips come from :class:`.mdp.reset_robot`. Each holds whole strides and ends in the pose in which it begins:
+    :func:`.stride.poses_by_phase` averages its strides, and the poses of any other clip would be blurred.
 
     Params:
         command_name: a :class:`LocomotionCommand`.
@@ -101,7 +104,7 @@ class track_reference_pose(ManagerTermBase):
         asset_cfg: the joints to compare.
 
     Raises:
-        InputError: no reset event of the task has the clips.
+        InputError: the task has no such event, or the command is of another class.
     """
 
     PHASES = 100
@@ -111,7 +114,8 @@ class track_reference_pose(ManagerTermBase):
         super().__init__(cfg, env)
         params: dict[str, Any] = cfg.params
         self._command = _command(env, params["command_name"])
-        self._joints = torch.as_tensor(params["asset_cfg"].joint_ids, device=env.device)
+        joints = params["asset_cfg"].joint_ids  # a slice stands for all joints
+        self._joints = joints if isinstance(joints, slice) else torch.as_tensor(joints, device=env.device)
         states = reference_states(env)
         if states is None:
             raise InputError(
@@ -119,8 +123,8 @@ class track_reference_pose(ManagerTermBase):
                 "func=amp_helpers.env.mdp.reset_robot, or remove the reward"
             )
         law, legs = self._command.cfg.strides, self._command.legs
-        tables = [poses_by_phase(clip, law, legs, self.PHASES)[:, self._joints.cpu()] for clip in states.clips]
-        self._poses = torch.stack(tables).to(env.device) if tables else None
+        tables = [poses_by_phase(clip, law, legs, self.PHASES) for clip in states.clips]
+        self._poses = torch.stack(tables).to(env.device)[..., self._joints] if tables else None
         self._commands = torch.tensor([clip.command for clip in states.clips], device=env.device)
 
     def __call__(
@@ -155,7 +159,16 @@ def mechanical_power(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch
 def cost_of_transport(
     env: ManagerBasedRLEnv, command_name: str, asset_cfg: SceneEntityCfg, most: float
 ) -> torch.Tensor:
-    """Penalize mechanical power over the commanded speed and 0.5 m/s, (E,) N, at most ``most``."""
+    """Penalize the energy spent on a meter: mechanical power over 0.5 m/s plus the commanded speed, (E,) N.
+
+    Over the robot's weight, it would be the dimensionless cost of transport. The 0.5 m/s make it finite on the spot.
+
+    Args:
+        env: the environment.
+        command_name: a :class:`LocomotionCommand`.
+        asset_cfg: the robot.
+        most: largest value, N.
+    """
     speed = _command(env, command_name).vel_command_b[:, 0].abs()
     return (mechanical_power(env, asset_cfg) / (0.5 + speed)).clamp(max=most)
 

@@ -18,8 +18,10 @@ from isaaclab.utils.timer import Timer
 from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.amp_state.asset import name_robot, scene_robot
+from amp_helpers.amp_state.commands import terms
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
+from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import (
     MeasuringRules,
     check_speeds,
@@ -179,6 +181,18 @@ def takes_velocity(task: str) -> bool:
     """
     with _quiet():
         return has_velocity_command(_task_cfg(task, 1, "cpu", None))
+
+
+def rewards_poses(task: str) -> bool:
+    """Whether a task has a reward that compares with the dataset's clips, wherever episodes start.
+
+    Raises:
+        InputError: the task is unknown.
+    """
+    with _quiet():
+        rewards = _task_cfg(task, 1, "cpu", None).rewards
+    functions = [getattr(term, "func", None) for _, term in terms(rewards)]
+    return any(isinstance(func, type) and issubclass(func, track_reference_pose) for func in functions)
 
 
 def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:

@@ -24,7 +24,7 @@ from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.reference import ReferenceWindows
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.env.make import default_pose, make_env
+from amp_helpers.env.make import default_pose, make_env, rewards_poses
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
@@ -54,7 +54,7 @@ def open_env(
 
     Args:
         cfg: the run.
-        dataset: reference states for resets.
+        dataset: reference states for resets, and clips for a reward of poses.
         options: of :func:`amp_helpers.env.make_env` that are no settings of a run, such as ``note``.
     """
     assert cfg.num_envs is not None, "resolve() sets the number"
@@ -65,7 +65,7 @@ def open_env(
         device=cfg.device,
         seed=cfg.seed,
         physics=cfg.physics,
-        dataset=dataset if cfg.reference_share else None,
+        dataset=dataset if cfg.reference_share or rewards_poses(cfg.task) else None,
         reference_share=cfg.reference_share,
         velocity=cfg.velocity_range,
         randomize=cfg.randomize,
