@@ -105,8 +105,14 @@ def run_cli(main: Callable[[], int | None]) -> int:
 
 
 def _check_words(words: Iterable[str]) -> None:
-    """Refuse an empty argument, which would stand for the current folder where a path is expected."""
-    for word in words:
+    """Refuse an empty argument, which would stand for the current folder where a path is expected.
+
+    The value in ``-p NAME VALUE``, a parameter of a notebook, may be empty.
+    """
+    words = list(words)
+    for before, word in zip(["", "", *words], words, strict=False):
+        if before == "-p":
+            continue
         option, equals, value = word.partition("=")
         if not word or (equals and not value and option.startswith("--")):
             given = f"{option} is" if option else "an argument is"

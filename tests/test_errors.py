@@ -137,7 +137,7 @@ def test_an_empty_argument_does_not_stand_for_the_current_folder(words, what, mo
     assert run_cli(lambda: 0) == 2
     sentence = "is empty, as is a shell variable that is not set; give a value, or leave it out"
     assert capsys.readouterr().err == f"error: {what} {sentence}\n"
-    monkeypatch.setattr(sys, "argv", ["command", "--output", "x", "--name=a="])
+    monkeypatch.setattr(sys, "argv", ["command", "--output", "x", "--name=a=", "-p", "joint_order", ""])
     assert run_cli(lambda: 0) == 0
 
 

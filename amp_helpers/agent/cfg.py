@@ -134,13 +134,16 @@ class AmpAgentCfg:
         for name in ("discount_factor", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give a number in 0..1")
+        for name in (*_AT_LEAST, *_ABOVE_ZERO, "max_learning_rate"):
+            if getattr(self, name) == math.inf:
+                raise InputError(f"{name} is inf; give a finite number")
         for name, least in _AT_LEAST.items():
-            if not least <= getattr(self, name) < math.inf:
+            if not getattr(self, name) >= least:
                 raise InputError(f"{name} is {getattr(self, name)}; give at least {least}")
         for name in _ABOVE_ZERO:
-            if not 0 < getattr(self, name) < math.inf:
+            if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; give a number above 0")
-        if not self.min_learning_rate <= self.max_learning_rate < math.inf:
+        if not self.max_learning_rate >= self.min_learning_rate:
             low, high = self.min_learning_rate, self.max_learning_rate
             raise InputError(f"max_learning_rate is {high}; give at least min_learning_rate, {low}")
         for name in ("hidden", "discriminator_hidden"):

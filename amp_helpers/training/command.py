@@ -89,13 +89,18 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
 
 
 def command_line(cfg: TrainCfg) -> list[str]:
-    """Return the options of ``python -m amp_helpers.train`` that :func:`parse` turns into ``cfg``."""
+    """Return the options of ``python -m amp_helpers.train`` that :func:`parse` turns into ``cfg``.
+
+    Options that others leave without effect are left out: :func:`parse` would refuse them.
+    """
     base = TrainCfg()
     if cfg.checkpoint is not None:
         # Task and robot are always named: a run folder may ask for no module of the user's.
         base = replace(_settings_of(cfg.checkpoint, cfg.task, cfg.robot), task="", robot=None)
-    usual = options(base)
-    return option_words({name: value for name, value in options(cfg).items() if value != usual[name]})
+    values, usual = options(cfg), options(base)
+    # Feet without a robot are a mistake, which parse tells.
+    idle = {name for name, switch in _WITHOUT_EFFECT.items() if name != "feet" and not values[switch]}
+    return option_words({name: v for name, v in values.items() if v != usual[name] and name not in idle})
 
 
 def _newest_run() -> Path:

@@ -235,6 +235,14 @@ def test_settings_survive_the_command_line(cfg):
     assert parse(command_line(cfg)) == cfg
 
 
+def test_settings_without_effect_are_no_options():
+    recipe = RECIPES["locomotion"]
+    cfg = replace(recipe, match_commands=False, condition_on_command=False, agent=replace(recipe.agent, final_std=0.0))
+    words = command_line(cfg)
+    assert not {"--no_match_commands", "--final_std_updates"} & {*words}
+    assert (parse(words).condition_on_command, parse(words).agent.final_std) == (False, 0.0)
+
+
 def test_a_background_run_needs_a_run_dir():
     with pytest.raises(InputError, match="run_dir is not set"):
         start_training(TrainCfg())
