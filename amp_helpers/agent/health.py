@@ -113,7 +113,7 @@ class Health:
 FEW_FALLS = 1.0
 """Falls per environment in 10 s below which a run need not improve further to be called learning."""
 _FEW_SHARE = 0.1
-"""Share of the first falls from which they no longer tell whether a run improves: what is left is chance."""
+"""Share of the first falls below which a run need not improve further either: what is left is chance."""
 _FLAT = 0.1
 """Largest change of the falls, over their mean, that counts as none; 16 environments fall unevenly."""
 _FEWEST = 4
