@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from amp_helpers.env.commands import LocomotionCommand
+from amp_helpers.env.commands import LocomotionCommand, LocomotionCommandCfg
 from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.make import rewards_poses
 from amp_helpers.env.mdp import reset_robot
@@ -37,7 +37,7 @@ def swinging() -> Motion:
 def task():
     """Two robots at phases 0 and 0.5, in the pose of phase 0."""
     command, states = object.__new__(LocomotionCommand), object.__new__(reset_robot)
-    command.cfg, command.legs = SimpleNamespace(strides=G1_STRIDES), ((0, 1), (2, 3))
+    command.cfg, command.legs = LocomotionCommandCfg(), ((0, 1), (2, 3))
     command.phase = torch.tensor([0.0, 0.5], dtype=torch.float64)
     command.vel_command_b = torch.tensor([1.0, 0.0, 0.0]).expand(2, 3)
     states.clips = [swinging()]
