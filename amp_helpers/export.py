@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from amp_helpers.errors import InputError, folder_fault, run_cli, sha256
-from amp_helpers.robots.robot import get_robot, other_joints
+from amp_helpers.robots.robot import FILE_SUFFIXES, get_robot, other_joints
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.threads import spin_briefly
@@ -75,26 +75,27 @@ def export(
     from amp_helpers.training.policy import find_policy, load_policy
 
     output = Path(output)
-    if robot is not None:
-        get_robot(robot)  # refuses one that there is not before the simulator starts
     if fault := folder_fault(output):
         raise InputError(f"{fault}; give a folder for the bundle")
     _check_replaced(output, torchscript)
     measured = {} if metrics is None else _metrics(Path(metrics))
     file, config = find_policy(checkpoint, task=task, robot=robot)
+    # A robot with a name has its feet.
+    feet = list(config.get("feet") or ()) if robot is None or robot.lower().endswith(FILE_SUFFIXES) else []
+    named = None if robot is None else get_robot(robot, feet)  # before the simulator starts
     trained = config.get("velocity_range")
     velocity = (float(trained[0]), float(trained[1])) if trained and takes_velocity(config["task"]) else None
     opened = make_env(config["task"], asset=asset or config.get("asset"), num_envs=1, play=True, velocity=velocity)
     with opened as env:
         policy = load_policy(checkpoint, env)
         facts, warnings = deploy_facts(env)
-        if robot is not None and (other := other_joints(get_robot(robot), facts["joint_names"])):
+        if named and (other := other_joints(named, facts["joint_names"])):
             warnings.append(f"{other}; those joints are not driven")
         scale, offset = (_tensor(facts[name]) for name in ("action_scale", "action_offset"))
         network = DeployedPolicy(policy.network, policy.scaler, input_columns(env), scale, offset, action_limits(env))
         facts |= {
             "robot": config.get("robot") or _robot_name(env),
-            "feet": list(config.get("feet") or ()) if robot is None else [],
+            "feet": feet,
             "dataset": config["dataset"],
             **{key: list(config[key]) for key in ("dataset_sha256",) if key in config},
             "checkpoint_sha256": sha256(file),

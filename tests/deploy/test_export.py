@@ -1,5 +1,8 @@
 """The export command: wrong options, and any manager-based task."""
 
+import json
+import shutil
+
 import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
@@ -35,3 +38,16 @@ def test_files_of_somebody_are_not_replaced(tmp_path):
         export("g1_walk", run, torchscript=True)
     for folder, torchscript in ((run, False), (bundle, True), (tmp_path / "new", True)):
         _check_replaced(folder, torchscript)
+
+
+def test_a_robots_file_keeps_the_feet_of_the_training(tmp_path):
+    run, robot = tmp_path / "run", tmp_path / "robot.xml"
+    shutil.copytree(POLICIES / "g1_walk", run)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"robot": "gone.xml", "feet": ["left_shoe"]}))
+    robot.write_text(
+        '<mujoco><worldbody><body name="base"><freejoint/><geom size=".1"/><body name="foot" pos="0 0 -.5">'
+        '<joint name="hip"/><geom size=".1"/></body></body></worldbody></mujoco>'
+    )
+    with pytest.raises(InputError, match="left_shoe"):
+        export(run, tmp_path / "bundle", robot=str(robot))
