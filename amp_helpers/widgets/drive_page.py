@@ -291,8 +291,8 @@ def _plot(gui: viser.GuiApi, title: str, limits: tuple[float, float]) -> viser.G
 
 
 def _scales(limits: tuple[float, float]) -> dict[str, uplot.Scale]:
-    """Show the range of the command and a margin: fitted to the data, the curves of a standing robot would be noise."""
-    low, high = limits
+    """Show 0, the range of the command and a margin: fitted to the data, curves of a standing robot would be noise."""
+    low, high = min(0, *limits), max(0, *limits)
     return {"x": uplot.Scale(time=False), "y": uplot.Scale(range=(low - 0.5, high + 0.5))}
 
 

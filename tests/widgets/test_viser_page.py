@@ -23,7 +23,7 @@ from small_bundle import hopper, standing_bundle
 
 from amp_helpers.drive import main
 from amp_helpers.errors import run_cli
-from amp_helpers.widgets.drive_page import check_port, keep_in_view, view
+from amp_helpers.widgets.drive_page import _scales, check_port, keep_in_view, view
 
 COMMAND = [sys.executable, "-m", "amp_helpers.drive"]
 
@@ -217,3 +217,8 @@ def test_ctrl_c_ends_it_cleanly(served):
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and rest.strip() == "", rest
+
+
+def test_the_curves_show_a_run_from_its_start_at_rest():
+    assert dict(_scales((2.0, 3.2))["y"]) == {"range": (-0.5, 3.7)}
+    assert dict(_scales((-1.0, 1.0))["y"]) == {"range": (-1.5, 1.5)}
