@@ -1,0 +1,22 @@
+"""A note says what a robot is used for that is not the one simulated."""
+
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
+from amp_helpers.training.run import robot_notes
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "used"), [(False, "its feet alone are used"), (True, "its feet and its pairs of joints are used")]
+)
+def test_a_note_says_what_a_robot_other_than_the_tasks_is_used_for(symmetry, used):
+    lab = SimpleNamespace(cfg=SimpleNamespace(), scene={"robot": G1_23DOF})
+    setup = SimpleNamespace(robot=G1_29DOF, env=SimpleNamespace(lab=lab), cfg=SimpleNamespace(symmetry=symmetry))
+    (note,) = robot_notes(setup)  # pyright: ignore[reportArgumentType]
+    assert note.startswith("robot 'g1_29dof' is not the policy's") and note.endswith(used)
+    setup.robot = G1_23DOF
+    assert robot_notes(setup) == []  # pyright: ignore[reportArgumentType]
