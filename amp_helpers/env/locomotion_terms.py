@@ -1,5 +1,6 @@
 """Observations and rewards of a :class:`.commands.LocomotionCommand`."""
 
+import sys
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from isaaclab.managers import ManagerTermBase, RewardTermCfg, SceneEntityCfg
 
 from amp_helpers.env.commands import LocomotionCommand
 from amp_helpers.env.mdp import reference_states
-from amp_helpers.env.stride import poses_by_phase
+from amp_helpers.env.stride import keeps_to_strides, poses_by_phase
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.feet import CONTACT_FORCE_N
 
@@ -96,7 +97,7 @@ class track_reference_pose(ManagerTermBase):
     states, as while a policy is measured.
 
     The clips come from :class:`.mdp.reset_robot`. Each holds whole strides and ends in the pose in which it begins:
-    :func:`.stride.poses_by_phase` averages its strides, and the poses of any other clip would be blurred.
+    :func:`.stride.poses_by_phase` averages its strides. A note names other clips.
 
     Params:
         command_name: a :class:`LocomotionCommand`.
@@ -123,6 +124,13 @@ class track_reference_pose(ManagerTermBase):
                 "func=amp_helpers.env.mdp.reset_robot, or remove the reward"
             )
         law, legs = self._command.cfg.strides, self._command.legs
+        if odd := [clip.label for clip in states.clips if not keeps_to_strides(clip, law, legs)]:
+            print(
+                f"note: reward track_reference_pose: {', '.join(odd[:4])}{', ...' if odd[4:] else ''} hold no whole "
+                "strides as long as the command's 'strides' say, so different poses are averaged; close the clips with "
+                "refine --loop, or measure your StrideLaw as the cookbook does",
+                file=sys.stderr,
+            )
         tables = [poses_by_phase(clip, law, legs, self.PHASES) for clip in states.clips]
         self._poses = torch.stack(tables).to(env.device)[..., self._joints] if tables else None
         self._commands = torch.tensor([clip.command for clip in states.clips], device=env.device)

@@ -54,10 +54,18 @@ def task():
 
 
 @pytest.mark.parametrize("joints", [slice(None), [0, 1], torch.tensor([1, 0])])
-def test_all_joints_or_some_are_compared(task, joints):
+def test_all_joints_or_some_are_compared(task, joints, capsys):
     params = {"command_name": "c", "std": 0.2, "asset_cfg": SimpleNamespace(name="robot", joint_ids=joints)}
     reward = track_reference_pose(SimpleNamespace(params=params), task)(task, **params)  # pyright: ignore
-    assert reward[0] > 0.99 and reward[1] < 0.01
+    assert reward[0] > 0.99 and reward[1] < 0.01 and not capsys.readouterr().err
+
+
+def test_a_note_names_clips_without_whole_strides(task, capsys):
+    params = {"command_name": "c", "std": 0.2, "asset_cfg": SimpleNamespace(name="robot", joint_ids=slice(None))}
+    (states,) = {task.event_manager.get_term_cfg("mine").func}
+    states.clips = [swinging().trim(0, 0.4)]
+    track_reference_pose(SimpleNamespace(params=params), task)  # pyright: ignore
+    assert "hold no whole strides as long as the command's 'strides' say" in capsys.readouterr().err
 
 
 def test_a_reward_of_poses_gets_its_clips_without_starts_in_them():

@@ -1,13 +1,14 @@
 """The strides of the task and those of a robot's controller are the same."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.deploy.clock import ClockTerm
-from amp_helpers.env.stride import G1_STRIDES, leg_phase, poses_by_phase, stride_duration
+from amp_helpers.env.stride import G1_STRIDES, keeps_to_strides, leg_phase, poses_by_phase, stride_duration
 from amp_helpers.motion import Motion
 
 JOINTS = ["left_hip", "right_hip", "left_knee", "right_knee"]
@@ -66,3 +67,16 @@ def test_the_poses_of_a_clip_are_found_by_phase_wherever_it_begins(gait):
     at, clip = gait
     poses = poses_by_phase(clip, G1_STRIDES, ((0, 1), (2, 3)), 20)
     np.testing.assert_allclose(poses, at(np.arange(20) / 20), atol=0.01)
+
+
+def test_clips_that_are_cut_or_have_other_strides_are_told(repo_root):
+    clips = {clip.name: clip for clip in MotionDataset.load(repo_root / "datasets" / "g1_locomotion.npz").clips()}
+    walk = clips["walk 0.9"]
+    left, right = (
+        [walk.joint_names.index(f"{side}_{joint}_joint") for joint in ("hip_pitch", "knee")]
+        for side in ("left", "right")
+    )
+    legs = (left[0], right[0]), (left[1], right[1])
+    assert all(keeps_to_strides(clip, G1_STRIDES, legs) for clip in clips.values())
+    assert not keeps_to_strides(replace(walk.trim(0, 2.5), command=walk.command), G1_STRIDES, legs)
+    assert not keeps_to_strides(walk, replace(G1_STRIDES, walk_s=1.7), legs)
