@@ -233,7 +233,7 @@ class AmpAgent(Agent):
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
             windows = self._sample(amp, learnable)
-            self._window_scaler.learn(torch.cat((windows, self._reference_windows(windows))))
+            self._window_scaler(torch.cat((windows, self._reference_windows(windows))), train=True)
 
         rows = inputs | {n: self.rollout.rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         figures: dict[str, list[torch.Tensor]] = {}
@@ -246,10 +246,12 @@ class AmpAgent(Agent):
                     figures.setdefault(name, []).append(figure.clone())
             step_learning_rate(self.optimizer, torch.stack(figures["kl"][-cfg.mini_batches :]).mean(), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
+        mirror = self.policy.observation_mirror
         # A symmetric policy needs a symmetric scale.
-        self._observation_scaler.learn(observations, self.policy.observation_mirror)
-        if self._state_scaler is not None and states is not None:
-            self._state_scaler.learn(states)
+        seen = observations if mirror is None else torch.cat((observations, mirror(observations)))
+        self._observation_scaler(seen, train=True)
+        if self._state_scaler is not None:
+            self._state_scaler(states, train=True)
         self.replay.add(amp, learnable)
         self.updates += 1
         if self._initial_std is not None:
@@ -280,7 +282,7 @@ class AmpAgent(Agent):
         done = self.rollout.get_tensor_by_name("done")
         advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
         returns = advantages + values
-        self._value_scaler.learn(returns.flatten(0, 1))
+        self._value_scaler(returns, train=True)
         self.rollout.set_tensor_by_name("values", self._value_scaler(values))
         self.rollout.set_tensor_by_name("returns", self._value_scaler(returns))
         mean, variance, _ = self.ranks.moments(advantages.mean(), advantages.var(), advantages.numel())

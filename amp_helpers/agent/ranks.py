@@ -13,7 +13,6 @@ import torch
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 from torch import distributed, nn
 
-from amp_helpers.agent.networks import Mirror
 from amp_helpers.errors import InputError
 
 _LONGEST_TEXT = 4096
@@ -146,22 +145,6 @@ class Scaler(RunningStandardScaler):
     def __init__(self, size: gymnasium.Space | int, device: str | torch.device, ranks: Ranks) -> None:
         super().__init__(size=size, device=device)
         self._ranks = ranks
-
-    @torch.no_grad()
-    def learn(self, rows: torch.Tensor, mirror: Mirror | None = None) -> None:
-        """Add rows (N, C) to the statistics, without normalizing them.
-
-        Args:
-            rows: of this rank.
-            mirror: counts the mirror image of every row as a row too, which makes the statistics symmetric.
-        """
-        variance, mean = torch.var_mean(rows, dim=0)
-        count = len(rows)
-        if mirror is not None:
-            image = mirror(mean)
-            squares = (count - 1) * (variance + variance[mirror.index]) + 0.5 * count * (mean - image).square()
-            mean, variance, count = 0.5 * (mean + image), squares / (2 * count - 1), 2 * count
-        self._parallel_variance(mean, variance, count)
 
     def _parallel_variance(self, input_mean: torch.Tensor, input_var: torch.Tensor, input_count: int) -> None:
         super()._parallel_variance(*self._ranks.moments(input_mean, input_var, input_count))

@@ -9,7 +9,6 @@ import torch
 
 pytest.importorskip("skrl", reason="skrl is not installed; pip install -e '.[sim]'")
 
-from amp_helpers.agent.networks import Mirror
 from amp_helpers.agent.ranks import ALONE, Scaler
 
 SCRIPT = Path(__file__).parent / "rank_updates.py"
@@ -47,16 +46,5 @@ def test_a_process_alone_computes_nothing():
     assert ALONE.any(True) and not ALONE.all(False) and ALONE.texts("run") == ["run"]
     rows = torch.randn(50, 3)
     scaler = Scaler(3, "cpu", ALONE)
-    scaler.learn(rows)
+    scaler(rows, train=True)
     assert torch.allclose(scaler.running_mean, 50 / 51 * rows.double().mean(0), atol=1e-6)
-
-
-def test_mirror_images_count_as_rows():
-    mirror, rows = Mirror((1, 0, 2), (1.0, 1.0, -1.0)), torch.randn(50, 3) + torch.tensor([0.0, 2.0, 1.0])
-    short, long = Scaler(3, "cpu", ALONE), Scaler(3, "cpu", ALONE)
-    short.learn(rows, mirror)
-    long(torch.cat((rows, mirror(rows))), train=True)
-    for name, value in long.state_dict().items():
-        torch.testing.assert_close(short.state_dict()[name], value, rtol=1e-5, atol=1e-6)
-    mean = short.running_mean.float()
-    assert torch.equal(mirror(mean), mean)
