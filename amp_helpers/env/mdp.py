@@ -11,7 +11,6 @@ from isaaclab.utils.math import quat_apply
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import weighted_rows
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 
 
@@ -47,16 +46,15 @@ class reset_robot(ManagerTermBase):
         if dataset is None:
             return
         robot_names = tuple(self._robot.joint_names)
-        clips = dataset.for_environment(joint_names=robot_names, control_dt=env.step_dt).clips()
-        self.clips = [clip.select(robot_names) for clip in clips]
-        order = JointOrder(robot_names)
+        dataset = dataset.for_environment(joint_names=robot_names, control_dt=env.step_dt)
+        self.clips = [clip.select(robot_names) for clip in dataset.clips()]
 
         def gather(part) -> torch.Tensor:
-            return torch.cat([torch.tensor(part(clip), dtype=torch.float32) for clip in clips]).to(env.device)
+            return torch.cat([torch.tensor(part(clip), dtype=torch.float32) for clip in self.clips]).to(env.device)
 
         self._states = {
-            "joint_pos": gather(lambda clip: order.reorder(clip.joint_pos, clip.joint_names)),
-            "joint_vel": gather(lambda clip: order.reorder(clip.joint_vel, clip.joint_names)),
+            "joint_pos": gather(lambda clip: clip.joint_pos),
+            "joint_vel": gather(lambda clip: clip.joint_vel),
             "height": gather(lambda clip: clip.root_pos[:, 2:3]),
             "quat": gather(lambda clip: clip.root_quat),
             "lin_vel": gather(lambda clip: clip.root_lin_vel),
