@@ -72,7 +72,7 @@ def export(
     from amp_helpers.deploy.network import DeployedPolicy, write_onnx, write_torchscript
     from amp_helpers.deploy.readme import bundle_readme
     from amp_helpers.deploy.unitree import unitree_yaml
-    from amp_helpers.training.policy import find_policy, load_policy
+    from amp_helpers.training.policy import check_weights, find_policy, load_policy
 
     output = Path(output)
     if fault := folder_fault(output):
@@ -80,9 +80,10 @@ def export(
     _check_replaced(output, torchscript)
     measured = {} if metrics is None else _metrics(Path(metrics))
     file, config = find_policy(checkpoint, task=task, robot=robot)
+    check_weights(file)  # before the simulator starts
     # A robot with a name has its feet.
     feet = list(config.get("feet") or ()) if robot is None or robot.lower().endswith(FILE_SUFFIXES) else []
-    named = None if robot is None else get_robot(robot, feet)  # before the simulator starts
+    named = None if robot is None else get_robot(robot, feet)  # likewise
     trained = config.get("velocity_range")
     velocity = (float(trained[0]), float(trained[1])) if trained and takes_velocity(config["task"]) else None
     opened = make_env(config["task"], asset=asset or config.get("asset"), num_envs=1, play=True, velocity=velocity)

@@ -1,5 +1,6 @@
 """The command line of evaluation: mistakes and Isaac Lab's habits end in one sentence, before the simulator starts."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ from known_rollouts import DT, make_rollout
 
 from amp_helpers import evaluate
 from amp_helpers.errors import InputError
+from amp_helpers.export import export
 from amp_helpers.measure.results import nothing_measured
 from amp_helpers.measure.setup import MeasuringSetup
 
@@ -103,6 +105,31 @@ def test_what_the_sentences_ask_for_is_taken(options, tmp_path, monkeypatch):
     (tmp_path / "file").unlink()
     with pytest.raises(Measured):
         evaluate.main()
+
+
+@pytest.mark.parametrize(
+    ("length", "sentence"),
+    [(1000, r"policy\.pt: is not a checkpoint of tensors \(.*\); give a file written by training"), (None, None)],
+    ids=["cut short", "whole"],
+)
+def test_a_damaged_policy_is_refused_before_the_simulator_opens(repo_root, length, sentence, tmp_path, monkeypatch):
+    make, isaaclab = (pytest.importorskip(f"amp_helpers.{name}") for name in ("env.make", "measure.isaaclab"))
+    run = shutil.copytree(repo_root / "policies" / "g1_walk", tmp_path / "run")
+    (run / "policy.pt").write_bytes((run / "policy.pt").read_bytes()[:length])
+
+    def stop(*_: object, **__: object):
+        raise Measured
+
+    for module in (make, isaaclab):
+        monkeypatch.setattr(module, "make_env", stop)
+    setup = MeasuringSetup(checkpoint=run)
+    for command in (
+        lambda: evaluate.evaluate(setup, tmp_path / "out", velocity=0.7),
+        lambda: evaluate.evaluate_grid(setup, tmp_path / "out"),
+        lambda: export(run, tmp_path / "bundle"),
+    ):
+        with pytest.raises(InputError if sentence else Measured, match=sentence):
+            command()
 
 
 def test_an_empty_grid_is_refused(tmp_path):

@@ -2,7 +2,7 @@
 
 import copy
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +108,21 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: Mapping[str
         raise InputError(f"{path}: {name} {told} {fault}; give another checkpoint of the run")
 
 
-def check_modules(path: str | Path, modules: Mapping[str, nn.Module], saved: Mapping[str, Any]) -> None:
-    """Check that a checkpoint holds the state of every module, by :func:`check_fit`."""
-    for name, module in modules.items():
+def check_held(path: str | Path, names: Iterable[str], saved: Mapping[str, Any]) -> None:
+    """Check that a checkpoint holds these parts; whether they fit, :func:`check_fit` tells.
+
+    Raises:
+        InputError: one is missing.
+    """
+    for name in names:
         if not isinstance(saved.get(name), dict):
             raise InputError(f"{path}: holds no {name}; give a file written by training")
+
+
+def check_modules(path: str | Path, modules: Mapping[str, nn.Module], saved: Mapping[str, Any]) -> None:
+    """Check that a checkpoint holds the state of every module, by :func:`check_fit`."""
+    check_held(path, modules, saved)
+    for name, module in modules.items():
         check_fit(path, name, module, saved[name])
 
 

@@ -20,7 +20,7 @@ from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
 from amp_helpers.training.command_grid import record_grid, rounds_of
-from amp_helpers.training.policy import TrainedPolicy, find_policy, load_policy
+from amp_helpers.training.policy import TrainedPolicy, check_weights, find_policy, load_policy
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
     Raises:
         InputError: the checkpoint, the dataset or an option cannot be used.
     """
-    _, config = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
-    reference_dataset(config, setup.dataset)  # reports a missing dataset before the simulator starts
+    file, config = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
+    check_weights(file)  # before the simulator starts, as a missing dataset
+    reference_dataset(config, setup.dataset)
     robot, feet = setup.robot, setup.feet
     if robot is None:
         robot, feet = config.get("robot"), feet or config.get("feet", ())

@@ -10,7 +10,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.amp_agent import AmpAgent
-from amp_helpers.agent.checkpoint import check_modules, load_checkpoint, save_parts
+from amp_helpers.agent.checkpoint import check_held, check_modules, load_checkpoint, save_parts
 from amp_helpers.agent.networks import Mirror, Policy
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
@@ -18,6 +18,9 @@ from amp_helpers.training.checkpoints import newest_checkpoint
 from amp_helpers.training.config_file import choose_names, config_beside
 from amp_helpers.training.run_folder import CONFIG_FILE, write_json
 from amp_helpers.utils.resources import POLICY_FILE, find_run, shipped_policies
+
+_PARTS: tuple[str, ...] = ("policy", "observation_preprocessor")
+"""Parts of a checkpoint that act."""
 
 
 class TrainedPolicy:
@@ -50,11 +53,17 @@ class TrainedPolicy:
 
 def save_policy(folder: Path, agent: AmpAgent, config: dict[str, Any]) -> None:
     """Write ``policy.pt`` and ``config.json`` to ``folder``."""
-    save_parts(
-        folder / POLICY_FILE,
-        {"policy": agent.policy, "observation_preprocessor": agent.checkpoint_modules["observation_preprocessor"]},
-    )
+    save_parts(folder / POLICY_FILE, {name: agent.checkpoint_modules[name] for name in _PARTS})
     write_json(folder / CONFIG_FILE, config)
+
+
+def check_weights(file: Path) -> None:
+    """Check the weights that :func:`find_policy` found as far as it takes no environment.
+
+    Raises:
+        InputError: the file is damaged, or holds no policy.
+    """
+    check_held(file, _PARTS, load_checkpoint(file))
 
 
 def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
@@ -82,7 +91,7 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
         mirrors=_blank_mirrors(spaces["policy"], action_space) if config.get("symmetry") else None,
     )
     scaler = RunningStandardScaler(size=spaces["policy"], device=env.device)
-    modules = {"policy": policy, "observation_preprocessor": scaler}
+    modules = dict(zip(_PARTS, (policy, scaler), strict=True))
     check_modules(file, modules, saved)
     for name, module in modules.items():
         module.load_state_dict(saved[name])
