@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 _EXTRAS = {
     "sim": (
@@ -203,7 +204,7 @@ def one_line(text: str, most: int | None = None) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a finite number, and neither text nor a truth value."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 

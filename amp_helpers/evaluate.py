@@ -18,7 +18,7 @@ from amp_helpers.errors import InputError, folder_fault, run_cli
 from amp_helpers.measure.results import nothing_measured, write_figure, write_grid
 from amp_helpers.measure.results import write_metrics as write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
-from amp_helpers.metrics.grid import GRID, Command, grid_rows
+from amp_helpers.metrics.grid import GRID, Command, check_speeds, grid_rows
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import (
     WARMUP_S,
@@ -191,8 +191,7 @@ def _spread(values: Sequence[float], count: int) -> list[float]:
 
 def _check(setup: MeasuringSetup, output: str | Path, speeds: Sequence[float]) -> None:
     setup.check()
-    if wrong := [speed for speed in speeds if not math.isfinite(speed)]:
-        raise InputError(f"a commanded speed is {wrong[0]}; give finite speeds, in m/s and rad/s")
+    check_speeds(*speeds)
     if fault := folder_fault(output):
         raise InputError(f"{fault}; give a folder for the results")
 

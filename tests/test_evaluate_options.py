@@ -32,6 +32,11 @@ def test_a_commanded_speed_of_another_type_is_a_sentence(speed):
         ("--grid --num_envs 0", "num_envs is 0; give at least 1"),
         ("--velocity nan", "a commanded speed is nan; give finite speeds, in m/s and rad/s"),
         ("--steps 0 inf", "a commanded speed is inf; give finite speeds, in m/s and rad/s"),
+        ("--velocity 1e300", "a commanded speed is 1e+300; give at most 20 m/s and rad/s"),
+        ("--turn -21 --simulator mujoco", "a commanded speed is -21; give at most 20 m/s and rad/s"),
+        ("--steps 0 30 --simulator physx", "a commanded speed is 30; give at most 20 m/s and rad/s"),
+        ("--grid_forward 1 2e9 --simulator mujoco", "a commanded speed is 2e+09; give at most 20 m/s and rad/s"),
+        ("--grid_turn 1e9", "a commanded speed is 1e+09; give at most 20 m/s and rad/s"),
         ("--seed -1", "seed is -1; give a number from 0 to 4294967295"),
         ("--grid --seed 99999999999999999999", "seed is 99999999999999999999; give a number from 0 to 4294967295"),
         (
@@ -85,6 +90,7 @@ class Measured(Exception):
     [
         "--seconds 0.1 --num_envs 1 --seed 0 --velocity 0 --turn 0.1",
         "--seed 4294967295 --steps 0 1",
+        "--velocity 20 --turn -20",
         "--grid",
         "--grid_forward 0 1 --grid_turn 0",
         "--velocity 0.5 --video",

@@ -24,7 +24,6 @@ from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import (
     MeasuringRules,
-    check_speeds,
     command_velocity,
     configure_for_measuring,
     has_velocity_command,
@@ -34,6 +33,7 @@ from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.utils.devices import check_device
 from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
 

@@ -18,7 +18,8 @@ from isaaclab.managers import EventTermCfg, SceneEntityCfg
 from amp_helpers.amp_state.commands import COMPONENTS, terms, velocity_commands
 from amp_helpers.env.held_command import HeldCommand, held
 from amp_helpers.env.mdp import reset_robot
-from amp_helpers.errors import InputError, brief_repr, is_number
+from amp_helpers.errors import InputError
+from amp_helpers.metrics.grid import check_speeds
 
 PUSH_MPS, PUSH_INTERVAL_S = 0.6, 3.0
 """Size of a push, m/s, and the time between two."""
@@ -84,16 +85,6 @@ def configure_for_measuring(
     return notes
 
 
-def check_speeds(*speeds: object) -> None:
-    """Check commanded speeds.
-
-    Raises:
-        InputError: one of them is not a finite number.
-    """
-    if wrong := [speed for speed in speeds if not is_number(speed)]:
-        raise InputError(f"a commanded speed is {brief_repr(wrong[0])}; give finite speeds, in m/s and rad/s")
-
-
 def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None = None, task: str = "") -> list[str]:
     """Set the range (low, high) of the commanded forward speed, m/s, and no sideways speed: changes ``cfg`` in place.
 
@@ -107,7 +98,7 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         The commands of another kind, a sentence each.
 
     Raises:
-        InputError: the task has no velocity command, or the range is reversed or not finite.
+        InputError: the task has no velocity command, the range is reversed, or see :func:`.grid.check_speeds`.
     """
     check_speeds(*forward, turn or 0.0)
     if forward[0] > forward[1]:

@@ -11,9 +11,10 @@ from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.env.measuring import check_command, check_speeds, set_command
+from amp_helpers.env.measuring import check_command, set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.references import WARMUP_S as WARMUP_S
 from amp_helpers.metrics.references import profile_reference as profile_reference
 from amp_helpers.metrics.references import recorded_dataset
@@ -141,7 +142,7 @@ def reference_motion(
         turn: commanded turning speed, rad/s, left positive.
 
     Raises:
-        InputError: a speed is not a finite number; and as :func:`reference_dataset`.
+        InputError: see :func:`.grid.check_speeds`, and :func:`reference_dataset`.
     """
     check_speeds(0.0 if velocity is None else velocity, turn)
     loaded = reference_dataset(config, dataset, env)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.errors import InputError, brief_repr, is_number
 from amp_helpers.metrics.feet import lift_offs
 from amp_helpers.metrics.frames import mean, settled_frames
 from amp_helpers.metrics.policy import evaluate_rollout
@@ -23,6 +24,21 @@ GRID: tuple[Command, ...] = (
     *((forward, turn) for forward in TURNING_MPS for turn in TURNS_RADPS),
 )
 """The usual grid."""
+MAX_SPEED = 20.0
+"""Largest commanded speed, m/s or rad/s; the fastest legged robots run at 13 m/s."""
+
+
+def check_speeds(*speeds: object) -> None:
+    """Check commanded speeds, m/s and rad/s.
+
+    Raises:
+        InputError: one of them is not a finite number, or larger than :data:`MAX_SPEED`.
+    """
+    for speed in speeds:
+        if not is_number(speed):
+            raise InputError(f"a commanded speed is {brief_repr(speed)}; give finite speeds, in m/s and rad/s")
+        if abs(speed) > MAX_SPEED:
+            raise InputError(f"a commanded speed is {speed:g}; give at most {MAX_SPEED:g} m/s and rad/s")
 
 
 def grid_row(rollout: Rollout, reference: Motion, warmup_s: float = WARMUP_S) -> dict[str, float]:
