@@ -78,6 +78,7 @@ def run_copy(small_run, tmp_path) -> Path:
         ("--final_std -0.1", "final_std is -0.1; give at least 0"),
         ("--discriminator_noise -1", "discriminator_noise is -1.0; give at least 0"),
         ("--discriminator_epochs 0", "discriminator_epochs is 0; give at least 1"),
+        ("--learning_epochs 1", "discriminator_epochs is 2; give at most learning_epochs, 1"),
         ("--hidden 32 0", "hidden is 32 0; give widths of at least 1"),
         ("--velocity_range 1.2 0.3", "the velocity range is 1.2..0.3 m/s; give the lower speed first"),
         ("--reference_share 1.5", "is 1.5; give one in 0..1"),

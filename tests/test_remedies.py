@@ -531,6 +531,11 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: AmpAgentCfg(max_learning_rate=1e-5).validate(),
     ),
     (
+        "give at most learning_epochs, {}",
+        lambda _: AmpAgentCfg(learning_epochs=1, discriminator_epochs=2).validate(),
+        lambda _: AmpAgentCfg(learning_epochs=1, discriminator_epochs=1).validate(),
+    ),
+    (
         "name each feature once",
         lambda _: AmpState(joint_names=JOINTS, features=("joint_pos", "joint_pos")),
         lambda _: AmpState(joint_names=JOINTS, features=("joint_pos",)),

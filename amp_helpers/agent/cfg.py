@@ -98,7 +98,7 @@ class AmpAgentCfg:
     """Learning rate of the discriminator. It is fixed: a rate that follows the policy's KL divergence would saturate
     the discriminator."""
     discriminator_epochs: int = 2
-    """Learning epochs of an update in which the discriminator learns too."""
+    """Learning epochs of an update in which the discriminator learns too, at most all of them."""
     discriminator_batch_size: int = 4096
     """Windows of each kind (reference, policy, replay) in a discriminator step."""
     discriminator_noise: float = 0.3
@@ -140,6 +140,9 @@ class AmpAgentCfg:
         for name, least in _AT_LEAST.items():
             if not getattr(self, name) >= least:
                 raise InputError(f"{name} is {getattr(self, name)}; give at least {least}")
+        if self.discriminator_epochs > self.learning_epochs:
+            epochs, most = self.discriminator_epochs, self.learning_epochs
+            raise InputError(f"discriminator_epochs is {epochs}; give at most learning_epochs, {most}")
         for name in _ABOVE_ZERO:
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; give a number above 0")
