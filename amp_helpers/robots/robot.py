@@ -293,12 +293,18 @@ def named_robot(robot: Robot | str | None, feet: Sequence[str] = ()) -> Robot | 
     return robot
 
 
-def other_joints(robot: Robot, joint_names: Sequence[str]) -> str | None:
-    """Say, for a note, in which joints a robot differs from the one that is simulated; ``None`` where in none."""
+def other_joints(robot: Robot, joint_names: Sequence[str], whose: str = "policy") -> str | None:
+    """Say, for a note, in which joints a robot differs from the one that is simulated; ``None`` where in none.
+
+    Args:
+        robot: the one that is named.
+        joint_names: of the one that is simulated.
+        whose: what that one belongs to.
+    """
     report = JointOrder(robot.joint_names).compare(joint_names)
     parts = {"only it has": report.missing, "it lacks": report.extra}
     told = ", and ".join(f"{what} {', '.join(names)}" for what, names in parts.items() if names)
-    return f"robot '{robot.name}' is not the policy's: {told}" if told else None
+    return f"robot '{robot.name}' is not the {whose}'s: {told}" if told else None
 
 
 def robots_beside(robot: Robot | None) -> list[Robot]:

@@ -17,6 +17,6 @@ def test_a_note_says_what_a_robot_other_than_the_tasks_is_used_for(symmetry, use
     lab = SimpleNamespace(cfg=SimpleNamespace(), scene={"robot": G1_23DOF})
     setup = SimpleNamespace(robot=G1_29DOF, env=SimpleNamespace(lab=lab), cfg=SimpleNamespace(symmetry=symmetry))
     (note,) = robot_notes(setup)  # pyright: ignore[reportArgumentType]
-    assert note.startswith("robot 'g1_29dof' is not the policy's") and note.endswith(used)
+    assert note.startswith("robot 'g1_29dof' is not the task's: only it has ") and note.endswith(used)
     setup.robot = G1_23DOF
     assert robot_notes(setup) == []  # pyright: ignore[reportArgumentType]
