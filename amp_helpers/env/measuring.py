@@ -202,12 +202,14 @@ def push_robot(env: ManagerBasedEnv, env_ids: torch.Tensor, speed: float, asset_
 
 def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[str]:
     notes: list[str] = []
-    randomized = False
+    randomized = _is_noisy(cfg)
     for name, event in list(terms(cfg.events)):
         function = function_name(event.func)
         if event.mode == "interval":
             if not rules.randomize or (rules.pushes and function in _DISTURBANCES):
                 _assign(cfg.events, name, None)
+            else:
+                randomized = True
         elif function.startswith("randomize_") or function in _DISTURBANCES:
             randomized |= function.startswith("randomize_")
             if not rules.randomize:
@@ -215,7 +217,9 @@ def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[
         elif event.mode != "reset" or not _start_at_rest(event, function):
             notes.append(f"event '{name}' ({function}, at {event.mode}) stays as the task has it")
     if rules.randomize and not randomized:
-        raise InputError(f"task '{task}' has no event that randomizes anything; measure without randomization")
+        raise InputError(
+            f"task '{task}' has no noise and no event that randomizes anything; measure without randomization"
+        )
     if rules.pushes:
         push = EventTermCfg(
             func=push_robot,
@@ -226,6 +230,12 @@ def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[
         cfg.events = {} if cfg.events is None else cfg.events
         _assign(cfg.events, "measuring_push", push)
     return notes
+
+
+def _is_noisy(cfg: Any) -> bool:
+    """Whether an observation has noise."""
+    groups = (group for _, group in terms(cfg.observations) if getattr(group, "enable_corruption", False))
+    return any(getattr(term, "noise", None) is not None for group in groups for _, term in terms(group))
 
 
 def _start_at_rest(event: EventTermCfg, function: str) -> bool:

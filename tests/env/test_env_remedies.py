@@ -159,7 +159,8 @@ def test_a_choice_of_randomizations():
 
 def test_measuring_a_task_without_randomization():
     cfg = Foreign()
-    cfg.events.material = None
+    cfg.events.material = cfg.events.shove = cfg.events.mine = None
+    cfg.observations.policy.enable_corruption = cfg.observations.another.enable_corruption = False
     with pytest.raises(InputError, match="no event that randomizes anything; measure without randomization"):
         configure_for_measuring(cfg, MeasuringRules(randomize=True), "T")
     configure_for_measuring(cfg, MeasuringRules(randomize=False), "T")

@@ -24,8 +24,10 @@ from amp_helpers.env.measuring import (
     reference_event,
     set_command,
 )
+from amp_helpers.env.style import G1StyleEnvCfg
 from amp_helpers.env.task import G1AmpEnvCfg
 from amp_helpers.errors import InputError
+from amp_helpers.utils.task_ids import STYLE_TASK
 
 pytestmark = pytest.mark.sim
 UNTURNED = MeasuringRules(forward=0.5)
@@ -153,10 +155,36 @@ def test_randomization_stays_when_asked_and_where_there_is_none_the_option_is_re
     cfg = Foreign()
     configure_for_measuring(cfg, MeasuringRules(randomize=True, pushes=True))
     assert cfg.events.shove is None, "the rules' pushes alone"
-    cfg = Foreign()
-    cfg.events.material = None
-    with pytest.raises(InputError, match="task 'T' has no event that randomizes anything; measure without"):
+    cfg = still()
+    with pytest.raises(InputError, match="task 'T' has no noise and no event that randomizes anything"):
         configure_for_measuring(cfg, MeasuringRules(randomize=True), "T")
+    configure_for_measuring(cfg, MeasuringRules(), "T")
+
+
+def still() -> Foreign:
+    """A task that randomizes nothing: its noise is turned off, and one group has none to turn on."""
+    cfg = Foreign()
+    cfg.events.material = cfg.events.shove = cfg.events.mine = None
+    cfg.observations.policy.enable_corruption = False
+    cfg.observations.another.up.noise = cfg.observations.another.angles.noise = None
+    return cfg
+
+
+def test_noise_alone_or_an_event_at_intervals_is_kept_as_randomization():
+    cfg = still()
+    cfg.observations.policy.enable_corruption = True
+    configure_for_measuring(cfg, MeasuringRules(randomize=True))
+    assert cfg.observations.policy.enable_corruption
+    cfg = still()
+    cfg.events.shove = Foreign().events.shove
+    with pytest.raises(InputError, match="no event that randomizes anything"):  # the rules' pushes replace it
+        configure_for_measuring(cfg, MeasuringRules(randomize=True, pushes=True))
+    cfg.events.shove = Foreign().events.shove
+    configure_for_measuring(cfg, MeasuringRules(randomize=True))
+    assert cfg.events.shove is not None
+    cfg = G1StyleEnvCfg()
+    configure_for_measuring(cfg, MeasuringRules(randomize=True), STYLE_TASK)
+    assert cfg.observations.policy.enable_corruption and cfg.events.push is not None
 
 
 def test_managers_may_be_dictionaries_or_absent():
