@@ -1,6 +1,5 @@
 """Observations and rewards of a :class:`.commands.LocomotionCommand`."""
 
-import sys
 from typing import Any
 
 import torch
@@ -97,7 +96,7 @@ class track_reference_pose(ManagerTermBase):
     states, as while a policy is measured.
 
     The clips come from :class:`.mdp.reset_robot`. Each holds whole strides and ends in the pose in which it begins:
-    :func:`.stride.poses_by_phase` averages its strides. A note names other clips.
+    :func:`.stride.poses_by_phase` averages its strides. ``notes`` names other clips.
 
     Params:
         command_name: a :class:`LocomotionCommand`.
@@ -124,13 +123,13 @@ class track_reference_pose(ManagerTermBase):
                 "func=amp_helpers.env.mdp.reset_robot, or remove the reward"
             )
         law, legs = self._command.cfg.strides, self._command.legs
-        if odd := [clip.label for clip in states.clips if not keeps_to_strides(clip, law, legs)]:
-            print(
-                f"note: reward track_reference_pose: {', '.join(odd[:4])}{', ...' if odd[4:] else ''} hold no whole "
-                "strides as long as the command's 'strides' say, so different poses are averaged; close the clips with "
-                "refine --loop, or measure your StrideLaw as the cookbook does",
-                file=sys.stderr,
-            )
+        odd = [clip.label for clip in states.clips if not keeps_to_strides(clip, law, legs)]
+        self.notes = [
+            f"reward track_reference_pose: {', '.join(odd[:4])}{', ...' if odd[4:] else ''} hold no whole "
+            "strides as long as the command's 'strides' say, so different poses are averaged; close the clips with "
+            "refine --loop, or measure your StrideLaw as the cookbook does"
+        ] * bool(odd)
+        """What :func:`.make.make_env` says once the environment is open."""
         tables = [poses_by_phase(clip, law, legs, self.PHASES) for clip in states.clips]
         self._poses = torch.stack(tables).to(env.device)[..., self._joints] if tables else None
         self._commands = torch.tensor([clip.command for clip in states.clips], device=env.device)

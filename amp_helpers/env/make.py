@@ -140,7 +140,7 @@ def make_env(
             raise InputError(
                 f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
             )
-        for sentence in notes:
+        for sentence in (*notes, *_terms_notes(env)):
             note(sentence)
         yield env
 
@@ -210,6 +210,13 @@ def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
     except ValueError as error:  # names in the configuration that the robot does not have
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' does not fit its robot: {reason}; correct its configuration") from error
+
+
+def _terms_notes(env: ManagerBasedRLEnv) -> list[str]:
+    """What the rewards of an open environment have to say in their ``notes``."""
+    manager = env.reward_manager
+    functions = [manager.get_term_cfg(name).func for name in manager.active_terms]
+    return [sentence for function in functions for sentence in getattr(function, "notes", ())]
 
 
 def _why_not_recorded(env: ManagerBasedRLEnv) -> str | None:

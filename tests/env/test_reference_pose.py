@@ -10,7 +10,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.env.commands import LocomotionCommand, LocomotionCommandCfg
 from amp_helpers.env.locomotion_terms import track_reference_pose
-from amp_helpers.env.make import rewards_poses
+from amp_helpers.env.make import _terms_notes, rewards_poses
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.env.stride import G1_STRIDES, stride_duration
 from amp_helpers.motion import Motion
@@ -56,16 +56,21 @@ def task():
 @pytest.mark.parametrize("joints", [slice(None), [0, 1], torch.tensor([1, 0])])
 def test_all_joints_or_some_are_compared(task, joints, capsys):
     params = {"command_name": "c", "std": 0.2, "asset_cfg": SimpleNamespace(name="robot", joint_ids=joints)}
-    reward = track_reference_pose(SimpleNamespace(params=params), task)(task, **params)  # pyright: ignore
-    assert reward[0] > 0.99 and reward[1] < 0.01 and not capsys.readouterr().err
+    term = track_reference_pose(SimpleNamespace(params=params), task)  # pyright: ignore
+    reward = term(task, **params)
+    assert reward[0] > 0.99 and reward[1] < 0.01 and not capsys.readouterr().err and not term.notes
 
 
-def test_a_note_names_clips_without_whole_strides(task, capsys):
+def test_a_note_names_clips_without_whole_strides_and_only_the_caller_prints_it(task, capsys):
     params = {"command_name": "c", "std": 0.2, "asset_cfg": SimpleNamespace(name="robot", joint_ids=slice(None))}
     (states,) = {task.event_manager.get_term_cfg("mine").func}
     states.clips = [swinging().trim(0, 0.4)]
-    track_reference_pose(SimpleNamespace(params=params), task)  # pyright: ignore
-    assert "hold no whole strides as long as the command's 'strides' say" in capsys.readouterr().err
+    term = track_reference_pose(SimpleNamespace(params=params), task)  # pyright: ignore
+    (note,) = term.notes
+    assert "hold no whole strides as long as the command's 'strides' say" in note and not capsys.readouterr().err
+    rewards = {"upright": lambda env: 0.0, "pose": term}
+    manager = SimpleNamespace(active_terms=list(rewards), get_term_cfg=lambda name: SimpleNamespace(func=rewards[name]))
+    assert _terms_notes(SimpleNamespace(reward_manager=manager)) == [note]  # pyright: ignore
 
 
 def test_a_reward_of_poses_gets_its_clips_without_starts_in_them():
