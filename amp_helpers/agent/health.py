@@ -115,7 +115,8 @@ FEW_FALLS = 1.0
 _FEW_SHARE = 0.1
 """Share of the first falls below which a run need not improve further either: what is left is chance."""
 _FLAT = 0.1
-"""Largest change of the falls, over their mean, that counts as none; 16 environments fall unevenly."""
+"""Largest change of the falls, over their mean, or of few over one fall, that counts as none; 16 environments fall
+unevenly."""
 _FEWEST = 4
 """Measurements from which a trend is told; three in a row are level in runs that learn, too."""
 
@@ -140,7 +141,8 @@ def describe_progress(records: Sequence[Health], falls: Sequence[tuple[int, floa
     since = _flat_since(falls)
     recent = np.mean([value for _, value in falls[-_FEWEST:]])
     if recent <= max(FEW_FALLS, _FEW_SHARE * first):
-        return f"Learning: a robot falls {now:.2g} times in 10 s, {first:.2g} at first. {last.sentence}"
+        level = "" if since is None else f" Level since update {since}: falls no longer show whether it improves."
+        return f"Learning: a robot falls {now:.2g} times in 10 s, {first:.2g} at first.{level} {last.sentence}"
     if since is not None:
         return (
             f"No clear progress since update {since}: a robot falls {now:.2g} times in 10 s, {first:.2g} at first; "
@@ -151,10 +153,13 @@ def describe_progress(records: Sequence[Health], falls: Sequence[tuple[int, floa
 
 
 def _flat_since(falls: Sequence[tuple[int, float]]) -> int | None:
-    """Return the first update from which a line through the falls changes by less than a tenth; None without one."""
+    """Return the first update from which a line through the falls changes by less than a tenth; None without one.
+
+    Of few falls, a tenth of :data:`FEW_FALLS`, because a single robot's fall is a large share of them.
+    """
     for start in range(len(falls) - _FEWEST + 1):
         values = np.array([value for _, value in falls[start:]])
         slope = np.polyfit(np.arange(len(values)), values, 1)[0]
-        if abs(slope) * (len(values) - 1) < _FLAT * values.mean():
+        if abs(slope) * (len(values) - 1) < _FLAT * max(values.mean(), FEW_FALLS):
             return falls[start][0]
     return None
