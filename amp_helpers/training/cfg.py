@@ -112,7 +112,8 @@ class TrainCfg:
     """Robot whose feet --drop_joints feet means and evaluation watches: a name, your MJCF or URDF, or
     package.module:NAME."""
     feet: tuple[str, ...] = ()
-    """Links that are the feet of a robot named by its file; by default those lowest in its default pose."""
+    """Links that are the feet of a robot named by its file; by default those lowest in its default pose. With
+    --checkpoint, no link takes back those of its run."""
     drop_joints: tuple[str, ...] = ("still",)
     """Joints that the discriminator does not see: feet, still (those that do not move in the dataset), or regular
     expressions."""

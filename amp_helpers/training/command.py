@@ -81,7 +81,8 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         line, unknown = tyro.cli(_CommandLine, default=default, **known)
     if unknown:
         raise InputError(answer(unknown, [*options(run), "recipe", "resume", "headless"]))
-    check_values(words, options(line.run), ("feet",))
+    if not run.feet:  # nothing to take back
+        check_values(words, options(line.run), ("feet",))
     for option, switch in _WITHOUT_EFFECT.items():
         if given(words, option) is not None and not options(line.run)[switch]:
             raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")

@@ -55,6 +55,19 @@ def test_a_background_run_goes_on_with_the_same_settings(source):
     assert parse(command_line(cfg)) == cfg
 
 
+def test_feet_of_a_run_are_taken_back(source, tmp_path):
+    with pytest.raises(InputError, match="--feet: has no value; give one or more, or leave it out"):
+        parse(["--checkpoint", str(source), "--feet"])
+    folder = Path(shutil.copytree(source, tmp_path / "run"))
+    config = config_of(folder) | {"robot": "robot.xml", "feet": ["left_shoe", "right_shoe"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert parse(["--checkpoint", str(folder)]).feet == ("left_shoe", "right_shoe")
+    cfg = parse(["--checkpoint", str(folder), "--feet", "--seed", "3"])
+    assert (cfg.robot, cfg.feet, cfg.seed) == ("robot.xml", (), 3)
+    assert parse(command_line(cfg)) == cfg
+    assert parse(["--checkpoint", str(folder), "--robot", "g1_29dof", "--feet"]).feet == ()
+
+
 def test_what_is_changed_is_printed_recorded_and_used(source, tmp_path, monkeypatch, capsys):
     options = "--style_weight 20 --discriminator_learning_rate 1e-5 --kl_threshold 0 --learning_rate 3e-4"
     line = f"train --checkpoint {source} {options} --max_iterations 1 --run_dir {tmp_path / 'on'}"
