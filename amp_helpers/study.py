@@ -27,7 +27,7 @@ from amp_helpers.metrics.tables import study_table
 from amp_helpers.training import command
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run
-from amp_helpers.training.study import Study, StudyRun, read_study
+from amp_helpers.training.study import Study, StudyRun, read_study, without_idle
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.hardware import describe_device
 
@@ -72,7 +72,7 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
 
     Args:
         cfg: the study.
-        say: called with a line for each training that ends.
+        say: called with each note, and with a line for each training that ends.
 
     Returns:
         All recorded runs.
@@ -81,12 +81,14 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
         InputError: the file or an option cannot be used, before anything is trained; or trainings failed, after the
             others have been made.
     """
-    study = read_study(cfg.study)
+    study, notes = without_idle(read_study(cfg.study))
     programs = cfg.programs()
     if fault := folder_fault(cfg.output):
         raise InputError(f"{fault}; give a folder for the study")
     _check(cfg, study, programs)
     workers = places(cfg)
+    for note in notes:
+        say(f"note: {note}")
     cfg.output.mkdir(parents=True, exist_ok=True)
     work = _Work(cfg, study, programs, say)
     with side_by_side_on_gpus(cfg.parallel > 1 and workers[0] is not None):

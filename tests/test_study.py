@@ -38,6 +38,19 @@ def test_options_are_checked_before_anything_is_trained(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_note_says_which_group_ignores_a_common_option(tmp_path):
+    text = "[train]\nmin_learning_rate = 1e-4\n[groups.fixed]\nkl_threshold = 0.0\n[groups.b]\nprogram = 'mine'\n"
+    (tmp_path / "mine.py").write_text(TRAINER)
+    program = (f"mine={tmp_path / 'mine.py'}",)
+    cfg = StudyCfg(study=write(tmp_path, text), output=tmp_path / "out", device="cpu", program=program)
+    said = []
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "runs").touch()  # nothing can be trained
+    with pytest.raises(InputError, match="File exists"):
+        run_study(cfg, said.append)
+    assert said == ["note: group 'fixed' ignores min_learning_rate, which has no effect without kl_threshold"]
+
+
 def test_a_program_runs_only_where_the_user_names_it(tmp_path):
     study = write(tmp_path, "[groups.a]\nprogram = 'mine'\n")
     with pytest.raises(InputError, match=r"which runs its code; if you trust it, give --program mine=FILE\.py"):

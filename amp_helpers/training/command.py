@@ -54,9 +54,31 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
     With ``--checkpoint``, what is not given is as in the checkpoint's run; otherwise, as in the recipe.
 
     Raises:
-        InputError: an option is unknown, or its value is not of its type; or a checkpoint cannot be gone on from.
+        InputError: an option is unknown, would be ignored, or its value is not of its type; or a checkpoint cannot be
+            gone on from.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    run = _read(words)
+    for option, switch in _idle(words, run).items():
+        raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")
+    return run
+
+
+def idle_options(words: Sequence[str]) -> dict[str, str]:
+    """Return the options of a command line that others leave without effect: name -> the option that it needs.
+
+    Raises:
+        InputError: as :func:`parse`, but not about these.
+    """
+    return _idle(words, _read(list(words)))
+
+
+def _idle(words: Sequence[str], run: TrainCfg) -> dict[str, str]:
+    values = options(run)
+    return {name: s for name, s in _WITHOUT_EFFECT.items() if given(words, name) is not None and not values[s]}
+
+
+def _read(words: list[str]) -> TrainCfg:
     known: dict[str, Any] = {
         "args": words,
         "prog": "python -m amp_helpers.train",
@@ -83,9 +105,6 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         raise InputError(answer(unknown, [*options(run), "recipe", "resume", "headless"]))
     if not run.feet:  # nothing to take back
         check_values(words, options(line.run), ("feet",))
-    for option, switch in _WITHOUT_EFFECT.items():
-        if given(words, option) is not None and not options(line.run)[switch]:
-            raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")
     return line.run
 
 

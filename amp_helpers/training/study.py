@@ -19,22 +19,23 @@
     [groups.ours]
 
 In place of ``groups``, ``[grid]`` gives values of options, such as ``style_weight = [5.0, 20.0]``; each combination is
-a group. A group may name a ``program`` other than ``python -m amp_helpers.train``; which file that is, only the command
-line says.
+a group. An option of ``[train]`` has to have an effect in one group at least; a note names the groups that ignore it. A
+group may name a ``program`` other than ``python -m amp_helpers.train``; which file that is, only the command line says.
 """
 
 import itertools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from amp_helpers.errors import InputError, one_line
 from amp_helpers.training.cfg import MAX_SEED
+from amp_helpers.training.command import idle_options
 from amp_helpers.training.comparisons import Comparison
-from amp_helpers.utils.command_line import option_words
+from amp_helpers.utils.command_line import option_words, without_options
 from amp_helpers.utils.json_data import fits
 
 _TABLES = ("question", "seeds", "train", "evaluate", "groups", "grid")
@@ -56,6 +57,8 @@ class StudyRun:
     """Options of its training, without folder, device and checkpoint."""
     program: str | None = None
     """Name of the program that trains; ``None`` for ``python -m amp_helpers.train``."""
+    common: frozenset[str] = frozenset()
+    """Names of the options that come from ``[train]``."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,42 @@ def read_study(path: str | Path) -> Study:
     if len(set(names.values())) < len(names):
         raise InputError(f"{path}: two groups have the same letters in their names; give each a name of its own")
     runs = [
-        StudyRun(f"{names[label]}-{seed}", names[label], seed, tuple(option_words(common | settings)), program)
+        StudyRun(
+            f"{names[label]}-{seed}",
+            names[label],
+            seed,
+            tuple(option_words(common | settings)),
+            program,
+            frozenset(common) - set(settings),
+        )
         for seed in dict.fromkeys(seeds)
         for label, (settings, program) in groups.items()
     ]
     question = str(content.get("question", path.stem))
     comparison = Comparison(path.stem, question, {name: label for label, name in names.items()})
     return Study(comparison, tuple(runs), tuple(option_words(evaluate)))
+
+
+def without_idle(study: Study) -> tuple[Study, list[str]]:
+    """Leave out options of ``[train]`` where they have no effect, if they have one in another group.
+
+    Returns:
+        The study, and a sentence for each group and option.
+
+    Raises:
+        InputError: as :func:`.command.parse`, but not about options without effect.
+    """
+    lines = {run.train for run in study.runs if run.program is None}
+    idle = {line: {name.removeprefix("no_"): need for name, need in idle_options(line).items()} for line in lines}
+    used = {name for run in study.runs for name in run.common if run.program or name not in idle[run.train]}
+    runs, notes = [], {}
+    for run in study.runs:
+        left_out = {} if run.program else {n: s for n, s in idle[run.train].items() if n in run.common & used}
+        label = study.comparison.groups[run.group]
+        notes |= {f"group '{label}' ignores {n}, which has no effect without {s}": None for n, s in left_out.items()}
+        words = without_options(run.train, {flag for name in left_out for flag in (name, f"no_{name}")})
+        runs.append(replace(run, train=tuple(words)))
+    return replace(study, runs=tuple(runs)), list(notes)
 
 
 def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[str]) -> dict[str, Any]:

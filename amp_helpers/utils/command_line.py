@@ -7,7 +7,7 @@ has no hook that would give the error as data.
 import argparse
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from itertools import dropwhile, takewhile
 from typing import Any, NoReturn
@@ -35,6 +35,17 @@ def option_words(options: Mapping[str, Any]) -> list[str]:
         else:
             words += [f"--{name}", *map(str, value if isinstance(value, list | tuple) else (value,))]
     return words
+
+
+def without_options(words: Iterable[str], names: Collection[str]) -> list[str]:
+    """Return the words of :func:`option_words` without these options and their values."""
+    kept, keep = [], True
+    for word in words:
+        if word.startswith("--"):
+            keep = word.removeprefix("--") not in names
+        if keep:
+            kept.append(word)
+    return kept
 
 
 def given(words: Sequence[str], option: str) -> str | None:

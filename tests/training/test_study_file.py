@@ -6,7 +6,7 @@ import pytest
 
 from amp_helpers.errors import InputError
 from amp_helpers.training.command import parse
-from amp_helpers.training.study import read_study
+from amp_helpers.training.study import read_study, without_idle
 
 STUDIES = sorted((Path(__file__).parents[2] / "benchmarks" / "studies").glob("*.toml"))
 
@@ -39,6 +39,45 @@ def test_a_grid_is_every_combination(tmp_path):
     found = study(tmp_path, "[grid]\nstyle_weight = [5.0, 20.0]\nnum_envs = [8, 16]\n")
     assert list(found.comparison.groups.values())[1] == "style_weight 5.0, num_envs 16"
     assert [run.seed for run in found.runs] == [0] * 4 and len({run.name for run in found.runs}) == 4
+
+
+def test_a_common_option_is_left_out_where_a_group_ignores_it_and_a_note_says_so(tmp_path):
+    text = """
+        seeds = [0, 1]
+        train = {final_std_updates = 90, condition_on_command = true, match_commands = false, window = 4}
+        groups."own noise" = {final_std = 0.0}
+        groups.plain = {condition_on_command = false}
+    """
+    found, notes = without_idle(study(tmp_path, "\n".join(line.strip() for line in text.splitlines())))
+    assert notes == [
+        "group 'own noise' ignores final_std_updates, which has no effect without final_std",
+        "group 'plain' ignores match_commands, which has no effect without condition_on_command",
+    ]
+    runs = {run.name: parse(run.train) for run in found.runs}
+    assert all(cfg.window == 4 for cfg in runs.values()) and len(runs) == 4
+    assert not runs["own-noise-1"].match_commands and runs["plain-1"].agent.final_std_updates == 90
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train = {final_std_updates = 90, final_std = 0.0}\n[groups.a]\n[groups.b]",
+        "[groups.a]\nfinal_std = 0.0\nfinal_std_updates = 90\n[groups.b]",
+    ],
+    ids=["no group uses it", "the group's own"],
+)
+def test_an_option_that_only_ignoring_groups_have_is_refused(tmp_path, text):
+    found, notes = without_idle(study(tmp_path, text))
+    with pytest.raises(InputError, match="--final_std_updates: has no effect without --final_std; give"):
+        parse(found.runs[0].train)
+    assert not notes
+
+
+def test_a_program_may_use_what_the_other_groups_ignore(tmp_path):
+    text = "train = {final_std = 0.0, final_std_updates = 90}\n[groups.a]\n[groups.b]\nprogram = 'mine'"
+    found, notes = without_idle(study(tmp_path, text))
+    assert [note.partition(",")[0] for note in notes] == ["group 'a' ignores final_std_updates"]
+    assert "--final_std_updates" not in found.runs[0].train and "--final_std_updates" in found.runs[1].train
 
 
 @pytest.mark.parametrize(
