@@ -32,8 +32,10 @@ help:
 setup:
 	@tools/setup.sh
 
-# What is installed now becomes what LOCKED=1 installs; run it in a fresh .venv, which holds nothing else.
+# What is installed now, and the extra optuna, becomes what LOCKED=1 keeps to; run it in a fresh .venv, which holds
+# nothing else.
 lock: setup
+	@$(PYTHON) -m pip install --quiet --no-input --disable-pip-version-check -e '.[optuna]'
 	@{ sed '/^[^#]/,$$d' requirements.lock; \
 	   $(PYTHON) -m pip freeze --disable-pip-version-check --exclude-editable --exclude amp_helpers; } >requirements.new
 	@mv requirements.new requirements.lock

@@ -51,10 +51,24 @@ def test_one_python_version_everywhere(project, conda):
 
 
 def test_conda_installs_the_package_with_its_extras(project, conda):
-    """Without PhysX, whose requirements are not compatible with those of the tests."""
+    """Without PhysX, whose requirements are not compatible with those of the tests, and Optuna, which few need."""
     editable = next(line for line in conda[1] if line.startswith("-e "))
     extras = set(re.fullmatch(r"-e \.\[([\w,]+)\]", editable)[1].split(","))
-    assert extras == set(project["optional-dependencies"]) - {"physx"}
+    assert extras == set(project["optional-dependencies"]) - {"physx", "optuna"}
+    assert f"EXTRAS='{editable.removeprefix('-e ')}'" in (ROOT / "tools" / "setup.sh").read_text()
+
+
+def test_every_extra_that_a_page_names_exists_and_optuna_comes_with_none_other(project):
+    named = {
+        extra
+        for page in PAGES
+        for found in re.findall(r"pip install (?:-e )?'?[^' \]]*\[([\w,]+)\]", (ROOT / page).read_text())
+        for extra in found.split(",")
+    }
+    extras = project["optional-dependencies"]
+    assert {"optuna", "drive", "deploy", "sim"} <= named <= set(extras)
+    others = [*project["dependencies"], *(r for name, listed in extras.items() if name != "optuna" for r in listed)]
+    assert not any(Requirement(r).name == "optuna" for r in others)
 
 
 def test_conda_names_what_the_workspace_stands_on(conda):
