@@ -20,6 +20,9 @@ from amp_helpers.motion.stride import Pair, StrideLaw
 class LocomotionCommand(UniformVelocityCommand):
     """Isaac Lab's velocity command with a share of straight commands, turns that a robot can follow, and errors.
 
+    No command is to stand or to turn on the spot where the slowest speed of the ranges is at least ``min_speed``, as
+    for a dataset of one run.
+
     An episode that starts in a reference state first gets the command which that clip is a reference for. Rewards and
     the value function get averaged errors: a gait sways and twists by more than its mean is off, and a reward for the
     velocity of each instant would pay for short, quick steps that neither sway nor twist.
@@ -117,7 +120,9 @@ class LocomotionCommand(UniformVelocityCommand):
         forward, turn = self._slower(command[:, 0]), command[:, 2]
         straight = torch.rand_like(turn) < self.cfg.rel_straight_envs
         in_place = ~straight & (torch.rand_like(turn) < self.cfg.rel_in_place_envs)
-        if _is_drawn(self.cfg.ranges.lin_vel_x):
+        if self.cfg.ranges.lin_vel_x[0] >= self.cfg.min_speed:  # all commands move ahead
+            self.is_standing_env[env_ids] = False
+        elif _is_drawn(self.cfg.ranges.lin_vel_x):
             forward = torch.where(in_place | (forward < self.cfg.min_speed), 0.0, forward)
         if _is_drawn(self.cfg.ranges.ang_vel_z):
             # v w is the acceleration towards the center of the arc.
