@@ -64,6 +64,7 @@ def run_copy(small_run, tmp_path) -> Path:
     [
         ("--num_envs 0", "num_envs is 0; give at least 1"),
         ("--num_envs -4", "num_envs is -4; give at least 1"),
+        ("--num_envs 3000000000", "3000000000 environments take at least "),
         ("--max_iterations 0", "max_iterations is 0; give at least 1"),
         ("--rollouts 0", "rollouts is 0; give at least 1"),
         ("--num_envs 1 --rollouts 1", "raise num_envs or rollouts"),

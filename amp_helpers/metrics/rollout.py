@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.utils.hardware import memory_gib
 from amp_helpers.utils.npz import write_npz
 
 SAVED = (
@@ -104,7 +105,7 @@ def check_memory(steps: int, num_envs: int, numbers: int) -> None:
         InputError: it would take more than there is.
     """
     needed = 4.0 * numbers * steps * num_envs / 1024**3
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+    present = memory_gib()
     if needed > present:
         raise InputError(
             f"{steps} steps of {num_envs} environments take {needed:.3g} GiB of memory, of {present:.3g} GiB here; "

@@ -1,8 +1,13 @@
-"""The machine that something was measured on."""
+"""The machine that this runs on."""
 
 import os
 import platform
 from pathlib import Path
+
+
+def memory_gib() -> float:
+    """Return the memory of this machine, GiB."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
 
 
 def describe_device(device: str = "cpu") -> str:
