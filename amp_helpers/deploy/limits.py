@@ -20,7 +20,7 @@ def target_limits(facts: Mapping[str, Any]) -> np.ndarray:
     """Return what targets are limited to, (A, 2) rad: the joint limits, widened by ``effort_limit / stiffness``.
 
     A joint at its limit then still gets all of its torque. Policies send targets beyond the limits to press a joint
-    against its load: clipped at the joint limits, ``g1_run`` runs at 2.18 m/s in place of 2.56, on Newton as in MuJoCo
+    against its load: clipped at the joint limits, ``g1_run`` runs at 2.25 m/s in place of 2.77, on Newton as in MuJoCo
     (``benchmarks/results/simulators.json``).
 
     Args:
