@@ -18,10 +18,10 @@ from amp_helpers.errors import InputError, folder_fault, run_cli
 from amp_helpers.measure.results import nothing_measured, write_figure, write_grid
 from amp_helpers.measure.results import write_metrics as write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.grid import GRID, Command, check_speeds, grid_rows
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import (
-    WARMUP_S,
     nearest_reference,
     profile_reference,
     rollout_motion,

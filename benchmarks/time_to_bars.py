@@ -34,8 +34,8 @@ from provenance import provenance
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.measure import MeasuringSetup
 from amp_helpers.measure.isaaclab import opened
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.policy import evaluate_rollout
-from amp_helpers.metrics.references import WARMUP_S
 from amp_helpers.training import TrainCfg, write_json
 from amp_helpers.training.checkpoints import find_checkpoint, numbered_files
 from amp_helpers.training.policy import load_policy

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.gait import gait_frequency
-from amp_helpers.metrics.references import WARMUP_S
 from amp_helpers.metrics.tracking import heading
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.phase import in_phase

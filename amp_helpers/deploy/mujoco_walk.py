@@ -7,13 +7,8 @@ import numpy as np
 
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.mujoco_sim import MujocoSim
+from amp_helpers.metrics.conditions import PUSH_INTERVAL_S, PUSH_MPS, START_NOISE_RAD
 from amp_helpers.metrics.rollout import Rollout
-
-START_NOISE_RAD = 0.05
-"""Half the range of the joints' offsets from the default pose at the start of an episode, rad, as in Isaac Lab's
-evaluation: the environments differ by it."""
-PUSH_MPS, PUSH_INTERVAL_S = 0.6, 3.0
-"""Size of a push, m/s, and the time between two, as in Isaac Lab's evaluation."""
 
 
 def walk(

@@ -19,13 +19,9 @@ from amp_helpers.amp_state.commands import COMPONENTS, terms, velocity_commands
 from amp_helpers.env.held_command import HeldCommand, held
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.conditions import PUSH_INTERVAL_S, PUSH_MPS, START_NOISE_RAD
 from amp_helpers.metrics.grid import check_speeds
 
-PUSH_MPS, PUSH_INTERVAL_S = 0.6, 3.0
-"""Size of a push, m/s, and the time between two."""
-START_NOISE_RAD = 0.05
-"""Half the range of the joints' offsets from the default pose at the start of an episode, rad. Without any, all
-environments would behave alike."""
 NEVER_S = 1e9
 """Resampling time of a command that stays, s."""
 

@@ -21,8 +21,9 @@ from amp_helpers.deploy.mujoco_walk import walk
 from amp_helpers.deploy.observation import takes_command
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.grid import Command
-from amp_helpers.metrics.references import WARMUP_S, recorded_dataset
+from amp_helpers.metrics.references import recorded_dataset
 from amp_helpers.metrics.rollout import Rollout, check_memory
 from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot, other_joints
 from amp_helpers.utils.plugins import imports_users_module

@@ -1,3 +1,4 @@
+from .conditions import WARMUP_S as WARMUP_S
 from .feet import CONTACT_HEIGHT_M as CONTACT_HEIGHT_M
 from .feet import foot_quality as foot_quality
 from .feet import foot_skate as foot_skate
@@ -14,7 +15,6 @@ from .poses import NearestPoses as NearestPoses
 from .poses import nearest_poses as nearest_poses
 from .poses import pose_distances as pose_distances
 from .poses import tilt_difference as tilt_difference
-from .references import WARMUP_S as WARMUP_S
 from .references import nearest_reference as nearest_reference
 from .references import profile_reference as profile_reference
 from .references import recorded_dataset as recorded_dataset

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, brief_repr, is_number
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.feet import lift_offs
 from amp_helpers.metrics.frames import mean, settled_frames
 from amp_helpers.metrics.policy import evaluate_rollout
-from amp_helpers.metrics.references import WARMUP_S, nearest_reference
+from amp_helpers.metrics.references import nearest_reference
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tracking import forward_speed, yaw_rate
 from amp_helpers.motion.motion import Motion

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.feet import foot_skate
 from amp_helpers.metrics.frames import mean, rms, settled_frames
 from amp_helpers.metrics.gait import gait_frequency
@@ -11,7 +12,7 @@ from amp_helpers.metrics.tracking import drift, response_times, tracking_error, 
 from amp_helpers.motion.motion import Motion
 
 
-def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float = 3.0) -> dict[str, float]:
+def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float = WARMUP_S) -> dict[str, float]:
     """Compute the metrics of a policy; ``metrics.json`` has these keys.
 
     All but the falls and the response use only the K frames, over all environments, that are at least ``warmup_s``

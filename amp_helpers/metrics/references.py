@@ -9,6 +9,7 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.frames import settled_frames
 from amp_helpers.metrics.poses import pose_distances
 from amp_helpers.metrics.rollout import Rollout
@@ -16,9 +17,6 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.phase import in_phase
 from amp_helpers.motion.rotations import conjugate, multiply, rotate, yaw_part
 from amp_helpers.utils.resources import find_data, read_recorded_path
-
-WARMUP_S = 3.0
-"""Time from standing to a steady gait, left out of every metric but the falls."""
 
 
 def recorded_dataset(

@@ -3,7 +3,8 @@
 import math
 from pathlib import Path
 
-from amp_helpers.metrics.references import WARMUP_S, rollout_motion
+from amp_helpers.metrics.conditions import WARMUP_S
+from amp_helpers.metrics.references import rollout_motion
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.phase import in_phase

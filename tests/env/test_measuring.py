@@ -17,7 +17,6 @@ from isaaclab_tasks.utils import parse_env_cfg
 from amp_helpers.env.make import make_env
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.env.measuring import (
-    PUSH_MPS,
     MeasuringRules,
     check_command,
     configure_for_measuring,
@@ -27,6 +26,7 @@ from amp_helpers.env.measuring import (
 from amp_helpers.env.style import G1StyleEnvCfg
 from amp_helpers.env.task import G1AmpEnvCfg
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.conditions import PUSH_MPS
 from amp_helpers.utils.task_ids import STYLE_TASK
 
 pytestmark = pytest.mark.sim
