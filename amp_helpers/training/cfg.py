@@ -173,10 +173,10 @@ RECIPES: dict[Recipe, TrainCfg] = {
         ),
     ),
 }
-"""What ``--recipe`` stands for. ``walk`` imitates one walk; ``locomotion`` obeys commands; ``style`` has no
-command and no task reward. ``published`` is the recipe
-that this project started from: joint positions of two frames, task 0.9 and style 0.1. It counts the style per step, and
-0.1 at 50 Hz is 5 per second. Its gradient penalty is skrl's 5, which has no factor 1/2, hence 10 here."""
+"""What ``--recipe`` stands for. ``walk`` imitates one walk; ``locomotion`` obeys commands; ``style`` has no command and
+no task reward. ``published`` is the recipe that this project started from: joint positions of two frames, task 0.9 and
+style 0.1. It counts the style per step, and 0.1 at 50 Hz is 5 per second. Its gradient penalty is skrl's 5, which has
+no factor 1/2, hence 10 here."""
 
 STILL_RAD = 1e-3
 """A joint whose positions have a smaller standard deviation than this does not move."""

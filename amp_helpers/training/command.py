@@ -75,7 +75,11 @@ def idle_options(words: Sequence[str]) -> dict[str, str]:
 
 def _idle(words: Sequence[str], run: TrainCfg) -> dict[str, str]:
     values = options(run)
-    return {name: s for name, s in _WITHOUT_EFFECT.items() if given(words, name) is not None and not values[s]}
+    return {
+        option: switch
+        for option, switch in _WITHOUT_EFFECT.items()
+        if given(words, option) is not None and not values[switch]
+    }
 
 
 def _read(words: list[str]) -> TrainCfg:

@@ -28,6 +28,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,17 +123,23 @@ def without_idle(study: Study) -> tuple[Study, list[str]]:
     Raises:
         InputError: as :func:`.command.parse`, but not about options without effect.
     """
-    lines = {run.train for run in study.runs if run.program is None}
-    idle = {line: {name.removeprefix("no_"): need for name, need in idle_options(line).items()} for line in lines}
-    used = {name for run in study.runs for name in run.common if run.program or name not in idle[run.train]}
-    runs, notes = [], {}
+
+    @cache  # the runs of a group differ in their seeds alone
+    def needs(words: tuple[str, ...]) -> dict[str, str]:
+        return {name.removeprefix("no_"): need for name, need in idle_options(words).items()}
+
+    idle = {run.name: {} if run.program else needs(run.train) for run in study.runs}
+    used = {name for run in study.runs for name in run.common if name not in idle[run.name]}
+    runs, notes = [], []
     for run in study.runs:
-        left_out = {} if run.program else {n: s for n, s in idle[run.train].items() if n in run.common & used}
+        left_out = {name: need for name, need in idle[run.name].items() if name in run.common & used}
         label = study.comparison.groups[run.group]
-        notes |= {f"group '{label}' ignores {n}, which has no effect without {s}": None for n, s in left_out.items()}
+        notes += [
+            f"group '{label}' ignores {name}, which has no effect without {need}" for name, need in left_out.items()
+        ]
         words = without_options(run.train, {flag for name in left_out for flag in (name, f"no_{name}")})
         runs.append(replace(run, train=tuple(words)))
-    return replace(study, runs=tuple(runs)), list(notes)
+    return replace(study, runs=tuple(runs)), list(dict.fromkeys(notes))
 
 
 def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[str]) -> dict[str, Any]:
