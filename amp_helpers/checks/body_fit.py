@@ -93,10 +93,10 @@ FIT_TERMS = {
 """Field of :class:`BodyFit` -> its term."""
 
 
-def describe_improvement(before: BodyFit, after: BodyFit, count: int = 2) -> str:
-    """Describe the measures that improve most, ``count`` at most: the value after, instead of the value before."""
+def describe_improvement(before: BodyFit, after: BodyFit) -> str:
+    """Describe the measures that improve most, two at most: the value after, instead of the value before."""
     gain = {name: value - after.terms[name] for name, value in before.terms.items()}
-    best = [name for name in sorted(gain, key=gain.__getitem__, reverse=True) if gain[name] > 0.3][:count]
+    best = [name for name in sorted(gain, key=gain.__getitem__, reverse=True) if gain[name] > 0.3][:2]
     parts = []
     for name in best:
         term = FIT_TERMS[name]

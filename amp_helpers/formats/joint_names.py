@@ -101,10 +101,10 @@ def shown(name: object) -> str:
     return " ".join(line.split())[:60]
 
 
-def listed(names: Iterable[object], most: int = 10) -> str:
-    """The first names of a file in alphabetical order, for a message; ``nothing`` without any."""
+def listed(names: Iterable[object]) -> str:
+    """The first ten names of a file in alphabetical order, for a message; ``nothing`` without any."""
     ordered = sorted(map(str, names))
-    return ", ".join(map(shown, ordered[:most])) + (", ..." if len(ordered) > most else "") or "nothing"
+    return ", ".join(map(shown, ordered[:10])) + (", ..." if len(ordered) > 10 else "") or "nothing"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ COLORS = (RED, BLUE, GREEN, PURPLE)
 _MAX_HEIGHT_CM = 8.0
 
 
-def foot_curves(clips: Mapping[str, Feet], names: Sequence[str], size: tuple[float, float] = (9.0, 4.4)) -> Figure:
+def foot_curves(clips: Mapping[str, Feet], names: Sequence[str]) -> Figure:
     """Draw the height of each sole, cm, and its slip in stance, m/s; one column of panels per foot.
 
     The stance of the first clip is shaded. Slip is the speed of the sole's lowest point over the ground, see
@@ -23,9 +23,8 @@ def foot_curves(clips: Mapping[str, Feet], names: Sequence[str], size: tuple[flo
     Args:
         clips: label -> feet of a clip.
         names: label of each foot, (F).
-        size: width and height, inches.
     """
-    figure = blank_figure(*size)
+    figure = blank_figure(9.0, 4.4)
     panels = figure.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
     shaded = next(iter(clips.values()))
     for foot, name in enumerate(names):

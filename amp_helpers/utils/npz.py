@@ -22,7 +22,7 @@ MAX_MOTION_BYTES = 1024**3
 """Largest motion in an npz; ten hours of a humanoid with its bodies at 30 fps."""
 MAX_PACKED = 4
 """Largest ratio of unpacked size to file size, for content above 64 MiB; motion packs to a half of its size."""
-_AGAIN = "export the motion again"
+_AGAIN, _CONVERT = "export the motion again", "convert the motion again"
 
 
 def read_npz(
@@ -31,7 +31,6 @@ def read_npz(
     *,
     raw: bytes | None = None,
     also: Sequence[str] = (),
-    remedy: str = "convert the motion again",
 ) -> dict[str, np.ndarray]:
     """Read arrays of an npz file without unpickling.
 
@@ -40,7 +39,6 @@ def read_npz(
         keys: names of arrays that it must have.
         raw: the file's bytes; left out, they are read from ``path``.
         also: names of arrays to read if it has them.
-        remedy: end of the message for a damaged or incomplete file.
 
     Raises:
         InputError: the file is absent, damaged or too large, lacks arrays, or holds arrays of Python objects.
@@ -50,13 +48,13 @@ def read_npz(
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name an npz file in it")
         raise InputError(f"{path}: no such file; make a dataset with 'python -m amp_helpers.convert'")
-    names = npz_names(path, raw, remedy=remedy)
+    names = npz_names(path, raw, remedy=_CONVERT)
     missing = [key for key in keys if key not in names]
     if missing:
         raise InputError(
-            f"{path}: arrays {', '.join(missing)} are missing (found: {', '.join(sorted(names))}); {remedy}"
+            f"{path}: arrays {', '.join(missing)} are missing (found: {', '.join(sorted(names))}); {_CONVERT}"
         )
-    return _read_arrays(path, raw, (*keys, *(key for key in also if key in names)), remedy)
+    return _read_arrays(path, raw, (*keys, *(key for key in also if key in names)), _CONVERT)
 
 
 def _read_arrays(path: Path, raw: bytes | None, keys: Sequence[str], remedy: str) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from amp_helpers.plots.style import INK
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 104, 22, 22  # margins, px; the levels are labeled on the right
 _MAX_POINTS = 600
+_LEAST_SPAN = 0.2  # of the vertical axis, so that rounding around a constant does not fill the picture
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,6 @@ def curve_svg(
     title: str = "",
     width: int = 480,
     height: int = 180,
-    least_span: float = 0.2,
 ) -> str:
     """Draw curves over time, labeled levels and a mark at one frame as an SVG element that shrinks with its page.
 
@@ -54,14 +54,13 @@ def curve_svg(
         frame: the marked frame.
         title: quantity and unit of the vertical axis.
         width, height: px.
-        least_span: of the vertical axis, so that rounding around a constant does not fill the picture.
     """
     shown = [
         *(values for line in lines for values in (line.values.min(), line.values.max())),
         *(x.value for x in levels),
     ]
     low, high = float(min(shown)), float(max(shown))
-    margin = max(0.06 * (high - low), (least_span - (high - low)) / 2)
+    margin = max(0.06 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
     low, high = low - margin, high + margin
     end = float(times[-1]) or 1.0
 

@@ -24,14 +24,13 @@ def encode_png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def cached_png(draw: Callable[..., np.ndarray], size: int = 600) -> Callable[..., bytes]:
-    """Wrap ``draw`` to return PNG and to keep the ``size`` most recently used images (50 kB each at 480 x 360).
+def cached_png(draw: Callable[..., np.ndarray]) -> Callable[..., bytes]:
+    """Wrap ``draw`` to return PNG and to keep the 600 most recently used images (50 kB each at 480 x 360).
 
     Args:
         draw: makes an image (H, W, 3) uint8 from hashable arguments, such as a frame and a joint.
-        size: number of images kept.
     """
-    return functools.lru_cache(size)(lambda *arguments: encode_png(draw(*arguments)))
+    return functools.lru_cache(600)(lambda *arguments: encode_png(draw(*arguments)))
 
 
 class TooltipImage(ipywidgets.Image):
