@@ -12,7 +12,7 @@ import numpy as np
 from amp_helpers.errors import InputError, one_line
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.findings import Findings
-from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.motion import STANDING, Motion
 from amp_helpers.utils.npz import read_npz, write_npz
 from amp_helpers.utils.resources import find_data
 
@@ -256,7 +256,7 @@ class MotionDataset:
     def middle(self) -> Motion:
         """The motion of the median forward speed among those that go straight ahead; the first one where none does."""
         forward, turn = np.abs(self.command).T
-        straight = np.flatnonzero((forward > 0.05) & (turn < 0.05))
+        straight = np.flatnonzero((forward > STANDING) & (turn < STANDING))
         order = straight[np.argsort(self.command[straight, 0], kind="stable")]
         return self._clip(int(order[len(order) // 2]) if len(order) else 0)
 

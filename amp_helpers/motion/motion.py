@@ -20,6 +20,8 @@ from amp_helpers.motion.rotations import (
     yaw_part,
 )
 
+STANDING = 0.05
+"""Speed, m/s and rad/s, below which a clip goes nowhere."""
 MAX_STEPS = 10_000_000
 """Largest number of frames after resampling: 55 hours at 50 Hz."""
 FEW_STEPS, MAX_STRETCH = 300_000, 8
@@ -151,13 +153,15 @@ class Motion:
 
         The forward speed is the mean of the root's horizontal velocity along its heading, which is the length of the
         path over the time where the root moves straight ahead or on an arc. The turning speed is the net change of the
-        heading over the time, full turns included. Sideways travel is not in it.
+        heading over the time, full turns included. Sideways travel is not in it. Both are 0 where both are smaller
+        than :data:`STANDING`: such a clip sways in place, and is a reference for standing.
         """
         self._needs_two_frames()
         heading, step = yaw_part(self.root_quat), np.diff(self.root_pos, axis=0)
         forward = rotate_inverse(slerp(heading[:-1], heading[1:], np.full(self.num_frames - 1, 0.5)), step)
         turn = rotation_vector(multiply(heading[1:], conjugate(heading[:-1])))[:, 2]
-        return float(forward[:, 0].sum() / self.duration_s), float(turn.sum() / self.duration_s)
+        command = float(forward[:, 0].sum() / self.duration_s), float(turn.sum() / self.duration_s)
+        return command if max(map(abs, command)) >= STANDING else (0.0, 0.0)
 
     @property
     def times(self) -> np.ndarray:

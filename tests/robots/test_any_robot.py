@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mujoco
@@ -14,6 +15,7 @@ from support import PATIENCE_S
 
 from amp_helpers import check, convert
 from amp_helpers.checks.preflight import check_motion
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.render.gl import gl_available
@@ -269,6 +271,21 @@ def test_the_cookbook_finds_the_stride_law_of_the_clips(repo_root, tmp_path, mon
     (tmp_path / "mine.npz").symlink_to(repo_root / "datasets" / "g1_locomotion.npz")
     exec(next(block for block in blocks(repo_root, "python") if "gait_frequency" in block), {})
     assert capsys.readouterr().out == "walk_s=1.100, walk_exponent=-0.494\n"
+
+
+def test_the_cookbook_finds_the_stride_law_of_clips_that_state_no_command(repo_root, tmp_path, monkeypatch, capsys):
+    """Measured, no walk turns by exactly 0."""
+    monkeypatch.chdir(tmp_path)
+    stated = MotionDataset.load(repo_root / "datasets" / "g1_locomotion.npz")
+    replace(stated, command=np.empty(0)).save("mine.npz")
+    exec(next(block for block in blocks(repo_root, "python") if "gait_frequency" in block), {})
+    assert capsys.readouterr().out == "walk_s=1.099, walk_exponent=-0.493\n"
+
+
+def test_the_cookbooks_stride_law_is_whole(repo_root):
+    found = {}
+    exec(next(block for block in blocks(repo_root, "python") if "StrideLaw(" in block), found)
+    assert found["strides"].run_from == 1.7
 
 
 @pytest.mark.slow
