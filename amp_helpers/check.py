@@ -38,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--physics", metavar="NAME", help="physics preset of the task (default: the task's own)")
     parser.add_argument("--amp_group", metavar="GROUP", help="observation group of the task to read AMP states from")
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
-    parser.add_argument("--robot", help=f"{', '.join(ROBOTS)} or your MJCF (default: the one with these joints)")
+    parser.add_argument(
+        "--robot",
+        help=f"{', '.join(ROBOTS)}, your MJCF or URDF, or package.module:NAME (default: the name with these joints)",
+    )
     add_reading_options(parser)
     parser.add_argument("--all", action="store_true", help="show the evidence of passed checks too")
     given = parser.parse_args(argv)

@@ -251,7 +251,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--output", required=True, metavar="D.npz", help="dataset to write")
     parser.add_argument(
-        "--robot", default="g1_23dof", help="robot whose joints become the columns: a name or your MJCF (%(default)s)"
+        "--robot",
+        default="g1_23dof",
+        help="robot whose joints become the columns: a name, your MJCF or URDF, or package.module:NAME (%(default)s)",
     )
     parser.add_argument(
         "--control_dt", type=float, default=0.02, help="control step of the environment, s (%(default)s)"

@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             parser.add_argument(f"--{name}", action="store_const", const=[], help=kind.help)
         else:
             parser.add_argument(f"--{name}", type=float, nargs="*", metavar="X", help=kind.help)
-    parser.add_argument("--robot", help="robot name or your MJCF (default: the smallest G1 that has all joints)")
+    parser.add_argument(
+        "--robot",
+        help="a name, your MJCF or URDF, or package.module:NAME (default: the smallest G1 that has all joints)",
+    )
     add_reading_options(parser)
     given = vars(parser.parse_args(argv))
     values = {name: given.pop(name) for name in EDITS}
