@@ -20,6 +20,7 @@ from amp_helpers.metrics.gait import MIN_SEGMENT_S, gait_frequency
 from amp_helpers.metrics.tracking import AVERAGE_S
 from amp_helpers.motion.rotations import wrap_to_pi
 from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.utils.plugins import imports_users_module
 
 STEP = 0.1
 """Change of the command by a key, m/s and rad/s."""
@@ -86,7 +87,7 @@ class Driver:
         if not policies:
             raise InputError("no policy to drive; give at least one bundle, run or shipped policy")
         self._controllers = {name: Controller(folder) for name, folder in policies.items()}
-        self.robot = robot or _common_robot(self._controllers)
+        self.robot = robot or common_robot(self._controllers)
         """The robot that is driven."""
         self._sims: dict[str, MujocoSim] = {}
         self.policy = next(iter(self._controllers))
@@ -279,8 +280,13 @@ class Driver:
         return sum(steps for _, steps in list(self._paces)[1:]) * self.dt / span if span else math.nan
 
 
-def _common_robot(controllers: Mapping[str, Controller]) -> Robot:
-    """The robot that all bundles name."""
+def common_robot(controllers: Mapping[str, Controller]) -> Robot:
+    """Return the robot that all bundles name.
+
+    Raises:
+        InputError: they name several or none, or one whose module would be imported: a bundle is data, whoever wrote
+            it.
+    """
     names = {name: controller.facts.get("robot") for name, controller in controllers.items()}
     if len(set(names.values())) > 1:
         told = ", ".join(f"{name} ({robot})" for name, robot in names.items())
@@ -288,7 +294,7 @@ def _common_robot(controllers: Mapping[str, Controller]) -> Robot:
     name = next(iter(names.values()))
     if not isinstance(name, str):
         raise InputError("the bundle names no robot; name one with --robot, or as robot in Python")
-    if ":" in name:
+    if imports_users_module(name):
         raise InputError(
             f"the bundle's robot '{name}' is in a module of somebody's; if you trust it, give --robot {name}"
         )

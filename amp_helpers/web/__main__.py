@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--policy", nargs="+", required=True, help="bundles, runs or shipped policies")
     parser.add_argument("--output", type=Path, default=Path("drive.html"), help="the page")
-    parser.add_argument("--robot", help="name, or MJCF or URDF; by default the one that the first policy names")
+    parser.add_argument("--robot", help="name, MJCF, URDF or package.module:NAME (default: that of the bundles)")
     parser.add_argument("--documentation", metavar="ADDRESS", help="where the page links to as the documentation")
     args = parser.parse_args(argv)
     made = write_page(args.policy, args.output, robot=args.robot, documentation=args.documentation)

@@ -17,6 +17,7 @@ import numpy as np
 
 from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.deploy.controller import Controller
+from amp_helpers.deploy.driver import common_robot
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.render.meshes import body_meshes
@@ -53,11 +54,12 @@ def write_page(
         policies: of one robot, each as :func:`amp_helpers.deploy.bundles.find_bundle` takes it; the first is shown at
             the start.
         output: the HTML file.
-        robot: see :func:`amp_helpers.robots.get_robot`; by default the one that the first bundle names.
+        robot: see :func:`amp_helpers.robots.get_robot`; by default the one that the bundles name.
         documentation: address of the documentation, to link to.
 
     Raises:
-        InputError: a policy cannot be used, or a library cannot be fetched.
+        InputError: a policy cannot be used, no robot or that of somebody's module is named, or a library cannot be
+            fetched.
     """
     if not policies:
         raise InputError("no policy to drive; give at least one bundle, run or shipped policy")
@@ -70,7 +72,7 @@ def write_page(
         )
     bundles = named_bundles(policies)
     controllers = [Controller(folder) for folder in bundles.values()]
-    found = get_robot(robot or controllers[0].facts.get("robot") or "")
+    found = get_robot(robot) if robot else common_robot(dict(zip(bundles, controllers, strict=True)))
     libraries = library_files()
     assets = {name: file.read_bytes() for name, file in libraries.items() if name.endswith((".js", ".wasm"))}
     shown = []

@@ -106,6 +106,15 @@ def test_what_the_page_is_refused_for_is_said(tmp_path, monkeypatch):
         write_page([bundle], tmp_path / "drive.html")
 
 
+def test_a_bundles_robot_in_a_users_module_is_not_imported_unless_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text("raise SystemExit('their code ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "bundle").mkdir()
+    bundle = write(tmp_path / "bundle", facts(robot="theirs:ROBOT"))
+    with pytest.raises(InputError, match=r"if you trust it, give --robot theirs:ROBOT"):
+        write_page([bundle], tmp_path / "drive.html")
+
+
 def test_the_pages_mujoco_is_pythons():
     assert packages.MUJOCO.version == mujoco.__version__
 
