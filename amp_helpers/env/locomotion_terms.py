@@ -91,9 +91,9 @@ class track_reference_pose(ManagerTermBase):
     """Reward the reference's pose at the command and the phase of the clock, ``exp(-e^2 / std^2)``, (E,).
 
     ``e`` is the RMS difference of the joint positions, rad, and the reference is the clip nearest to the command, as in
-    the metrics. A discriminator says that a pose is none of the clips'; this says which one it should be. After the
-    pose reward of DeepMimic (Peng et al. 2018), with the phase of a clock in place of the time. 0 without reference
-    states, as while a policy is measured.
+    the metrics. A discriminator only tells that a pose is none of the clips'; this reward tells which one it should be.
+    It is the pose reward of DeepMimic (Peng et al. 2018) with the phase of a clock in place of the time. It is 0
+    without reference states, as while a policy is measured.
 
     The clips come from :class:`.mdp.reset_robot`. Each holds whole strides and ends in the pose in which it begins:
     :func:`.stride.poses_by_phase` averages its strides. ``notes`` names other clips.
@@ -123,13 +123,14 @@ class track_reference_pose(ManagerTermBase):
                 "func=amp_helpers.env.mdp.reset_robot, or remove the reward"
             )
         law, legs = self._command.cfg.strides, self._command.legs
-        odd = [clip.label for clip in states.clips if not keeps_to_strides(clip, law, legs)]
-        self.notes = [
-            f"reward track_reference_pose: {', '.join(odd[:4])}{', ...' if odd[4:] else ''} hold no whole "
-            "strides as long as the command's 'strides' say, so different poses are averaged; close the clips with "
-            "refine --loop, or measure your StrideLaw as the cookbook does"
-        ] * bool(odd)
-        """What :func:`.make.make_env` says once the environment is open."""
+        self.notes: list[str] = []
+        """Sentences for the user, which :func:`.make.make_env` reports once the environment is open."""
+        if odd := [clip.label for clip in states.clips if not keeps_to_strides(clip, law, legs)]:
+            self.notes.append(
+                f"reward track_reference_pose: {', '.join(odd[:4])}{', ...' if odd[4:] else ''} hold no whole "
+                "strides as long as the command's 'strides' say, so different poses are averaged; close the clips with "
+                "refine --loop, or measure your StrideLaw as the cookbook does"
+            )
         tables = [poses_by_phase(clip, law, legs, self.PHASES) for clip in states.clips]
         self._poses = torch.stack(tables).to(env.device)[..., self._joints] if tables else None
         self._commands = torch.tensor([clip.command for clip in states.clips], device=env.device)
@@ -157,18 +158,13 @@ def motion_while_standing(env: ManagerBasedRLEnv, command_name: str, asset_cfg: 
     return velocity.square().sum(dim=1) * _command(env, command_name).calm
 
 
-def mechanical_power(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
-    """Sum the absolute mechanical power of the joints, (E,) W."""
-    robot = env.scene[asset_cfg.name]
-    return (robot.actuators.applied_effort.torch * robot.data.joint_vel.torch).abs().sum(dim=1)
-
-
 def cost_of_transport(
     env: ManagerBasedRLEnv, command_name: str, asset_cfg: SceneEntityCfg, most: float
 ) -> torch.Tensor:
-    """Penalize the energy spent on a meter: mechanical power over 0.5 m/s plus the commanded speed, (E,) N.
+    """Penalize the energy per meter: absolute joint power over 0.5 m/s plus the commanded speed, (E,) N.
 
-    Over the robot's weight, it would be the dimensionless cost of transport. The 0.5 m/s make it finite on the spot.
+    Divided by the robot's weight, it would be the dimensionless cost of transport. The 0.5 m/s keep it finite at
+    command 0.
 
     Args:
         env: the environment.
@@ -176,8 +172,10 @@ def cost_of_transport(
         asset_cfg: the robot.
         most: largest value, N.
     """
+    robot = env.scene[asset_cfg.name]
+    power = (robot.actuators.applied_effort.torch * robot.data.joint_vel.torch).abs().sum(dim=1)
     speed = _command(env, command_name).vel_command_b[:, 0].abs()
-    return (mechanical_power(env, asset_cfg) / (0.5 + speed)).clamp(max=most)
+    return (power / (0.5 + speed)).clamp(max=most)
 
 
 def _width(command: LocomotionCommand, std: float, relative: float) -> torch.Tensor:

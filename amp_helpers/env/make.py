@@ -140,7 +140,7 @@ def make_env(
             raise InputError(
                 f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
             )
-        for sentence in (*notes, *_terms_notes(env)):
+        for sentence in (*notes, *_reward_notes(env)):
             note(sentence)
         yield env
 
@@ -212,11 +212,11 @@ def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
         raise InputError(f"task '{task}' does not fit its robot: {reason}; correct its configuration") from error
 
 
-def _terms_notes(env: ManagerBasedRLEnv) -> list[str]:
-    """What the rewards of an open environment have to say in their ``notes``."""
+def _reward_notes(env: ManagerBasedRLEnv) -> list[str]:
+    """Collect the notes of this project's rewards in an open environment; ``notes`` of others may mean anything."""
     manager = env.reward_manager
     functions = [manager.get_term_cfg(name).func for name in manager.active_terms]
-    return [sentence for function in functions for sentence in getattr(function, "notes", ())]
+    return [note for function in functions if isinstance(function, track_reference_pose) for note in function.notes]
 
 
 def _why_not_recorded(env: ManagerBasedRLEnv) -> str | None:

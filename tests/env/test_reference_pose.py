@@ -10,7 +10,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.env.commands import LocomotionCommand, LocomotionCommandCfg
 from amp_helpers.env.locomotion_terms import track_reference_pose
-from amp_helpers.env.make import _terms_notes, rewards_poses
+from amp_helpers.env.make import _reward_notes, rewards_poses
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.env.stride import G1_STRIDES, stride_duration
 from amp_helpers.motion import Motion
@@ -68,9 +68,9 @@ def test_a_note_names_clips_without_whole_strides_and_only_the_caller_prints_it(
     term = track_reference_pose(SimpleNamespace(params=params), task)  # pyright: ignore
     (note,) = term.notes
     assert "hold no whole strides as long as the command's 'strides' say" in note and not capsys.readouterr().err
-    rewards = {"upright": lambda env: 0.0, "pose": term}
+    rewards = {"upright": lambda env: 0.0, "pose": term, "own": SimpleNamespace(notes="of something else")}
     manager = SimpleNamespace(active_terms=list(rewards), get_term_cfg=lambda name: SimpleNamespace(func=rewards[name]))
-    assert _terms_notes(SimpleNamespace(reward_manager=manager)) == [note]  # pyright: ignore
+    assert _reward_notes(SimpleNamespace(reward_manager=manager)) == [note]  # pyright: ignore
 
 
 def test_a_reward_of_poses_gets_its_clips_without_starts_in_them():
