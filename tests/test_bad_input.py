@@ -256,7 +256,8 @@ def test_a_foreign_file_in_place_of_a_policy(refused, run_copy, tmp_path):
     for content, sentence in (
         ([1, 2], "holds no named parts"),
         ({"model_state_dict": {}}, "holds no policy; give a file written by training"),
-        ({"policy": {"a": 1}}, "made for another network, policy"),
+        ({"policy": {"a": 1}}, "holds no observation_preprocessor; give a file written by training"),
+        ({"policy": {"a": 1}, "observation_preprocessor": {}}, "made for another network, policy"),
     ):
         torch.save(content, policy)
         assert sentence in play()
