@@ -123,10 +123,10 @@ class LocomotionCommand(UniformVelocityCommand):
         if self.cfg.ranges.lin_vel_x[0] >= self.cfg.min_speed:  # all commands move ahead
             self.is_standing_env[env_ids] = False
         elif _is_drawn(self.cfg.ranges.lin_vel_x):
-            forward = torch.where(in_place | (forward < self.cfg.min_speed), 0.0, forward)
+            forward = torch.where(in_place | (forward.abs() < self.cfg.min_speed), 0.0, forward)
         if _is_drawn(self.cfg.ranges.ang_vel_z):
             # v w is the acceleration towards the center of the arc.
-            most = self.cfg.max_lateral_acceleration / forward.clamp(min=1e-3)
+            most = self.cfg.max_lateral_acceleration / forward.abs().clamp(min=1e-3)
             turn = torch.where(straight, 0.0, torch.minimum(torch.maximum(turn, -most), most))
         self.vel_command_b[env_ids] = torch.stack((forward, command[:, 1], turn), dim=1)
         self._heading[env_ids] = self.robot.data.heading_w.torch[env_ids]
@@ -161,7 +161,7 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     rel_in_place_envs: float = 0.2
     """Share of the other commands that turn on the spot."""
     min_speed: float = 0.1
-    """Slower forward commands become 0, m/s."""
+    """Slower commands, forward or backward, become 0, m/s."""
     max_lateral_acceleration: float = 1.2
     """Limit of forward speed times turning speed, m/s^2."""
     heading_gain: float = 1.0

@@ -90,6 +90,23 @@ def test_no_command_is_slower_than_the_slowest_of_the_range(command, speeds):
     assert 0.35 < (turn == 0).float().mean() < 0.55
 
 
+def test_a_range_of_backward_speeds_is_commanded_too(command):
+    ranges = command.cfg.ranges
+    before = ranges.lin_vel_x
+    drawn = []
+    try:
+        ranges.lin_vel_x = (-1.5, -1.0)
+        for _ in range(20):
+            command._resample_command(torch.arange(NUM_ENVS))
+            command._update_command()
+            drawn.append(command.command.clone())
+    finally:
+        ranges.lin_vel_x = before
+    forward, _, turn = torch.cat(drawn).T
+    assert ((forward == 0) | ((forward >= -1.5) & (forward <= -1.0))).all() and (forward < 0).float().mean() > 0.5
+    assert (forward * turn).abs().max() <= command.cfg.max_lateral_acceleration + 1e-5
+
+
 def test_an_exact_command_stays_exact(command):
     ranges, cfg = command.cfg.ranges, command.cfg
     before = ranges.lin_vel_x, ranges.ang_vel_z, cfg.rel_standing_envs, cfg.rel_straight_envs, cfg.rel_in_place_envs
