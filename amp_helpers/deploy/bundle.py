@@ -12,7 +12,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp import JointPositionAction
 
 from amp_helpers.amp_state.asset import robot_name, scene_robot
-from amp_helpers.amp_state.commands import velocity_commands
+from amp_helpers.amp_state.commands import COMPONENTS, velocity_commands
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.deploy.network import InputColumns
 from amp_helpers.env.commands import LocomotionCommandCfg
@@ -244,15 +244,18 @@ def _velocity_cfg(env: ManagerBasedRLEnv, name: str | None) -> Any:
 
 
 def _ranges(env: ManagerBasedRLEnv) -> dict[str, list[float]]:
-    """The commands that the task draws."""
+    """The commands that the task draws; of normal distributions, those within two standard deviations."""
     commands = list(velocity_commands(env.cfg))
     if not commands:
         return {"forward": [0.0, 0.0], "turn": [0.0, 0.0]}
     ranges = commands[0][1].ranges
-    found = {"forward": list(ranges.lin_vel_x), "turn": list(ranges.ang_vel_z)}
-    if any(ranges.lin_vel_y):
-        found["left"] = list(ranges.lin_vel_y)
-    return {name: [float(value) for value in interval] for name, interval in found.items()}
+    if hasattr(ranges, "lin_vel_x"):
+        intervals = [getattr(ranges, part) for part in COMPONENTS]
+    else:  # NormalVelocityCommand flips the sign of half of its draws
+        farthest = [abs(mean) + 2 * std for mean, std in zip(ranges.mean_vel, ranges.std_vel, strict=True)]
+        intervals = [(-speed, speed) for speed in farthest]
+    forward, left, turn = ([float(value) for value in interval] for interval in intervals)
+    return {"forward": forward, "turn": turn} | ({"left": left} if any(left) else {})
 
 
 def _fall(env: ManagerBasedRLEnv) -> tuple[dict[str, float], list[str]]:

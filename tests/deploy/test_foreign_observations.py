@@ -17,6 +17,7 @@ from isaaclab.managers import ObservationTermCfg, SceneEntityCfg
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.networks import Policy
+from amp_helpers.amp_state.commands import velocity_commands
 from amp_helpers.deploy.bundle import action_limits, deploy_facts, input_columns
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.network import DeployedPolicy, write_onnx
@@ -54,6 +55,19 @@ def env(repo_root):
     )
     with make_env(TASK, num_envs=2, play=True, velocity=0.4) as env:
         yield env
+
+
+def test_commands_of_a_normal_distribution_are_limited_to_two_standard_deviations(env):
+    ranges = mdp.NormalVelocityCommandCfg.Ranges(
+        mean_vel=(0.5, 0.0, -0.1), std_vel=(0.25, 0.0, 0.2), zero_prob=(0.1, 1.0, 0.1)
+    )
+    command = next(term for _, term in velocity_commands(env.cfg))
+    before, command.ranges = command.ranges, ranges
+    try:
+        commands = deploy_facts(env)[0]["commands"]
+    finally:
+        command.ranges = before
+    assert commands == {"forward": [-1.0, 1.0], "turn": [-0.5, 0.5]}
 
 
 def test_the_controller_does_what_the_task_does(env, tmp_path: Path):
