@@ -80,10 +80,11 @@ def export(
     _check_replaced(output, torchscript)
     measured = {} if metrics is None else _metrics(Path(metrics))
     file, config = find_policy(checkpoint, task=task, robot=robot)
-    check_weights(file)  # before the simulator starts
+    # The weights and the robot are read before the simulator starts.
+    check_weights(file)
     # A robot with a name has its feet.
     feet = list(config.get("feet") or ()) if robot is None or robot.lower().endswith(FILE_SUFFIXES) else []
-    named = None if robot is None else get_robot(robot, feet)  # likewise
+    named = None if robot is None else get_robot(robot, feet)
     trained = config.get("velocity_range")
     velocity = (float(trained[0]), float(trained[1])) if trained and takes_velocity(config["task"]) else None
     opened = make_env(config["task"], asset=asset or config.get("asset"), num_envs=1, play=True, velocity=velocity)

@@ -41,7 +41,7 @@ _FALLS = {"bad_orientation": ("tilt", "limit_angle"), "root_height_below_minimum
 
 
 def deploy_facts(env: ManagerBasedRLEnv) -> tuple[dict[str, Any], list[str]]:
-    """Return the content of ``deploy.json`` that the environment knows, and what to be warned of, a sentence each.
+    """Read what ``deploy.json`` states about the task from an environment, and warnings, a sentence each.
 
     Args:
         env: an open environment whose physics is not randomized, so that gains are the nominal ones.
@@ -154,7 +154,7 @@ def _gains(robot: Any) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return ``observation``, and what to be warned of."""
+    """Return ``observation``, and warnings."""
     entries, notes = [], []
     for term in observation_terms(env):
         cfg = _term_cfg(env, term)
@@ -259,7 +259,7 @@ def _ranges(env: ManagerBasedRLEnv) -> dict[str, list[float]]:
 
 
 def _fall(env: ManagerBasedRLEnv) -> tuple[dict[str, float], list[str]]:
-    """Return what ends an episode, the root's ``tilt``, rad, or ``root_height``, m; and what to be warned of."""
+    """Return what ends an episode, the root's ``tilt``, rad, or ``root_height``, m; and warnings."""
     fall, notes = {}, []
     manager = env.termination_manager
     for name in manager.active_terms:

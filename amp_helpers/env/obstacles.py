@@ -88,7 +88,7 @@ def _module(what: Any) -> str:
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:
-    """What the configuration tells."""
+    """Yield what the configuration has that cannot be recorded."""
     if not env.sim.physics_manager.__module__.startswith("isaaclab_newton"):
         yield "the physics: it is not Newton's"
     for name in env.curriculum_manager.active_terms:

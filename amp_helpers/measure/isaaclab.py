@@ -69,7 +69,8 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
         InputError: the checkpoint, the dataset or an option cannot be used.
     """
     file, config = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
-    check_weights(file)  # before the simulator starts, as a missing dataset
+    # Damaged weights and a missing dataset are refused before the simulator starts.
+    check_weights(file)
     reference_dataset(config, setup.dataset)
     robot, feet = setup.robot, setup.feet
     if robot is None:

@@ -1,11 +1,11 @@
-"""Memory that a training on the CPU takes, told before the simulator spends minutes on more than there is."""
+"""The memory that a training on the CPU takes, checked before the simulator starts."""
 
 from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import TASK_DEFAULTS, TrainCfg
 from amp_helpers.utils.hardware import memory_gib
 
 ENVIRONMENT_MIB, STEP_MIB = 0.31, 0.013
-"""Memory of an environment on a CPU, and of each of its steps in a rollout, MiB.
+"""Memory of an environment on a CPU, and of each of its steps in a rollout, MiB; a lower bound.
 
 The peak of the walk grew so from 1536 to 4096 environments: from 1.75 to 2.72 GiB with rollouts of 6 steps, from 2.24
 to 3.80 GiB with 24. The locomotion task takes more.

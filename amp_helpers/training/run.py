@@ -119,7 +119,7 @@ class TrainingSetup:
 
 
 def robot_notes(setup: TrainingSetup) -> list[str]:
-    """Say in what the robot that a run names is not the task's, a sentence."""
+    """Return a note on the joints in which the robot that a run names differs from the task's."""
     other = setup.robot and other_joints(setup.robot, scene_robot(setup.env.lab).joint_names, "task")
     used = "its feet and its pairs of joints are" if setup.cfg.symmetry else "its feet alone are"
     return [f"{other}; {used} used"] if other else []
