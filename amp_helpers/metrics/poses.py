@@ -10,6 +10,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import rotate_inverse
 
 _CHUNK = 8192
+_LEFT_OUT = ("ankle", "wrist")
 _DOWN = np.array([0.0, 0.0, -1.0])
 
 
@@ -28,7 +29,7 @@ class NearestPoses:
 def nearest_poses(joint_pos: np.ndarray, joint_names: tuple[str, ...], reference: Motion) -> NearestPoses:
     """Find the nearest reference frame of each pose, and the distance of each reference frame to the nearest pose.
 
-    The distance of two poses is the RMS of their joint differences, without ankles and wrists.
+    The distance of two poses is the RMS of their joint differences, without those named ankle or wrist.
 
     Args:
         joint_pos: poses, (N, J) rad.
@@ -38,7 +39,7 @@ def nearest_poses(joint_pos: np.ndarray, joint_names: tuple[str, ...], reference
     Raises:
         InputError: the reference lacks a compared joint.
     """
-    joints = tuple(name for name in joint_names if "ankle" not in name and "wrist" not in name)
+    joints = tuple(name for name in joint_names if not any(part in name.lower() for part in _LEFT_OUT))
     target = reference.select(joints).joint_pos.astype(np.float64)
     poses = joint_pos[:, JointOrder(joints).indices_from(joint_names)]
     target_squared = np.square(target).sum(axis=1)

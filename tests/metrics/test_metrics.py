@@ -129,6 +129,8 @@ def test_pose_and_coverage_are_two_different_distances():
     assert coverage == pytest.approx((pose + far) / 2, abs=1e-9)
     poses[:, [2, 5]] = 9.0
     assert pose_distances(poses, JOINTS, clip)[0] == pytest.approx(pose)
+    capital = tuple(name.title() for name in JOINTS)  # as Booster names the joints of its robots
+    assert pose_distances(poses, capital, replace(clip, joint_names=capital))[0] == pytest.approx(pose)
 
 
 @given(st.integers(1, 40), st.integers(0, 2**31))
