@@ -1,5 +1,7 @@
 """The memory that a training on the CPU takes, checked before the simulator starts."""
 
+import os
+
 from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import TASK_DEFAULTS, TrainCfg
 from amp_helpers.utils.hardware import memory_gib
@@ -12,8 +14,10 @@ to 3.80 GiB with 24. The locomotion task takes more.
 """
 
 
-def memory_note(cfg: TrainCfg) -> str | None:
+def check_memory(cfg: TrainCfg) -> str | None:
     """Check that the environments of a resolved run on the CPU fit the machine's memory.
+
+    With ``--distributed``, those of all processes that torchrun started on this machine count.
 
     Returns:
         A sentence where those of another task would not fit if they took as much as the G1's; else ``None``.
@@ -22,10 +26,12 @@ def memory_note(cfg: TrainCfg) -> str | None:
         InputError: those of this project's tasks do not fit.
     """
     assert cfg.num_envs is not None, "resolve() sets the number"
-    each, present = (ENVIRONMENT_MIB + STEP_MIB * cfg.agent.rollouts) / 1024, memory_gib()
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if cfg.distributed else 1
+    each, present = processes * (ENVIRONMENT_MIB + STEP_MIB * cfg.agent.rollouts) / 1024, memory_gib()
     if cfg.device != "cpu" or cfg.num_envs * each <= present:
         return None
-    told = f"{cfg.num_envs} environments take at least {cfg.num_envs * each:.0f} GiB of memory, of {present:.3g} here"
+    many = f"{cfg.num_envs} environments" if processes == 1 else f"{processes} x {cfg.num_envs} environments"
+    told = f"{many} take at least {cfg.num_envs * each:.0f} GiB of memory, of {present:.3g} here"
     if cfg.task in TASK_DEFAULTS:
         raise InputError(f"{told}; give at most {int(present / each)} as --num_envs")
     return f"{told}, if each takes as much as one of the G1"

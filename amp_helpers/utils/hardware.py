@@ -4,10 +4,15 @@ import os
 import platform
 from pathlib import Path
 
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Files in which Linux states a container's limit of memory, bytes, for versions 2 and 1 of control groups."""
+
 
 def memory_gib() -> float:
-    """Return the memory of this machine, GiB."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+    """Return the memory of this machine, or of the container that this runs in, GiB."""
+    stated = [file.read_text().strip() for file in CONTAINER_LIMITS if file.is_file()]
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([present, *(int(limit) for limit in stated if limit.isdigit())]) / 1024**3
 
 
 def describe_device(device: str = "cpu") -> str:
