@@ -77,7 +77,15 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from amp_helpers.training.loop import training_loop
     from amp_helpers.training.memory import check_memory
     from amp_helpers.training.resumption import Resumption
-    from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, open_env, robot_notes
+    from amp_helpers.training.run import (
+        RunRecorder,
+        TrainingSetup,
+        amp_state,
+        build_agent,
+        check_rewarded,
+        open_env,
+        robot_notes,
+    )
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
@@ -103,12 +111,8 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     with contextlib.ExitStack() as stack:
         own = replace(cfg, seed=own_seed)
         lab = stack.enter_context(open_env(own, dataset, note=lambda sentence: say(f"note: {sentence}")))
-        rewarded = bool(lab.reward_manager.active_terms)
-        if not cfg.agent.style_weight and not (cfg.agent.task_weight and rewarded):
-            task = "--task_weight is too" if rewarded else "the task has no reward"
-            raise InputError(f"nothing is rewarded: --style_weight is 0, and {task}; raise --style_weight")
-        if cfg.agent.task_weight and not rewarded:
-            say(f"note: the task has no reward that --task_weight {cfg.agent.task_weight:g} could weigh; style is all")
+        if note := check_rewarded(cfg.agent, bool(lab.reward_manager.active_terms)):
+            say(f"note: {note}")
         setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
         stack.enter_context(writing(cfg.run_dir))
         findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings

@@ -17,6 +17,7 @@ from skrl.agents.torch.base import ExperimentCfg
 from tqdm.auto import tqdm
 
 from amp_helpers.agent.amp_agent import AmpAgent
+from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.ranks import ALONE, Ranks
@@ -27,6 +28,7 @@ from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.make import default_pose, make_env, rewards_poses
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.env.wrapper import AmpEnv
+from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
@@ -116,6 +118,27 @@ class TrainingSetup:
             yield cls(cfg, dataset, state, env, reference, named_robot(cfg.robot, cfg.feet))
         finally:
             env.close()
+
+
+def check_rewarded(agent: AmpAgentCfg, task_rewards: bool) -> str | None:
+    """Check that a training rewards something.
+
+    Args:
+        agent: the weights of task and style.
+        task_rewards: whether the task has a reward.
+
+    Returns:
+        A sentence where the task weight has nothing to weigh; else ``None``.
+
+    Raises:
+        InputError: nothing is rewarded.
+    """
+    if not agent.style_weight and not (agent.task_weight and task_rewards):
+        task = "--task_weight is too" if task_rewards else "the task has no reward"
+        raise InputError(f"nothing is rewarded: --style_weight is 0, and {task}; raise --style_weight")
+    if agent.task_weight and not task_rewards:
+        return f"the task has no reward that --task_weight {agent.task_weight:g} could weigh; style is all"
+    return None
 
 
 def robot_notes(setup: TrainingSetup) -> list[str]:
