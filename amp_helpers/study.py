@@ -22,13 +22,15 @@ from typing import Literal
 import tyro
 
 from amp_helpers import evaluate
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, atomic_path, folder_fault, run_cli
 from amp_helpers.metrics.tables import study_table
 from amp_helpers.training import command
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
+from amp_helpers.training.config_file import users_names
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run
 from amp_helpers.training.study import Study, StudyRun, read_study, without_idle
-from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.command_line import given, one_line_errors, option_words
 from amp_helpers.utils.hardware import describe_device
 
 MPS = "nvidia-cuda-mps-control"
@@ -111,22 +113,25 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
 
 
 def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
-    """Parse the options of every group as the commands will."""
+    """Parse the options of every group as the commands will, and read each dataset once."""
     if cfg.parallel < 1 or (cfg.gpus is not None and cfg.gpus < 1):
         raise InputError("parallel and gpus count from 1; give at least 1")
     if cfg.gpus and cfg.device == "cpu":
         raise InputError(f"--gpus {cfg.gpus}: --device cpu trains on none; leave out --gpus, or --device")
     if unused := sorted(set(programs) - {run.program for run in study.runs}):
         raise InputError(f"--program {unused[0]}: no group of {cfg.study} names it; leave it out, or correct the name")
+    datasets = set()
     for run in study.runs:
         if run.program is None:
-            command.parse(run.train)
+            datasets.add(command.parse(run.train).dataset)
         elif run.program not in programs:
             raise InputError(
                 f"{cfg.study}: a group asks for the program '{run.program}', which runs its code; if you trust it, "
                 f"give --program {shlex.quote(run.program)}=FILE.py"
             )
     evaluate.parse(["--checkpoint", "P", "--output", "O", *study.evaluate])
+    for dataset in sorted(datasets):
+        MotionDataset.load(dataset)
 
 
 def places(cfg: StudyCfg) -> list[int | None]:
@@ -222,9 +227,7 @@ class _Work:
         train = self._train_line(run, folder, device)
         if train:
             self._call(train, log, gpu)
-        measure = ["-m", "amp_helpers.evaluate", "--checkpoint", str(folder), "--device", device]
-        measure += ["--output", str(folder / "evaluation"), *self.study.evaluate]
-        self._call(measure, log, gpu)
+        self._call(self._measure_line(run, folder, device), log, gpu)
         shared = f", {self.cfg.parallel} side by side" if self.cfg.parallel > 1 else ""
         return record_run(
             folder,
@@ -252,6 +255,13 @@ class _Work:
             return [*line, "--checkpoint", str(folder), "--max_iterations", str(max(left, 1))]
         shutil.rmtree(folder)  # it was cut off before its first checkpoint
         return line
+
+    def _measure_line(self, run: StudyRun, folder: Path, device: str) -> list[str]:
+        """The command that measures a training, in the task and with the robot that the study's file names."""
+        line = ["-m", "amp_helpers.evaluate", "--checkpoint", str(folder), "--device", device]
+        named = users_names({key: given(run.train, key) for key in ("task", "robot")})
+        named = {key: name for key, name in named.items() if given(self.study.evaluate, key) is None}
+        return [*line, "--output", str(folder / "evaluation"), *option_words(named), *self.study.evaluate]
 
     def _call(self, line: Sequence[str], log: Path, gpu: int | None) -> None:
         """Run a Python command and append its output to ``log``."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.study import MPS, StudyCfg, _check, places, run_study, side_by_side_on_gpus, visible
+from amp_helpers.study import MPS, StudyCfg, _check, _Work, places, run_study, side_by_side_on_gpus, visible
 from amp_helpers.training import read_results
 from amp_helpers.training.study import read_study
 
@@ -34,6 +34,9 @@ def test_options_are_checked_before_anything_is_trained(tmp_path):
         run_study(cfg)
     cfg = StudyCfg(study=write(tmp_path, "[evaluate]\nspeed = 3\n[groups.a]\n"), output=tmp_path / "out")
     with pytest.raises(InputError, match="give the commanded forward speed, m/s, with --velocity"):
+        run_study(cfg)
+    cfg = StudyCfg(study=write(tmp_path, "[groups.a]\n[groups.b]\ndataset = 'none.npz'\n"), output=tmp_path / "out")
+    with pytest.raises(InputError, match=r"none\.npz: no such file"):
         run_study(cfg)
     assert not (tmp_path / "out").exists()
 
@@ -62,6 +65,17 @@ def test_a_program_runs_only_where_the_user_names_it(tmp_path):
     with pytest.raises(InputError, match=r"ended with code 3; see .*a-0\.log"):
         run_study(cfg)
     assert "a program of its own" in (tmp_path / "out" / "runs" / "a-0.log").read_text()
+
+
+def test_a_task_of_ones_own_is_measured_by_its_name(tmp_path):
+    """``evaluate`` imports no module that only the run's folder names."""
+    text = "[train]\ntask = 'mine.task:Mine'\nrobot = 'mine.robot:ROBOT'\n[evaluate]\nvelocity = 0.5\n[groups.a]\n"
+    cfg = StudyCfg(study=write(tmp_path, text), output=tmp_path / "out", device="cpu")
+    line = _Work(cfg, read_study(cfg.study), {}, print)._measure_line(read_study(cfg.study).runs[0], tmp_path, "cpu")
+    assert line[-6:] == ["--task", "mine.task:Mine", "--robot", "mine.robot:ROBOT", "--velocity", "0.5"]
+    write(tmp_path, text.replace("velocity = 0.5", "task = 'mine.task:Test'"))
+    line = _Work(cfg, read_study(cfg.study), {}, print)._measure_line(read_study(cfg.study).runs[0], tmp_path, "cpu")
+    assert line[-4:] == ["--robot", "mine.robot:ROBOT", "--task", "mine.task:Test"]
 
 
 def test_a_folder_that_is_a_file(tmp_path):
