@@ -13,6 +13,7 @@ import torch
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from skrl.memories.torch import RandomMemory
+from support import JOINTS, make_motion
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from amp_helpers.agent.cfg import AmpAgentCfg
@@ -133,6 +134,14 @@ def test_joints_that_never_move_are_dropped_by_default(small_run):
     frozen = replace(jittery, joint_pos=jittery.joint_pos[:1].repeat(jittery.num_frames, axis=0))
     posing = MotionDataset.from_motions([frozen], joint_names=frozen.joint_names, control_dt=frozen.dt)
     assert drop_patterns(("still",), dataset=posing) == (), "a clip of a single pose keeps all joints"
+
+
+def test_feet_without_ankles_need_their_robot():
+    """The pattern that no joint matched was one that nobody had written."""
+    dataset = MotionDataset.from_motions([make_motion()], joint_names=JOINTS, control_dt=0.02)
+    with pytest.raises(InputError, match="is called ankle; name the robot whose feet are meant with --robot"):
+        drop_patterns(("feet",), dataset=dataset)
+    assert drop_patterns(("feet",), "g1_23dof", dataset) == G1_23DOF.feet_joints
 
 
 def test_dropping_the_feet_narrows_the_discriminators_input(small_run, tmp_path):

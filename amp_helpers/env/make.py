@@ -207,7 +207,9 @@ def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
         ) from error
     except InputError:  # a ValueError too, with a remedy already
         raise
-    except ValueError as error:  # names in the configuration that the robot does not have
+    except (ValueError, RuntimeError) as error:  # names in the configuration that the robot does not have
+        if isinstance(error, RuntimeError) and "contact sensor" not in str(error):
+            raise
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' does not fit its robot: {reason}; correct its configuration") from error
 

@@ -267,8 +267,16 @@ def drop_patterns(
         robot: the robot whose feet are meant; without one, the joints called ankle.
         dataset: the dataset in which joints are still.
         links: links that are the feet of a robot named by its file; by default they are found in it.
+
+    Raises:
+        InputError: feet are meant, no robot is named, and the dataset has no joint called ankle.
     """
     named = named_robot(robot, links)
+    if "feet" in names and not named and dataset and not any("ankle" in joint for joint in dataset.joint_names):
+        raise InputError(
+            f"--drop_joints feet: no joint of {dataset.path} is called ankle; name the robot whose feet are meant with "
+            "--robot"
+        )
     feet = named.feet_joints if named else (".*ankle.*",)
     meant = {"feet": feet, "still": _still(dataset) if dataset else ()}
     return tuple(pattern for name in names for pattern in meant.get(name, (name,)))

@@ -20,7 +20,7 @@ from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
 from amp_helpers.deploy.bundle import _clock
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
-from amp_helpers.env.make import FRONTENDS, _configure_reference, _randomize, _task_cfg, make_env
+from amp_helpers.env.make import FRONTENDS, _configure_reference, _open, _randomize, _task_cfg, make_env
 from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
 from amp_helpers.env.rollout import reference_dataset
 from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
@@ -36,6 +36,22 @@ PAIRS = {"left_knee": ("right_knee", 1.0), "right_knee": ("left_knee", 1.0)}
 
 def term(function: str, joints: tuple[str, ...] = (), width: int = 3) -> ObservationTerm:
     return ObservationTerm("mine", function, 0, width, 0, "", joints)
+
+
+def test_a_sensor_of_links_that_the_robot_lacks_is_one_sentence_and_other_faults_stay_whole(monkeypatch):
+    """Isaac Lab raises RuntimeError for the first, as PyTorch does where a GPU's memory is full."""
+    fault = "failed to initialize contact sensor for prim path '/World/envs/env_[^/]+/Robot/.*_calf': No bodies matched"
+
+    def refuse(*arguments, **options):
+        raise RuntimeError(fault)
+
+    monkeypatch.setattr(gymnasium, "make", refuse)
+    with pytest.raises(InputError, match=r"'mine:Mine' does not fit its robot: .*_calf.*; correct its configuration"):
+        _open("mine:Mine", None, recorded=False)
+    fault = "out of memory"
+    with pytest.raises(RuntimeError, match=fault) as kept:
+        _open("mine:Mine", None, recorded=False)
+    assert not isinstance(kept.value, InputError)
 
 
 @pytest.mark.parametrize(
