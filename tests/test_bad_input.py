@@ -97,7 +97,7 @@ def run_copy(small_run, tmp_path) -> Path:
         ),
         (
             "--num_envs many",
-            "Error parsing --num_envs: no type matching {None}|INT could be",
+            "Error parsing --num_envs: expects INT, not 'many'; --help lists the options",
         ),
         ("--num_env 4", "Unrecognized options: --num_env, 4; --num_envs exists, --help lists the options"),
         ("--checkpoint_seconds 0", "checkpoint_seconds is 0.0; give a number above 0"),

@@ -16,6 +16,8 @@ from amp_helpers.errors import InputError
 
 _RULE = re.compile(r"[─-]{5,}|^[╭╰]")
 """Lines of the boxes that tyro draws."""
+_NO_TYPE = re.compile(r"no type matching \{None\}\|\{?(.+?)\}? could be instantiated from \[(.*?)\]\. Got errors: .*")
+"""What tyro says of a wrong value of an option that may be left open."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -93,4 +95,4 @@ def _first_sentence(box: str) -> str:
     lines = list(takewhile(lambda line: not _RULE.search(line), lines))
     if lines and lines[0].startswith("Missing from"):  # followed by the help text of each required option
         return "Missing options: " + ", ".join(line.split()[0] for line in lines if line.startswith("--"))
-    return " ".join(lines).rstrip(".")
+    return _NO_TYPE.sub(r"expects \1, not \2", " ".join(lines)).rstrip(".")

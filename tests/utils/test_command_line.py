@@ -19,6 +19,7 @@ class Options:
     seconds: float
     """Measured time, s."""
     video: bool = False
+    speeds: tuple[float, float] | None = None
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ class Options:
         ("", "Missing options: --output, --seconds"),
         ("--output x", "Missing options: --seconds"),
         ("--output x --seconds y", "Error parsing --seconds: could not convert string to float: 'y'"),
+        ("--output x --seconds 1 --speeds 2", "Error parsing --speeds: expects FLOAT FLOAT, not '2'"),
+        ("--output x --seconds 1 --speeds a b", "Error parsing --speeds: expects FLOAT FLOAT, not 'a', 'b'"),
         ("--output x --seconds 1 --secs 3", "Unrecognized options: --secs, 3"),
         ("--output x --seconds", "Missing value for argument '--seconds'. Expected 1 values"),
     ],
