@@ -30,8 +30,8 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
         (:func:`tracking_error`). Sees the fluctuation that ``velocity_error_mps`` lets cancel. Cannot see sideways
         speed, turning, nor where the robot goes.
     ``turn_error_radps``
-        The same for the yaw rate (:func:`turn_error`). Cannot see the swing of the pelvis within a stride, nor a
-        heading that is wrong but constant.
+        The same for the yaw rate (:func:`turn_error`), of which strides that do not divide 1 s leave a part of the
+        pelvis's swing. Cannot see a heading that is wrong but constant.
     ``drift_mps``
         Mean over environments of |net sideways travel off the commanded path| over the measured time; at a forward
         command of 0, of |net travel| (:func:`drift`). Cannot see how far along the path the robot gets, nor what it

@@ -65,9 +65,9 @@ def tracking_error(rollout: Rollout, keep: np.ndarray) -> float:
 def turn_error(rollout: Rollout, keep: np.ndarray) -> float:
     """RMS over environments and time of the yaw rate less its command, both averaged over 1 s, rad/s.
 
-    The mean yaw rate of a second is the change of the heading over it, whatever the root's tilt does meanwhile. It takes
-    out most of the swing of the pelvis: of a swing of f Hz it leaves |sin(pi f) / (pi f)|, which is 18 % at 1.25 strides
-    a second. The run at 2.72 m/s has 0.12 rad/s left, though it does not turn, and walks have 0.04 or less.
+    The mean yaw rate of a second is the change of the heading over it, whatever the root's tilt does meanwhile. It
+    takes out most of the swing of the pelvis: of a swing of f Hz it leaves |sin(pi f) / (pi f)|, which is 18 % at 1.25
+    strides a second. The run at 2.72 m/s has 0.12 rad/s left, though it does not turn, and walks have 0.04 or less.
 
     Cannot see a heading that is wrong but constant.
 
