@@ -1,4 +1,4 @@
-"""Checks of a task: which articulation is judged, how it starts, which of its joints are driven, what commands it."""
+"""Checks of a task: which articulation is judged, how it starts, which of its joints move, what commands it."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -57,6 +57,23 @@ def driven_joints(facts: "TaskFacts") -> Outcome:
     return warn(
         f"{evidence}; the discriminator recognizes the policy by {', '.join(idle)}",
         f"leave them out with --drop_joints still {' '.join(idle)}, or add an action that drives them.",
+    )
+
+
+def actuators(facts: "TaskFacts") -> Outcome:
+    """Look for joints that an action drives or the discriminator judges, and that no actuator moves.
+
+    Isaac Lab accepts an action for such a joint, and nothing comes of it.
+    """
+    wanted = dict.fromkeys((*facts.judged, *sorted(facts.driven or ())))
+    limp = [name for name in wanted if name not in facts.with_actuator]
+    evidence = f"{len(wanted) - len(limp)} of the {len(wanted)} joints that are driven or judged have an actuator"
+    if not limp:
+        return ok(evidence)
+    return fail(
+        f"{evidence}; nothing moves {', '.join(limp)}",
+        f"add them to joint_names_expr of an actuator of '{facts.robot}', or leave them out of the actions and with "
+        f"--drop_joints still {' '.join(limp)}.",
     )
 
 

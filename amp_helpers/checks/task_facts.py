@@ -30,6 +30,8 @@ class TaskFacts:
     """``init_state.rot`` of the robot, (4,) xyzw."""
     driven: frozenset[str] | None
     """Joints that actions drive; ``None`` where an action does not say which."""
+    with_actuator: frozenset[str]
+    """Joints of the robot that an actuator moves."""
     velocity_commands: Sequence[str]
     other_commands: Mapping[str, str]
     """Name of each command of another kind -> its kind."""
@@ -64,6 +66,7 @@ def read_task(env: ManagerBasedRLEnv, clips: Sequence[Motion], judged: Sequence[
         start_gravity=gravity.cpu().numpy().astype(float),
         start_rotation=tuple(map(float, getattr(cfg.scene, robot_name(env)).init_state.rot)),
         driven=_driven(env),
+        with_actuator=_with_actuator(robot),
         velocity_commands=[name for name, _ in velocity_commands(cfg)],
         other_commands=other_commands(cfg),
         has_reference_event=ours is not None,
@@ -83,3 +86,9 @@ def _driven(env: ManagerBasedRLEnv) -> frozenset[str] | None:
             return None
         found.update(joints)
     return frozenset(found)
+
+
+def _with_actuator(robot: Any) -> frozenset[str]:
+    """Joints of an articulation that one of its actuators moves."""
+    groups = (robot.find_joints(cfg.joint_names_expr)[1] for cfg in robot.cfg.actuators.values())
+    return frozenset(name for names in groups for name in names)

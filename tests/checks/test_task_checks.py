@@ -35,6 +35,7 @@ def facts(walk) -> TaskFacts:
         start_gravity=np.array([0.0, 0.0, -1.0]),
         start_rotation=(0.0, 0.0, 0.0, 1.0),
         driven=frozenset(JOINTS),
+        with_actuator=frozenset(JOINTS),
         velocity_commands=["pace"],
         other_commands={},
         has_reference_event=False,
@@ -80,6 +81,19 @@ def test_joints_that_nobody_drives(facts):
     assert idle.verdict == "warn" and "drive 12 of the 23 joints that are judged" in idle.evidence
     named = idle.remedy.partition("--drop_joints still ")[2].partition(",")[0].split()
     assert found(replace(facts, driven=frozenset(legs), judged=[n for n in JOINTS if n not in named])) == {}, "remedy"
+
+
+def test_joints_that_have_no_motor(facts):
+    """Whether an action drives them or not; a joint that nobody judges and drives needs none."""
+    knees = frozenset(name for name in JOINTS if "knee" in name)
+    limp = replace(facts, with_actuator=frozenset(JOINTS) - knees)
+    for driven in (facts.driven, None, frozenset(JOINTS) - knees):
+        motors = found(replace(limp, driven=driven))["actuators"]
+        assert motors.verdict == "fail" and "21 of the 23" in motors.evidence
+        assert "nothing moves left_knee_joint, right_knee_joint" in motors.evidence
+    assert "joint_names_expr of an actuator of 'robot'" in motors.remedy
+    left_out = [name for name in JOINTS if name not in knees]
+    assert found(replace(limp, driven=frozenset(left_out), judged=left_out)) == {}, "the other remedy"
 
 
 def test_commands_that_evaluation_leaves_alone(facts):

@@ -211,6 +211,11 @@ def with_everything_odd(cfg: Foreign) -> None:
     cfg.events.reference = EventTermCfg(func=count_resets, mode="reset")
 
 
+def with_legs_alone(cfg: Foreign) -> None:
+    """Actions for all joints, and motors in hips and knees."""
+    cfg.scene.robot.actuators["all"].joint_names_expr = [".*_hip_.*", ".*_knee_.*"]
+
+
 def without_commands(cfg: Foreign) -> None:
     """The task commands nothing; the robot has another name."""
     mended(cfg)

@@ -8,11 +8,13 @@ import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from foreign_tasks import mended, registered, turning_nan, with_everything_odd, without_commands
+from foreign_tasks import mended, registered, turning_nan, with_everything_odd, with_legs_alone, without_commands
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.checks.files import check_dataset_file
+from amp_helpers.checks.preflight import check_task
 from amp_helpers.convert import convert
+from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate
@@ -48,6 +50,15 @@ def test_what_does_not_fit_is_named_and_the_remedies_hold(dataset, repo_root):
 
     again = findings(dataset, registered(mended), asset="humanoid")
     assert "upright start" not in again and not [check for check in again.values() if check.verdict == "fail"]
+
+
+def test_joints_without_a_motor_are_named(dataset):
+    with make_env(registered(with_legs_alone), num_envs=1) as env:
+        found = {check.name: check for check in check_task(env, MotionDataset.load(dataset)).findings}
+    motors = found["actuators"]
+    assert motors.verdict == "fail" and "8 of the 23 joints" in motors.evidence
+    assert "nothing moves left_ankle_pitch_joint, left_ankle_roll_joint" in motors.evidence
+    assert "driven joints" not in found, "actions drive them, and nothing comes of it"
 
 
 def small_run(task: str, dataset, folder, **options) -> TrainCfg:
