@@ -115,7 +115,8 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
             say(f"note: {note}")
         setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
         stack.enter_context(writing(cfg.run_dir))
-        findings = check_task(lab, setup.dataset, setup.state.joint_names, reset=False).findings
+        judged = setup.state.joint_names
+        findings = check_task(lab, setup.dataset, judged, robot=setup.robot, reset=False).findings
         agent = build_agent(setup, ranks)
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
         notes = [

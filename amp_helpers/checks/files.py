@@ -75,7 +75,7 @@ def check_dataset_file(
     with make_env(task, asset=asset, num_envs=2, physics=physics) as env:
         env.reset()
         lab = facts(env)
-        environment = [*check_task(env, data), *check_environment(env, data, amp_group)]
+        environment = [*check_task(env, data, robot=robot), *check_environment(env, data, amp_group)]
     table = check_dataset(data, robot, lab.joint_names, lab.default_pose, lab.step_dt)
     table.extend(environment)
     return table

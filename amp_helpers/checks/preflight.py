@@ -27,7 +27,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.robots.robot import Robot
+from amp_helpers.robots.robot import Robot, robot_with
 from amp_helpers.training.cfg import drop_patterns
 from amp_helpers.training.run_folder import read_run
 
@@ -140,21 +140,29 @@ def check_environment(
 
 
 def check_task(
-    env: "ManagerBasedRLEnv", dataset: MotionDataset, judged: Sequence[str] | None = None, *, reset: bool = True
+    env: "ManagerBasedRLEnv",
+    dataset: MotionDataset,
+    judged: Sequence[str] | None = None,
+    *,
+    robot: Robot | None = None,
+    reset: bool = True,
 ) -> CheckTable:
-    """Check what a task does with its robot: which articulation, its start, its actions, commands and resets.
+    """Check what a task does with its robot: which articulation, its start, actions, motors, commands and resets.
 
     Args:
         env: open environment.
         dataset: dataset that the discriminator compares with.
         judged: joints that the discriminator sees; ``None`` for those of the dataset that move.
+        robot: the model whose lowest point is looked for at the start; by default the smallest built-in robot that has
+            the dataset's joints.
         reset: reset the environment to see how an episode starts; otherwise the robot's default state is taken.
     """
     from amp_helpers.checks.task_facts import read_task  # loads torch and Isaac Lab
 
     if judged is None:
         judged = JointOrder(dataset.joint_names).without(drop_patterns(("still",), None, dataset)).names
-    return run_checks(TASK_CHECKS, read_task(env, dataset.clips(), judged, reset=reset))
+    model = robot or robot_with(dataset.joint_names)
+    return run_checks(TASK_CHECKS, read_task(env, dataset.clips(), judged, model, reset=reset))
 
 
 def check_run(folder: str | os.PathLike[str]) -> CheckTable:

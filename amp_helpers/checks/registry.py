@@ -100,6 +100,13 @@ ENVIRONMENT_CHECKS = (
 TASK_CHECKS = (
     Check("robot asset", "is the articulation that is judged the one with these joints?", "fail", task.robot_asset),
     Check("upright start", "do episodes start in an orientation that the clips have?", "fail", task.upright_start),
+    Check(
+        "start height",
+        "do episodes start on the ground, not in it or far above it?",
+        "fail",
+        task.start_height,
+        ("robot asset", "upright start"),
+    ),
     Check("driven joints", "does an action drive every joint that is judged?", "warn", task.driven_joints),
     Check("actuators", "does an actuator move every joint that is driven or judged?", "fail", task.actuators),
     Check("velocity command", "which commands does evaluation set?", "warn", task.velocity_command),

@@ -15,6 +15,11 @@ _DOWN = np.array([0.0, 0.0, -1.0])
 TURNED_DEG = 60.0
 """A start that is further from every frame of the clips is another way of lying or standing; stumbling is not."""
 
+SUNK_M = 0.03
+"""A robot that starts deeper in the ground is thrown out of it."""
+DROP_M = 0.15
+"""A robot that starts higher lands at more than 1.7 m/s; a few centimeters are the margin of many tasks."""
+
 
 def robot_asset(facts: "TaskFacts") -> Outcome:
     """Check that the chosen articulation is the one that has the dataset's joints."""
@@ -44,6 +49,21 @@ def upright_start(facts: "TaskFacts") -> Outcome:
         return fail(evidence, remedy, angle_deg=angle)
     remedy = "correct init_state.rot (x, y, z, w) or the event that resets the root, or the clips' root rotation."
     return fail(evidence, remedy, angle_deg=angle)
+
+
+def start_height(facts: "TaskFacts") -> Outcome:
+    """Compare the robot's lowest point at the start of an episode with the ground, at the environment's origin."""
+    if facts.clearance_m is None:
+        return ok("not checked: no model of this robot with a free root is known; --robot names one")
+    above = facts.clearance_m
+    evidence = f"the robot's lowest point is {above * 100:+.1f} cm from the ground at the start of an episode"
+    remedy = (
+        f"set z of init_state.pos to {facts.start_height_m - above:.3f} (it is {facts.start_height_m:g}), or correct "
+        "the event that resets the root."
+    )
+    if above < -SUNK_M:
+        return fail(evidence, remedy, clearance_m=above)
+    return warn(evidence, remedy, clearance_m=above) if above > DROP_M else ok(evidence, clearance_m=above)
 
 
 def driven_joints(facts: "TaskFacts") -> Outcome:

@@ -11,6 +11,8 @@ from isaaclab.utils.math import quat_apply_inverse
 from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.env.measuring import function_name, other_commands, reference_event, terms, velocity_commands
 from amp_helpers.motion.motion import Motion
+from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.robot import Robot
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,11 @@ class TaskFacts:
     """Unit gravity in the root frame at the start of an episode, (3,)."""
     start_rotation: tuple[float, ...]
     """``init_state.rot`` of the robot, (4,) xyzw."""
+    start_height_m: float
+    """z of ``init_state.pos`` of the robot."""
+    clearance_m: float | None
+    """Height of the robot's lowest point above the environment's origin at the start of an episode; negative below it.
+    ``None`` where the model of the robot is not known."""
     driven: frozenset[str] | None
     """Joints that actions drive; ``None`` where an action does not say which."""
     with_actuator: frozenset[str]
@@ -40,13 +47,16 @@ class TaskFacts:
     """Function of an event that is called ``reference`` but is not this project's; empty where there is none."""
 
 
-def read_task(env: ManagerBasedRLEnv, clips: Sequence[Motion], judged: Sequence[str], *, reset: bool) -> TaskFacts:
+def read_task(
+    env: ManagerBasedRLEnv, clips: Sequence[Motion], judged: Sequence[str], model: Robot | None, *, reset: bool
+) -> TaskFacts:
     """Read the facts of an open environment.
 
     Args:
         env: open environment.
         clips: the clips to imitate.
         judged: joints that the discriminator sees.
+        model: the robot, if it is known.
         reset: reset the environment, and take the start from there instead of from the robot's default state.
     """
     cfg: Any = env.cfg
@@ -56,6 +66,7 @@ def read_task(env: ManagerBasedRLEnv, clips: Sequence[Motion], judged: Sequence[
         gravity = robot.data.projected_gravity_b.torch[0]
     else:
         gravity = quat_apply_inverse(robot.data.default_root_pose.torch[:1, 3:], robot.data.GRAVITY_VEC_W.torch[:1])[0]
+    init = getattr(cfg.scene, robot_name(env)).init_state
     called = dict(terms(cfg.events)).get("reference")
     ours = reference_event(cfg)
     return TaskFacts(
@@ -64,7 +75,9 @@ def read_task(env: ManagerBasedRLEnv, clips: Sequence[Motion], judged: Sequence[
         robot=robot_name(env),
         articulations={name: tuple(asset.joint_names) for name, asset in env.scene.articulations.items()},
         start_gravity=gravity.cpu().numpy().astype(float),
-        start_rotation=tuple(map(float, getattr(cfg.scene, robot_name(env)).init_state.rot)),
+        start_rotation=tuple(map(float, init.rot)),
+        start_height_m=float(init.pos[2]),
+        clearance_m=_clearance(env, model, reset) if model else None,
         driven=_driven(env),
         with_actuator=_with_actuator(robot),
         velocity_commands=[name for name, _ in velocity_commands(cfg)],
@@ -72,6 +85,29 @@ def read_task(env: ManagerBasedRLEnv, clips: Sequence[Motion], judged: Sequence[
         has_reference_event=ours is not None,
         called_reference="" if called is None or called is ours else function_name(called.func),
     )
+
+
+def _clearance(env: ManagerBasedRLEnv, model: Robot, reset: bool) -> float | None:
+    """Height of the lowest point of a robot that starts, m; None where the model is another's or has no shapes."""
+    robot = scene_robot(env)
+    shared = [name for name in robot.joint_names if name in model.joint_names]
+    kinematics = Kinematics(model)
+    if len(shared) < len(model.joint_names) or robot.is_fixed_base or kinematics.body_names[0] != robot.body_names[0]:
+        return None
+    data = robot.data
+    root = (data.root_link_pose_w if reset else data.default_root_pose).torch[:1].cpu().numpy().astype(float)
+    joints = (data.joint_pos if reset else data.default_joint_pos).torch[:1].cpu().numpy()
+    start = Motion(
+        fps=1.0,
+        joint_names=tuple(shared),
+        joint_pos=joints[:, [robot.joint_names.index(name) for name in shared]],
+        root_pos=root[:, :3],
+        root_quat=root[:, 3:],
+    )
+    lowest = kinematics.lowest_heights(start)
+    if lowest is None:
+        return None
+    return float(lowest[0]) - (float(env.scene.env_origins[0, 2]) if reset else 0.0)
 
 
 def _driven(env: ManagerBasedRLEnv) -> frozenset[str] | None:

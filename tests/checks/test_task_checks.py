@@ -34,6 +34,8 @@ def facts(walk) -> TaskFacts:
         articulations={"robot": JOINTS, "arm": ("lift", "grip")},
         start_gravity=np.array([0.0, 0.0, -1.0]),
         start_rotation=(0.0, 0.0, 0.0, 1.0),
+        start_height_m=0.8,
+        clearance_m=0.02,
         driven=frozenset(JOINTS),
         with_actuator=frozenset(JOINTS),
         velocity_commands=["pace"],
@@ -73,6 +75,17 @@ def test_a_clip_that_lies_down_may_start_lying(facts, walk):
     start = replace(facts, start_gravity=np.array([-1.0, 0.0, 0.0]))
     assert found(start)["upright start"].verdict == "fail"
     assert found(replace(start, clips=[facts.clips[0], lying])) == {}
+
+
+def test_a_start_in_the_ground_or_far_above_it(facts):
+    sunk = found(replace(facts, start_height_m=0.3, clearance_m=-0.478))["start height"]
+    assert sunk.verdict == "fail" and "is -47.8 cm from the ground" in sunk.evidence
+    assert "set z of init_state.pos to 0.778 (it is 0.3)" in sunk.remedy and sunk.values["clearance_m"] == -0.478
+    assert found(replace(facts, clearance_m=0.4))["start height"].verdict == "warn"
+    assert found(replace(facts, clearance_m=0.1)) == {}, "a drop that is usual"
+    assert found(replace(facts, clearance_m=None)) == {}, "not known"
+    head = replace(facts, start_gravity=np.array([0.0, 0.0, 1.0]), clearance_m=-0.5)
+    assert set(found(head)) == {"upright start"}, "one cause, one finding"
 
 
 def test_joints_that_nobody_drives(facts):

@@ -211,8 +211,9 @@ def with_everything_odd(cfg: Foreign) -> None:
     cfg.events.reference = EventTermCfg(func=count_resets, mode="reset")
 
 
-def with_legs_alone(cfg: Foreign) -> None:
-    """Actions for all joints, and motors in hips and knees."""
+def starting_limp_in_the_ground(cfg: Foreign) -> None:
+    """Actions for all joints, motors in hips and knees, and a start in the ground."""
+    cfg.scene.robot.init_state.pos = (0.0, 0.0, 0.3)
     cfg.scene.robot.actuators["all"].joint_names_expr = [".*_hip_.*", ".*_knee_.*"]
 
 

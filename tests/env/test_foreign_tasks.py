@@ -2,13 +2,21 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from foreign_tasks import mended, registered, turning_nan, with_everything_odd, with_legs_alone, without_commands
+from foreign_tasks import (
+    mended,
+    registered,
+    starting_limp_in_the_ground,
+    turning_nan,
+    with_everything_odd,
+    without_commands,
+)
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.checks.files import check_dataset_file
@@ -48,17 +56,27 @@ def test_what_does_not_fit_is_named_and_the_remedies_hold(dataset, repo_root):
     assert "event 'reference' is count_resets" in found["reference states"].evidence
     assert "control step" not in found and "feature columns" not in found, "the right articulation, at 100 Hz"
 
+    assert "start height" not in found, "which follows from the orientation"
+
     again = findings(dataset, registered(mended), asset="humanoid")
+    assert "start height" not in again
     assert "upright start" not in again and not [check for check in again.values() if check.verdict == "fail"]
 
 
-def test_joints_without_a_motor_are_named(dataset):
-    with make_env(registered(with_legs_alone), num_envs=1) as env:
-        found = {check.name: check for check in check_task(env, MotionDataset.load(dataset)).findings}
-    motors = found["actuators"]
-    assert motors.verdict == "fail" and "8 of the 23 joints" in motors.evidence
-    assert "nothing moves left_ankle_pitch_joint, left_ankle_roll_joint" in motors.evidence
-    assert "driven joints" not in found, "actions drive them, and nothing comes of it"
+def test_joints_without_a_motor_and_a_start_in_the_ground_are_named(dataset):
+    data = MotionDataset.load(dataset)
+    with make_env(registered(starting_limp_in_the_ground), num_envs=1) as env:
+        tables = [check_task(env, data, reset=reset) for reset in (True, False)]
+    for table in tables:
+        found = {check.name: check for check in table.findings}
+        motors, start = found["actuators"], found["start height"]
+        assert motors.verdict == "fail" and "8 of the 23 joints" in motors.evidence
+        assert "nothing moves left_ankle_pitch_joint, left_ankle_roll_joint" in motors.evidence
+        assert "driven joints" not in found, "actions drive them, and nothing comes of it"
+        assert start.verdict == "fail" and start.values["clearance_m"] == pytest.approx(-0.49, abs=0.03)
+        assert float(re.search(r"init_state\.pos to (\S+) \(it is 0\.3\)", start.remedy)[1]) == pytest.approx(
+            0.79, abs=0.03
+        )
 
 
 def small_run(task: str, dataset, folder, **options) -> TrainCfg:
