@@ -26,6 +26,9 @@ FOOT_TOLERANCE = 0.05
 FOOT_THICKNESS_M = 0.01
 """Height below which a shape belongs to the sole, above the foot's lowest point, m."""
 
+LIMIT_TOLERANCE_RAD = 1e-4
+"""Angle beyond a limit that is rounding."""
+
 
 def joint_limits(model: mujoco.MjModel, names: tuple[str, ...]) -> np.ndarray:
     """Lower and upper limit of each joint, (J, 2) float32, rad (m for a slide); infinite for a joint without limits."""
@@ -122,7 +125,7 @@ def model_facts(
 
     Raises:
         InputError: the model is not one robot with a free root, a joint has no name, a foot or pattern names nothing,
-            or no feet are found.
+            an angle is outside its joint's limits, or no feet are found.
     """
     names = _joint_names(path, model)
     bodies = [model.body(index).name for index in range(1, model.nbody)]
@@ -135,6 +138,7 @@ def model_facts(
         joint_pos = np.clip(start[7:], *joint_limits(model, names).astype(np.float64).T)
     else:
         joint_pos = expand_patterns(pose, names)
+        _check_limits(path, names, joint_pos, joint_limits(model, names))
     data.qpos[:] = (0, 0, 0, *start[3:7], *joint_pos)
     mujoco.mj_kinematics(model, data)
     lowest = _lowest(model, data, lost)
@@ -156,6 +160,17 @@ def model_facts(
         root_height=-ground,
         guessed=not feet and any(model.body(body).name in lost for body in found),
     )
+
+
+def _check_limits(path: Path, names: Sequence[str], pose: np.ndarray, limits: np.ndarray) -> None:
+    beyond = (pose < limits[:, 0] - LIMIT_TOLERANCE_RAD) | (pose > limits[:, 1] + LIMIT_TOLERANCE_RAD)
+    if beyond.any():
+        joint = int(beyond.argmax())
+        low, high = limits[joint]
+        raise InputError(
+            f"{path}: {names[joint]} is {pose[joint]:g} in default_joint_pos, and its limits are {low:g} to {high:g}; "
+            "give an angle between them (a joint that is not named is at 0)"
+        )
 
 
 def _joint_names(path: Path, model: mujoco.MjModel) -> tuple[str, ...]:

@@ -115,12 +115,13 @@ class Robot:
             foot_bodies: by default the links whose collision shapes are lowest in the default pose. Links whose
                 meshes are missing count by their origins, which ``remarks`` then says.
             feet_joints: names or patterns; by default the joints next above the foot bodies.
-            default_joint_pos: pattern -> rad. By default the model's first keyframe, or 0 in every joint, moved into
-                the limits.
+            default_joint_pos: pattern -> rad, within the limits; a joint that is not named is at 0. By default the
+                model's first keyframe, or 0 in every joint, moved into the limits.
             default_root_height: m; by default the height at which the lowest shape touches the ground.
 
         Raises:
-            InputError: the file is not such a robot, a name is not in it, or no feet are found.
+            InputError: the file is not such a robot, a name is not in it, an angle is outside its joint's limits, or no
+                feet are found.
         """
         from amp_helpers.robots.model import model_facts
         from amp_helpers.robots.model_file import read_robot

@@ -58,6 +58,14 @@ def tripod_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def limber_file(tmp_path):
+    """A tripod whose knee "b" can be straight, and bent to the other side."""
+    path = tmp_path / "limber.xml"
+    path.write_text(TRIPOD.replace('range="10 90"', 'range="-90 90"'))
+    return path
+
+
 @pytest.fixture(scope="module")
 def tripod(tripod_file):
     return Robot.from_file(tripod_file)
@@ -88,9 +96,9 @@ def test_names_limits_pose_and_feet_are_found_in_the_file(tripod):
     assert tripod.default_root_height == pytest.approx(REACH, abs=1e-6)
 
 
-def test_given_facts_replace_those_of_the_file(tripod_file):
+def test_given_facts_replace_those_of_the_file(limber_file):
     robot = Robot.from_file(
-        tripod_file,
+        limber_file,
         name="tripod",
         foot_bodies=("toe_a", "toe_b"),
         feet_joints=("knee_.*",),
@@ -102,6 +110,18 @@ def test_given_facts_replace_those_of_the_file(tripod_file):
     # Thigh 0.3 rad forward, shank 0.3 rad back; the box stands on its edge.
     legs = 0.4 * np.cos(0.3)
     assert robot.default_root_height == pytest.approx(legs + 0.03 * np.cos(0.3) + 0.05 * np.sin(0.3), abs=1e-6)
+
+
+def test_a_default_angle_outside_the_limits_is_refused(tripod_file):
+    for pose, told in ({"knee_b": -0.6}, "-0.6"), ({"hip_.*": 0.3}, "0"):
+        sentence = (
+            rf"knee_b is {told} in default_joint_pos, and its limits are 0\.174533 to 1\.5708; give an angle between"
+        )
+        with pytest.raises(InputError, match=sentence):
+            Robot.from_file(tripod_file, default_joint_pos=pose)
+    straight = np.radians(10)
+    robot = Robot.from_file(tripod_file, default_joint_pos={"knee_b": straight, "knee_a": -9.0})
+    assert robot.default_pose()[-2] == pytest.approx(straight), "at its limit; the other knee has none"
 
 
 def test_the_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
@@ -199,8 +219,8 @@ def test_a_file_without_joint_names_is_converted_and_checked_for_a_users_robot(t
     assert get_robot(str(tripod_file)).name == "dreibein ü"
 
 
-def test_a_default_pose_of_zero_leaves_no_offset_to_check(tripod_file):
-    upright = Robot.from_file(tripod_file, default_joint_pos={})
+def test_a_default_pose_of_zero_leaves_no_offset_to_check(limber_file):
+    upright = Robot.from_file(limber_file, default_joint_pos={})
     table = {check.name: check for check in check_motion(standing(upright, frames=60), upright)}
     assert table["default offset"].verdict == "ok" and "near zero" in table["default offset"].evidence
     assert not any("nan" in check.evidence for check in table.values())
