@@ -122,9 +122,12 @@ def test_each_environment_keeps_its_command_through_falls_and_as_it_changes():
     assert rollout.commands[:, 0].tolist() == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
 
 
-def test_steps_of_the_command_have_a_response(small_run, tmp_path):
-    metrics = evaluate(MeasuringSetup(checkpoint=small_run.folder, num_envs=2), tmp_path, steps=(0.0, 1.0))
+def test_steps_of_the_command_have_a_response(small_run, repo_root, tmp_path):
+    setup = MeasuringSetup(checkpoint=repo_root / "policies" / "g1_locomotion", num_envs=2)
+    metrics = evaluate(setup, tmp_path, steps=(0.0, 1.0))
     assert 0 < metrics["response_s"] <= 4.0 and math.isnan(metrics["pose_rmse_rad"])
+    fallen = evaluate(replace(setup, checkpoint=small_run.folder), tmp_path, steps=(0.0, 1.0))
+    assert math.isnan(fallen["response_s"]) and fallen["falls_per_env_10s"] > 0, "it has learned nothing"
     with np.load(tmp_path / "rollout.npz") as rollout:
         assert rollout["root_pos"].shape == (2, 400, 3)
 

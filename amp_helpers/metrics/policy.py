@@ -16,7 +16,7 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
     """Compute the metrics of a policy; ``metrics.json`` has these keys.
 
     All but the falls and the response use only the K frames, over all environments, that are at least ``warmup_s``
-    after a start and after a fall. NaN means undefined: there are no such frames.
+    after a start and after a fall. NaN means undefined: there are no such frames. The falls are always defined.
 
     ``falls_per_env_10s``
         Falls / (E T dt) * 10 s, over the whole rollout. Cannot see stumbles that do not end an episode; and because the
@@ -38,7 +38,8 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
         leaves and returns to.
     ``response_s``
         Time until 90 % of a step of the command is reached, for the slowest step (:func:`response_times`); the start
-        counts as a step from standing still. Cannot see overshoot. Undefined where the command is always 0.
+        counts as a step from standing still. Cannot see overshoot. Undefined where the command is always 0, and where
+        the robot never stays up for ``warmup_s``: the times would then be those between falls.
     ``gait_frequency_hz``, ``gait_frequency_ratio``
         Stride frequency (:func:`gait_frequency`), and its ratio to that of the reference. Cannot see stride length, the
         coordination of the legs, or a second gait that fewer environments use. Undefined for a robot that stands.
@@ -84,7 +85,7 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
         "tracking_rmse_mps": tracking_error(rollout, keep),
         "turn_error_radps": turn_error(rollout, keep),
         "drift_mps": drift(rollout, keep),
-        "response_s": max(response_times(rollout), default=float("nan")),
+        "response_s": max(response_times(rollout) if keep.any() else [], default=float("nan")),
         "gait_frequency_hz": gait,
         **_style(rollout, reference, keep, gait),
         "foot_skate_mps": foot_skate(rollout.foot_pos, rollout.foot_contact, rollout.dt, pairs),
