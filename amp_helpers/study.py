@@ -26,6 +26,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, atomic_path, folder_fault, run_cli
 from amp_helpers.metrics.tables import study_table
 from amp_helpers.training import command
+from amp_helpers.training.cfg import check_settings
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run
@@ -113,7 +114,7 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
 
 
 def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
-    """Parse the options of every group as the commands will, and read each dataset once."""
+    """Parse and check the options of every group as the commands will, and read each dataset once."""
     if cfg.parallel < 1 or (cfg.gpus is not None and cfg.gpus < 1):
         raise InputError("parallel and gpus count from 1; give at least 1")
     if cfg.gpus and cfg.device == "cpu":
@@ -123,7 +124,9 @@ def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
     datasets = set()
     for run in study.runs:
         if run.program is None:
-            datasets.add(command.parse(run.train).dataset)
+            settings = command.parse(run.train)
+            check_settings(settings)
+            datasets.add(settings.dataset)
         elif run.program not in programs:
             raise InputError(
                 f"{cfg.study}: a group asks for the program '{run.program}', which runs its code; if you trust it, "

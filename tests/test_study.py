@@ -38,6 +38,14 @@ def test_options_are_checked_before_anything_is_trained(tmp_path):
     cfg = StudyCfg(study=write(tmp_path, "[groups.a]\n[groups.b]\ndataset = 'none.npz'\n"), output=tmp_path / "out")
     with pytest.raises(InputError, match=r"none\.npz: no such file"):
         run_study(cfg)
+    for option, sentence in (
+        ("velocity_range = [1.2, 0.3]", r"the velocity range is 1\.2\.\.0\.3 m/s; give the lower speed first"),
+        ("num_envs = 0", "num_envs is 0; give at least 1"),
+        ("learning_rate = 0.0", "learning_rate is 0"),
+    ):
+        cfg = StudyCfg(study=write(tmp_path, f"[groups.a]\n[groups.b]\n{option}\n"), output=tmp_path / "out")
+        with pytest.raises(InputError, match=sentence):
+            run_study(cfg)
     assert not (tmp_path / "out").exists()
 
 

@@ -20,7 +20,7 @@ from amp_helpers.env.held_command import HeldCommand, held
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.conditions import PUSH_INTERVAL_S, PUSH_MPS, START_NOISE_RAD
-from amp_helpers.metrics.grid import check_speeds
+from amp_helpers.metrics.grid import check_range, check_speeds
 
 NEVER_S = 1e9
 """Resampling time of a command that stays, s."""
@@ -94,11 +94,10 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         The commands of another kind, a sentence each.
 
     Raises:
-        InputError: the task has no velocity command, the range is reversed, or see :func:`.grid.check_speeds`.
+        InputError: the task has no velocity command, or see :func:`.grid.check_range`.
     """
-    check_speeds(*forward, turn or 0.0)
-    if forward[0] > forward[1]:
-        raise InputError(f"the velocity range is {forward[0]}..{forward[1]} m/s; give the lower speed first")
+    check_range(*forward)
+    check_speeds(turn or 0.0)
     commands, others = dict(velocity_commands(cfg)), other_commands(cfg)
     if not commands:
         found = ", ".join(f"'{name}' ({kind})" for name, kind in others.items()) or "none"

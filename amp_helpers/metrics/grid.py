@@ -43,6 +43,17 @@ def check_speeds(*speeds: object) -> None:
             raise InputError(f"a commanded speed is {speed:g}; give at most {MAX_SPEED:g} m/s and rad/s")
 
 
+def check_range(low: float, high: float) -> None:
+    """Check a range of commanded forward speeds, m/s.
+
+    Raises:
+        InputError: it is reversed, or see :func:`check_speeds`.
+    """
+    check_speeds(low, high)
+    if low > high:
+        raise InputError(f"the velocity range is {low}..{high} m/s; give the lower speed first")
+
+
 def grid_row(rollout: Rollout, reference: Motion, warmup_s: float = WARMUP_S) -> dict[str, float]:
     """Metrics of one command of a grid: ``forward`` and ``turn``, those of :func:`evaluate_rollout`, and three more.
 

@@ -194,13 +194,7 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     from amp_helpers.env.registration import canonical_task
     from amp_helpers.utils.devices import check_device
 
-    _check_numbers(cfg)
-    cfg.agent.validate()
-    for name, known in (("frontend", get_args(Frontend)), ("logger", get_args(Logger))):
-        if getattr(cfg, name) not in known:
-            raise InputError(f"{name} '{getattr(cfg, name)}' not found; available: {', '.join(known)}")
-    if cfg.logger == "wandb" and importlib.util.find_spec("wandb") is None:
-        raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
+    check_settings(cfg)
     device = check_device(cfg.device)
     task = canonical_task(cfg.task)
     usual = TASK_DEFAULTS.get(task, TaskDefaults())
@@ -216,6 +210,25 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
         num_envs=cfg.num_envs or (4096 if device.startswith("cuda") else 16),
         run_dir=run_dir,
     )
+
+
+def check_settings(cfg: TrainCfg) -> None:
+    """Check what can be checked of a run without its device, its task and its files.
+
+    Raises:
+        InputError: a value is out of range, or a package is missing.
+    """
+    from amp_helpers.metrics.grid import check_range  # loads what --help does not need
+
+    _check_numbers(cfg)
+    cfg.agent.validate()
+    if cfg.velocity_range is not None:
+        check_range(*cfg.velocity_range)
+    for name, known in (("frontend", get_args(Frontend)), ("logger", get_args(Logger))):
+        if getattr(cfg, name) not in known:
+            raise InputError(f"{name} '{getattr(cfg, name)}' not found; available: {', '.join(known)}")
+    if cfg.logger == "wandb" and importlib.util.find_spec("wandb") is None:
+        raise InputError("wandb is not installed; pip install wandb, or use --logger tensorboard")
 
 
 def _check_numbers(cfg: TrainCfg) -> None:
