@@ -84,6 +84,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         build_agent,
         check_rewarded,
         open_env,
+        recipe_notes,
         robot_notes,
     )
 
@@ -120,6 +121,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         agent = build_agent(setup, ranks)
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
         notes = [
+            *recipe_notes(cfg, lab.cfg),
             *robot_notes(setup),
             *setup.env.source.caveats,
             *(f"{found.name}: {found.evidence}; {found.remedy}" for found in findings),

@@ -22,9 +22,11 @@ from amp_helpers.agent.health import Health
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.amp_state.asset import scene_robot
+from amp_helpers.amp_state.commands import velocity_commands
 from amp_helpers.amp_state.reference import ReferenceWindows
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset, check_joints
+from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.make import default_pose, make_env, rewards_poses
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.env.wrapper import AmpEnv
@@ -139,6 +141,25 @@ def check_rewarded(agent: AmpAgentCfg, task_rewards: bool) -> str | None:
     if agent.task_weight and not task_rewards:
         return f"the task has no reward that --task_weight {agent.task_weight:g} could weigh; style is all"
     return None
+
+
+def recipe_notes(cfg: TrainCfg, task: Any) -> list[str]:
+    """Return a note where a run has the settings of the recipe ``locomotion``, and its task lacks what they expect.
+
+    Args:
+        cfg: the run.
+        task: configuration of its environment.
+    """
+    commands = dict(velocity_commands(task))
+    clocked = any(isinstance(command, LocomotionCommandCfg) for command in commands.values())
+    if clocked or not (cfg.condition_on_command and cfg.symmetry):
+        return []
+    found = ", ".join(f"'{name}' is a {type(command).__name__}" for name, command in commands.items())
+    return [
+        "these are options of the recipe locomotion, which expects a task with a LocomotionCommandCfg, whose gait "
+        f"clock the policy observes and rewards follow; here, command {found} (cookbook, The locomotion recipe on your "
+        "robot)"
+    ]
 
 
 def robot_notes(setup: TrainingSetup) -> list[str]:
