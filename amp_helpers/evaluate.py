@@ -141,10 +141,8 @@ def evaluate_grid(
 
     with open_simulator(setup, commands) as measured:
         joint_names = measured.references.joint_names
-        print(
-            f"measuring {len(commands)} commands, {setup.num_envs} environments each; this takes minutes on a CPU",
-            flush=True,
-        )
+        size = f"{setup.num_envs} environment{'s' if setup.num_envs > 1 else ''} each"
+        print(f"measuring {len(commands)} commands, {size}; this takes minutes on a CPU", flush=True)
         rows = grid_rows(measured.grid(commands, setup.seconds), measured.references, keep_gait)
     output = Path(output)
     write_grid(output / "grid.json", rows)

@@ -36,7 +36,7 @@ _ABOVE_ZERO = ("learning_rate", "discriminator_learning_rate", "initial_std", "r
 
 @dataclass(frozen=True, kw_only=True)
 class AmpAgentCfg:
-    """Configuration of :class:`amp_helpers.agent.AmpAgent`."""
+    """Configuration of the AMP agent."""
 
     rollouts: int = 24
     """Control steps between updates."""

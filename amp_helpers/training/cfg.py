@@ -53,7 +53,7 @@ TASK_DEFAULTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrainCfg:
-    """A training run; the defaults are the recipe ``walk``."""
+    """A training run; the defaults are the recipe walk."""
 
     dataset: Path = Path("datasets/g1_walk_refined.npz")
     """Dataset to imitate, written by python -m amp_helpers.convert; datasets/... also finds the demo datasets."""

@@ -84,7 +84,8 @@ def test_a_grid_and_steps_are_measured_as_in_isaac_lab(setup, metric_names, tmp_
     rows = evaluate_grid(replace(setup, num_envs=1), tmp_path / "grid", commands=[(0.0, 0.0), (0.3, 0.0)])
     assert [(row["forward"], row["turn"]) for row in rows] == [(0.0, 0.0), (0.3, 0.0)] and metric_names < set(rows[0])
     assert {"grid.json", "grid.png"} <= {path.name for path in (tmp_path / "grid").iterdir()}
-    assert "limits commands" not in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "limits commands" not in printed.err and "measuring 2 commands, 1 environment each;" in printed.out
     evaluate(replace(setup, num_envs=1, seconds=10.0), tmp_path / "steps", steps=(0.0, 1.5))
     assert "note: the controller limits commands to what was trained, forward 0 to 1 m/s" in capsys.readouterr().err
     with np.load(tmp_path / "steps" / "rollout.npz") as rollout:

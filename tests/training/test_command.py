@@ -87,3 +87,10 @@ def test_an_unknown_option_is_one_line_in_a_terminal():
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: env.a.b=3: settings are options here")
+
+
+def test_help_is_plain_text(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    text = capsys.readouterr().out
+    assert "--velocity_range" in text and ":class:" not in text and "``" not in text
