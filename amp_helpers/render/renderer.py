@@ -96,9 +96,10 @@ class Renderer:
         """
         return self._draw(self._kinematics.qpos(motion)[i], highlight)
 
-    def video(self, motion: Motion, fps: float = 30.0) -> list[np.ndarray]:
+    def video(self, motion: Motion, fps: float = 30.0, highlight: Iterable[str] = ()) -> list[np.ndarray]:
         """Render the motion in real time at ``fps`` frames per second, each (H, W, 3) uint8."""
-        return [self._draw(qpos, ()) for qpos in self._kinematics.qpos(motion.resample(1.0 / fps))]
+        highlight = tuple(highlight)
+        return [self._draw(qpos, highlight) for qpos in self._kinematics.qpos(motion.resample(1.0 / fps))]
 
     def pose(self, qpos: np.ndarray, camera: str | None = None, heading: float = 0.0) -> np.ndarray:
         """Render one pose as (H, W, 3) uint8.
