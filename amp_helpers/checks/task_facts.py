@@ -90,20 +90,20 @@ def read_task(
 def _clearance(env: ManagerBasedRLEnv, model: Robot, reset: bool) -> float | None:
     """Height of the lowest point of a robot that starts, m; None where the model is another's or has no shapes."""
     robot = scene_robot(env)
-    shared = [name for name in robot.joint_names if name in model.joint_names]
     kinematics = Kinematics(model)
-    if len(shared) < len(model.joint_names) or robot.is_fixed_base or kinematics.body_names[0] != robot.body_names[0]:
+    missing = set(model.joint_names) - set(robot.joint_names)
+    if missing or robot.is_fixed_base or kinematics.body_names[0] != robot.body_names[0]:
         return None
     data = robot.data
     root = (data.root_link_pose_w if reset else data.default_root_pose).torch[:1].cpu().numpy().astype(float)
     joints = (data.joint_pos if reset else data.default_joint_pos).torch[:1].cpu().numpy()
     start = Motion(
         fps=1.0,
-        joint_names=tuple(shared),
-        joint_pos=joints[:, [robot.joint_names.index(name) for name in shared]],
+        joint_names=tuple(robot.joint_names),
+        joint_pos=joints,
         root_pos=root[:, :3],
         root_quat=root[:, 3:],
-    )
+    ).select(model.joint_names)
     lowest = kinematics.lowest_heights(start)
     if lowest is None:
         return None

@@ -53,13 +53,18 @@ def test_the_policy_observes_nothing_that_a_robot_cannot_measure(env):
     }
 
 
-def test_commands_stand_go_straight_turn_and_turn_on_the_spot(command):
+def drawn_commands(command, draws: int) -> torch.Tensor:
+    """Commands of all environments, one draw after the other, (3, n); an episode of them would need minutes."""
     drawn = []
-    for _ in range(60):
-        command._resample_command(torch.arange(NUM_ENVS))  # the draw alone: an episode would need minutes
+    for _ in range(draws):
+        command._resample_command(torch.arange(NUM_ENVS))
         command._update_command()
         drawn.append(command.command.clone())
-    forward, left, turn = torch.cat(drawn).T
+    return torch.cat(drawn).T
+
+
+def test_commands_stand_go_straight_turn_and_turn_on_the_spot(command):
+    forward, left, turn = drawn_commands(command, 60)
     assert (left == 0).all() and forward.min() >= 0 and forward.max() <= 2.6
     assert not ((forward > 0) & (forward < command.cfg.min_speed)).any()
     assert (forward * turn).abs().max() <= command.cfg.max_lateral_acceleration + 1e-5
@@ -73,36 +78,16 @@ def test_commands_stand_go_straight_turn_and_turn_on_the_spot(command):
 
 
 @pytest.mark.parametrize("speeds", [(2.5, 2.9), (2.7, 2.7)])
-def test_no_command_is_slower_than_the_slowest_of_the_range(command, speeds):
-    ranges = command.cfg.ranges
-    before = ranges.lin_vel_x
-    drawn = []
-    try:
-        ranges.lin_vel_x = speeds
-        for _ in range(20):
-            command._resample_command(torch.arange(NUM_ENVS))
-            command._update_command()
-            drawn.append(command.command.clone())
-    finally:
-        ranges.lin_vel_x = before
-    forward, _, turn = torch.cat(drawn).T
+def test_no_command_is_slower_than_the_slowest_of_the_range(command, monkeypatch, speeds):
+    monkeypatch.setattr(command.cfg.ranges, "lin_vel_x", speeds)
+    forward, _, turn = drawn_commands(command, 20)
     assert forward.min() >= speeds[0] - 1e-6 and forward.max() <= speeds[1] + 1e-6, "none stands or turns on the spot"
     assert 0.35 < (turn == 0).float().mean() < 0.55
 
 
-def test_a_range_of_backward_speeds_is_commanded_too(command):
-    ranges = command.cfg.ranges
-    before = ranges.lin_vel_x
-    drawn = []
-    try:
-        ranges.lin_vel_x = (-1.5, -1.0)
-        for _ in range(20):
-            command._resample_command(torch.arange(NUM_ENVS))
-            command._update_command()
-            drawn.append(command.command.clone())
-    finally:
-        ranges.lin_vel_x = before
-    forward, _, turn = torch.cat(drawn).T
+def test_a_range_of_backward_speeds_is_commanded_too(command, monkeypatch):
+    monkeypatch.setattr(command.cfg.ranges, "lin_vel_x", (-1.5, -1.0))
+    forward, _, turn = drawn_commands(command, 20)
     assert ((forward == 0) | ((forward >= -1.5) & (forward <= -1.0))).all() and (forward < 0).float().mean() > 0.5
     assert (forward * turn).abs().max() <= command.cfg.max_lateral_acceleration + 1e-5
 
