@@ -209,9 +209,14 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+class _Repr(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        return super().repr_int(x, level) if x.bit_length() < 10_000 else f"{hex(x)[:20]}…"  # Python refuses decimals
+
+
 def brief_repr(value: object, most: int = 80) -> str:
     """Return a value from a file as Python writes it, cut to one short line, for a message."""
-    brief = reprlib.Repr()
+    brief = _Repr()
     brief.maxstring = brief.maxother = brief.maxlong = most
     return one_line(brief.repr(value), most)
 

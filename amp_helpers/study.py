@@ -1,11 +1,12 @@
 """Make the trainings of a study and compare them: ``python -m amp_helpers.study FILE.toml --output DIR``.
 
 The file is described in :mod:`amp_helpers.training.study`. ``DIR`` gains ``runs/`` (a folder and a log for each
-training), ``results.json`` (:mod:`amp_helpers.training.comparisons`), ``metrics.png`` and ``curves.png``. Started
-again, a study goes on: what is recorded is not repeated, and a training that was cut off continues from its newest
-checkpoint.
+training), ``options.json``, ``results.json`` (:mod:`amp_helpers.training.comparisons`), ``metrics.png`` and
+``curves.png``. Started again, a study goes on: what is recorded is not repeated, and a training that was cut off
+continues from its newest checkpoint. Its file may have gained groups and seeds since, and measure otherwise.
 """
 
+import fcntl
 import os
 import queue
 import shlex
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,16 +24,19 @@ import tyro
 
 from amp_helpers import evaluate
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.errors import InputError, atomic_path, folder_fault, run_cli
+from amp_helpers.errors import InputError, atomic_path, file_remedy, folder_fault, one_line, run_cli
+from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.tables import study_table
 from amp_helpers.training import command
+from amp_helpers.training.background import PARENT
 from amp_helpers.training.cfg import check_settings
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.config_file import users_names
-from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run
+from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, NO_LOCKS, read_run, write_json
 from amp_helpers.training.study import Study, StudyRun, read_study, without_idle
 from amp_helpers.utils.command_line import given, one_line_errors, option_words
 from amp_helpers.utils.hardware import describe_device
+from amp_helpers.utils.json_data import fits, read_json
 
 MPS = "nvidia-cuda-mps-control"
 """Lets the kernels of several processes run side by side on a GPU."""
@@ -75,7 +79,7 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
 
     Args:
         cfg: the study.
-        say: called with each note, and with a line for each training that ends.
+        say: called with each note, with a line for each training that ends, and with the table.
 
     Returns:
         All recorded runs.
@@ -93,7 +97,12 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
     for note in notes:
         say(f"note: {note}")
     cfg.output.mkdir(parents=True, exist_ok=True)
-    work = _Work(cfg, study, programs, say)
+    with locked(cfg.output) as lock:
+        return _run(_Work(cfg, study, programs, say, lock), workers)
+
+
+def _run(work: "_Work", workers: Sequence[int | None]) -> Results:
+    cfg, comparison = work.cfg, work.study.comparison
     with side_by_side_on_gpus(cfg.parallel > 1 and workers[0] is not None):
         threads = [threading.Thread(target=work.make_all, args=(place,)) for place in workers]
         for thread in threads:
@@ -107,7 +116,11 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
                 thread.join()
             raise
     if work.results.runs:
-        _draw(cfg.output, work.results, study.comparison.name)
+        _draw(cfg.output, work.results, comparison.name)
+        measured = {run.name: (run.group, run.metrics) for run in work.results.runs}
+        work.say(str(study_table(comparison.groups, measured)))
+        files = ", ".join(str(cfg.output / name) for name in ("results.json", "metrics.png", "curves.png"))
+        work.say(f"results: {files}")
     if work.failed:
         raise InputError("; ".join(work.failed))
     return work.results
@@ -132,7 +145,9 @@ def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
                 f"{cfg.study}: a group asks for the program '{run.program}', which runs its code; if you trust it, "
                 f"give --program {shlex.quote(run.program)}=FILE.py"
             )
-    evaluate.parse(["--checkpoint", "P", "--output", "O", *study.evaluate])
+    measuring = evaluate.parse(["--checkpoint", "P", "--output", "O", *study.evaluate])
+    measuring.check()
+    check_speeds(measuring.velocity or 0.0, measuring.turn)
     for dataset in sorted(datasets):
         MotionDataset.load(dataset)
 
@@ -153,6 +168,33 @@ def places(cfg: StudyCfg) -> list[int | None]:
     if cfg.gpus and cfg.gpus > count:
         raise InputError(f"this machine has {count} GPUs; give --gpus {count} or fewer")
     return [gpu for gpu in range(cfg.gpus or count) for _ in range(cfg.parallel)]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Have a study's folder for one process, and for the trainings that it starts, which may outlive it.
+
+    Yields:
+        The file that holds the lock, for the trainings to keep open.
+
+    Raises:
+        InputError: another study, or one of its trainings, is being made there.
+    """
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: a study, or a training of one that was killed, is still running there; wait until it has "
+                "ended, or give another --output"
+            ) from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield lock
+    finally:
+        os.close(lock)
 
 
 @contextmanager
@@ -184,6 +226,8 @@ class _Work:
     study: Study
     programs: dict[str, str]
     say: Callable[[str], None]
+    lock: int | None = None
+    """File that trainings keep open, see :func:`locked`."""
     failed: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
@@ -191,13 +235,38 @@ class _Work:
 
     def __post_init__(self) -> None:
         file = self.cfg.output / "results.json"
-        old = read_results(file).runs if file.exists() else ()
+        found = read_results(file).runs if file.exists() else ()
+        self._check_options({run.name for run in found})
+        evaluation = self._evaluation()
+        old = tuple(run for run in found if run.evaluation == evaluation)
+        if count := len(found) - len(old):
+            self.say(f"note: {count} trainings are measured again, because the options of [evaluate] have changed")
         self.results = Results((self.study.comparison,), old)
         recorded = {run.name for run in old}
         self._todo: queue.SimpleQueue[StudyRun] = queue.SimpleQueue()
         for run in self.study.runs:
             if run.name not in recorded:
                 self._todo.put(run)
+
+    def _check_options(self, recorded: Collection[str]) -> None:
+        """Refuse to go on with a training whose options have changed; keep the options of all.
+
+        Raises:
+            InputError: the options of a training that has begun are not those that it began with.
+        """
+        file = self.cfg.output / "options.json"
+        kept = read_json(file, "delete it, if the study's file has not changed") if file.exists() else {}
+        if not fits(kept, dict[str, list[str]]):
+            raise InputError(f"{file}: holds no lists of options; delete it, if the study's file has not changed")
+        for run in self.study.runs:
+            before, now = kept.get(run.name), list(run.train)
+            begun = run.name in recorded or (self.cfg.output / "runs" / run.name).exists()
+            if begun and before not in (None, now):
+                raise InputError(
+                    f"{self.cfg.study}: '{run.name}' was made with {_options(before)} and would now have "
+                    f"{_options(now)}; give another --output, or the group another name"
+                )
+        write_json(file, kept | {run.name: list(run.train) for run in self.study.runs})
 
     def make_all(self, gpu: int | None) -> None:
         """Make one training after the other until none is left."""
@@ -208,14 +277,14 @@ class _Work:
                 return
             try:
                 recorded = self._make(run, gpu)
+                with self._lock:
+                    self.results = Results(self.results.comparisons, (*self.results.runs, recorded))
+                    self.say(f"{run.name}: {recorded.updates} updates in {recorded.wall_s:.0f} s")
+                    write_results(self.cfg.output / "results.json", self.results)
             except (InputError, OSError) as error:  # the others go on
                 if not self._stopped:
-                    self.failed.append(str(error))
-                continue
-            with self._lock:
-                self.results = Results(self.results.comparisons, (*self.results.runs, recorded))
-                write_results(self.cfg.output / "results.json", self.results)
-                self.say(f"{run.name}: {recorded.updates} updates in {recorded.wall_s:.0f} s")
+                    remedy = f"; {file_remedy(error)}" if isinstance(error, OSError) else ""
+                    self.failed.append(f"{error}{remedy}")
 
     def stop(self) -> None:
         """End the trainings, which keep what they learned."""
@@ -238,9 +307,12 @@ class _Work:
             group=run.group,
             command=_typed([*self._program(run), "--seed", str(run.seed), *run.train]),
             hardware=describe_device("cpu" if gpu is None else f"cuda:{gpu}") + shared,
-            evaluation=_typed(["-m", "amp_helpers.evaluate", *self.study.evaluate]),
+            evaluation=self._evaluation(),
             metrics=folder / "evaluation" / "metrics.json",
         )
+
+    def _evaluation(self) -> str:
+        return _typed(["-m", "amp_helpers.evaluate", *self.study.evaluate])
 
     def _program(self, run: StudyRun) -> list[str]:
         return ["-m", "amp_helpers.train"] if run.program is None else [self.programs[run.program]]
@@ -267,11 +339,18 @@ class _Work:
         return [*line, "--output", str(folder / "evaluation"), *option_words(named), *self.study.evaluate]
 
     def _call(self, line: Sequence[str], log: Path, gpu: int | None) -> None:
-        """Run a Python command and append its output to ``log``."""
-        environment = os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": visible(gpu)})
+        """Run a Python command and append its output to ``log``; a training stops when this process is gone."""
+        environment = os.environ | {PARENT: str(os.getpid())}
+        if gpu is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = visible(gpu)
         with log.open("ab") as file:
             process = subprocess.Popen(
-                [sys.executable, *line], stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
+                [sys.executable, *line],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=environment,
+                pass_fds=() if self.lock is None else (self.lock,),
             )
             self._running.add(process)
             if self._stopped:
@@ -279,7 +358,17 @@ class _Work:
             code = process.wait()
             self._running.discard(process)
         if code or self._stopped:
-            raise InputError(f"{_typed(line)}: ended with code {code}; see {log}")
+            raise InputError(f"{_typed(line)}: ended with code {code}{_last_error(log)}; see {log}")
+
+
+def _last_error(log: Path) -> str:
+    """What a command that failed said last, if it is an error of ours."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
+    return f" ({one_line(lines[-1], 300)})" if lines[-1].startswith("error: ") else ""
+
+
+def _options(words: Sequence[str]) -> str:
+    return one_line(shlex.join(words), 200) or "no option"
 
 
 def visible(gpu: int) -> str:
@@ -302,7 +391,7 @@ def _draw(folder: Path, results: Results, comparison: str) -> None:
 
 
 def main() -> int:
-    """Make a study from the command line and print its table."""
+    """Make a study from the command line."""
     with one_line_errors():
         cfg = tyro.cli(
             StudyCfg,
@@ -310,9 +399,7 @@ def main() -> int:
             description="Make the trainings of a study, several side by side, and compare them.",
             use_underscores=True,
         )
-    results = run_study(cfg, lambda line: print(line, flush=True))
-    print(study_table(results.comparisons[0].groups, {run.name: (run.group, run.metrics) for run in results.runs}))
-    print(f"results: {cfg.output / 'results.json'}, {cfg.output / 'metrics.png'}, {cfg.output / 'curves.png'}")
+    run_study(cfg, lambda line: print(line, flush=True))
     return 0
 
 

@@ -1,5 +1,6 @@
 """The command that makes a study: trainings side by side, recorded, gone on with, and compared."""
 
+import errno
 import re
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import pytest
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.study import MPS, StudyCfg, _check, _Work, places, run_study, side_by_side_on_gpus, visible
+from amp_helpers.study import MPS, StudyCfg, _check, _Work, locked, places, run_study, side_by_side_on_gpus, visible
 from amp_helpers.training import read_results
+from amp_helpers.training.comparisons import RecordedRun, Results, write_results
 from amp_helpers.training.study import read_study
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
@@ -46,6 +48,13 @@ def test_options_are_checked_before_anything_is_trained(tmp_path):
         cfg = StudyCfg(study=write(tmp_path, f"[groups.a]\n[groups.b]\n{option}\n"), output=tmp_path / "out")
         with pytest.raises(InputError, match=sentence):
             run_study(cfg)
+    for option, sentence in (
+        ("num_envs = 0", "num_envs is 0; give at least 1"),
+        ("seconds = 0.0", "seconds is 0; give"),
+    ):
+        cfg = StudyCfg(study=write(tmp_path, f"[evaluate]\n{option}\n[groups.a]\n"), output=tmp_path / "out")
+        with pytest.raises(InputError, match=sentence):
+            run_study(cfg)
     assert not (tmp_path / "out").exists()
 
 
@@ -73,6 +82,114 @@ def test_a_program_runs_only_where_the_user_names_it(tmp_path):
     with pytest.raises(InputError, match=r"ended with code 3; see .*a-0\.log"):
         run_study(cfg)
     assert "a program of its own" in (tmp_path / "out" / "runs" / "a-0.log").read_text()
+
+
+def one_program(folder: Path, text: str = TRAINER) -> StudyCfg:
+    """A study of one group that a program trains."""
+    (folder / "mine.py").write_text(text)
+    study = write(folder, "[groups.a]\nprogram = 'mine'\nwindow = 4\n")
+    return StudyCfg(study=study, output=folder / "out", device="cpu", program=(f"mine={folder / 'mine.py'}",))
+
+
+def test_a_failure_is_told_in_the_words_of_the_command(tmp_path):
+    cfg = one_program(
+        tmp_path, "import sys\nprint('error: there is no such thing; take another', file=sys.stderr)\nexit(2)\n"
+    )
+    with pytest.raises(InputError, match=r"ended with code 2 \(error: there is no such thing; take another\); see "):
+        run_study(cfg)
+
+
+def test_a_training_whose_options_changed_is_refused(tmp_path):
+    """It would stand in the table under options that it was not made with."""
+    cfg = one_program(tmp_path)
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(cfg)
+    (tmp_path / "out" / "runs" / "a-0").mkdir()
+    text = cfg.study.read_text()
+    write(tmp_path, text.replace("4", "8"))
+    with pytest.raises(InputError, match=r"'a-0' was made with --window 4 and would now have --window 8; give another"):
+        run_study(cfg)
+    write(tmp_path, text.replace("4", "8").replace("groups.a", "groups.b"))  # its remedies
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(cfg)
+    write(tmp_path, text.replace("4", "8"))
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(replace(cfg, output=tmp_path / "another"))
+    (tmp_path / "out" / "options.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"options\.json: holds no lists of options; delete it, if"):
+        run_study(cfg)
+    (tmp_path / "out" / "options.json").unlink()
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(cfg)
+
+
+RECORDED = RecordedRun(
+    name="a-0",
+    group="a",
+    seed=0,
+    command="python mine.py",
+    commit="abc1234",
+    hardware="a CPU",
+    wall_s=1.0,
+    updates=1,
+    env_steps=16,
+    evaluation="python -m amp_helpers.evaluate",
+    metrics={"falls_per_env_10s": None},
+    curve={},
+    gait={},
+)
+
+
+def recorded(cfg: StudyCfg, **changes: str) -> None:
+    comparison = read_study(cfg.study).comparison
+    cfg.output.mkdir()
+    write_results(cfg.output / "results.json", Results((comparison,), (replace(RECORDED, **changes),)))
+
+
+def test_what_was_measured_otherwise_is_measured_again(tmp_path):
+    cfg = one_program(tmp_path)
+    recorded(cfg, evaluation="python -m amp_helpers.evaluate --velocity 2")
+    said = []
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(cfg, said.append)
+    assert said == ["note: 1 trainings are measured again, because the options of [evaluate] have changed"]
+
+
+def test_the_table_is_printed_where_a_training_fails_too(tmp_path):
+    cfg = one_program(tmp_path)
+    recorded(cfg)
+    write(tmp_path, cfg.study.read_text() + "[groups.b]\nprogram = 'mine'\n")
+    said = []
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(cfg, said.append)
+    assert "falls per environment in 10 s" in said[0] and "undefined" in said[0] and "no run" in said[0]
+    assert said[1].startswith("results: ") and (tmp_path / "out" / "metrics.png").stat().st_size
+
+
+def test_a_folder_is_of_one_study_at_a_time(tmp_path):
+    cfg = one_program(tmp_path)
+    cfg.output.mkdir()
+    with locked(cfg.output) as lock:
+        training = subprocess.Popen(["sleep", "100"], pass_fds=(lock,))
+    with pytest.raises(InputError, match="is still running there; wait until it has ended, or give another --output"):
+        run_study(cfg)
+    training.kill()
+    training.wait()
+    with pytest.raises(InputError, match="ended with code 3"):
+        run_study(cfg)
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    """Not a traceback of a thread, after which the study would count as made."""
+    cfg = one_program(tmp_path)
+    monkeypatch.setattr(_Work, "_make", lambda self, run, gpu: RECORDED)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "results.json")
+
+    monkeypatch.setattr("amp_helpers.study.write_results", full)
+    with pytest.raises(InputError, match=r"No space left on device: 'results\.json'; free some space"):
+        run_study(cfg)
 
 
 def test_a_task_of_ones_own_is_measured_by_its_name(tmp_path):

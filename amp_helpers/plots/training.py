@@ -1,5 +1,6 @@
 """Figures of a training run, of recorded comparisons, and of benchmarks."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line
 from amp_helpers.plots.style import (
     BLUE,
     GRAY,
@@ -41,6 +42,8 @@ GOALS = {
 FEET_METRICS = ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "foot_skate_mps")
 """Metrics that can tell treatments of the feet apart."""
 _LABELS = {**GOALS, "foot_skate_mps": ("foot skate, m/s", None)}
+_DASHES = ("-", "--", ":", "-.")
+"""Lines of the first groups, which have a color each, and of those that have the colors again."""
 CURVES = {
     ("curve", "weighted_task"): "task reward, per second",
     ("gait", "falls_per_env_10s"): "falls in 10 s",
@@ -148,18 +151,26 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     groups = results.comparison(comparison).groups
     shown = [key for key in CURVES if any(spread(results.group(name), *key)[0].size for name in groups)]
     figure, panels = panel_grid(max(len(shown), 1))
-    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
+    figure.suptitle(_plain(results.comparison(comparison).question), x=0.01, ha="left", fontsize=12, color=INK)
     for axes, key in zip(panels, shown, strict=False):
         style_axes(axes, CURVES[key], xlabel="environment steps, millions")
-        for (name, label), color in zip(groups.items(), SERIES, strict=False):
+        for number, (name, label) in enumerate(groups.items()):
+            color, dash = SERIES[number % len(SERIES)], _DASHES[number // len(SERIES) % len(_DASHES)]
             steps, mean, low, high = spread(results.group(name), *key)
             axes.fill_between(steps, low, high, color=color, alpha=0.18, linewidth=0)
             if steps.size:
-                axes.plot(steps, mean, color=color, linewidth=1.8, label=label if axes is panels[0] else None)
+                named = _plain(label) if axes is panels[0] else None
+                axes.plot(steps, mean, dash, color=color, linewidth=1.8, label=named)
         if key[1] == "gait_frequency_ratio":
             axes.axhline(1.0, color=GRAY, linestyle=":")
-    figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=9)
+    if shown:
+        figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=9)
     return figure
+
+
+def _plain(text: str) -> str:
+    """Return a text of a study's file as Matplotlib draws it: no formula, and not longer than there is room for."""
+    return one_line(text, 60).replace("$", r"\$")
 
 
 def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tuple(GOALS)) -> Figure:
@@ -177,14 +188,14 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
     """
     groups = results.comparison(comparison).groups
     figure, panels = panel_grid(len(metrics), 0.3 * len(groups) + 0.8, sharey=True)
-    figure.suptitle(results.comparison(comparison).question, x=0.01, ha="left", fontsize=12, color=INK)
+    figure.suptitle(_plain(results.comparison(comparison).question), x=0.01, ha="left", fontsize=12, color=INK)
     for axes, metric in zip(panels, metrics, strict=True):
         title, target = _LABELS[metric]
         style_axes(axes, title, grid="x")
         goal = target or 0.0
         if target is not None:
             axes.axvline(target, color=GRAY, linestyle=":")
-        for row, (name, color) in enumerate(zip(groups, SERIES, strict=False)):
+        for row, (name, color) in enumerate(zip(groups, itertools.cycle(SERIES), strict=False)):
             runs = results.group(name)
             values = results.values(name, metric)
             axes.plot(values, [row] * len(values), "o", color=color, alpha=0.75, markersize=6)
@@ -196,7 +207,7 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
         axes.set_xlim(0, 1.15 * largest or 1.0)
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(len(groups) - 0.4, -0.6)
-    panels[0].set_yticks(range(len(groups)), list(groups.values()))
+    panels[0].set_yticks(range(len(groups)), list(map(_plain, groups.values())))
     return figure
 
 

@@ -11,8 +11,8 @@ from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.command import command_line
 from amp_helpers.training.run_folder import LOG_FILE
 
-_PARENT = "AMP_HELPERS_TRAINED_FOR"
-"""Environment variable with the process that started a run."""
+PARENT = "AMP_HELPERS_TRAINED_FOR"
+"""Environment variable with the process that started a run; without that process, the run stops and saves."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class TrainingProcess:
 
 
 def abandoned() -> bool:
-    """Whether the notebook kernel that started this process is gone, so that nobody can watch or stop it."""
-    return os.environ.get(_PARENT, str(os.getppid())) != str(os.getppid())
+    """Whether the notebook kernel or the study that started this process is gone, and nobody can watch or stop it."""
+    return os.environ.get(PARENT, str(os.getppid())) != str(os.getppid())
 
 
 def start_training(cfg: TrainCfg) -> TrainingProcess:
@@ -51,7 +51,7 @@ def start_training(cfg: TrainCfg) -> TrainingProcess:
         raise InputError("run_dir is not set; a background run needs a folder that is known before it starts")
     cfg.run_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "amp_helpers.train", *command_line(cfg)]
-    environment = os.environ | {_PARENT: str(os.getpid())}
+    environment = os.environ | {PARENT: str(os.getpid())}
     with (cfg.run_dir / LOG_FILE).open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment

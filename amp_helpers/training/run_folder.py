@@ -19,7 +19,7 @@ from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
 CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "agent_last.pt", "agent_previous.pt"
 """Folder of a run's whole checkpoints, the newest state of the agent in it, and the one that this replaced."""
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system without locks answers."""
 _LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.05
 """A panel that looks whether the folder is in use holds the lock for an instant, too."""
@@ -139,7 +139,7 @@ def open_health(folder: Path) -> TextIO:
         except BlockingIOError:
             time.sleep(_LOCK_PAUSE_S)
         except OSError as error:
-            if error.errno not in _NO_LOCKS:
+            if error.errno not in NO_LOCKS:
                 raise
             return file
         else:

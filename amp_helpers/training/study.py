@@ -23,16 +23,19 @@ a group. An option of ``[train]`` has to have an effect in one group at least; a
 group may name a ``program`` other than ``python -m amp_helpers.train``; which file that is, only the command line says.
 """
 
+import hashlib
 import itertools
+import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from amp_helpers.errors import InputError, one_line
+from amp_helpers.errors import InputError, brief_repr, one_line
 from amp_helpers.training.cfg import MAX_SEED
 from amp_helpers.training.command import idle_options
 from amp_helpers.training.comparisons import Comparison
@@ -40,10 +43,15 @@ from amp_helpers.utils.command_line import option_words, without_options
 from amp_helpers.utils.json_data import fits
 
 _TABLES = ("question", "seeds", "train", "evaluate", "groups", "grid")
-_TRAIN = ("run_dir", "seed", "checkpoint", "resume", "device", "distributed")
+_TRAIN = ("run_dir", "seed", "checkpoint", "resume", "device", "distributed", "help")
 _Value = bool | int | float | str
-_EVALUATE = ("checkpoint", "output", "device", "grid", "grid_forward", "grid_turn", "steps", "video")
+_EVALUATE = ("checkpoint", "output", "device", "grid", "grid_forward", "grid_turn", "steps", "video", "help")
 """Options that the study sets itself, or that a table of one command's metrics has no place for."""
+_OPTION = re.compile("[a-z][a-z0-9_]*")
+"""Name of an option. The commands take others too, such as num-envs, under which one could be given twice."""
+_MOST_TRAININGS = 10_000
+_LONGEST_NAME = 100
+"""Characters in the name of a run's folder; file systems allow 255 bytes."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +89,10 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; give a study's TOML file") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
         raise InputError(f"{path}: is no TOML ({one_line(str(error), 80)}); correct it") from error
     if unknown := [name for name in content if name not in _TABLES]:
         raise InputError(f"{path}: '{unknown[0]}' is no part of a study; available: {', '.join(_TABLES)}")
@@ -93,8 +101,13 @@ def read_study(path: str | Path) -> Study:
     groups = _groups(path, content)
     seeds = content.get("seeds", [0])
     if not fits(seeds, list[int]) or not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
-        raise InputError(f"{path}: seeds is {seeds!r}; give a list of numbers from 0 to {MAX_SEED}")
-    names = {label: re.sub(r"\W+", "-", label).strip("-") or "group" for label in groups}
+        raise InputError(f"{path}: seeds is {brief_repr(seeds)}; give a list of numbers from 0 to {MAX_SEED}")
+    question = content.get("question", path.stem)
+    if not isinstance(question, str):
+        raise InputError(f"{path}: question is {brief_repr(question)}; write it in quotation marks")
+    if len(groups) * len(set(seeds)) > _MOST_TRAININGS:
+        raise InputError(f"{path}: asks for {len(groups) * len(set(seeds))} trainings; give fewer values or seeds")
+    names = _folder_names(groups, distinct="grid" in content)
     if len(set(names.values())) < len(names):
         raise InputError(f"{path}: two groups have the same letters in their names; give each a name of its own")
     runs = [
@@ -109,9 +122,29 @@ def read_study(path: str | Path) -> Study:
         for seed in dict.fromkeys(seeds)
         for label, (settings, program) in groups.items()
     ]
-    question = str(content.get("question", path.stem))
-    comparison = Comparison(path.stem, question, {name: label for label, name in names.items()})
-    return Study(comparison, tuple(runs), tuple(option_words(evaluate)))
+    comparison = Comparison(path.stem, question, {name: label or name for label, name in names.items()})
+    # evaluate's switches are off unless given, and have no names for off.
+    measuring = option_words({name: value for name, value in evaluate.items() if value is not False})
+    return Study(comparison, tuple(runs), tuple(measuring))
+
+
+def _folder_names(labels: Iterable[str], distinct: bool) -> dict[str, str]:
+    """Label -> name of its runs' folders, of letters, digits, ``_`` and ``-``.
+
+    Args:
+        labels: of the groups.
+        distinct: have labels that differ in other characters alone differ in their names.
+    """
+    names = {label: re.sub(r"\W+", "-", label).strip("-") or "group" for label in labels}
+    shared = Counter(names.values())
+
+    def unique(label: str, name: str) -> str:
+        if len(name.encode()) <= _LONGEST_NAME and not (distinct and shared[name] > 1):
+            return name
+        short = name.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
+        return f"{short}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+    return {label: unique(label, name) for label, name in names.items()}
 
 
 def without_idle(study: Study) -> tuple[Study, list[str]]:
@@ -151,10 +184,14 @@ def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[st
             raise InputError(
                 f"{path}: {name} holds {option}, which the study sets itself or cannot compare; leave it out"
             )
+        if not _OPTION.fullmatch(option):
+            raise InputError(f"{path}: {name} holds '{option}'; write an option with small letters and _, without --")
         if not fits(value, _Value | list[_Value]):
-            raise InputError(
-                f"{path}: {option} is {one_line(repr(value), 60)}; give a number, a text or a list of them"
-            )
+            raise InputError(f"{path}: {option} is {brief_repr(value)}; give a number, a text or a list of them")
+        if any(
+            isinstance(text, str) and text.startswith("-") for text in (value if isinstance(value, list) else [value])
+        ):
+            raise InputError(f"{path}: {option} is {brief_repr(value)}, which reads as an option; begin no text with -")
     return table
 
 
@@ -168,6 +205,10 @@ def _groups(path: Path, content: Mapping[str, Any]) -> dict[str, tuple[dict[str,
         grid = _table(path, content, "grid", _TRAIN)
         if plain := [name for name, values in grid.items() if not isinstance(values, list) or not values]:
             raise InputError(f"{path}: {plain[0]} of the grid is no list; give its values as a list")
+        if not grid:
+            raise InputError(f"{path}: the grid holds no option; give one or more, each with a list of values")
+        if (count := math.prod(map(len, grid.values()))) > _MOST_TRAININGS:
+            raise InputError(f"{path}: asks for {count} trainings; give fewer values or seeds")
         combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
         return {", ".join(f"{name} {value}" for name, value in each.items()): (each, None) for each in combinations}
     if not isinstance(content["groups"], dict) or not content["groups"]:
@@ -176,5 +217,7 @@ def _groups(path: Path, content: Mapping[str, Any]) -> dict[str, tuple[dict[str,
     for label in content["groups"]:
         settings = dict(_table(path, content["groups"], label, _TRAIN))
         program = settings.pop("program", None)
-        found[label] = (settings, None if program is None else str(program))
+        if program is not None and not (isinstance(program, str) and program):
+            raise InputError(f"{path}: program of {label} is {brief_repr(program)}; give its name in quotation marks")
+        found[label] = (settings, program)
     return found

@@ -1,6 +1,8 @@
 """Figures of training and of recorded runs draw the recorded values and label gaps."""
 
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +132,19 @@ def test_learning_curves_draw_the_recorded_groups(results):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours"], "the other group has no runs"
     with pytest.raises(InputError, match="'feet' not found; available: recipe"):
         learning_curves(results, "feet")
+
+
+def test_any_number_of_groups_is_drawn_under_any_name(results):
+    """More groups than colors were left out, and a dollar sign began a formula, which ended in a traceback."""
+    labels = {f"g{number}": f"${number} of \\frac$" for number in range(13)}
+    run = results.runs[0]
+    runs = tuple(replace(run, name=name, group=name) for name in labels)
+    many = Results((Comparison("many", "What does $ buy? \\foo$", labels),), runs)
+    for draw in (learning_curves, metric_dots):
+        draw(many, "many").savefig(io.BytesIO(), format="png")
+    assert len({(line.get_color(), line.get_linestyle()) for line in learning_curves(many, "many").axes[0].lines}) == 13
+    dots = [line for line in metric_dots(many, "many").axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_ydata().tolist() for line in dots] == [[row] for row in range(13)]
 
 
 def test_metric_dots_have_a_dot_per_seed_and_label_missing_values(results):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from amp_helpers.errors import InputError
+from amp_helpers.evaluate import parse as evaluate_options
 from amp_helpers.training.command import parse
 from amp_helpers.training.study import read_study, without_idle
 
@@ -100,6 +101,29 @@ def test_a_program_may_use_what_the_other_groups_ignore(tmp_path):
         ),
         ("[grid]\nwindow = 8", "window of the grid is no list; give its values as a list", "[grid]\nwindow = [8]"),
         (
+            "[groups.a]\n'run-dir' = 'x'",
+            r"a holds 'run-dir'; write an option with small letters and _, without --",
+            "[groups.a]\nwindow = 4",
+        ),
+        ("[groups.a]\nhelp = true", "a holds help, which the study sets itself", "[groups.a]"),
+        ("[groups.a]\nfeatures = ['-h']", "which reads as an option; begin no text with -", "[groups.a]\ntask = 'h'"),
+        ("[groups.a]\nprogram = 3", "program of a is 3; give its name in quotation marks", "[groups.a]\nprogram = '3'"),
+        ("question = 3\n[groups.a]", "question is 3; write it in quotation marks", "question = '3'\n[groups.a]"),
+        ("[grid]", "the grid holds no option; give one or more, each with a list", "[grid]\nwindow = [8]"),
+        (
+            "[grid]\n" + "\n".join(f"option_{i} = [1, 2, 3, 4, 5, 6, 7, 8, 9]" for i in range(30)),
+            r"asks for \d{20,} trainings; give fewer values or seeds",
+            "[grid]\nwindow = [1, 2]",
+        ),
+        (
+            "seeds = [0, 1, 2, 3, 4]\n[grid]\n" + "\n".join(f"option_{i} = [1, 2, 3, 4, 5, 6, 7]" for i in range(4)),
+            "asks for 12005 trainings; give fewer values or seeds",
+            "[grid]\nwindow = [1, 2]",
+        ),
+        (f"seeds = [{'9' * 5000}]\n[groups.a]", "is no TOML", "[groups.a]"),
+        (f"seeds = [0x{'f' * 5000}]\n[groups.a]", "seeds is .0xf+….; give a list of numbers", "[groups.a]"),
+        (f"[groups.a]\nwindow = 0x{'f' * 5000}", "window is 0xf+…; give a number", "[groups.a]"),
+        (
             "[evaluate]\nvideo = true\n[groups.a]",
             "evaluate holds video, which the study sets",
             "[evaluate]\n[groups.a]",
@@ -110,6 +134,27 @@ def test_what_is_no_study_is_refused_in_a_sentence_that_cures_it(tmp_path, text,
     with pytest.raises(InputError, match=sentence):
         study(tmp_path, text)
     assert study(tmp_path, cured).runs
+
+
+def test_the_values_of_a_grid_may_differ_in_signs_alone_and_be_long(tmp_path):
+    text = "[grid]\ndrop_joints = ['.*_yaw', '.?_yaw']\n" + "\n".join(f"a_long_option_{i} = [1]" for i in range(30))
+    names = [run.name for run in study(tmp_path, text).runs]
+    assert len(set(names)) == 2 and all(len(name) < 120 for name in names)
+
+
+def test_a_file_of_an_editor_that_marks_its_encoding(tmp_path):
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf[groups.a]\n")
+    assert read_study(tmp_path / "marked.toml").runs
+
+
+def test_what_is_off_is_not_asked_of_evaluate(tmp_path):
+    """Its switches have no --no_ form."""
+    assert (
+        evaluate_options(
+            ["--checkpoint", "P", "--output", "O", *study(tmp_path, "evaluate = {pushes = false}\n[groups.a]").evaluate]
+        ).pushes
+        is False
+    )
 
 
 def test_a_file_that_is_not_there(tmp_path):
