@@ -21,6 +21,7 @@ from amp_helpers.amp_state.asset import name_robot, scene_robot
 from amp_helpers.amp_state.commands import terms
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
+from amp_helpers.env.contact_sensors import check_contact_sensors
 from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import (
     MeasuringRules,
@@ -130,6 +131,7 @@ def make_env(
             launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
             stack.enter_context(plain_host_memory(cfg))
             recorded = frontend == "warp" or (frontend == "auto" and device.startswith("cuda"))
+            check_contact_sensors(cfg, task)
             env = _open(task, cfg, recorded)
             stack.callback(env.close)
             if recorded and (reason := _why_not_recorded(env)):
@@ -208,7 +210,8 @@ def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
     except InputError:  # a ValueError too, with a remedy already
         raise
     except (ValueError, RuntimeError) as error:  # names in the configuration that the robot does not have
-        if isinstance(error, RuntimeError) and "contact sensor" not in str(error):
+        # A sensor raises the second because of the first; a GPU without memory raises the second alone.
+        if not isinstance(error, ValueError) and not isinstance(error.__cause__, ValueError):
             raise
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"task '{task}' does not fit its robot: {reason}; correct its configuration") from error

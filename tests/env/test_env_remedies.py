@@ -39,16 +39,16 @@ def term(function: str, joints: tuple[str, ...] = (), width: int = 3) -> Observa
 
 
 def test_a_sensor_of_links_that_the_robot_lacks_is_one_sentence_and_other_faults_stay_whole(monkeypatch):
-    """Isaac Lab raises RuntimeError for the first, as PyTorch does where a GPU's memory is full."""
-    fault = "failed to initialize contact sensor for prim path '/World/envs/env_[^/]+/Robot/.*_calf': No bodies matched"
+    """Isaac Lab raises RuntimeError because of the first, as PyTorch does where a GPU's memory is full."""
+    fault, cause = "no contact sensor for /World/envs/env_[^/]+/Robot/.*_calf", ValueError("No bodies matched")
 
     def refuse(*arguments, **options):
-        raise RuntimeError(fault)
+        raise RuntimeError(fault) from cause
 
     monkeypatch.setattr(gymnasium, "make", refuse)
     with pytest.raises(InputError, match=r"'mine:Mine' does not fit its robot: .*_calf.*; correct its configuration"):
         _open("mine:Mine", None, recorded=False)
-    fault = "out of memory"
+    fault, cause = "out of memory for a contact sensor", None
     with pytest.raises(RuntimeError, match=fault) as kept:
         _open("mine:Mine", None, recorded=False)
     assert not isinstance(kept.value, InputError)
