@@ -20,8 +20,8 @@ from amp_helpers.motion.stride import Pair, StrideLaw
 class LocomotionCommand(UniformVelocityCommand):
     """Isaac Lab's velocity command with a share of straight commands, turns that a robot can follow, and errors.
 
-    No command is to stand or to turn on the spot where the slowest speed of the ranges is at least ``min_speed``, as
-    for a dataset of one run.
+    No command is to stand or to turn on the spot where the ranges leave out the speeds below ``min_speed``, as for a
+    dataset of one run.
 
     An episode that starts in a reference state first gets the command which that clip is a reference for. Rewards and
     the value function get averaged errors: a gait sways and twists by more than its mean is off, and a reward for the
@@ -120,7 +120,7 @@ class LocomotionCommand(UniformVelocityCommand):
         forward, turn = self._slower(command[:, 0]), command[:, 2]
         straight = torch.rand_like(turn) < self.cfg.rel_straight_envs
         in_place = ~straight & (torch.rand_like(turn) < self.cfg.rel_in_place_envs)
-        if self.cfg.ranges.lin_vel_x[0] >= self.cfg.min_speed:  # all commands move ahead
+        if self.cfg.always_moves():
             self.is_standing_env[env_ids] = False
         elif _is_drawn(self.cfg.ranges.lin_vel_x):
             forward = torch.where(in_place | (forward.abs() < self.cfg.min_speed), 0.0, forward)
@@ -134,11 +134,14 @@ class LocomotionCommand(UniformVelocityCommand):
         self.mean_heading_error[env_ids] = 0.0
 
     def _slower(self, forward: torch.Tensor) -> torch.Tensor:
-        """Uniform draws (n,) from the range of speeds, m/s, moved towards its lower end by ``speed_exponent``."""
+        """Uniform draws (n,) from the range of speeds, m/s, moved towards its slowest one by ``speed_exponent``."""
         low, high = self.cfg.ranges.lin_vel_x
         if not _is_drawn((low, high)):
             return forward
-        return low + (high - low) * ((forward - low) / (high - low)).clamp(0, 1) ** self.cfg.speed_exponent
+        slowest = min(max(0.0, low), high)
+        most = torch.where(forward < slowest, low - slowest, high - slowest)
+        share = torch.where(most == 0, 0.0, (forward - slowest) / most).clamp(0, 1)
+        return slowest + most * share**self.cfg.speed_exponent
 
     def _update_command(self) -> None:
         super()._update_command()
@@ -161,7 +164,8 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     rel_in_place_envs: float = 0.2
     """Share of the other commands that turn on the spot."""
     min_speed: float = 0.1
-    """Slower commands, forward or backward, become 0, m/s."""
+    """Slower commands, forward or backward, become 0, m/s. Where the ranges leave them out, ``rel_standing_envs`` and
+    ``rel_in_place_envs`` have no effect."""
     max_lateral_acceleration: float = 1.2
     """Limit of forward speed times turning speed, m/s^2."""
     heading_gain: float = 1.0
@@ -184,6 +188,11 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     reference_jitter: tuple[float, float] = COMMAND_BLUR
     """Largest difference between the command of an episode that starts in a reference state and that of its clip, m/s
     and rad/s; a clip that stands keeps its command."""
+
+    def always_moves(self) -> bool:
+        """Whether the ranges leave out the speeds below ``min_speed``, so that no command is to stand."""
+        low, high = self.ranges.lin_vel_x
+        return max(low, -high) >= self.min_speed
 
 
 def _is_drawn(interval: tuple[float, float]) -> bool:

@@ -133,8 +133,8 @@ class TrainCfg:
     default everything that it can."""
     velocity_range: tuple[float, float] | None = None
     """Lowest and highest commanded speed, m/s; by default 0.4 to 1.1 on Isaac-AMP-Velocity-Flat-G1, and the
-    task's own on others. On Isaac-AMP-Locomotion-Flat-G1, a range from 0.1 on leaves out standing and turning on the
-    spot."""
+    task's own on others. On Isaac-AMP-Locomotion-Flat-G1, a range without speeds below 0.1 leaves out standing and
+    turning on the spot."""
 
     agent: AmpAgentCfg = field(default_factory=AmpAgentCfg)
 

@@ -162,6 +162,23 @@ def recipe_notes(cfg: TrainCfg, task: Any) -> list[str]:
     ]
 
 
+def command_notes(task: Any) -> list[str]:
+    """Return a note for each command of a task that would stand and turn on the spot, did its speeds not leave out 0.
+
+    Args:
+        task: configuration of the environment.
+    """
+    return [
+        f"command '{name}' never stands and never turns on the spot, because its speeds, "
+        f"{command.ranges.lin_vel_x[0]:g} to {command.ranges.lin_vel_x[1]:g} m/s, leave out those below "
+        f"{command.min_speed:g} m/s"
+        for name, command in velocity_commands(task)
+        if isinstance(command, LocomotionCommandCfg)
+        and command.always_moves()
+        and (command.rel_standing_envs > 0 or command.rel_in_place_envs > 0)
+    ]
+
+
 def robot_notes(setup: TrainingSetup) -> list[str]:
     """Return a note on the joints in which the robot that a run names differs from the task's."""
     other = setup.robot and other_joints(setup.robot, scene_robot(setup.env.lab).joint_names, "task")

@@ -10,6 +10,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.amp_state.sources import observation_terms
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env.captured import step_command
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import RANDOMIZATIONS, G1LocomotionEnvCfg
 from amp_helpers.env.locomotion_terms import track_reference_pose
@@ -77,19 +78,45 @@ def test_commands_stand_go_straight_turn_and_turn_on_the_spot(command):
         assert least < mask.float().mean() < most
 
 
-@pytest.mark.parametrize("speeds", [(2.5, 2.9), (2.7, 2.7)])
-def test_no_command_is_slower_than_the_slowest_of_the_range(command, monkeypatch, speeds):
+def by_mask(command, draws: int) -> torch.Tensor:
+    """Commands as the recorded step draws them, (3, n)."""
+    drawn = []
+    for _ in range(draws):
+        command.time_left[:] = 0.0
+        step_command(command, 0.02)
+        drawn.append(command.command.clone())
+    return torch.cat(drawn).T
+
+
+@pytest.mark.parametrize("draw", [drawn_commands, by_mask])
+@pytest.mark.parametrize("speeds", [(2.5, 2.9), (2.7, 2.7), (-1.5, -1.0), (-1.2, -1.2)])
+def test_no_command_is_slower_than_the_slowest_of_the_range(command, monkeypatch, speeds, draw):
     monkeypatch.setattr(command.cfg.ranges, "lin_vel_x", speeds)
-    forward, _, turn = drawn_commands(command, 20)
+    forward, _, turn = draw(command, 20)
     assert forward.min() >= speeds[0] - 1e-6 and forward.max() <= speeds[1] + 1e-6, "none stands or turns on the spot"
     assert 0.35 < (turn == 0).float().mean() < 0.55
-
-
-def test_a_range_of_backward_speeds_is_commanded_too(command, monkeypatch):
-    monkeypatch.setattr(command.cfg.ranges, "lin_vel_x", (-1.5, -1.0))
-    forward, _, turn = drawn_commands(command, 20)
-    assert ((forward == 0) | ((forward >= -1.5) & (forward <= -1.0))).all() and (forward < 0).float().mean() > 0.5
     assert (forward * turn).abs().max() <= command.cfg.max_lateral_acceleration + 1e-5
+
+
+@pytest.mark.parametrize("draw", [drawn_commands, by_mask])
+def test_a_range_with_backward_speeds_and_0_stands_too(command, monkeypatch, draw):
+    monkeypatch.setattr(command.cfg.ranges, "lin_vel_x", (-1.0, 2.0))
+    forward, _, _ = draw(command, 40)
+    assert forward.min() < -0.9 and forward.max() > 1.8 and (forward == 0).float().mean() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("speeds", "uniform", "drawn"),
+    [
+        ((0.5, 2.5), [0.5, 1.5, 2.5], [0.5, 1.0, 2.5]),
+        ((-2.5, -0.5), [-0.5, -1.5, -2.5], [-0.5, -1.0, -2.5]),
+        ((-1.0, 2.0), [-1.0, -0.5, 0.0, 1.0, 2.0], [-1.0, -0.25, 0.0, 0.5, 2.0]),
+    ],
+)
+def test_slow_commands_are_drawn_more_often_forward_and_backward(command, monkeypatch, speeds, uniform, drawn):
+    monkeypatch.setattr(command.cfg.ranges, "lin_vel_x", speeds)
+    monkeypatch.setattr(command.cfg, "speed_exponent", 2.0)
+    assert command._slower(torch.tensor(uniform)).tolist() == pytest.approx(drawn)
 
 
 def test_an_exact_command_stays_exact(command):

@@ -1,4 +1,4 @@
-"""Notes say what a robot is used for that is not the one simulated, and what a recipe expects of a task."""
+"""Notes say what a robot is used for that is not the one simulated, and what a recipe or a command leaves out."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from isaaclab.envs.mdp import UniformVelocityCommandCfg
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 from amp_helpers.training.cfg import RECIPES
-from amp_helpers.training.run import recipe_notes, robot_notes
+from amp_helpers.training.run import command_notes, recipe_notes, robot_notes
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,18 @@ def test_a_note_says_what_the_locomotion_recipe_expects_of_a_task():
     assert recipe_notes(RECIPES["walk"], task) == []
     task.commands["pace"] = LocomotionCommandCfg()
     assert recipe_notes(RECIPES["locomotion"], task) == [], "under any name"
+
+
+@pytest.mark.parametrize(
+    ("speeds", "noted"), [((0.5, 2.0), True), ((-1.5, -0.5), True), ((0.0, 2.6), False), ((-0.3, 0.5), False)]
+)
+def test_a_note_says_that_a_command_never_stands(speeds, noted):
+    command = LocomotionCommandCfg(
+        ranges=LocomotionCommandCfg.Ranges(lin_vel_x=speeds, lin_vel_y=(0.0, 0.0), ang_vel_z=(-1.0, 1.0))
+    )
+    notes = command_notes(SimpleNamespace(commands={"pace": command}))
+    low, high = speeds
+    sentence = f"command 'pace' never stands and never turns on the spot, because its speeds, {low:g} to {high:g} m/s,"
+    assert [note.startswith(sentence) for note in notes] == [True] * noted
+    command.rel_standing_envs = command.rel_in_place_envs = 0.0
+    assert command_notes(SimpleNamespace(commands={"pace": command})) == [], "nothing is left out"
