@@ -27,13 +27,12 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, atomic_path, file_remedy, folder_fault, one_line, run_cli
 from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.tables import study_table
-from amp_helpers.training import command
 from amp_helpers.training.background import PARENT
-from amp_helpers.training.cfg import check_settings
+from amp_helpers.training.cfg import TrainCfg, check_settings
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, NO_LOCKS, read_run, write_json
-from amp_helpers.training.study import Study, StudyRun, read_study, without_idle
+from amp_helpers.training.study import Study, StudyRun, parse_groups, read_study
 from amp_helpers.utils.command_line import given, one_line_errors, option_words
 from amp_helpers.utils.hardware import describe_device
 from amp_helpers.utils.json_data import fits, read_json
@@ -88,11 +87,12 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
         InputError: the file or an option cannot be used, before anything is trained; or trainings failed, after the
             others have been made.
     """
-    study, notes = without_idle(read_study(cfg.study))
+    study, settings, notes = parse_groups(read_study(cfg.study))
     programs = cfg.programs()
     if fault := folder_fault(cfg.output):
         raise InputError(f"{fault}; give a folder for the study")
     _check(cfg, study, programs)
+    _check_groups(settings)
     workers = places(cfg)
     for note in notes:
         say(f"note: {note}")
@@ -127,20 +127,15 @@ def _run(work: "_Work", workers: Sequence[int | None]) -> Results:
 
 
 def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
-    """Parse and check the options of every group as the commands will, and read each dataset once."""
+    """Check the options of this command and of the evaluations, and that every program is named and used."""
     if cfg.parallel < 1 or (cfg.gpus is not None and cfg.gpus < 1):
         raise InputError("parallel and gpus count from 1; give at least 1")
     if cfg.gpus and cfg.device == "cpu":
         raise InputError(f"--gpus {cfg.gpus}: --device cpu trains on none; leave out --gpus, or --device")
     if unused := sorted(set(programs) - {run.program for run in study.runs}):
         raise InputError(f"--program {unused[0]}: no group of {cfg.study} names it; leave it out, or correct the name")
-    datasets = set()
     for run in study.runs:
-        if run.program is None:
-            settings = command.parse(run.train)
-            check_settings(settings)
-            datasets.add(settings.dataset)
-        elif run.program not in programs:
+        if run.program is not None and run.program not in programs:
             raise InputError(
                 f"{cfg.study}: a group asks for the program '{run.program}', which runs its code; if you trust it, "
                 f"give --program {shlex.quote(run.program)}=FILE.py"
@@ -148,7 +143,13 @@ def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
     measuring = evaluate.parse(["--checkpoint", "P", "--output", "O", *study.evaluate])
     measuring.check()
     check_speeds(measuring.velocity or 0.0, measuring.turn)
-    for dataset in sorted(datasets):
+
+
+def _check_groups(groups: Sequence[TrainCfg]) -> None:
+    """Check the settings of every group as the commands will, and read each dataset once."""
+    for settings in groups:
+        check_settings(settings)
+    for dataset in sorted({settings.dataset for settings in groups}):
         MotionDataset.load(dataset)
 
 

@@ -1,7 +1,7 @@
 """The command line of training, made from the fields of its configuration."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,29 +57,34 @@ def parse(arguments: Sequence[str] | None = None) -> TrainCfg:
         InputError: an option is unknown, would be ignored, or its value is not of its type; or a checkpoint cannot be
             gone on from.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    run = _read(words)
-    for option, switch in _idle(words, run).items():
-        raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")
+    run, idle = read(sys.argv[1:] if arguments is None else arguments)
+    check_used(idle)
     return run
 
 
-def idle_options(words: Sequence[str]) -> dict[str, str]:
-    """Return the options of a command line that others leave without effect: name -> the option that it needs.
+def read(words: Sequence[str]) -> tuple[TrainCfg, dict[str, str]]:
+    """Read a command line as :func:`parse` does, and return also its options that others leave without effect.
+
+    Returns:
+        The run, and for each of these options the one that it needs, for :func:`check_used`.
 
     Raises:
-        InputError: as :func:`parse`, but not about these.
+        InputError: as :func:`parse`, but not about these options.
     """
-    return _idle(words, _read(list(words)))
-
-
-def _idle(words: Sequence[str], run: TrainCfg) -> dict[str, str]:
+    run = _read(list(words))
     values = options(run)
-    return {
+    idle = {
         option: switch
         for option, switch in _WITHOUT_EFFECT.items()
         if given(words, option) is not None and not values[switch]
     }
+    return run, idle
+
+
+def check_used(idle: Mapping[str, str]) -> None:
+    """Raise :class:`InputError` where an option is given that has no effect: option -> the one that it needs."""
+    for option, switch in idle.items():
+        raise InputError(f"--{option}: has no effect without --{switch}; give --{switch} too, or leave it out")
 
 
 def _read(words: list[str]) -> TrainCfg:

@@ -31,13 +31,12 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from amp_helpers.errors import InputError, brief_repr, one_line
-from amp_helpers.training.cfg import MAX_SEED
-from amp_helpers.training.command import idle_options
+from amp_helpers.training import command
+from amp_helpers.training.cfg import MAX_SEED, TrainCfg
 from amp_helpers.training.comparisons import Comparison
 from amp_helpers.utils.command_line import option_words, without_options
 from amp_helpers.utils.json_data import fits
@@ -147,32 +146,39 @@ def _folder_names(labels: Iterable[str], distinct: bool) -> dict[str, str]:
     return {label: unique(label, name) for label, name in names.items()}
 
 
-def without_idle(study: Study) -> tuple[Study, list[str]]:
-    """Leave out options of ``[train]`` where they have no effect, if they have one in another group.
+def parse_groups(study: Study) -> tuple[Study, list[TrainCfg], list[str]]:
+    """Parse the options of each group, and leave out those of ``[train]`` that have an effect in other groups alone.
 
     Returns:
-        The study, and a sentence for each group and option.
+        The study without those options; the settings of each group that trains without a program of its own; and a
+        sentence for each group and option that is left out.
 
     Raises:
-        InputError: as :func:`.command.parse`, but not about options without effect.
+        InputError: as :func:`.command.parse`.
     """
-
-    @cache  # the runs of a group differ in their seeds alone
-    def needs(words: tuple[str, ...]) -> dict[str, str]:
-        return {name.removeprefix("no_"): need for name, need in idle_options(words).items()}
-
-    idle = {run.name: {} if run.program else needs(run.train) for run in study.runs}
-    used = {name for run in study.runs for name in run.common if name not in idle[run.name]}
-    runs, notes = [], []
-    for run in study.runs:
-        left_out = {name: need for name, need in idle[run.name].items() if name in run.common & used}
-        label = study.comparison.groups[run.group]
+    words = {run.group: run.train for run in study.runs if run.program is None}
+    common = {run.group: run.common for run in study.runs}
+    settings, idle = {}, {}
+    for group, given in words.items():
+        settings[group], idle[group] = command.read(given)
+    used = {name for group, names in common.items() for name in names - set(map(_name, idle.get(group, ())))}
+    ignored: dict[str, list[str]] = {}
+    notes = []
+    for group, needs in idle.items():
+        ignored[group] = [flag for flag in needs if _name(flag) in common[group] & used]
+        command.check_used({flag: need for flag, need in needs.items() if flag not in ignored[group]})
+        label = study.comparison.groups[group]
         notes += [
-            f"group '{label}' ignores {name}, which has no effect without {need}" for name, need in left_out.items()
+            f"group '{label}' ignores {_name(flag)}, which has no effect without {needs[flag]}"
+            for flag in ignored[group]
         ]
-        words = without_options(run.train, {flag for name in left_out for flag in (name, f"no_{name}")})
-        runs.append(replace(run, train=tuple(words)))
-    return replace(study, runs=tuple(runs)), list(dict.fromkeys(notes))
+    runs = [replace(run, train=tuple(without_options(run.train, ignored.get(run.group, ())))) for run in study.runs]
+    return replace(study, runs=tuple(runs)), list(settings.values()), notes
+
+
+def _name(flag: str) -> str:
+    """The option behind ``match_commands`` and ``no_match_commands``."""
+    return flag.removeprefix("no_")
 
 
 def _table(path: Path, content: Mapping[str, Any], name: str, taken: Sequence[str]) -> dict[str, Any]:
