@@ -75,7 +75,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from amp_helpers.training.checkpoints import find_checkpoint
     from amp_helpers.training.follower import Follower
     from amp_helpers.training.loop import training_loop
-    from amp_helpers.training.memory import check_memory
+    from amp_helpers.training.memory import check_training
     from amp_helpers.training.resumption import Resumption
     from amp_helpers.training.run import (
         RunRecorder,
@@ -99,7 +99,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     cfg = replace(cfg, run_dir=Path(ranks.text(str(cfg.run_dir))))
     assert cfg.run_dir is not None, "resolve() names the folder"
     say = _say if ranks.first else lambda sentence: None
-    if note := check_memory(cfg):
+    if note := check_training(cfg):
         say(f"note: {note}")
     own_seed = (cfg.seed + ranks.rank) % (MAX_SEED + 1)
     dataset = MotionDataset.load(cfg.dataset)

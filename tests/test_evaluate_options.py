@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,31 @@ def test_a_damaged_policy_is_refused_before_the_simulator_opens(repo_root, lengt
     ):
         with pytest.raises(InputError if sentence else Measured, match=sentence):
             command()
+
+
+def test_more_environments_than_the_memory_holds_are_refused_before_the_simulator_opens(tmp_path, monkeypatch, capsys):
+    isaaclab = pytest.importorskip("amp_helpers.measure.isaaclab")
+    opened: list[int] = []
+
+    def count(*_: object, num_envs: int, **__: object):
+        opened.append(num_envs)
+        raise Measured
+
+    monkeypatch.setattr("amp_helpers.env.memory.memory_gib", lambda: 1.0)
+    monkeypatch.setattr(isaaclab, "make_env", count)
+    many = MeasuringSetup(checkpoint="g1_walk", num_envs=3_000_000)
+    refused = r"^3000000 environments take at least 850 GiB of memory, of 1 here; give at most 3531 as --num_envs"
+    with pytest.raises(InputError, match=refused):
+        evaluate.evaluate(many, tmp_path / "out", velocity=0.7)
+    with pytest.raises(InputError, match=refused):
+        evaluate.evaluate_grid(many, tmp_path / "out")
+    with pytest.raises(InputError, match=r"^4 x 1000 environments take .* give at most 882 as"):
+        evaluate.evaluate_grid(replace(many, num_envs=1000), tmp_path / "out", commands=[(v, 0.0) for v in range(4)])
+    with pytest.raises(Measured):
+        evaluate.evaluate(replace(many, num_envs=3531), tmp_path / "out", velocity=0.7)
+    with pytest.raises(Measured):
+        evaluate.evaluate(replace(many, task="Isaac-Velocity-Flat-G1"), tmp_path / "out", velocity=0.7)
+    assert opened == [3531, 3_000_000] and "if each takes as much as one of the G1" in capsys.readouterr().err
 
 
 def test_an_empty_grid_is_refused(tmp_path):

@@ -11,7 +11,7 @@ from isaaclab.utils.math import quat_apply
 from amp_helpers.amp_state.asset import root_lin_vel_b, scene_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.feet import CONTACT_FORCE_N
-from amp_helpers.metrics.rollout import Rollout, check_memory
+from amp_helpers.metrics.rollout import Rollout, check_rollout
 from amp_helpers.robots.robot import Robot
 
 CHUNK_STEPS = 64
@@ -44,7 +44,7 @@ class StepRecorder:
         self._contacts = _indices(robot.foot_bodies, sensed, "the task has no 'contact_forces' sensor on", remedy)
         points = torch.tensor(robot.foot_points or [(0.0, 0.0, 0.0)] * len(self._feet), device=env.device)
         self._foot_points = points.expand(env.num_envs, -1, -1)
-        check_memory(steps, env.num_envs, 3 * len(scene_robot(env).joint_names) + env.action_manager.total_action_dim)
+        check_rollout(steps, env.num_envs, 3 * len(scene_robot(env).joint_names) + env.action_manager.total_action_dim)
         self._chunk: dict[str, torch.Tensor] = {}
         self._arrays: dict[str, np.ndarray] = {}
         self._count = 0

@@ -14,6 +14,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
 from amp_helpers.env.make import takes_velocity as task_takes_velocity
 from amp_helpers.env.measuring import check_command
+from amp_helpers.env.memory import check_environments
 from amp_helpers.env.rollout import record_profile, record_rollout, reference_dataset
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
@@ -21,6 +22,7 @@ from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
 from amp_helpers.training.command_grid import record_grid, rounds_of
 from amp_helpers.training.policy import TrainedPolicy, check_weights, find_policy, load_policy
+from amp_helpers.utils.devices import check_device
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,14 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
     if robot is None:
         robot, feet = config.get("robot"), feet or config.get("feet", ())
     robot = named_robot(robot, feet)
+    together = len(rounds_of(commands, setup.num_envs)[0])
+    if note := check_environments(setup.num_envs, config["task"], check_device(setup.device), times=together):
+        print(f"note: {note}", file=sys.stderr)
     forward, turn = commands[0]
     with make_env(
         config["task"],
         asset=setup.asset or config.get("asset"),
-        num_envs=setup.num_envs * len(rounds_of(commands, setup.num_envs)[0]),
+        num_envs=setup.num_envs * together,
         device=setup.device,
         seed=setup.seed,
         physics="physx" if setup.simulator == "physx" else None,

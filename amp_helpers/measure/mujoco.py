@@ -24,7 +24,7 @@ from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.references import recorded_dataset
-from amp_helpers.metrics.rollout import Rollout, check_memory
+from amp_helpers.metrics.rollout import Rollout, check_rollout
 from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot, other_joints
 from amp_helpers.utils.plugins import imports_users_module
 
@@ -46,13 +46,14 @@ class MeasuredInMujoco:
 
     def hold(self, command: Command, seconds: float) -> Rollout:
         """Run the policy under one command; NaN stands for none."""
-        steps = round(seconds / self.dt)
-        check_memory(steps, self.setup.num_envs, 8 * len(self.controller.joint_names))  # of 8 bytes, four a joint
-        rollout = self.follow(np.tile(np.nan_to_num(command), (steps, 1)))
+        profile = np.broadcast_to(np.nan_to_num(command), (round(seconds / self.dt), 2))  # takes no memory
+        rollout = self.follow(profile)
         return replace(rollout, command=command[0], command_turn=command[1])
 
     def follow(self, profile: np.ndarray) -> Rollout:
         """Run the policy under a command that changes."""
+        numbers = 8 * len(self.controller.joint_names)  # four a joint, of 8 bytes
+        check_rollout(len(profile), self.setup.num_envs, numbers)
         commands = self.controller.facts["commands"]
         low, high = np.transpose([commands.get(name, (0.0, 0.0)) for name in ("forward", "turn")])
         if ((profile < low) | (profile > high)).any():

@@ -93,7 +93,7 @@ class Rollout:
         write_npz(path, {key: np.asarray(getattr(self, key)) for key in keys})
 
 
-def check_memory(steps: int, num_envs: int, numbers: int) -> None:
+def check_rollout(steps: int, num_envs: int, numbers: int) -> None:
     """Check, before a rollout is recorded, that it fits the machine's memory.
 
     Args:

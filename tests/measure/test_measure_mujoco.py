@@ -23,7 +23,7 @@ from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.measure import mujoco
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.references import rollout_motion
-from amp_helpers.metrics.rollout import SAVED, check_memory
+from amp_helpers.metrics.rollout import SAVED, check_rollout
 from amp_helpers.render.comparison import told
 from amp_helpers.robots.robot import G1_23DOF
 
@@ -147,8 +147,10 @@ def test_a_rollout_takes_no_more_than_the_memory(setup, tmp_path):
     for much in ({"seconds": 1e6, "num_envs": 10**6}, {"num_envs": 10**12}):
         with pytest.raises(InputError, match=r"GiB of memory, of .* GiB here; measure fewer environments for fewer"):
             evaluate(replace(setup, **much), tmp_path / "out", velocity=0.0)
+    with pytest.raises(InputError, match=r"GiB here; measure fewer environments"):
+        evaluate(replace(setup, num_envs=10**12, seconds=10.0), tmp_path / "out", steps=(0.0, 0.5))
     assert not (tmp_path / "out").exists()
-    check_memory(10**3, 2, 92)
+    check_rollout(10**3, 2, 92)
 
 
 def test_what_a_bundle_lacks_is_given(setup, bundle, tmp_path):
