@@ -244,13 +244,18 @@ def _velocity_cfg(env: ManagerBasedRLEnv, name: str | None) -> Any:
 
 
 def _ranges(env: ManagerBasedRLEnv) -> dict[str, list[float]]:
-    """The commands that the task draws; of normal distributions, those within two standard deviations."""
+    """The commands that the task draws; of normal distributions, those within two standard deviations.
+
+    Turns are those at the slowest speed: a faster command is drawn with less, where the task limits the acceleration.
+    """
     commands = list(velocity_commands(env.cfg))
     if not commands:
         return {"forward": [0.0, 0.0], "turn": [0.0, 0.0]}
     ranges = commands[0][1].ranges
     if hasattr(ranges, "lin_vel_x"):
         intervals = [getattr(ranges, part) for part in COMPONENTS]
+        if isinstance(commands[0][1], LocomotionCommandCfg):
+            intervals[2] = commands[0][1].drawn_turns()
     else:  # NormalVelocityCommand flips the sign of half of its draws
         farthest = [abs(mean) + 2 * std for mean, std in zip(ranges.mean_vel, ranges.std_vel, strict=True)]
         intervals = [(-speed, speed) for speed in farthest]

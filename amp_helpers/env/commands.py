@@ -120,7 +120,7 @@ class LocomotionCommand(UniformVelocityCommand):
         forward, turn = self._slower(command[:, 0]), command[:, 2]
         straight = torch.rand_like(turn) < self.cfg.rel_straight_envs
         in_place = ~straight & (torch.rand_like(turn) < self.cfg.rel_in_place_envs)
-        if self.cfg.always_moves():
+        if self.cfg.slowest():  # every command moves
             self.is_standing_env[env_ids] = False
         elif _is_drawn(self.cfg.ranges.lin_vel_x):
             forward = torch.where(in_place | (forward.abs() < self.cfg.min_speed), 0.0, forward)
@@ -189,10 +189,19 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
     """Largest difference between the command of an episode that starts in a reference state and that of its clip, m/s
     and rad/s; a clip that stands keeps its command."""
 
-    def always_moves(self) -> bool:
-        """Whether the ranges leave out the speeds below ``min_speed``, so that no command is to stand."""
+    def slowest(self) -> float:
+        """Size of the slowest forward or backward speed that is drawn, m/s; 0 where a command may be to stand."""
         low, high = self.ranges.lin_vel_x
-        return max(low, -high) >= self.min_speed
+        least = max(low, -high)
+        return least if least >= self.min_speed else 0.0
+
+    def drawn_turns(self) -> tuple[float, float]:
+        """Lowest and highest turning speed that is drawn at any speed, rad/s."""
+        low, high = self.ranges.ang_vel_z
+        if not _is_drawn((low, high)) or not self.slowest():
+            return low, high
+        most = self.max_lateral_acceleration / self.slowest()
+        return max(low, -most), min(high, most)
 
 
 def _is_drawn(interval: tuple[float, float]) -> bool:

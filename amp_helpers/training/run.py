@@ -174,7 +174,7 @@ def command_notes(task: Any) -> list[str]:
         f"{command.min_speed:g} m/s"
         for name, command in velocity_commands(task)
         if isinstance(command, LocomotionCommandCfg)
-        and command.always_moves()
+        and command.slowest()
         and (command.rel_standing_envs > 0 or command.rel_in_place_envs > 0)
     ]
 
