@@ -11,6 +11,9 @@ DRIVEN := g1_locomotion g1_walk g1_walk_speeds g1_dance
 export LOCKED ?=
 # For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"
 PYTEST_ARGS ?=
+# Processes that tests run in, each with up to 6 GiB; a test module stays in one of them.
+WORKERS ?= 2
+PYTEST = $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 LAB_ROOT ?= .
 LAB_ARGS ?=
 # The page config keeps JupyterLab from suggesting a rebuild for an extension that comes with a dependency, and the
@@ -54,10 +57,10 @@ build/drive.html: $(DRIVEN:%=policies/%/policy.pt) $(wildcard policies/*/bundle/
 
 test: setup
 	@tools/setup.sh browser
-	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
 
 quick: setup
-	@$(PYTHON) -m pytest -q -m "not slow and not sim and not notebook and not browser" $(PYTEST_ARGS)
+	@$(PYTEST) -q -m "not slow and not sim and not notebook and not browser" $(PYTEST_ARGS)
 
 coverage: setup
 	@tools/setup.sh browser

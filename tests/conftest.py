@@ -9,7 +9,10 @@ import pytest
 from amp_helpers.utils.threads import spin_briefly
 
 spin_briefly()  # before any test loads torch, so that tests take about as long beside another busy process
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # they share the cores
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
+LONGEST_FIRST = ("notebook", "sim", "browser", "slow")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_FLAGS = [
@@ -22,6 +25,18 @@ BROWSER_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the modules, begin with those that take longest: so all end at about one time."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    place: dict[Path, int] = {}
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        own = next((i for i, name in enumerate(LONGEST_FIRST) if name in marks), len(LONGEST_FIRST))
+        place[item.path] = min(own, place.get(item.path, own))
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session")
