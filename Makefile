@@ -11,7 +11,7 @@ DRIVEN := g1_locomotion g1_walk g1_walk_speeds g1_dance
 export LOCKED ?=
 # For example: make test PYTEST_ARGS="-m 'not notebook and not browser'"
 PYTEST_ARGS ?=
-# Processes that tests run in, each with up to 6 GiB; a test module stays in one of them.
+# Processes that tests run in, with up to 4 GiB each; the tests of a module stay in one of them. A debugger needs 0.
 WORKERS ?= 2
 PYTEST = $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 LAB_ROOT ?= .
@@ -64,7 +64,7 @@ quick: setup
 
 coverage: setup
 	@tools/setup.sh browser
-	@$(PYTHON) -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	@$(PYTEST) --cov --cov-report= $(PYTEST_ARGS)
 	@$(PYTHON) -m coverage report --skip-covered
 	@$(PYTHON) -m coverage html --quiet --directory build/coverage
 

@@ -182,6 +182,13 @@ def test_make_knows_the_target(target):
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
 
+@pytest.mark.parametrize("target", ["test", "quick", "coverage"])
+def test_tests_run_in_as_many_processes_as_asked(target):
+    command = ["make", "-n", target, "WORKERS=3"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "--numprocesses 3 --dist loadfile" in planned
+
+
 def test_the_workflow_runs_lint_unit_tests_and_the_simulator_by_make():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
