@@ -81,6 +81,17 @@ class CapturedEnv(ManagerBasedRLEnv):
     def common_step_counter(self, value: int) -> None:
         self._common_steps = value
 
+    @property
+    def _sim_step_counter(self) -> int:
+        """Physics steps so far, which the host counts."""
+        if self.trying:
+            raise HostWork("reads _sim_step_counter, which the host counts")
+        return self._physics_steps
+
+    @_sim_step_counter.setter
+    def _sim_step_counter(self, value: int) -> None:
+        self._physics_steps = value
+
     def _in_place(self, part: Callable[[], None]) -> None:
         in_place(self.term_objects(), part)
 
@@ -264,8 +275,13 @@ def step_command(term: CommandTerm, dt: float) -> None:
     """Do what :meth:`CommandTerm.compute` does, by mask."""
     term._update_metrics()
     term.time_left -= dt
-    keep_unmasked(term, term.time_left <= 0.0, lambda: term._resample(EVERY))
+    resample_command(term, term.time_left <= 0.0)
     term._update_command()
+
+
+def resample_command(term: CommandTerm, mask: torch.Tensor) -> None:
+    """Draw a command anew in the environments in ``mask``."""
+    keep_unmasked(term, mask, lambda: term._resample(EVERY))
 
 
 def episode_metrics(term: CommandTerm) -> dict[str, torch.Tensor]:

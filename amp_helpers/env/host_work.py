@@ -22,8 +22,22 @@ class HostWork(RuntimeError):
     """An operation that the host waits for."""
 
 
+_COPIES = ("tolist", "cpu")
+"""Methods of tensors that copy from a GPU, and that on a CPU are no operation."""
+
+
 class NoHostWork(TorchDispatchMode):
     """Raises :class:`HostWork` where an operation would make the host wait for a GPU; works on a CPU too."""
+
+    def __enter__(self) -> Any:
+        for name in _COPIES:
+            setattr(torch.Tensor, name, _refused(name))
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        for name, method in _METHODS.items():
+            setattr(torch.Tensor, name, method)
+        return super().__exit__(*error)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         packet = func.overloadpacket
@@ -39,6 +53,16 @@ class NoHostWork(TorchDispatchMode):
         if packet is aten.lift_fresh and result.is_cuda:
             raise HostWork("copies numbers to the GPU, as torch.tensor does")
         return result
+
+
+_METHODS = {name: getattr(torch.Tensor, name) for name in _COPIES}
+
+
+def _refused(name: str) -> Any:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise HostWork(f"reads a tensor with .{name}()")
+
+    return refuse
 
 
 def _is_mask(index: Any) -> bool:

@@ -49,11 +49,16 @@ def keep_unmasked[T](owner: Any, mask: torch.Tensor, change: Callable[[], T]) ->
 
 def _rows(owner: Any, num_envs: int) -> Iterator[tuple[dict[str, Any], str, torch.Tensor]]:
     """The tensors (E, ...) among an object's attributes and their dictionaries: holder, name, tensor."""
-    attributes = vars(owner)
-    for holder in (attributes, *(value for value in attributes.values() if isinstance(value, dict))):
+    for holder in _holders(owner):
         for name, value in list(holder.items()):
             if isinstance(value, torch.Tensor) and value.dim() and len(value) == num_envs and not _repeats(value):
                 yield holder, name, value
+
+
+def _holders(owner: Any) -> list[dict[Any, Any]]:
+    """The attributes of an object, and the dictionaries among them."""
+    attributes = vars(owner)
+    return [attributes, *(value for value in attributes.values() if isinstance(value, dict))]
 
 
 def _repeats(tensor: torch.Tensor) -> bool:
@@ -68,13 +73,14 @@ def in_place(owners: Iterable[Any], function: Callable[[], object]) -> None:
     ``self.previous = now`` would read the same numbers for ever.
 
     Args:
-        owners: objects whose attributes ``function`` may replace.
+        owners: objects whose attributes, or dictionaries of tensors among them, ``function`` may replace.
         function: called once.
     """
     found = [
-        (vars(owner), name, value)
+        (holder, name, value)
         for owner in owners
-        for name, value in vars(owner).items()
+        for holder in _holders(owner)
+        for name, value in holder.items()
         if isinstance(value, torch.Tensor) and value._base is None
     ]
     shared = Counter(value.untyped_storage().data_ptr() for _, _, value in found)

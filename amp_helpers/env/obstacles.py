@@ -1,21 +1,30 @@
 """What of a task keeps its control step from being recorded (:mod:`amp_helpers.env.captured`), found by trying it."""
 
-import sys
-from collections import deque
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import torch
+import warp as wp
 from isaaclab.actuators import ActuatorBase
 from isaaclab.managers import CommandTerm
 
-from amp_helpers.env.captured import CapturedEnv, apply_event, reset_observations, reset_scene, reset_term, step_command
+from amp_helpers.env.captured import (
+    CapturedEnv,
+    apply_event,
+    resample_command,
+    reset_observations,
+    reset_scene,
+    reset_term,
+    step_command,
+)
 from amp_helpers.env.host_work import HostWork, NoHostWork
+from amp_helpers.env.kept import kept, tensors
 from amp_helpers.env.masking import NoMaskError
+from amp_helpers.errors import one_line
 
 MODES = ("reset", "interval")
-_PLAIN = (bool, int, float, str, type(None))
+_SUCCESS = "['Metrics/success_rate']"
+"""What Isaac Lab's velocity command logs in the environment itself, and a step by mask in its own way."""
 _KEEPS_NOTHING = ("ActuatorBase", "ImplicitActuator", "IdealPDActuator")
 
 
@@ -44,47 +53,34 @@ def _try(env: CapturedEnv, what: str, call: Callable[[], object]) -> str | None:
             call()
     except (HostWork, NoMaskError) as error:
         return f"{what}: {error}"
-    changed = {name for name, value in _kept(env).items() if before.get(name) != value}
-    return f"{what}: it changes {min(changed)}, which the host keeps" if changed else None
+    except Exception as error:  # of a user's term, which Isaac Lab's step may call in another way
+        reason = one_line(f"{type(error).__name__}: {error}", 150)
+        return f"{what}: called for all environments, it raises {reason}"
+    changed = _changed(before, _kept(env))
+    return f"{what}: it changes {changed}, which the host keeps" if changed else None
 
 
 def _kept(env: CapturedEnv) -> dict[str, object]:
-    """What a step could leave outside of tensors that it changes in place, by name.
+    found = kept(env.term_objects(), _functions(env))
+    return {name: value for name, value in found.items() if _SUCCESS not in name}
 
-    Of the environment and its terms: numbers, texts, and collections of them. Of the modules that its terms come from,
-    whose global variables may count too: the same, and which tensors they are.
-    """
-    owners = env.term_objects()
-    modules = {_module(what) for what in (*owners, *_functions(env))}
-    holders = [(type(owner).__name__, vars(owner)) for owner in owners]
-    holders += [(name, vars(sys.modules[name])) for name in modules if name in sys.modules]
-    kept = {}
-    for where, holder in holders:
-        for name, value in list(holder.items()):
-            parts = (*value, *value.values()) if isinstance(value, dict) else value
-            if isinstance(value, list | tuple | dict | set | deque) and all(isinstance(part, _PLAIN) for part in parts):
-                kept[f"{where}.{name}"] = repr(value)
-            elif isinstance(value, _PLAIN):
-                kept[f"{where}.{name}"] = value
-            elif isinstance(value, torch.Tensor) and where in modules:
-                kept[f"{where}.{name}"] = (id(value), value)  # with the tensor, so that no other can get its id
-    return kept
+
+def _changed(before: dict[str, object], now: dict[str, object]) -> str | None:
+    return min((name for name in before.keys() | now.keys() if before.get(name) != now.get(name)), default=None)
 
 
 def _functions(env: CapturedEnv) -> Iterator[Any]:
-    """The functions of all terms."""
+    """The functions of all terms, and their parameters."""
     groups = (
         env.reward_manager._term_cfgs,
         env.termination_manager._term_cfgs,
         *env.event_manager._mode_term_cfgs.values(),
         *env.observation_manager._group_obs_term_cfgs.values(),
     )
-    yield from (term.func for group in groups for term in group)
-
-
-def _module(what: Any) -> str:
-    """Name of the module that a function, or the class of an object, comes from."""
-    return (what.func if isinstance(what, partial) else what).__module__
+    for group in groups:
+        for term in group:
+            yield term.func
+            yield from term.params.values()
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:
@@ -129,7 +125,19 @@ def _events(env: CapturedEnv, mode: str) -> Iterator[tuple[str, Any]]:
 
 def _calls(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
     """Everything that a step calls, each with the name of its term."""
-    nowhere = torch.zeros_like(env.reset_buf)
+    yield from _computations(env)
+    yield "the actuators", env.scene.write_data_to_sim
+    yield "the scene", lambda: reset_scene(env.scene, torch.zeros_like(env.reset_buf))
+    yield from _masked_calls(env)
+    for name in env.command_manager.active_terms:
+        command = env.command_manager.get_term(name)
+        yield f"command '{name}'", lambda command=command: step_command(command, env.step_dt)
+    for group in env.observation_manager.active_terms:
+        yield f"observations '{group}'", lambda group=group: env.observation_manager.compute_group(group)
+
+
+def _computations(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What a step computes of all environments, each with the name of its term."""
 
     def calling(term: Any) -> Callable[[], object]:
         return lambda: term.func(env, **term.params)
@@ -138,43 +146,76 @@ def _calls(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
         action: Any = env.action_manager.get_term(name)
         yield f"action '{name}'", lambda action=action: action.process_actions(torch.zeros_like(action.raw_actions))
         yield f"action '{name}'", action.apply_actions
-        yield f"action '{name}'", lambda action=action: reset_term(action, nowhere)
-    yield "the actuators", env.scene.write_data_to_sim
     for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
         for name, term in zip(manager.active_terms, manager._term_cfgs, strict=True):
             yield f"{kind} '{name}'", calling(term)
-        for term in manager._class_term_cfgs:
-            yield f"{kind} {type(term.func).__name__}", lambda term=term: reset_term(term.func, nowhere)
-    yield "the scene", lambda: reset_scene(env.scene, nowhere)
-    for mode in MODES:
-        for name, term in _events(env, mode):
-            yield f"event '{name}'", lambda term=term: apply_event(env, term, nowhere)
-    for name in env.command_manager.active_terms:
-        command = env.command_manager.get_term(name)
-        yield f"command '{name}'", lambda command=command: reset_term(command, nowhere)
-        yield f"command '{name}'", lambda command=command: step_command(command, env.step_dt)
     observations = env.observation_manager
-    yield "the observations", lambda: reset_observations(observations, nowhere)
     for group, terms in observations._group_obs_term_cfgs.items():
         for name, term in zip(observations.active_terms[group], terms, strict=True):
             yield f"observation '{group}/{name}'", calling(term)
-        yield f"observations '{group}'", lambda group=group: observations.compute_group(group)
+
+
+def _masked_calls(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What a step does to some of the environments, done to none, each with the name of its term."""
+    nowhere = torch.zeros_like(env.reset_buf)
+    for name in env.action_manager.active_terms:
+        action = env.action_manager.get_term(name)
+        yield f"action '{name}'", lambda action=action: reset_term(action, nowhere)
+    for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
+        for name, term in zip(manager.active_terms, manager._term_cfgs, strict=True):
+            if term in manager._class_term_cfgs:
+                yield f"{kind} '{name}'", lambda term=term: reset_term(term.func, nowhere)
+    for mode in MODES:
+        for name, term in _events(env, mode):
+            yield f"event '{name}'", lambda term=term: apply_event(env, term, nowhere)
+    for term in (term for terms in env.event_manager._mode_class_term_cfgs.values() for term in terms):
+        yield f"event {type(term.func).__name__}", lambda term=term: reset_term(term.func, nowhere)
+    for name in env.command_manager.active_terms:
+        command = env.command_manager.get_term(name)
+        yield f"command '{name}'", lambda command=command: reset_term(command, nowhere)
+        yield f"command '{name}'", lambda command=command: resample_command(command, nowhere)
+    yield "the observations", lambda: reset_observations(env.observation_manager, nowhere)
+
+
+_WRITTEN = (
+    "_default_",
+    "_sim_bind_joint_",
+    "_sim_bind_body_mass",
+    "_sim_bind_body_inertia",
+    "_sim_bind_body_com_pos_b",
+)
+"""Beginnings of the names of an asset's arrays that only terms write to."""
 
 
 def _past_the_mask(env: CapturedEnv) -> str | None:
-    """Name an event that, applied to no environment, has changed the simulator nevertheless."""
-
-    def state() -> torch.Tensor:
-        assets = (*env.scene.articulations.values(), *env.scene.rigid_objects.values())
-        parts = [array for asset in assets for array in (asset.data.root_link_pose_w, asset.data.root_com_vel_w)]
-        for asset in env.scene.articulations.values():
-            parts += [asset.data.joint_pos, asset.data.joint_vel]
-        return torch.cat([part.torch.flatten() for part in parts])
-
-    for mode in MODES:
-        for name, term in _events(env, mode):
-            before = state()
-            apply_event(env, term, torch.zeros_like(env.reset_buf))
-            if not torch.equal(before, state()):
-                return f"event '{name}': it writes to the simulator past the environment that it is called with"
+    """Name a term that, called for no environment, has changed something nevertheless."""
+    for what, call in _masked_calls(env):
+        for _, compute in _computations(env):  # so that a reset has something to change
+            compute()
+        before = {name: value.clone() for name, value in _values(env).items()}
+        call()
+        for name, value in _values(env).items():
+            if name in before and not torch.equal(*(part.nan_to_num(1e9) for part in (before[name], value))):
+                return f"{what}: it changes {name} of environments that it is not called with"
     return None
+
+
+def _values(env: CapturedEnv) -> dict[str, torch.Tensor]:
+    """Every tensor that a term could write to by indices: the simulator's, the terms' and the managers'."""
+    found = tensors(_kept(env))
+    assets: dict[str, Any] = {**env.scene.articulations, **env.scene.rigid_objects}
+    for name, asset in assets.items():
+        data = asset.data
+        read = {"pose": data.root_link_pose_w, "velocity": data.root_com_vel_w}
+        if name in env.scene.articulations:
+            read |= {"joint positions": data.joint_pos, "joint velocities": data.joint_vel}
+        found |= {f"the {part} of '{name}'": array.torch for part, array in read.items()}
+        for attribute, array in vars(data).items():
+            if isinstance(array, wp.array) and attribute.startswith(_WRITTEN) and array.size:
+                found[f"'{name}'.{attribute}"] = wp.to_torch(array)
+    holders = [env.action_manager, env.reward_manager, env.termination_manager, env.command_manager]
+    for holder in (*holders, *filter(None, [env.scene.terrain])):
+        for attribute, value in vars(holder).items():
+            if isinstance(value, torch.Tensor):
+                found[f"{type(holder).__name__}.{attribute}"] = value
+    return found

@@ -9,6 +9,8 @@ import torch
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from isaaclab.actuators import IdealPDActuatorCfg
+from isaaclab.managers import ManagerTermBase, RewardTermCfg
+from isaaclab.utils.buffers import CircularBuffer
 from steady_tasks import LOCOMOTION, WALK
 
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
@@ -76,6 +78,62 @@ def test_a_term_that_keeps_something_in_a_global_variable_is_named(env, monkeypa
     monkeypatch.setattr(term, "func", function)
     monkeypatch.setattr(term, "params", {})
     assert obstacle(env) == f"reward 'upright': it changes {__name__}.{variable}, which the host keeps"
+
+
+LEVELS = torch.zeros(NUM_ENVS)
+
+
+def raising_levels(env, env_ids, **_) -> None:
+    LEVELS[env_ids] += 1
+
+
+def moving_the_default(env, env_ids, **_) -> None:
+    env.scene["robot"].data.default_joint_pos.torch[env_ids] += 0.01
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [(raising_levels, f"{__name__}.LEVELS"), (moving_the_default, "'robot'._default_joint_pos")],
+)
+def test_an_event_that_writes_past_the_mask_is_named(env, monkeypatch, function, what):
+    """It takes indices, and would change every environment in each step."""
+    monkeypatch.setattr(env.event_manager.get_term_cfg("push"), "func", function)
+    reason = f"event 'push': it changes {what} of environments that it is not called with"
+    assert obstacle(env) == reason
+
+
+class Buffered(ManagerTermBase):
+    """A term that keeps its past in an object of Isaac Lab."""
+
+    def __init__(self, env) -> None:
+        super().__init__(RewardTermCfg(func=counting, weight=1.0), env)
+        self.past = CircularBuffer(2, NUM_ENVS, env.device)
+
+    def reset(self, env_ids=None) -> None:
+        self.past.reset(env_ids)
+
+    def __call__(self, env) -> torch.Tensor:
+        self.past.append(env.episode_length_buf.float())
+        return self.past.buffer.sum(dim=1)
+
+
+def test_a_term_whose_parts_cannot_be_reset_by_mask_is_named(env, monkeypatch):
+    manager = env.reward_manager
+    term = manager.get_term_cfg("upright")
+    monkeypatch.setattr(term, "func", Buffered(env))
+    monkeypatch.setattr(term, "params", {})
+    monkeypatch.setattr(manager, "_class_term_cfgs", [*manager._class_term_cfgs, term])
+    assert str(obstacle(env)).startswith("reward 'upright': it changes Buffered.past.")
+
+
+def test_a_term_that_fails_for_all_environments_is_named(env, monkeypatch):
+    def one_by_one(env, env_ids, **_) -> None:
+        assert len(env_ids) < NUM_ENVS, "too many"
+
+    monkeypatch.setattr(env.event_manager.get_term_cfg("push"), "func", one_by_one)
+    assert str(obstacle(env)).startswith(
+        "event 'push': called for all environments, it raises AssertionError: too many"
+    )
 
 
 def record(env, by_mask: bool, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
