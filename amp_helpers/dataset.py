@@ -19,6 +19,8 @@ from amp_helpers.utils.resources import find_data
 FORMAT_VERSION = 1
 
 _DT_TOLERANCE_S = 1e-6
+_SAME_SPEED = 1e-3
+"""Difference, m/s and rad/s, of a speed that was measured once more, at another control step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,15 +220,8 @@ class MotionDataset:
                 for key in ("joint_names", "source", "sha256", "name", "findings")
                 if key in content
             }
-            return cls(
-                **{
-                    **content,
-                    **texts,
-                    "dt": float(content["dt"]),
-                    "format_version": version,
-                    "path": str(path),
-                }
-            )
+            facts = {"dt": float(content["dt"]), "format_version": version, "path": str(path)}
+            return cls(**{**content, **texts, **facts})._with_stands()
         except (InputError, TypeError, ValueError) as error:
             raise InputError(f"{path}: {one_line(str(error), 300)}; convert the motion again") from None
 
@@ -252,6 +247,17 @@ class MotionDataset:
 
     def _measured_commands(self) -> np.ndarray:
         return np.array([self._clip(motion).measured_command for motion in range(self.num_motions)])
+
+    def _with_stands(self) -> "MotionDataset":
+        """Command standing where an earlier version stored what the root of a clip does that sways in place.
+
+        It stored them where another clip has a command of its own; a command of the user's stays.
+        """
+        command = self.command.copy()
+        for motion in np.flatnonzero(command.any(axis=1) & (np.abs(command) < STANDING).all(axis=1)):
+            if np.allclose(command[motion], self._clip(motion).mean_speeds, rtol=0, atol=_SAME_SPEED):
+                command[motion] = 0.0
+        return self if np.array_equal(command, self.command) else replace(self, command=command)
 
     def middle(self) -> Motion:
         """The motion of the median forward speed among those that go straight ahead; the first one where none does."""

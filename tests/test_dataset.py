@@ -13,7 +13,7 @@ from support import JOINTS, make_motion
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
-from amp_helpers.formats.registry import read_motion
+from amp_helpers.formats.registry import read_motion, read_motions
 from amp_helpers.motion.findings import ByOrder, Findings, FrameRate, JointOrderFinding, QuaternionOrderFinding
 
 
@@ -261,6 +261,20 @@ def test_commands_are_kept_and_measured_where_a_file_lacks_them(tmp_path):
         np.savez(tmp_path / "bad.npz", **arrays, command=command)
         with pytest.raises(InputError, match=r"bad\.npz: command .*convert the motion again"):
             MotionDataset.load(tmp_path / "bad.npz")
+
+
+def test_a_clip_that_an_earlier_version_measured_as_nearly_standing_stands(tmp_path):
+    """Beside a clip with a command of its own, the measured one was stored; what somebody states as so slow stays."""
+    sway = np.linspace(0, 1, 60)[:, None] * (0.02, 0.0, 0.0) + (0.0, 0.0, 0.8)
+    stand = make_motion(60, fps=50.0, root_pos=sway, root_quat=np.tile((0.0, 0.0, 0.0, 1.0), (60, 1)))
+    clips = [stand, replace(stand, command=(0.04, 0.02)), replace(make_motion(name="a"), command=(0.5, -0.4))]
+    dataset = MotionDataset.from_motions(clips, joint_names=JOINTS, control_dt=0.02)
+    assert stand.mean_speeds[0] == pytest.approx(0.017, abs=1e-3) and not dataset.command[0].any()
+    replace(dataset, command=[stand.mean_speeds, *dataset.command[1:]]).save(tmp_path / "d.npz")
+    assert np.load(tmp_path / "d.npz")["command"][0].any(), "as the earlier version wrote it"
+    expected = [[0.0, 0.0], [0.04, 0.02], [0.5, -0.4]]
+    np.testing.assert_array_equal(MotionDataset.load(tmp_path / "d.npz").command, expected)
+    assert [clip.command for clip in read_motions(tmp_path / "d.npz")] == [tuple(row) for row in expected]
 
 
 def test_a_dataset_read_as_a_motion_file_keeps_its_commands(tmp_path):

@@ -148,20 +148,28 @@ class Motion:
         return max(distance / self.duration_s, self.measured_command[0])
 
     @property
-    def measured_command(self) -> tuple[float, float]:
+    def mean_speeds(self) -> tuple[float, float]:
         """Forward and turning speed of the root, m/s and rad/s, left positive.
 
         The forward speed is the mean of the root's horizontal velocity along its heading, which is the length of the
         path over the time where the root moves straight ahead or on an arc. The turning speed is the net change of the
-        heading over the time, full turns included. Sideways travel is not in it. Both are 0 where both are smaller
-        than :data:`STANDING`: such a clip sways in place, and is a reference for standing.
+        heading over the time, full turns included. Sideways travel is not in it.
         """
         self._needs_two_frames()
         heading, step = yaw_part(self.root_quat), np.diff(self.root_pos, axis=0)
         forward = rotate_inverse(slerp(heading[:-1], heading[1:], np.full(self.num_frames - 1, 0.5)), step)
         turn = rotation_vector(multiply(heading[1:], conjugate(heading[:-1])))[:, 2]
-        command = float(forward[:, 0].sum() / self.duration_s), float(turn.sum() / self.duration_s)
-        return command if max(map(abs, command)) >= STANDING else (0.0, 0.0)
+        return float(forward[:, 0].sum() / self.duration_s), float(turn.sum() / self.duration_s)
+
+    @property
+    def measured_command(self) -> tuple[float, float]:
+        """The command that the clip is a reference for by what its root does, m/s and rad/s.
+
+        Its :attr:`mean_speeds`, or 0 where both are smaller than :data:`STANDING`: such a clip sways in place, and is a
+        reference for standing.
+        """
+        speeds = self.mean_speeds
+        return speeds if max(map(abs, speeds)) >= STANDING else (0.0, 0.0)
 
     @property
     def times(self) -> np.ndarray:
