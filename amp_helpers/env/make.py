@@ -125,26 +125,39 @@ def make_env(
             if isinstance(velocity, tuple) or (velocity is not None and not play):
                 command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
             _configure_reference(cfg, task, dataset, reference_share)
-            # A stack of its own, whose close() passes on no exception: the launcher would print the traceback.
-            launcher = contextlib.ExitStack()
-            stack.callback(launcher.close)
-            launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
-            stack.enter_context(plain_host_memory(cfg))
-            recorded = frontend == "warp" or (frontend == "auto" and device.startswith("cuda"))
-            check_contact_sensors(cfg, task)
-            env = _open(task, cfg, recorded)
-            stack.callback(env.close)
-            if recorded and (reason := _why_not_recorded(env)):
-                if frontend == "warp":
-                    raise InputError(f"task '{task}' cannot be recorded: {reason}; use --frontend torch")
-                notes.append(f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch")
+            env, reason = stack.enter_context(_opened(task, cfg, device, frontend))
         if env.num_envs != num_envs:
             raise InputError(
                 f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
             )
+        if reason:
+            notes.append(f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch")
         for sentence in (*notes, *_reward_notes(env)):
             note(sentence)
         yield env
+
+
+@contextlib.contextmanager
+def _opened(task: str, cfg: Any, device: str, frontend: str) -> Iterator[tuple[ManagerBasedRLEnv, str | None]]:
+    """Start the simulator and open a configured task; yield it, and why its step is not recorded where that is asked.
+
+    Raises:
+        InputError: the task does not fit its robot, or cannot be recorded.
+    """
+    recorded = frontend == "warp" or (frontend == "auto" and device.startswith("cuda"))
+    with contextlib.ExitStack() as stack:
+        # A stack of its own, whose close() passes on no exception: the launcher would print the traceback.
+        launcher = contextlib.ExitStack()
+        stack.callback(launcher.close)
+        launcher.enter_context(launch_simulation(cfg, Namespace(device=device, headless=True)))
+        stack.enter_context(plain_host_memory(cfg))
+        check_contact_sensors(cfg, task)
+        env = _open(task, cfg, recorded)
+        stack.callback(env.close)
+        reason = _why_not_recorded(env) if recorded else None
+        if reason and frontend == "warp":
+            raise InputError(f"task '{task}' cannot be recorded: {reason}; use --frontend torch")
+        yield env, reason
 
 
 @contextlib.contextmanager
