@@ -19,8 +19,12 @@ from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly
 
 if TYPE_CHECKING:
+    from amp_helpers.agent.amp_agent import AmpAgent
     from amp_helpers.agent.health import Health
     from amp_helpers.agent.ranks import Ranks
+    from amp_helpers.training.checkpoints import Checkpoint
+    from amp_helpers.training.follower import Follower
+    from amp_helpers.training.run import RunRecorder, TrainingSetup
 
 
 def train(
@@ -69,67 +73,43 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from skrl import logger as skrl_logger
     from skrl.utils import set_seed
 
-    from amp_helpers.checks.preflight import check_task
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.env.quiet_warp import kernels_compiled
-    from amp_helpers.training.checkpoints import find_checkpoint
     from amp_helpers.training.follower import Follower
-    from amp_helpers.training.loop import training_loop
     from amp_helpers.training.memory import check_training
     from amp_helpers.training.resumption import Resumption
-    from amp_helpers.training.run import (
-        RunRecorder,
-        TrainingSetup,
-        amp_state,
-        build_agent,
-        check_rewarded,
-        command_notes,
-        open_env,
-        recipe_notes,
-        robot_notes,
-    )
+    from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, check_rewarded, open_env
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
-    checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint and ranks.first else None
-    named = ranks.text(str(checkpoint.file) if checkpoint else "")  # another may see the folder a moment later
-    if cfg.checkpoint and not checkpoint:
-        checkpoint = find_checkpoint(named)
-    cfg = resolve(replace(cfg, checkpoint=checkpoint.file if checkpoint else None))
-    cfg = replace(cfg, run_dir=Path(ranks.text(str(cfg.run_dir))))
+    cfg, checkpoint = _resolved(cfg, ranks)
     assert cfg.run_dir is not None, "resolve() names the folder"
     say = _say if ranks.first else lambda sentence: None
-    if note := check_training(cfg):
-        say(f"note: {note}")
+
+    def note(sentence: str | None) -> None:
+        if sentence:
+            say(f"note: {sentence}")
+
+    note(check_training(cfg))
     own_seed = (cfg.seed + ranks.rank) % (MAX_SEED + 1)
     dataset = MotionDataset.load(cfg.dataset)
     amp_state(cfg, dataset)  # refuses wrong features and joints before the simulator starts
     set_seed(own_seed)
     if ranks.size > 1:
         total = ranks.size * (cfg.num_envs or 0)
-        say(f"note: {ranks.size} processes with {cfg.num_envs} environments each, {total} in all")
+        note(f"{ranks.size} processes with {cfg.num_envs} environments each, {total} in all")
     if not kernels_compiled(str(cfg.device), cfg.physics):
-        say("note: the simulator compiles its kernels; the first time on a machine, minutes pass without output")
+        note("the simulator compiles its kernels; the first time on a machine, minutes pass without output")
     with contextlib.ExitStack() as stack:
-        own = replace(cfg, seed=own_seed)
-        lab = stack.enter_context(open_env(own, dataset, note=lambda sentence: say(f"note: {sentence}")))
-        if note := check_rewarded(cfg.agent, bool(lab.reward_manager.active_terms)):
-            say(f"note: {note}")
+        lab = stack.enter_context(open_env(replace(cfg, seed=own_seed), dataset, note=note))
+        note(check_rewarded(cfg.agent, bool(lab.reward_manager.active_terms)))
         setup = stack.enter_context(TrainingSetup.wrap(cfg, dataset, lab))
         stack.enter_context(writing(cfg.run_dir))
-        judged = setup.state.joint_names
-        findings = check_task(lab, setup.dataset, judged, robot=setup.robot, reset=False).findings
+        notes = _notes(setup)
         agent = build_agent(setup, ranks)
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
-        notes = [
-            *recipe_notes(cfg, lab.cfg),
-            *command_notes(lab.cfg),
-            *robot_notes(setup),
-            *setup.env.source.caveats,
-            *(f"{found.name}: {found.evidence}; {found.remedy}" for found in findings),
-        ]
-        for note in (*notes, *(resumption.notes if resumption else ())):
-            say(f"note: {note}")
+        for sentence in (*notes, *(resumption.notes if resumption else ())):
+            note(sentence)
         facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)
         if ranks.size > 1:
             facts = {**facts, "processes": ranks.size}
@@ -138,36 +118,76 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         else:
             recorder = Follower(setup, updates, ranks)
         stack.enter_context(recorder)
-        with noted_signals(insist=ranks.size == 1) as noted:
-            recorder.watch(agent)
-
-            def report(health: "Health") -> None:
-                recorder.record(health)
-                if ranks.first:
-                    on_update(health)
-
-            agent.init()
-            interrupted = False
-            try:
-                training_loop(
-                    setup.env,
-                    agent,
-                    cfg.max_iterations,
-                    on_update=report,
-                    on_checkpoint=recorder.checkpoint,
-                    checkpoint_due=lambda agent: ranks.any(recorder.checkpoint_due(agent)),
-                    should_stop=lambda: ranks.any(recorder.should_stop() or bool(noted())),
-                    interrupted=lambda: ranks.size == 1 and bool(noted()),
-                )
-            except KeyboardInterrupt:
-                interrupted = True
-            if ranks.first:
-                agent.writer.close()
-            recorder.save(agent)
-            if interrupted or noted():
-                kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
-                say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
+        if _learn(setup, agent, recorder, ranks, on_update):
+            kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
+            say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
     return cfg.run_dir
+
+
+def _resolved(cfg: TrainCfg, ranks: "Ranks") -> tuple[TrainCfg, "Checkpoint | None"]:
+    """Resolve a run, in all processes with the checkpoint and the folder that the first of them finds."""
+    from amp_helpers.training.checkpoints import find_checkpoint
+
+    checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint and ranks.first else None
+    named = ranks.text(str(checkpoint.file) if checkpoint else "")  # another may see the folder a moment later
+    if cfg.checkpoint and not checkpoint:
+        checkpoint = find_checkpoint(named)
+    cfg = resolve(replace(cfg, checkpoint=checkpoint.file if checkpoint else None))
+    return replace(cfg, run_dir=Path(ranks.text(str(cfg.run_dir)))), checkpoint
+
+
+def _notes(setup: "TrainingSetup") -> list[str]:
+    """What a user should know of a task before it is trained on, a sentence each."""
+    from amp_helpers.checks.preflight import check_task
+    from amp_helpers.training.run import command_notes, recipe_notes, robot_notes
+
+    lab = setup.env.lab
+    checked = check_task(lab, setup.dataset, setup.state.joint_names, robot=setup.robot, reset=False)
+    return [
+        *recipe_notes(setup.cfg, lab.cfg),
+        *command_notes(lab.cfg),
+        *robot_notes(setup),
+        *setup.env.source.caveats,
+        *(f"{found.name}: {found.evidence}; {found.remedy}" for found in checked.findings),
+    ]
+
+
+def _learn(
+    setup: "TrainingSetup",
+    agent: "AmpAgent",
+    recorder: "RunRecorder | Follower",
+    ranks: "Ranks",
+    on_update: Callable[["Health"], None],
+) -> bool:
+    """Train until the run has all its updates or should stop; return whether a signal interrupted it."""
+    from amp_helpers.training.loop import training_loop
+
+    def report(health: "Health") -> None:
+        recorder.record(health)
+        if ranks.first:
+            on_update(health)
+
+    interrupted = False
+    with noted_signals(insist=ranks.size == 1) as noted:
+        recorder.watch(agent)
+        agent.init()
+        try:
+            training_loop(
+                setup.env,
+                agent,
+                setup.cfg.max_iterations,
+                on_update=report,
+                on_checkpoint=recorder.checkpoint,
+                checkpoint_due=lambda agent: ranks.any(recorder.checkpoint_due(agent)),
+                should_stop=lambda: ranks.any(recorder.should_stop() or bool(noted())),
+                interrupted=lambda: ranks.size == 1 and bool(noted()),
+            )
+        except KeyboardInterrupt:
+            interrupted = True
+        if ranks.first:
+            agent.writer.close()
+        recorder.save(agent)
+        return interrupted or bool(noted())
 
 
 def _say(sentence: str) -> None:
