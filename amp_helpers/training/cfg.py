@@ -144,7 +144,7 @@ RECIPES: dict[Recipe, TrainCfg] = {
     "locomotion": TrainCfg(
         dataset=Path("datasets/g1_locomotion.npz"),
         task=LOCOMOTION_TASK,
-        max_iterations=1400,
+        max_iterations=1600,
         condition_on_command=True,
         symmetry=True,
         agent=AmpAgentCfg(task_weight=2.0, style_weight=10.0, kl_threshold=0.02, final_std_updates=600),
