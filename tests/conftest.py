@@ -28,15 +28,16 @@ BROWSER_FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the modules, begin with those that take longest: so all end at about one time."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    place: dict[Path, int] = {}
-    for item in items:
-        marks = {mark.name for mark in item.iter_markers()}
-        own = next((i for i, name in enumerate(LONGEST_FIRST) if name in marks), len(LONGEST_FIRST))
-        place[item.path] = min(own, place.get(item.path, own))
-    items.sort(key=lambda item: place[item.path])
+    """Put PhysX last: its threads poll until their process ends, and so take time from every test after it.
+
+    Where several processes share the modules, those that take longest begin, so that all end at about one time.
+    """
+    place = dict.fromkeys((item.path for item in items), len(LONGEST_FIRST))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for item in items:
+            marks = {mark.name for mark in item.iter_markers()}
+            place[item.path] = min([place[item.path], *(i for i, name in enumerate(LONGEST_FIRST) if name in marks)])
+    items.sort(key=lambda item: (item.path.name == "test_physx.py", place[item.path]))
 
 
 @pytest.fixture(scope="session")

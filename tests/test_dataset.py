@@ -159,6 +159,7 @@ def test_selected_joints_keep_their_columns():
             dataset.select(names)
 
 
+@pytest.mark.slow
 def test_two_thousand_clips_load_in_linear_time(tmp_path):
     """In half a second of an idle machine's; quadratic, they took eleven."""
     clip = make_motion(150, 50.0)

@@ -45,6 +45,7 @@ def column(motion, name):
     return motion.joint_pos[:, motion.joint_names.index(f"{name}_joint")].astype(float)
 
 
+@pytest.mark.slow
 def test_build_reproduces_the_committed_files(build_demo, tmp_path, capsys):
     assert build_demo.main(["--output", str(tmp_path)]) == 0
     for clip in PERIOD:

@@ -218,6 +218,7 @@ def test_a_rate_is_taken_over_from_any_device(device, written):
     assert type(rate) is before and float(rate) == pytest.approx(2e-4)
 
 
+@pytest.mark.slow
 def test_the_discriminator_learns_to_tell_the_reference():
     agent = make_agent(discriminator_learning_rate=1e-2, gradient_penalty=0.1)
     records: list[Health] = []

@@ -29,6 +29,7 @@ def learned(folder: Path, size: int, device: str) -> list[dict[str, torch.Tensor
 TWO_GPUS = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="this machine has no two GPUs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=TWO_GPUS)])
 def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(tmp_path, device):
     (alone,) = learned(tmp_path, 1, device)

@@ -59,6 +59,7 @@ def test_one_wrong_clip_among_many_is_diagnosed(clips, at):
     assert table.note in table._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_fault_that_numbers_show_is_found_in_every_clip(clips):
     """Only the diagnosis is sampled: a joint beyond its limit for two frames is found where nothing else is wrong."""
     for at in range(0, CLIPS, 5):

@@ -27,6 +27,7 @@ NUM_ENVS, STEPS = 8, 70
 ON_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
+@pytest.mark.slow
 def test_a_term_that_the_host_computes_is_named():
     with (
         pytest.raises(InputError, match=r"reward 'on_the_host': reads a number from a tensor.*; use --frontend torch$"),
@@ -35,6 +36,7 @@ def test_a_term_that_the_host_computes_is_named():
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=ON_A_GPU)])
 def test_auto_takes_isaac_labs_step_and_says_why(device):
     notes: list[str] = []
@@ -170,6 +172,7 @@ def record(env, by_mask: bool, steps: int = STEPS) -> list[dict[str, torch.Tenso
     return found
 
 
+@pytest.mark.slow
 def test_every_figure_of_every_step_agrees(env):
     explicit = isinstance(env.cfg.scene.robot.actuators["wrist"], IdealPDActuatorCfg)
     assert env._physics_handles_decimation == explicit, "one task steps its substeps one by one"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support import PATIENCE_S
 
 from amp_helpers.formats.registry import FORMATS
@@ -36,6 +37,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_reading_opens_a_file_once_and_compiles_a_model_once(repo_root, tmp_path):
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     # An audit hook cannot be removed, so it gets a process of its own.

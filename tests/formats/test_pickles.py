@@ -265,6 +265,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(PLAIN, st.integers(0, 5))
 @settings(max_examples=300, deadline=None)
 def test_plain_data_are_read_as_by_python(content, protocol):

@@ -40,6 +40,7 @@ def samples(tmp_path_factory) -> list[motion_samples.Sample]:
     return motion_samples.samples(tmp_path_factory.mktemp("samples"))
 
 
+@pytest.mark.slow
 def test_the_suffix_of_a_file_does_not_matter(samples, tmp_path):
     for number, sample in enumerate(samples):
         for suffix in SUFFIXES:

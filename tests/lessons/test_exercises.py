@@ -93,6 +93,7 @@ def test_the_folded_answers_of_the_notebooks_are_right(repo_root, walk, tmp_path
     assert set(verdicts(try_check(takes_turns, cases))) == {"right"}
 
 
+@pytest.mark.slow
 def test_the_preflight_judges_the_five_bugs(walk):
     clips = broken_clips(walk, G1_23DOF)
     assert list(clips) == list("ABCDE")

@@ -34,11 +34,13 @@ def test_with_a_penalty_a_point_climbs_from_the_policy_to_the_reference(flat_and
     assert rewards[-1] > rewards[0] + 0.3 and ramp.climbed() > 0.6
 
 
+@pytest.mark.slow
 def test_without_input_noise_the_penalty_leaves_a_cliff_between_the_clouds():
     sharp = PlaneAmp(input_noise=0.0).train()
     assert sharp.policy_slope() < 0.2 * PlaneAmp().train().policy_slope()
 
 
+@pytest.mark.slow
 def test_a_policy_that_learns_reaches_the_reference_only_with_a_penalty():
     start = np.linalg.norm(np.subtract(REFERENCE, POLICY))
     stays, goes = (PlaneAmp(gradient_penalty=weight).train().learn(75).gap() for weight in (0.0, 1.0))

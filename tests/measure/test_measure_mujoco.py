@@ -80,6 +80,7 @@ def test_the_command_measures_a_bundle_without_torch_and_isaac_lab(bundle, metri
         assert np.allclose(rollout["root_pos"][:, 0, 2], 0.8, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_grid_and_steps_are_measured_as_in_isaac_lab(setup, metric_names, tmp_path, capsys):
     rows = evaluate_grid(replace(setup, num_envs=1), tmp_path / "grid", commands=[(0.0, 0.0), (0.3, 0.0)])
     assert [(row["forward"], row["turn"]) for row in rows] == [(0.0, 0.0), (0.3, 0.0)] and metric_names < set(rows[0])

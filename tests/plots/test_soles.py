@@ -27,6 +27,7 @@ def words(figure) -> list[str]:
     return [axes.get_title(loc="left").partition(": ")[2] for axes in figure.axes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("meshes", [True, False])
 def test_depth_is_drawn_to_scale_and_written(walk, kinematics, monkeypatch, meshes):
     if not meshes:

@@ -131,6 +131,7 @@ def test_the_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
     np.testing.assert_allclose(pose, (0.1, -0.2, 0.1, -0.2, 0.1, 0.4, 0.05), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_g1s_own_file_gives_the_g1():
     robot = Robot.from_file(G1_23DOF.mjcf_path)
     assert robot.joint_names == G1_23DOF.joint_names and robot.foot_bodies == G1_23DOF.foot_bodies
@@ -195,6 +196,7 @@ def test_the_camera_distance_fits_its_size(tripod, gl):
     assert 15 < np.mean(rows) < 105 and 30 < np.mean(columns) < 130
 
 
+@pytest.mark.slow
 def test_a_file_without_joint_names_is_converted_and_checked_for_a_users_robot(tripod_file, tripod, tmp_path, capsys):
     """From file to preflight by command; ``--joint_order robot`` gives the columns the model's order."""
     time = np.arange(60) / 30

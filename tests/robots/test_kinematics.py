@@ -103,6 +103,7 @@ def moving(robot, frames=20):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("robot", ["g1_29dof", "go1"])
 def test_a_mirrored_motion_puts_every_link_where_a_mirror_shows_its_counterpart(robot):
     """Go1's joint names contain neither roll, pitch nor yaw: only the axes give the signs."""

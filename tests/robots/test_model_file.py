@@ -76,6 +76,7 @@ def test_a_urdfs_meshes_are_found_in_its_package(cart_file):
     assert Robot.from_file(cart_file, foot_bodies=("l_wheel",)).mjcf_path == robot.mjcf_path, "written once"
 
 
+@pytest.mark.slow
 def test_an_mjcf_without_its_meshes_gives_the_same_robot(tmp_path, monkeypatch):
     whole = Robot.from_file(go1_mjcf())
     (tmp_path / "go1.xml").write_bytes(whole.mjcf_path.read_bytes())

@@ -72,6 +72,7 @@ with distributed.ending_in_time(distributed.Launch(rank=1, size=2)):
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_waits_for_one_that_is_gone_ends_with_a_sentence():
     handled = "import signal; signal.signal(signal.SIGTERM, lambda *_: None)\n"
     ended = subprocess.run([sys.executable, "-c", handled + WAITING], capture_output=True, text=True, timeout=100)

@@ -12,6 +12,7 @@ def plane():
     return RewardPlane()
 
 
+@pytest.mark.slow
 def test_a_change_trains_anew_and_is_drawn(plane):
     ramp, picture = plane.reading, plane.image.value
     plane.penalty.value = 0.0
@@ -23,6 +24,7 @@ def test_a_change_trains_anew_and_is_drawn(plane):
     assert plane.plane.policy.mean(0)[0].item() == pytest.approx(0.5, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_policy_learns_and_starts_again(plane):
     plane.reset_button.click()
     start = plane.plane.gap()

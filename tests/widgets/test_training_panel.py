@@ -82,6 +82,7 @@ def test_the_state_of_a_run(growing, monkeypatch):
     assert read_run(folder).state == "ended"
 
 
+@pytest.mark.slow
 def test_a_run_that_compiles_its_kernels_has_not_died(tmp_path, monkeypatch):
     (tmp_path / "output.txt").touch()  # as a background run begins
     now = time.time()
@@ -103,6 +104,7 @@ def test_a_run_that_compiles_its_kernels_has_not_died(tmp_path, monkeypatch):
     assert "running: no update yet for 9" in asyncio.run(watch_a_moment())
 
 
+@pytest.mark.slow
 def test_an_interrupted_cell_stops_the_run_and_ends_with_a_sentence(growing):
     folder = growing[0]
     panel = TrainingPanel(folder)
@@ -163,6 +165,7 @@ def test_refresh_reads_new_updates(growing):
     assert (panel.update_slider.value, panel.update_slider.max) == (4, 12), "elsewhere it stays"
 
 
+@pytest.mark.slow
 def test_the_stop_button_requests_a_stop(growing):
     panel = TrainingPanel(growing[0])
     assert not stop_requested(growing[0]) and not panel.stop_button.disabled
@@ -190,6 +193,7 @@ def test_follow_refreshes_until_the_run_has_ended(growing):
     assert panel.stop_button.disabled
 
 
+@pytest.mark.slow
 def test_the_folder_may_be_missing_at_first(tmp_path):
     panel = TrainingPanel(tmp_path / "run")
     assert "no update yet" in panel.status.value and "Waiting" in panel.diagnosis.value
@@ -332,6 +336,7 @@ def test_the_probe_reports_undefined_metrics(repo_root):
     assert numbers["gait_frequency_hz"] is None and numbers["pose_rmse_rad"] is None
 
 
+@pytest.mark.slow
 def test_the_panel_says_whether_the_run_learns_and_not_only_that_its_rewards_are_sound(growing, repo_root):
     folder, file, lines = growing
     panel = TrainingPanel(folder)

@@ -214,6 +214,7 @@ def test_the_table_has_a_row_per_joint_and_is_kept_on_static_pages(inspector):
     assert table in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [JointInspector, OffsetInspector])
 def test_a_robot_from_a_file_takes_one_line(clip, kind):
     robot = Robot.from_file(G1_23DOF.mjcf_path, feet_joints=(".*_ankle_.*",))
