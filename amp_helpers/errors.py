@@ -235,16 +235,21 @@ def folder_fault(folder: str | os.PathLike) -> str | None:
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike, parents: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it only if the block ends without an error.
 
     The suffix is kept, because writers such as ``np.savez`` and video encoders choose their format by it.
+
+    Args:
+        path: the file.
+        parents: make its folder where there is none.
 
     Raises:
         OSError: the file cannot be written; ``filename`` is ``path``, for callers with a remedy of their own.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if parents:
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)

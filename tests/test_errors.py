@@ -126,6 +126,15 @@ def test_errors_about_files_of_a_run_name_them_and_others_pass_through(tmp_path)
     full = r"run: cannot be written \(full\); free some space or choose another --run_dir"
     with pytest.raises(InputError, match=full), writing(run):  # of a file handle, which has no name
         raise OSError(errno.ENOSPC, "full")
+    gone = r"run: was deleted or moved during the training, which has stopped; train again, or go on with --checkpoint"
+    for name in (run / "events", os.fsencode(run / "events")):  # TensorBoard names its files by bytes
+        with pytest.raises(InputError, match=gone), writing(run):
+            raise FileNotFoundError(errno.ENOENT, "gone", name)
+    run.mkdir()
+    with pytest.raises(InputError, match=r"run/events: cannot be written \(gone\); check the path"), writing(run):
+        raise FileNotFoundError(errno.ENOENT, "gone", os.fsencode(run / "events"))
+    with pytest.raises(OSError, match="closed"), writing(run):
+        raise OSError(errno.EBADF, "closed", 3)
     for other in (BrokenPipeError(errno.EPIPE, "closed"), PermissionError(errno.EACCES, "closed", "/elsewhere")):
         with pytest.raises(OSError, match="closed"), writing(run):
             raise other

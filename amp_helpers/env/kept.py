@@ -177,9 +177,9 @@ def _collection(name: str, value: Any, seen: set[int], depth: int) -> Iterator[t
         yield from _walk(f"{name}[{key!r}]", part, seen, depth + 1)
 
 
-def _modules(whats: Iterable[Any]) -> list[ModuleType]:
+def _modules(terms: Iterable[Any]) -> list[ModuleType]:
     """The modules that terms come from, and the user's own modules that these use."""
-    names = [_module_of(what) for what in whats]
+    names = [_module_of(what) for what in terms]
     packages = {name.partition(".")[0] for name in names}
     found: dict[str, ModuleType] = {}
     while names:

@@ -52,6 +52,7 @@ class CheckpointWriter:
         self._write(agent, numbered=False)
 
     def _write(self, agent: AmpAgent, numbered: bool) -> None:
+        self._folder.mkdir(exist_ok=True)  # in the run's folder, which is not made anew where somebody moves it
         if not self._ranks.first:
             agent.save_rank(str(rank_file(self._folder / LAST, self._ranks.rank, agent.updates)))
         self._ranks.all(True)  # every part is on disk

@@ -44,6 +44,7 @@ from amp_helpers.training.run_folder import (
     HEALTH_FILE,
     check_finite,
     clear_stop,
+    folder_gone,
     keep_updates,
     open_health,
     stop_requested,
@@ -307,8 +308,10 @@ class RunRecorder:
         """Append an update to ``health.jsonl``.
 
         Raises:
-            InputError: a figure is infinite or NaN.
+            InputError: a figure is infinite or NaN, or the folder is gone.
         """
+        if not (self.folder / HEALTH_FILE).exists():
+            raise folder_gone(self.folder)
         check_finite(self.folder, health, self._cause, self._newest)
         line: dict[str, Any] = asdict(health) | {"wall_s": round(self._earlier_s + self.elapsed_s, 2)}
         if numbers := self._gait.measure():

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import math
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -223,13 +224,25 @@ def writing(run_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        file = Path(error.filename) if error.filename else run_dir
-        if not file.is_relative_to(run_dir) or (not error.filename and error.errno not in NO_SPACE):
+        # TensorBoard opens its files by bytes; what was opened by a number has no name.
+        name: Any = None if isinstance(error.filename, int) else error.filename
+        file = Path(os.fsdecode(name)) if name else run_dir
+        if not file.is_relative_to(run_dir) or (not name and error.errno not in NO_SPACE):
             raise
+        if isinstance(error, FileNotFoundError) and not run_dir.exists():
+            raise folder_gone(run_dir) from error
         raise InputError(
             f"{file}: cannot be written ({error.strerror or error}); {file_remedy(error)} or choose another --run_dir; "
             "what was written before is kept"
         ) from error
+
+
+def folder_gone(run_dir: Path) -> InputError:
+    """Return the error of a run whose folder was deleted or moved while it trained."""
+    return InputError(
+        f"{run_dir}: was deleted or moved during the training, which has stopped; train again, or go on with "
+        "--checkpoint and the folder's new place"
+    )
 
 
 def check_finite(

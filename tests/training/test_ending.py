@@ -50,6 +50,16 @@ def started(tmp_path):
         run.kill()
 
 
+def test_a_folder_that_is_moved_ends_the_run_and_is_gone_on_with_where_it_is(started, tmp_path, capfd):
+    """The next checkpoint would make a folder of half a run in its old place."""
+    run = started(tmp_path / "run", "--checkpoint_interval", "1")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 2 and not (tmp_path / "run").exists()
+    assert "run: was deleted or moved during the training, which has stopped; train again, or" in capfd.readouterr().err
+    assert find_checkpoint(tmp_path / "moved").updates >= 1
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_every_update_is_kept(started, tmp_path, number):
     folder = tmp_path / "run"
