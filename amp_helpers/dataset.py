@@ -254,7 +254,7 @@ class MotionDataset:
         It stored them where another clip has a command of its own; a command of the user's stays.
         """
         command = self.command.copy()
-        for motion in np.flatnonzero(command.any(axis=1) & (np.abs(command) < STANDING).all(axis=1)):
+        for motion in np.flatnonzero(command.any(axis=1) & (np.abs(command) < STANDING).all(axis=1)).tolist():
             if np.allclose(command[motion], self._clip(motion).mean_speeds, rtol=0, atol=_SAME_SPEED):
                 command[motion] = 0.0
         return self if np.array_equal(command, self.command) else replace(self, command=command)
