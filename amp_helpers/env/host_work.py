@@ -1,8 +1,11 @@
 """What a recorded step cannot contain: operations whose result the host waits for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
@@ -22,22 +25,24 @@ class HostWork(RuntimeError):
     """An operation that the host waits for."""
 
 
-_COPIES = ("tolist", "cpu")
-"""Methods of tensors that copy from a GPU, and that on a CPU are no operation."""
+@contextmanager
+def no_host_work() -> Iterator[None]:
+    """Raise :class:`HostWork` where an operation would make the host wait for a GPU; works on a CPU too."""
+    with _NoCopies(), _NoReads():
+        yield
 
 
-class NoHostWork(TorchDispatchMode):
-    """Raises :class:`HostWork` where an operation would make the host wait for a GPU; works on a CPU too."""
+class _NoCopies(TorchFunctionMode):
+    """Refuses the methods of tensors that copy from a GPU, and that on a CPU are no operation to dispatch."""
 
-    def __enter__(self) -> Any:
-        for name in _COPIES:
-            setattr(torch.Tensor, name, _refused(name))
-        return super().__enter__()
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.Tensor.tolist, torch.Tensor.cpu):
+            raise HostWork(f"reads a tensor with .{func.__name__}()")
+        return func(*args, **(kwargs or {}))
 
-    def __exit__(self, *error: Any) -> Any:
-        for name, method in _METHODS.items():
-            setattr(torch.Tensor, name, method)
-        return super().__exit__(*error)
+
+class _NoReads(TorchDispatchMode):
+    """Refuses operations whose result the host has to know."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         packet = func.overloadpacket
@@ -53,16 +58,6 @@ class NoHostWork(TorchDispatchMode):
         if packet is aten.lift_fresh and result.is_cuda:
             raise HostWork("copies numbers to the GPU, as torch.tensor does")
         return result
-
-
-_METHODS = {name: getattr(torch.Tensor, name) for name in _COPIES}
-
-
-def _refused(name: str) -> Any:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise HostWork(f"reads a tensor with .{name}()")
-
-    return refuse
 
 
 def _is_mask(index: Any) -> bool:

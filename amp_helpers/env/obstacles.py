@@ -17,7 +17,7 @@ from amp_helpers.env.captured import (
     reset_term,
     step_command,
 )
-from amp_helpers.env.host_work import HostWork, NoHostWork
+from amp_helpers.env.host_work import HostWork, no_host_work
 from amp_helpers.env.kept import kept, tensors
 from amp_helpers.env.masking import NoMaskError
 from amp_helpers.errors import one_line
@@ -49,7 +49,7 @@ def _try(env: CapturedEnv, what: str, call: Callable[[], object]) -> str | None:
     try:
         call()  # once before, because first calls allocate and compile
         before = _kept(env)
-        with NoHostWork():
+        with no_host_work():
             call()
     except (HostWork, NoMaskError) as error:
         return f"{what}: {error}"

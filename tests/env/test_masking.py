@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from amp_helpers.env.host_work import HostWork, NoHostWork
+from amp_helpers.env.host_work import HostWork, no_host_work
 from amp_helpers.env.masking import MaskedEnv, NoMaskError, in_place, keep_unmasked
 
 MASK = torch.tensor([True, False, True])
@@ -88,6 +88,8 @@ def test_writes_to_the_simulator_reach_the_mask_alone():
     "waits",
     [
         lambda x: x.sum().item(),
+        lambda x: x.tolist(),
+        lambda x: x.cpu(),
         lambda x: x[x > 0],
         lambda x: x.nonzero(),
         lambda x: 1 if x.any() else 2,
@@ -96,13 +98,13 @@ def test_writes_to_the_simulator_reach_the_mask_alone():
     ],
 )
 def test_what_the_host_waits_for_is_found(waits):
-    with pytest.raises(HostWork), NoHostWork():
+    with pytest.raises(HostWork), no_host_work():
         waits(torch.ones(3))
 
 
 def test_what_a_recording_may_contain():
     x = torch.ones(3, 2)
-    with NoHostWork():
+    with no_host_work():
         x[:, 0] = 0.0
         x[torch.arange(2)] += 1
         torch.where(x > 0, x, -x).masked_fill_(x > 1, 0.0)
