@@ -8,6 +8,8 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +114,15 @@ print(json.dumps([codes, before == after]))
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("sources")
-    folder.chmod(0o755)
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can enter; those of pytest are closed to them, and every further pytest closes them."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def sources(open_folder) -> list[Path]:
     paths = []
     for frames in (1500, 1600):
         time_s = np.arange(frames) / 30
@@ -125,7 +133,7 @@ def sources(tmp_path_factory) -> list[Path]:
             root_pos=np.stack([0.5 * time_s, 0 * time_s, 0 * time_s + 0.8], axis=1),
             root_quat=np.tile([0.0, 0.0, 0.0, 1.0], (frames, 1)),
         )
-        paths.append(folder / f"clip {frames} ö.pkl")
+        paths.append(open_folder / f"clip {frames} ö.pkl")
         write_gmr(paths[-1], clip)
     return paths
 
@@ -145,15 +153,15 @@ def test_killed_at_random_moments_a_file_is_the_old_or_the_new_one(sources, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("way", "reason"), [("full", "File too large"), ("read-only", "Permission denied")])
-def test_where_nothing_can_be_written_the_old_files_stay(sources, tmp_path, way, reason):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    done = drive(REFUSED, sources, tmp_path, way)
+def test_where_nothing_can_be_written_the_old_files_stay(sources, open_folder, way, reason):
+    folder = open_folder / way
+    folder.mkdir()
+    done = drive(REFUSED, sources, folder, way)
     codes, same = json.loads(done.stdout)
     assert set(codes.values()) == {2} and len(codes) == 4 and same, "and nothing was left beside them"
     sentences = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     for name, sentence in zip(codes, sentences, strict=True):
-        assert sentence.startswith(f"error: {tmp_path / 'old' / name}: ") and reason in sentence, sentence
+        assert sentence.startswith(f"error: {folder / 'old' / name}: ") and reason in sentence, sentence
 
 
 def command(*arguments: object, folder: Path, **options: object) -> subprocess.CompletedProcess:
