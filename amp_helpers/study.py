@@ -28,9 +28,10 @@ from amp_helpers.errors import InputError, atomic_path, file_remedy, folder_faul
 from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.tables import study_table
 from amp_helpers.training.background import PARENT
-from amp_helpers.training.cfg import TrainCfg, check_settings
+from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.config_file import users_names
+from amp_helpers.training.resolving import check_settings
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, NO_LOCKS, read_run, write_json
 from amp_helpers.training.study import Study, StudyRun, parse_groups, read_study
 from amp_helpers.utils.command_line import given, one_line_errors, option_words

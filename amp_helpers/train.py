@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.training.cfg import MAX_SEED, TrainCfg, resolve
+from amp_helpers.training.cfg import MAX_SEED, TrainCfg
 from amp_helpers.training.command import parse
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.distributed import SINGLE, Launch, ending_in_time, joined
+from amp_helpers.training.resolving import resolve
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, read_run, writing
 from amp_helpers.utils.signals import noted_signals
 from amp_helpers.utils.threads import spin_briefly

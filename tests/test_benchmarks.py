@@ -14,8 +14,9 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from skrl.agents.torch.amp import AMP_CFG
 
 from amp_helpers.agent.health import Health
-from amp_helpers.training.cfg import TrainCfg, resolve
+from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.policy import find_policy
+from amp_helpers.training.resolving import resolve
 
 pytestmark = pytest.mark.sim
 

@@ -26,8 +26,10 @@ from amp_helpers.errors import InputError
 from amp_helpers.lessons.gaits import add_jitter
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train
-from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg, drop_patterns, resolve
+from amp_helpers.training.cfg import REFINED_DATASET, TrainCfg
 from amp_helpers.training.command import parse
+from amp_helpers.training.dropped_joints import drop_patterns
+from amp_helpers.training.resolving import resolve
 from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim

@@ -28,7 +28,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import Robot, robot_with
-from amp_helpers.training.cfg import drop_patterns
+from amp_helpers.training.dropped_joints import drop_patterns
 from amp_helpers.training.run_folder import read_run
 
 if TYPE_CHECKING:  # these load torch and Isaac Lab

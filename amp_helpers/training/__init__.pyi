@@ -3,9 +3,7 @@ from .background import start_training as start_training
 from .cfg import RECIPES as RECIPES
 from .cfg import REFINED_DATASET as REFINED_DATASET
 from .cfg import TrainCfg as TrainCfg
-from .cfg import drop_patterns as drop_patterns
 from .cfg import recorded_cfg as recorded_cfg
-from .cfg import resolve as resolve
 from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import find_checkpoint as find_checkpoint
 from .command import parse as parse
@@ -19,11 +17,13 @@ from .comparisons import read_results as read_results
 from .comparisons import record_run as record_run
 from .comparisons import results_table as results_table
 from .comparisons import write_results as write_results
+from .dropped_joints import drop_patterns as drop_patterns
 from .loop import training_loop as training_loop
 from .policy import TrainedPolicy as TrainedPolicy
 from .policy import find_policy as find_policy
 from .policy import load_policy as load_policy
 from .policy import save_policy as save_policy
+from .resolving import resolve as resolve
 from .run import RunRecorder as RunRecorder
 from .run import TrainingSetup as TrainingSetup
 from .run import build_agent as build_agent

@@ -33,12 +33,14 @@ from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
 from amp_helpers.training.background import abandoned
-from amp_helpers.training.cfg import TrainCfg, check_unused, drop_patterns, run_config
+from amp_helpers.training.cfg import TrainCfg, run_config
 from amp_helpers.training.checkpoint_writer import CheckpointWriter
 from amp_helpers.training.checkpoints import newest_checkpoint
+from amp_helpers.training.dropped_joints import drop_patterns
 from amp_helpers.training.gait_probe import watch_gait
 from amp_helpers.training.non_finite import TaskWatch
 from amp_helpers.training.policy import save_policy, state_config
+from amp_helpers.training.resolving import check_unused
 from amp_helpers.training.run_folder import (
     CONFIG_FILE,
     HEALTH_FILE,

@@ -9,7 +9,8 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.env.registration import canonical_task
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import RECIPES, TrainCfg, resolve
+from amp_helpers.training.cfg import RECIPES, TrainCfg
+from amp_helpers.training.resolving import resolve
 from amp_helpers.utils.task_ids import TASK
 
 ALIASES = """

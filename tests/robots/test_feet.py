@@ -11,7 +11,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot, get_robot
 from amp_helpers.robots.soles import soles
-from amp_helpers.training.cfg import drop_patterns
+from amp_helpers.training.dropped_joints import drop_patterns
 
 LEG = """<body name="{s}_thigh" pos="0 {y} 0"><joint name="{s}_hip" axis="0 1 0" range="-90 90"/>
   <geom type="capsule" size=".04" fromto="0 0 0 0 0 -.3"/>

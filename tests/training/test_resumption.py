@@ -14,9 +14,9 @@ import torch
 
 from amp_helpers import train
 from amp_helpers.errors import InputError, sha256
-from amp_helpers.training.cfg import resolve
 from amp_helpers.training.command import command_line, parse
 from amp_helpers.training.policy import find_policy
+from amp_helpers.training.resolving import resolve
 from amp_helpers.training.run_folder import read_run
 from amp_helpers.utils.task_ids import TASK
 

@@ -11,7 +11,8 @@ pytest.importorskip("torch", reason="torch is not installed; pip install -e '.[s
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import TrainCfg, check_unused, resolve
+from amp_helpers.training.cfg import TrainCfg
+from amp_helpers.training.resolving import check_unused, resolve
 from amp_helpers.training.run_folder import HEALTH_FILE, check_free, open_health
 
 HOLD = """
