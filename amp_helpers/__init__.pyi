@@ -7,9 +7,9 @@ from .metrics.tables import column_names as column_names
 from .metrics.tables import grid_table as grid_table
 from .metrics.tables import metrics_table as metrics_table
 from .motion.motion import Motion as Motion
+from .robots.lookup import get_robot as get_robot
 from .robots.robot import G1_23DOF as G1_23DOF
 from .robots.robot import Robot as Robot
-from .robots.robot import get_robot as get_robot
 from .utils.table import Table as Table
 
 __version__: str

@@ -19,7 +19,8 @@ from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion, check_control_step
 from amp_helpers.motion.repair import REPAIRS, apply_repairs, check_repairs, find_defects
 from amp_helpers.motion.repeats import ClipIndex
-from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.robots.lookup import get_robot
+from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.resources import find_data
 

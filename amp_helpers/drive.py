@@ -8,7 +8,7 @@ import tyro
 
 from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.robots.robot import get_robot, other_joints
+from amp_helpers.robots.lookup import get_robot, other_joints
 from amp_helpers.utils.command_line import one_line_errors
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from amp_helpers.errors import InputError, folder_fault, run_cli, sha256
-from amp_helpers.robots.robot import FILE_SUFFIXES, get_robot, other_joints
+from amp_helpers.robots.lookup import FILE_SUFFIXES, get_robot, other_joints
 from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.threads import spin_briefly

@@ -30,7 +30,8 @@ from amp_helpers.notebook.session import _check_run_or_empty
 from amp_helpers.plots.training import command_response, throughput
 from amp_helpers.render.renderer import side_by_side, write_video
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, get_robot, robot_with_links
+from amp_helpers.robots.lookup import get_robot, robot_with_links
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot
 from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.comparisons import read_results, write_results
 from amp_helpers.training.resolving import _check_numbers, _check_run_dir

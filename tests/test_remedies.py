@@ -40,7 +40,8 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.notebook import site
 from amp_helpers.notebook.execute import check_parameters
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot, get_robot, named_robot
+from amp_helpers.robots.lookup import get_robot, named_robot
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, Robot
 from amp_helpers.training.comparisons import read_results
 from amp_helpers.training.run_folder import read_run
 

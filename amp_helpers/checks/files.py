@@ -9,7 +9,8 @@ from amp_helpers.checks.table import CheckTable
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import read_motions
-from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot, named_robot, robot_with
+from amp_helpers.robots.lookup import named_robot, robot_with
+from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot
 
 
 def check_motion_files(

@@ -27,7 +27,8 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion
-from amp_helpers.robots.robot import Robot, robot_with
+from amp_helpers.robots.lookup import robot_with
+from amp_helpers.robots.robot import Robot
 from amp_helpers.training.dropped_joints import drop_patterns
 from amp_helpers.training.run_folder import read_run
 

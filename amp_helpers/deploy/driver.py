@@ -19,7 +19,8 @@ from amp_helpers.errors import InputError
 from amp_helpers.metrics.gait import MIN_SEGMENT_S, gait_frequency
 from amp_helpers.metrics.tracking import AVERAGE_S
 from amp_helpers.motion.rotations import wrap_to_pi
-from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.robots.lookup import get_robot
+from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.plugins import imports_users_module
 
 STEP = 0.1

@@ -20,7 +20,8 @@ from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.cycle import as_cycle, close_loop
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import ROBOTS, Robot, named_robot, robot_with
+from amp_helpers.robots.lookup import named_robot, robot_with
+from amp_helpers.robots.robot import ROBOTS, Robot
 from amp_helpers.utils.resources import find_data
 
 PICKLE_SUFFIXES = (".pkl", ".pickle")

@@ -32,7 +32,8 @@ from amp_helpers.formats.rates import rate_of_velocities
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_array, read_table, take
 from amp_helpers.motion.rotations import from_euler
-from amp_helpers.robots.robot import JOINT_ORDERS, robots_beside
+from amp_helpers.robots.lookup import robots_beside
+from amp_helpers.robots.robot import JOINT_ORDERS
 
 MAX_FEET = 8
 LEG = ("hip", "thigh", "calf")

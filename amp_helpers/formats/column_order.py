@@ -12,7 +12,8 @@ from amp_helpers.formats.model_evidence import SAME_PLACE_M, Evidence, Order, or
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
 from amp_helpers.formats.values import read_name_list
 from amp_helpers.motion.findings import JointOrderFinding
-from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS, Robot, robots_beside
+from amp_helpers.robots.lookup import robots_beside
+from amp_helpers.robots.robot import JOINT_ORDERS, ROBOTS, Robot
 
 OWN_ORDERS = {"robot": "depth-first", "physx": "breadth-first"}
 """Names for the two orders of the robot's own model."""

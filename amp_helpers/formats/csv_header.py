@@ -13,7 +13,8 @@ from typing import Literal
 
 from amp_helpers.errors import InputError
 from amp_helpers.formats.joint_names import Unit, match_names, shown, split_unit, words
-from amp_helpers.robots.robot import Robot, robots_beside
+from amp_helpers.robots.lookup import robots_beside
+from amp_helpers.robots.robot import Robot
 
 Role = Literal["position", "quaternion", "euler", "vector", "rate", "counter", "time", "joint", "number"]
 Rotation = Literal["xyzw", "wxyz", "numbered", "euler", "vector", ""]

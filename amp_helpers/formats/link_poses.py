@@ -7,7 +7,8 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import conjugate, multiply, rotation_vector
-from amp_helpers.robots.robot import Robot, robot_with
+from amp_helpers.robots.lookup import robot_with
+from amp_helpers.robots.robot import Robot
 
 if TYPE_CHECKING:
     from amp_helpers.robots.kinematics import Kinematics

@@ -16,7 +16,8 @@ from amp_helpers.formats.joint_names import match_names
 from amp_helpers.formats.stored_clip import Bodies
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import rotate_inverse
-from amp_helpers.robots.robot import G1_29DOF, JOINT_ORDERS, ROBOTS, Robot, robot_with, robots_beside
+from amp_helpers.robots.lookup import robot_with, robots_beside
+from amp_helpers.robots.robot import G1_29DOF, JOINT_ORDERS, ROBOTS, Robot
 
 if TYPE_CHECKING:
     from amp_helpers.robots.kinematics import Kinematics

@@ -3,7 +3,7 @@
 import argparse
 
 from amp_helpers.formats.column_order import ORDER_CHOICES, ORDER_HELP
-from amp_helpers.robots.robot import FEET_HELP
+from amp_helpers.robots.lookup import FEET_HELP
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:

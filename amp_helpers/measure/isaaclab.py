@@ -19,7 +19,8 @@ from amp_helpers.env.rollout import record_profile, record_rollout, reference_da
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout
-from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
+from amp_helpers.robots.lookup import named_robot, other_joints, robot_with_links
+from amp_helpers.robots.robot import Robot
 from amp_helpers.training.command_grid import record_grid, rounds_of
 from amp_helpers.training.policy import TrainedPolicy, check_weights, find_policy, load_policy
 from amp_helpers.utils.devices import check_device

@@ -25,7 +25,8 @@ from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.references import recorded_dataset
 from amp_helpers.metrics.rollout import Rollout, check_rollout
-from amp_helpers.robots.robot import FILE_SUFFIXES, Robot, get_robot, other_joints
+from amp_helpers.robots.lookup import FILE_SUFFIXES, get_robot, other_joints
+from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.plugins import imports_users_module
 
 

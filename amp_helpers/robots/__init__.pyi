@@ -1,4 +1,6 @@
 from .kinematics import Kinematics as Kinematics
+from .lookup import get_robot as get_robot
+from .lookup import robot_with as robot_with
 from .mjlab import go1_mjcf as go1_mjcf
 from .model import breadth_first as breadth_first
 from .robot import G1_23DOF as G1_23DOF
@@ -6,8 +8,6 @@ from .robot import G1_29DOF as G1_29DOF
 from .robot import JOINT_ORDERS as JOINT_ORDERS
 from .robot import ROBOTS as ROBOTS
 from .robot import Robot as Robot
-from .robot import get_robot as get_robot
-from .robot import robot_with as robot_with
 from .soles import Sole as Sole
 from .soles import slip as slip
 from .symmetry import counterparts as counterparts

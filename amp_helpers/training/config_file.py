@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import InputError, brief_repr, one_line
-from amp_helpers.robots.robot import FILE_SUFFIXES
+from amp_helpers.robots.lookup import FILE_SUFFIXES
 from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.run_folder import CONFIG_FILE, WRITTEN_BY_TRAINING
 from amp_helpers.utils.json_data import fits, read_json, wrong_types

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError
-from amp_helpers.robots.robot import named_robot
+from amp_helpers.robots.lookup import named_robot
 
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset

@@ -31,7 +31,8 @@ from amp_helpers.env.make import default_pose, make_env, rewards_poses
 from amp_helpers.env.symmetry import policy_mirrors
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
-from amp_helpers.robots.robot import Robot, named_robot, other_joints, robot_with_links
+from amp_helpers.robots.lookup import named_robot, other_joints, robot_with_links
+from amp_helpers.robots.robot import Robot
 from amp_helpers.training.background import abandoned
 from amp_helpers.training.cfg import TrainCfg, run_config
 from amp_helpers.training.checkpoint_writer import CheckpointWriter

@@ -21,7 +21,8 @@ from amp_helpers.deploy.driver import common_robot
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.render.meshes import body_meshes
-from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.robots.lookup import get_robot
+from amp_helpers.robots.robot import Robot
 from amp_helpers.web.drawing import draw_robot
 from amp_helpers.web.packages import MUJOCO, ONNXRUNTIME, THREE, library_files
 

@@ -236,7 +236,7 @@ def test_every_shipped_policy_has_a_bundle_of_its_weights(folder):
 def test_a_bundle_is_driven_without_torch_and_isaac_lab(tmp_path, robot):
     folder = standing_bundle(tmp_path / "a")
     code = (
-        "import sys; from amp_helpers.deploy.driver import Driver; from amp_helpers.robots.robot import get_robot\n"
+        "import sys; from amp_helpers.deploy.driver import Driver; from amp_helpers.robots.lookup import get_robot\n"
         f"driver = Driver({{'a': {str(folder)!r}}}, get_robot({str(robot.mjcf_path)!r})); driver.step()\n"
         "print(sorted({'torch', 'isaaclab', 'viser', 'ipywidgets'} & set(sys.modules)))"
     )

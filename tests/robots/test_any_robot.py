@@ -21,8 +21,9 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.render.gl import gl_available
 from amp_helpers.render.renderer import Renderer
 from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.lookup import get_robot
 from amp_helpers.robots.model import lowest_points, shapes
-from amp_helpers.robots.robot import G1_23DOF, Robot, get_robot
+from amp_helpers.robots.robot import G1_23DOF, Robot
 
 # Thighs and shanks are 0.2 m long; every foot ends 0.03 m below its shank. Knee "b" cannot be straight.
 LEG = """

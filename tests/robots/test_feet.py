@@ -9,7 +9,8 @@ import pytest
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.robots.lookup import get_robot
+from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.soles import soles
 from amp_helpers.training.dropped_joints import drop_patterns
 

@@ -8,7 +8,7 @@ import pytest
 from amp_helpers.errors import InputError
 from amp_helpers.robots import compiling
 from amp_helpers.robots.assets import cached_folder
-from amp_helpers.robots.robot import get_robot
+from amp_helpers.robots.lookup import get_robot
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,9 @@ import pytest
 from amp_helpers.errors import InputError
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.lookup import get_robot
 from amp_helpers.robots.mjlab import go1_mjcf
-from amp_helpers.robots.robot import Robot, get_robot
+from amp_helpers.robots.robot import Robot
 
 INERTIAL = '<inertial><mass value="{}"/><inertia ixx=".1" iyy=".1" izz=".1" ixy="0" ixz="0" iyz="0"/></inertial>'
 LINK = """

@@ -12,7 +12,8 @@ from support import PATIENCE_S
 from amp_helpers.errors import InputError
 from amp_helpers.robots import assets as cache
 from amp_helpers.robots import mjlab
-from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, ROBOTS, Robot, get_robot, other_joints
+from amp_helpers.robots.lookup import get_robot, other_joints
+from amp_helpers.robots.robot import G1_23DOF, G1_29DOF, ROBOTS, Robot
 
 
 @pytest.fixture
