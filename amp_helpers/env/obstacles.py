@@ -1,6 +1,6 @@
 """What of a task keeps its control step from being recorded (:mod:`amp_helpers.env.captured`), found by trying it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -40,24 +40,37 @@ def obstacle(env: CapturedEnv) -> str | None:
     env.trying = True
     try:
         with torch.no_grad(), torch.random.fork_rng(devices):
-            return next(filter(None, (_try(env, *named) for named in _calls(env))), None) or _past_the_mask(env)
+            return _called(env, list(_calls(env))) or _past_the_mask(env)
     finally:
         env.trying = False
 
 
-def _try(env: CapturedEnv, what: str, call: Callable[[], object]) -> str | None:
-    try:
-        call()  # once before, because first calls allocate and compile
-        before = _kept(env)
+def _called(env: CapturedEnv, calls: Sequence[tuple[str, Callable[[], object]]]) -> str | None:
+    """Name the first call that makes the host wait, raises, or changes what the host keeps."""
+    for what, call in calls:  # once before, because first calls allocate and compile
+        if reason := _raised(call):
+            return f"{what}: {reason}"
+    before = _kept(env)
+    for what, call in calls:
         with no_host_work():
-            call()
+            reason = _raised(call)
+        if reason:
+            return f"{what}: {reason}"
+        now = _kept(env)
+        if changed := _changed(before, now):
+            return f"{what}: it changes {changed}, which the host keeps"
+        before = now
+    return None
+
+
+def _raised(call: Callable[[], object]) -> str | None:
+    try:
+        call()
     except (HostWork, NoMaskError) as error:
-        return f"{what}: {error}"
+        return str(error)
     except Exception as error:  # of a user's term, which Isaac Lab's step may call in another way
-        reason = one_line(f"{type(error).__name__}: {error}", 150)
-        return f"{what}: called for all environments, it raises {reason}"
-    changed = _changed(before, _kept(env))
-    return f"{what}: it changes {changed}, which the host keeps" if changed else None
+        return f"called for all environments, it raises {one_line(f'{type(error).__name__}: {error}', 150)}"
+    return None
 
 
 def _kept(env: CapturedEnv) -> dict[str, object]:
