@@ -105,6 +105,8 @@ def make_env(
     if frontend not in FRONTENDS:
         raise InputError(f"frontend '{frontend}' not found; available: {', '.join(FRONTENDS)}")
     check_speeds(*(velocity if isinstance(velocity, tuple) else [0.0 if velocity is None else velocity]), turn or 0.0)
+    if (turn or pushes) and not play:
+        raise InputError("turn and pushes are of an environment for measuring; give play=True with them")
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
     with contextlib.ExitStack() as stack:

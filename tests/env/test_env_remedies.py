@@ -248,3 +248,9 @@ def test_a_control_step_of_another_name_is_refused_before_the_simulator_starts()
     with pytest.raises(InputError, match="frontend 'captured' not found; available: auto, warp, torch"):
         make_env(frontend="captured").__enter__()
     assert get_args(get_type_hints(TrainCfg)["frontend"]) == FRONTENDS
+
+
+@pytest.mark.parametrize("wrong", [{"turn": 0.3}, {"pushes": True}])
+def test_turns_and_pushes_are_for_measuring(wrong):
+    with pytest.raises(InputError, match="give play=True"), make_env("any", num_envs=1, device="cpu", **wrong):
+        pass
