@@ -229,7 +229,7 @@ def writing(run_dir: Path) -> Iterator[None]:
         file = Path(os.fsdecode(name)) if name else run_dir
         if not file.is_relative_to(run_dir) or (not name and error.errno not in NO_SPACE):
             raise
-        if isinstance(error, FileNotFoundError) and not run_dir.exists():
+        if isinstance(error, FileNotFoundError) and file != run_dir and not run_dir.exists():
             raise folder_gone(run_dir) from error
         raise InputError(
             f"{file}: cannot be written ({error.strerror or error}); {file_remedy(error)} or choose another --run_dir; "
