@@ -27,7 +27,7 @@ help:
 	@echo "make run    install what is missing, execute the notebooks, write $(OUTPUT)/index.html"
 	@echo "make docs   documentation, what make run produced and a robot to drive: a static site, $(SITE)/index.html"
 	@echo "make test   the whole test suite, notebooks and browser included"
-	@echo "make quick  the tests of under a second each, without simulator, notebook and browser: less than a minute"
+	@echo "make quick  the tests of under a second each, without simulator, notebook and browser: two to three minutes"
 	@echo "make lab    JupyterLab on the notebooks, on this machine only"
 	@echo "make lint   ruff, pyright and codespell"
 	@echo "make setup [LOCKED=1] | lock | coverage | bench | clean"
