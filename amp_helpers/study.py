@@ -6,7 +6,6 @@ training), ``options.json``, ``results.json`` (:mod:`amp_helpers.training.compar
 continues from its newest checkpoint. Its file may have gained groups and seeds since, and measure otherwise.
 """
 
-import fcntl
 import os
 import queue
 import shlex
@@ -32,7 +31,7 @@ from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.resolving import check_settings
-from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, NO_LOCKS, read_run, write_json
+from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run, try_lock, write_json
 from amp_helpers.training.study import Study, StudyRun, parse_groups, read_study
 from amp_helpers.utils.command_line import given, one_line_errors, option_words
 from amp_helpers.utils.hardware import describe_device
@@ -184,16 +183,11 @@ def locked(folder: Path) -> Iterator[int]:
     """
     lock = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             raise InputError(
                 f"{folder}: a study, or a training of one that was killed, is still running there; wait until it has "
                 "ended, or give another --output"
-            ) from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
+            )
         yield lock
     finally:
         os.close(lock)

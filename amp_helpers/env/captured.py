@@ -26,6 +26,21 @@ from amp_helpers.env.masking import EVERY, MaskedEnv, in_place, keep_unmasked
 from amp_helpers.env.stages import Stage
 
 
+def _host_counter(name: str) -> Any:
+    """Make a property of an environment that the host alone counts: no term that reads it can be recorded."""
+    hidden = f"_host_{name}"
+
+    def read(env: "CapturedEnv") -> int:
+        if env.trying:
+            raise HostWork(f"reads {name}, which the host counts")
+        return getattr(env, hidden)
+
+    def count(env: "CapturedEnv", value: int) -> None:
+        setattr(env, hidden, value)
+
+    return property(read, count)
+
+
 class CapturedEnv(ManagerBasedRLEnv):
     """A manager-based environment that steps all environments alike; on a GPU, from recordings.
 
@@ -70,27 +85,10 @@ class CapturedEnv(ManagerBasedRLEnv):
         else:
             self._episode_length = value
 
-    @property
-    def common_step_counter(self) -> int:
-        """Control steps so far, which the host counts."""
-        if self.trying:
-            raise HostWork("reads common_step_counter, which the host counts")
-        return self._common_steps
-
-    @common_step_counter.setter
-    def common_step_counter(self, value: int) -> None:
-        self._common_steps = value
-
-    @property
-    def _sim_step_counter(self) -> int:
-        """Physics steps so far, which the host counts."""
-        if self.trying:
-            raise HostWork("reads _sim_step_counter, which the host counts")
-        return self._physics_steps
-
-    @_sim_step_counter.setter
-    def _sim_step_counter(self, value: int) -> None:
-        self._physics_steps = value
+    common_step_counter = _host_counter("common_step_counter")
+    """Control steps so far."""
+    _sim_step_counter = _host_counter("_sim_step_counter")
+    """Physics steps so far."""
 
     def _in_place(self, part: Callable[[], None]) -> None:
         in_place(self.term_objects(), part)
@@ -144,7 +142,7 @@ class CapturedEnv(ManagerBasedRLEnv):
             self.sim.step(render=False)
             self.recorder_manager.record_post_physics_decimation_step()
             self.scene.update(dt=self.physics_dt * steps)
-        self._common_steps += 1
+        self.common_step_counter += 1
         judge()
         hooks: Any = self.recorder_manager  # annotated for lists
         hooks.record_pre_reset(self._done)

@@ -40,8 +40,6 @@ class Place:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Place) and self._key == other._key
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 class Slot:
     """A tensor that another of its kind may replace, because :func:`.masking.in_place` copies the other into it."""
@@ -55,8 +53,6 @@ class Slot:
             and (self.tensor.shape, self.tensor.dtype) == (other.tensor.shape, other.tensor.dtype)
             and other.tensor._base is None
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def kept(owners: Iterable[Any], functions: Iterable[Any]) -> dict[str, object]:

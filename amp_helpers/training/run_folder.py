@@ -20,7 +20,7 @@ from amp_helpers.utils.json_data import parse_json, read_json, wrong_types
 CONFIG_FILE, HEALTH_FILE, LOG_FILE, STOP_FILE = "config.json", "health.jsonl", "output.txt", "stop"
 CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "agent_last.pt", "agent_previous.pt"
 """Folder of a run's whole checkpoints, the newest state of the agent in it, and the one that this replaced."""
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system without locks answers."""
 _LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.05
 """A panel that looks whether the folder is in use holds the lock for an instant, too."""
@@ -125,6 +125,21 @@ def _held(file: Path) -> bool:
     return False
 
 
+def try_lock(file: int) -> bool:
+    """Lock an open file, and return whether no other process holds it; a file system without locks holds none.
+
+    The lock ends when all who have the file open, processes started with it included, have closed it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
 def open_health(folder: Path) -> TextIO:
     """Open a run folder's ``health.jsonl`` to append, locked: a folder belongs to one training process at a time.
 
@@ -135,16 +150,9 @@ def open_health(folder: Path) -> TextIO:
     """
     file = (folder / HEALTH_FILE).open("a", encoding="utf-8")
     for _ in range(_LOCK_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_PAUSE_S)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
+        if try_lock(file.fileno()):
             return file
-        else:
-            return file
+        time.sleep(_LOCK_PAUSE_S)
     file.close()
     raise InputError(
         f"{folder}: another run is being written to this folder; choose another --run_dir, or wait until it has ended"
