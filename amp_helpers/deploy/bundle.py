@@ -14,6 +14,7 @@ from isaaclab.envs.mdp import JointPositionAction
 from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.commands import COMPONENTS, velocity_commands
 from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
+from amp_helpers.deploy.limits import LATERAL_LIMIT
 from amp_helpers.deploy.network import InputColumns
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.measuring import function_name
@@ -69,6 +70,7 @@ def deploy_facts(env: ManagerBasedRLEnv) -> tuple[dict[str, Any], list[str]]:
         "joint_limits": [[_finite(low), _finite(high)] for low, high in limits],
         "observation": observation,
         "commands": _ranges(env),
+        **_lateral_limit(env),
         "root_height": _numbers(robot.data.default_root_pose.torch[0, 2:3].cpu().numpy())[0],
         "fall": fall,
     }
@@ -246,7 +248,7 @@ def _velocity_cfg(env: ManagerBasedRLEnv, name: str | None) -> Any:
 def _ranges(env: ManagerBasedRLEnv) -> dict[str, list[float]]:
     """The commands that the task draws; of normal distributions, those within two standard deviations.
 
-    Turns are those at the slowest speed: a faster command is drawn with less, where the task limits the acceleration.
+    Turns are those at the slowest speed; at a higher one, :func:`_lateral_limit` leaves less.
     """
     commands = list(velocity_commands(env.cfg))
     if not commands:
@@ -261,6 +263,13 @@ def _ranges(env: ManagerBasedRLEnv) -> dict[str, list[float]]:
         intervals = [(-speed, speed) for speed in farthest]
     forward, left, turn = ([float(value) for value in interval] for interval in intervals)
     return {"forward": forward, "turn": turn} | ({"left": left} if any(left) else {})
+
+
+def _lateral_limit(env: ManagerBasedRLEnv) -> dict[str, float]:
+    """The limit of forward speed times turn, m/s^2, by its key, where the task draws only a part of the ranges."""
+    command = next((cfg for _, cfg in velocity_commands(env.cfg)), None)
+    limit = command.lateral_limit() if isinstance(command, LocomotionCommandCfg) else None
+    return {} if limit is None else {LATERAL_LIMIT: float(limit)}
 
 
 def _fall(env: ManagerBasedRLEnv) -> tuple[dict[str, float], list[str]]:

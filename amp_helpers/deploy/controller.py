@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from amp_helpers.deploy.clock import ClockTerm
-from amp_helpers.deploy.limits import joint_limits, target_limits
+from amp_helpers.deploy.limits import LATERAL_LIMIT, joint_limits, limit_command, target_limits
 from amp_helpers.deploy.observation import TERM_SIZES, Observation, Sensors, Term
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.utils.json_data import read_json, wrong_types
@@ -34,6 +34,7 @@ _OPTIONAL = {
     "physics_dt": float,
     "root_height": float,
     "fall": dict[str, float],
+    LATERAL_LIMIT: float,
 }
 _TERM_KINDS = {"name": str, "size": int, "history": int}
 _TERM_OPTIONAL = {"joint_names": list[str], "heading_gain": float, "max_correction": float}
@@ -68,9 +69,6 @@ class Controller:
         """Lower and upper limit of each joint, (A, 2) rad."""
         self.target_limits = target_limits(self.facts)
         """Lower and upper limit of the targets, (A, 2) rad; beyond them, targets could not raise the torque."""
-        self._commands = np.array(
-            [self.facts["commands"].get(name, (0.0, 0.0)) for name in ("forward", "left", "turn")], float
-        )
         self.observation = Observation(read_terms(self.facts, folder), self.default_joint_pos, self.dt)
         """The observation that :meth:`step` assembles."""
         self.session = _session(folder, self.observation.size, len(self.joint_names))
@@ -152,7 +150,7 @@ class Controller:
             gravity=pull / length,
             joint_pos=_vector("joint_pos", joint_pos, count),
             joint_vel=_vector("joint_vel", joint_vel, count),
-            command=np.clip(_vector("command", command, 3), *self._commands.T),
+            command=limit_command(self.facts, _vector("command", command, 3)),
             base_lin_vel=None if base_lin_vel is None else _vector("base_lin_vel", base_lin_vel, 3),
             heading=None if heading is None else float(_vector("heading", [heading], 1)[0]),
         )
@@ -195,7 +193,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 def _out_of_range(facts: dict[str, Any]) -> list[str]:
     """Names of quantities that are negative, or 0 where they must not be, and of ranges whose ends are exchanged."""
-    positive = {key: [facts[key]] for key in ("control_dt", "physics_dt", "root_height") if key in facts}
+    numbers = ("control_dt", "physics_dt", "root_height", LATERAL_LIMIT)
+    positive = {key: [facts[key]] for key in numbers if key in facts}
     positive["effort_limit"] = facts["effort_limit"]
     ranges = {"commands": facts["commands"].values(), "joint_limits": facts.get("joint_limits") or ()}
     return [

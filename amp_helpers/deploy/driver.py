@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 
 from amp_helpers.deploy.controller import Controller
+from amp_helpers.deploy.limits import command_ranges, limit_command
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.deploy.observation import takes_command
 from amp_helpers.errors import InputError
@@ -129,10 +130,10 @@ class Driver:
 
     @property
     def ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Lowest and highest forward speed, m/s, and turn, rad/s, that the policy was trained on."""
-        commands = self.controller.facts["commands"]
-        forward, turn = (commands.get(name, (0.0, 0.0)) for name in ("forward", "turn"))
-        return (float(forward[0]), float(forward[1])), (float(turn[0]), float(turn[1]))
+        """Lowest and highest forward speed, m/s, and turn, rad/s, that the policy was trained on; not all of them
+        together, where the bundle limits their product."""
+        forward, _, turn = command_ranges(self.controller.facts).tolist()
+        return tuple(forward), tuple(turn)
 
     @property
     def takes_command(self) -> bool:
@@ -141,14 +142,18 @@ class Driver:
 
     @property
     def command(self) -> tuple[float, float]:
-        """Forward speed, m/s, and turn, rad/s, left positive; what is set is limited to :attr:`ranges`."""
+        """Forward speed, m/s, and turn, rad/s, left positive; what is set is limited to what was trained.
+
+        A turn beyond what the forward speed allows is made smaller; the speed stays.
+        """
         return float(self._command[0]), float(self._command[1])
 
     @command.setter
     def command(self, command: tuple[float, float]) -> None:
         if not np.isfinite(command).all():
             raise InputError(f"command: is {tuple(command)}; give a finite forward speed and turn")
-        self._command = np.clip(np.asarray(command, float), *np.transpose(self.ranges))
+        forward, turn = command
+        self._command = limit_command(self.controller.facts, (forward, 0.0, turn))[[0, 2]]
 
     def nudge(self, forward: int, turn: int) -> None:
         """Change the command by so many steps of :data:`STEP`, to a multiple of it."""

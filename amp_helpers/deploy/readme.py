@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from amp_helpers.deploy.limits import LATERAL_LIMIT
 from amp_helpers.deploy.observation import takes_command
 
 
@@ -18,6 +19,8 @@ def bundle_readme(facts: Mapping[str, Any], warnings: Sequence[str]) -> str:
     obeys = takes_command(facts)
     speeds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in facts["commands"].items())
     commands = f"Commands: {speeds} (m/s, rad/s)." if obeys else "The policy takes no command."
+    if limit := facts.get(LATERAL_LIMIT):
+        commands += f"\nTurns are trained up to {limit:g} m/s² (`{LATERAL_LIMIT}`) over the forward speed."
     command = (
         "(0.5, 0.0, 0.0)  # forward m/s, left m/s, turn rad/s" if obeys else "(0.0, 0.0, 0.0)  # which it does not see"
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from amp_helpers.deploy.limits import target_limits
+from amp_helpers.deploy.limits import LATERAL_LIMIT, target_limits
 from amp_helpers.robots.robot import G1_29DOF
 
 _KNOWN = ("base_ang_vel", "projected_gravity", "velocity_commands", "joint_pos_rel", "joint_vel_rel", "last_action")
@@ -46,6 +46,11 @@ def unitree_config(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
             }
         }
     }
+    if limit := facts.get(LATERAL_LIMIT):
+        notes.append(
+            "the controller limits speed and turn each, not their product: a turn of more than "
+            f"{limit:g} m/s^2 over the forward speed was not trained ({LATERAL_LIMIT} in deploy.json)"
+        )
     config["actions"] = {
         "JointPositionAction": {
             "clip": limits.round(4).tolist() if np.isfinite(limits).all() else None,

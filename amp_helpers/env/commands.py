@@ -203,6 +203,13 @@ class LocomotionCommandCfg(UniformVelocityCommandCfg):
         most = self.max_lateral_acceleration / self.slowest()
         return max(low, -most), min(high, most)
 
+    def lateral_limit(self) -> float | None:
+        """``max_lateral_acceleration`` where it leaves out some commands within the ranges, or None."""
+        if not _is_drawn(self.ranges.ang_vel_z):
+            return None
+        most = max(map(abs, self.ranges.lin_vel_x)) * max(map(abs, self.drawn_turns()))
+        return self.max_lateral_acceleration if most > self.max_lateral_acceleration else None
+
 
 def _is_drawn(interval: tuple[float, float]) -> bool:
     """Whether values differ between draws; an exact command stays exact."""

@@ -15,6 +15,7 @@ import numpy as np
 from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.deploy.bundles import find_bundle, ready_bundle
 from amp_helpers.deploy.controller import Controller, read_facts
+from amp_helpers.deploy.limits import LATERAL_LIMIT, command_ranges, limit_command
 from amp_helpers.deploy.mujoco_model import MujocoPhysics
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.deploy.mujoco_walk import walk
@@ -55,17 +56,22 @@ class MeasuredInMujoco:
         """Run the policy under a command that changes."""
         numbers = 8 * len(self.controller.joint_names)  # four a joint, of 8 bytes
         check_rollout(len(profile), self.setup.num_envs, numbers)
-        commands = self.controller.facts["commands"]
-        low, high = np.transpose([commands.get(name, (0.0, 0.0)) for name in ("forward", "turn")])
-        if ((profile < low) | (profile > high)).any():
-            told = f"forward {low[0]:g} to {high[0]:g} m/s, turn {low[1]:g} to {high[1]:g} rad/s"
-            print(f"note: the controller limits commands to what was trained, {told}", file=sys.stderr)
+        facts = self.controller.facts
+        asked = np.insert(profile, 1, 0.0, axis=1)
+        if (limit_command(facts, asked) != asked).any():
+            print(f"note: the controller limits commands to what was trained, {_trained(facts)}", file=sys.stderr)
         setup = self.setup
         return walk(self.controller, self.sim, profile, num_envs=setup.num_envs, seed=setup.seed, pushes=setup.pushes)
 
     def grid(self, commands: Sequence[Command], seconds: float) -> Iterator[Rollout]:
         """Run the policy under each command, one after the other."""
         return (self.hold(command, WARMUP_S + seconds) for command in commands)
+
+
+def _trained(facts: dict[str, Any]) -> str:
+    (slow, fast), _, (right, left) = command_ranges(facts)
+    limit = f", speed times turn up to {facts[LATERAL_LIMIT]:g} m/s²" if LATERAL_LIMIT in facts else ""
+    return f"forward {slow:g} to {fast:g} m/s, turn {right:g} to {left:g} rad/s{limit}"
 
 
 def takes_velocity(setup: MeasuringSetup) -> bool:

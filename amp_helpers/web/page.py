@@ -18,6 +18,7 @@ import numpy as np
 from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.deploy.controller import Controller
 from amp_helpers.deploy.driver import common_robot
+from amp_helpers.deploy.limits import LATERAL_LIMIT
 from amp_helpers.deploy.mujoco_sim import MujocoSim
 from amp_helpers.errors import InputError, atomic_path
 from amp_helpers.render.meshes import body_meshes
@@ -105,7 +106,7 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the page's controller reads of ``deploy.json``."""
     kept = (
         "control_dt", "joint_names", "default_joint_pos", "joint_limits", "effort_limit", "stiffness",
-        "observation", "commands", "fall",
+        "observation", "commands", LATERAL_LIMIT, "fall",
     )  # fmt: skip
     return {name: facts[name] for name in kept if name in facts}
 

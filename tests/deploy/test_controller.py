@@ -58,6 +58,22 @@ def test_commands_are_limited_to_what_was_trained(controller):
     assert controller.observed[9:12].tolist() == [1.0, 0.0, -0.5]
 
 
+def test_a_fast_robot_is_turned_as_much_as_it_was_trained(tmp_path):
+    ranges = {"forward": [-2.0, 2.6], "left": [-0.2, 0.2], "turn": [-1.0, 1.0]}
+    controller = Controller(write(tmp_path, facts(commands=ranges, max_lateral_acceleration=1.2)))
+    controller.start()
+    for asked, taken in (
+        ([0.0, 0.0, 1.0], [0.0, 0.0, 1.0]),
+        ([1.2, 0.1, -1.0], [1.2, 0.1, -1.0]),
+        ([2.6, 0.1, 1.0], [2.6, 0.1, 1.2 / 2.6]),
+        ([9.0, 9.0, -9.0], [2.6, 0.2, -1.2 / 2.6]),
+        ([-2.0, 0.0, 1.0], [-2.0, 0.0, 0.6]),
+        ([2.6, 0.0, 0.3], [2.6, 0.0, 0.3]),
+    ):
+        controller.step(**UPRIGHT | {"command": asked})
+        assert controller.observed[9:12] == pytest.approx(taken), asked
+
+
 def test_the_turn_leads_back_to_the_heading_but_not_while_standing(tmp_path):
     content = facts()
     content["observation"][2] |= {"heading_gain": 1.0, "max_correction": 0.3}
@@ -195,6 +211,8 @@ def test_a_policy_whose_targets_are_nan_stops(tmp_path):
         ({"control_dt": 0, "damping": [1.0, -1.0]}, "control_dt, damping out of range; export the policy again"),
         ({"effort_limit": [1.0, 0.0]}, "effort_limit out of range"),
         ({"commands": {"forward": [1.0, 0.0]}}, "commands out of range"),
+        ({"max_lateral_acceleration": 0.0}, "max_lateral_acceleration out of range; export the policy again"),
+        ({"max_lateral_acceleration": [1.2]}, r"is damaged \(max_lateral_acceleration\); export the policy again"),
         ({"armature": []}, "armature do not fit its 2 joints"),
         ({"joint_names": ["hip", "hip"]}, "do not fit its 1 joints"),
         ({"robot": ["g1"], "feet": "foot"}, r"is damaged \(robot, feet\)"),

@@ -54,6 +54,18 @@ def test_the_command_keeps_within_what_was_trained(driver):
     assert driver.command == (1.0, -0.5)
 
 
+def test_a_robot_that_is_driven_faster_turns_less(tmp_path, robot):
+    ranges = {"forward": [0.0, 2.6], "turn": [-1.0, 1.0]}
+    driver = Driver({"fast": standing_bundle(tmp_path / "a", commands=ranges, max_lateral_acceleration=1.2)}, robot)
+    driver.steer(1.0, -1.0)
+    assert driver.command == pytest.approx((2.6, -1.2 / 2.6)) and driver.ranges == ((0.0, 2.6), (-1.0, 1.0))
+    driver.steer(0.0, 1.0)
+    assert driver.command == (0.0, 1.0)
+    for _ in range(20):
+        driver.nudge(1, 0)
+    assert driver.command == pytest.approx((2.0, 0.6))
+
+
 def test_a_key_moves_the_command_to_the_next_tenth(driver):
     driver.command = (0.23, 0.0)
     driver.nudge(1, -1)

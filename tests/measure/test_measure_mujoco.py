@@ -93,6 +93,15 @@ def test_a_grid_and_steps_are_measured_as_in_isaac_lab(setup, metric_names, tmp_
         assert rollout["command_profile"][[0, 199, 200, 399], 0].tolist() == [0.0, 0.0, 1.5, 1.5]
 
 
+@pytest.mark.parametrize(("turn", "noted"), [(0.4, True), (0.3, False)])
+def test_a_turn_too_sharp_for_the_speed_is_noted(setup, tmp_path, capsys, turn, noted):
+    limited = standing(tmp_path / "limited", max_lateral_acceleration=0.3)
+    setup = replace(setup, checkpoint=limited, num_envs=1, seconds=0.1)
+    evaluate(setup, tmp_path / "out", velocity=1.0, turn=turn)
+    sentence = "what was trained, forward 0 to 1 m/s, turn -0.5 to 0.5 rad/s, speed times turn up to 0.3 m/s²"
+    assert (sentence in capsys.readouterr().err) == noted
+
+
 def test_a_policy_without_a_command_is_measured_without_one(setup, tmp_path, capsys):
     assert mujoco.takes_velocity(setup)
     (setup.checkpoint / "policy.onnx").rename(tmp_path / "policy.onnx")

@@ -25,8 +25,21 @@ TERMS = {
     "gait_clock": CLOCK,
     "joint_pos_rel": {"joint_names": JOINTS[::-1]},
 }
-# Standing, too slow for the clock, a walk, a curve, on the spot, below and at the run, beyond the trained range.
-COMMANDS = ((0, 0), (0.1, 0), (1, 0), (0.6, -0.8), (0, 0.8), (0, 0), (1.79, 0.5), (1.8, 0.5), (9, 3), (-1, -9))
+# Standing, too slow for the clock, a walk, a curve, on the spot, below and at the run, a turn too sharp for the speed,
+# beyond the trained range.
+COMMANDS = (
+    (0, 0),
+    (0.1, 0),
+    (1, 0),
+    (0.6, -0.8),
+    (0, 0.8),
+    (0, 0),
+    (1.79, 0.5),
+    (1.8, 0.5),
+    (2.4, -0.9),
+    (9, 3),
+    (-1, -9),
+)
 STEPS_OF_EACH = 15
 REPLAY = """
 const { facts, weights, bias, rows } = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -68,6 +81,7 @@ def bundle_facts() -> dict:
         joint_names=JOINTS,
         observation=observation,
         commands={"forward": [0.0, 2.6], "turn": [-1.0, 1.0]},
+        max_lateral_acceleration=1.2,
         default_joint_pos=[-0.1, -0.1, 0.3, 0.3],
         joint_limits=[[-0.4, 0.4], [None, 0.4], [-0.4, None], [None, None]],
         effort_limit=[0.2] * len(JOINTS),

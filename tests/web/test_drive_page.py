@@ -124,6 +124,18 @@ def test_from_a_disk_the_robot_walks_for_ten_seconds_in_real_time_and_is_driven_
     expect(page.locator("#licenses")).to_contain_text("Unitree Robotics")
 
 
+def test_the_turn_slider_gives_way_to_the_speed(visit):
+    page = visit("?policy=g1_locomotion&turn=1", **DESKTOP)
+    forward, turn = page.get_by_label("Forward", exact=True), page.get_by_label("Turn left")
+    expect(turn).to_have_value("1")
+    forward.fill("2.6")
+    expect(turn).to_have_value("0.46")
+    turn.fill("-1")
+    expect(turn).to_have_value("-0.46")
+    expect(forward).to_have_value("2.6")
+    expect(page.locator("#status-command")).to_have_text("2.60 m/s, −0.46 rad/s")
+
+
 def test_on_a_phone_a_thumb_drives_and_nothing_is_cut_off(visit):
     page = visit(**PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

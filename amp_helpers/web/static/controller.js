@@ -142,9 +142,12 @@ class Controller {
     this.running = false;
   }
 
-  /** The command [forward m/s, left m/s, turn rad/s] within the trained ranges. */
+  /** The command [forward m/s, left m/s, turn rad/s] within what was trained: each part, then a turn that the speed allows. */
   limited(command) {
-    return ["forward", "left", "turn"].map((name, i) => clip(command[i], ...(this.facts.commands[name] ?? [0, 0])));
+    const { commands, max_lateral_acceleration: limit = Infinity } = this.facts;
+    const [forward, left, turn] = ["forward", "left", "turn"].map((name, i) => clip(command[i], ...(commands[name] ?? [0, 0])));
+    const most = limit / Math.max(Math.abs(forward), 1e-3);
+    return [forward, left, clip(turn, -most, most)];
   }
 
   /** Return a promise of the targets, rad, for the next control step. */

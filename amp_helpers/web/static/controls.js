@@ -31,9 +31,10 @@ class Controls {
     return [Number(this.forward.value), 0, Number(this.turn.value)];
   }
 
-  /** Take the ranges of a policy: {forward: [low, high], turn: [low, high]}; what is commanded is kept within them. */
-  setRanges(ranges, mass) {
-    this.mass = mass;
+  /** Take what a policy was trained for; what is commanded is kept within it. */
+  setPolicy(controller, mass) {
+    [this.controller, this.mass] = [controller, mass];
+    const ranges = controller.facts.commands;
     for (const [slider, range] of [[this.forward, ranges.forward], [this.turn, ranges.turn]]) {
       const value = Number(slider.value);
       [slider.min, slider.max] = range;
@@ -61,6 +62,7 @@ class Controls {
   }
 
   show() {
+    if (this.controller) this.turn.value = this.controller.limited(this.command)[2];
     const signed = (value) => Number(value).toFixed(2).replace("-", "−");
     this.element("forward-value").value = `${signed(this.forward.value)} m/s`;
     this.element("turn-value").value = `${signed(this.turn.value)} rad/s`;

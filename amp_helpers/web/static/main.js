@@ -75,7 +75,7 @@ class Drive {
     this.controller = new Controller(facts, infer);
     this.obeys = facts.observation.some((term) => term.name === "velocity_commands");
     this.measures = new Measures(facts.control_dt, facts.joint_names);
-    this.controls.setRanges(facts.commands, layout.mass);
+    this.controls.setPolicy(this.controller, layout.mass);
     this.reset();
   }
 
