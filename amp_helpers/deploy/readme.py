@@ -19,7 +19,7 @@ def bundle_readme(facts: Mapping[str, Any], warnings: Sequence[str]) -> str:
     obeys = takes_command(facts)
     speeds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in facts["commands"].items())
     commands = f"Commands: {speeds} (m/s, rad/s)." if obeys else "The policy takes no command."
-    if limit := facts.get(LATERAL_LIMIT):
+    if obeys and (limit := facts.get(LATERAL_LIMIT)):
         commands += f"\nTurns are trained up to {limit:g} m/s² (`{LATERAL_LIMIT}`) over the forward speed."
     command = (
         "(0.5, 0.0, 0.0)  # forward m/s, left m/s, turn rad/s" if obeys else "(0.0, 0.0, 0.0)  # which it does not see"
