@@ -6,6 +6,7 @@ training), ``options.json``, ``results.json`` (:mod:`amp_helpers.training.compar
 continues from its newest checkpoint. Its file may have gained groups and seeds since, and measure otherwise.
 """
 
+import functools
 import os
 import queue
 import shlex
@@ -24,6 +25,7 @@ import tyro
 from amp_helpers import evaluate
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, atomic_path, file_remedy, folder_fault, one_line, run_cli
+from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.tables import study_table
 from amp_helpers.training.background import PARENT
@@ -32,7 +34,7 @@ from amp_helpers.training.comparisons import RecordedRun, Results, read_results,
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.resolving import check_settings
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run, try_lock, write_json
-from amp_helpers.training.study import Study, StudyRun, parse_groups, read_study
+from amp_helpers.training.study import Study, StudyRun, of_group, parse_groups, read_study
 from amp_helpers.utils.command_line import given, one_line_errors, option_words
 from amp_helpers.utils.hardware import describe_device
 from amp_helpers.utils.json_data import fits, read_json
@@ -87,12 +89,11 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
         InputError: the file or an option cannot be used, before anything is trained; or trainings failed, after the
             others have been made.
     """
-    study, settings, notes = parse_groups(read_study(cfg.study))
+    study, groups, notes = parse_groups(read_study(cfg.study))
     programs = cfg.programs()
     if fault := folder_fault(cfg.output):
         raise InputError(f"{fault}; give a folder for the study")
-    _check(cfg, study, programs)
-    _check_groups(settings)
+    _check_groups(groups, _check(cfg, study, programs))
     workers = places(cfg)
     for note in notes:
         say(f"note: {note}")
@@ -126,8 +127,12 @@ def _run(work: "_Work", workers: Sequence[int | None]) -> Results:
     return work.results
 
 
-def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
-    """Check the options of this command and of the evaluations, and that every program is named and used."""
+def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> MeasuringSetup:
+    """Check the options of this command and of the evaluations, and that every program is named and used.
+
+    Returns:
+        What every evaluation measures with.
+    """
     if cfg.parallel < 1 or (cfg.gpus is not None and cfg.gpus < 1):
         raise InputError("parallel and gpus count from 1; give at least 1")
     if cfg.gpus and cfg.device == "cpu":
@@ -143,14 +148,28 @@ def _check(cfg: StudyCfg, study: Study, programs: dict[str, str]) -> None:
     measuring = evaluate.parse(["--checkpoint", "P", "--output", "O", *study.evaluate])
     measuring.check()
     check_speeds(measuring.velocity or 0.0, measuring.turn)
+    return measuring
 
 
-def _check_groups(groups: Sequence[TrainCfg]) -> None:
-    """Check the settings of every group as the commands will, and read each dataset once."""
-    for settings in groups:
-        check_settings(settings)
-    for dataset in sorted({settings.dataset for settings in groups}):
-        MotionDataset.load(dataset)
+def _check_groups(groups: Mapping[str, TrainCfg], measuring: MeasuringSetup) -> None:
+    """Check the settings of every group as its training and its evaluation will before the simulator starts."""
+    for label, settings in groups.items():
+        with of_group(label):
+            check_settings(settings)
+    if groups:
+        from amp_helpers.env.quiet_warp import start_warp_quietly
+
+        start_warp_quietly()  # before Isaac Lab, which takes seconds to load, starts it
+        from amp_helpers.env.make import check_task
+        from amp_helpers.training.run import amp_state
+
+        load, check = functools.cache(MotionDataset.load), functools.cache(check_task)
+        for label, settings in groups.items():
+            with of_group(label):
+                amp_state(settings, load(settings.dataset))
+                check(settings.task, settings.asset, settings.physics, settings.randomize)
+                asset = measuring.asset or settings.asset
+                check(measuring.task or settings.task, asset, "physx" if measuring.simulator == "physx" else None)
 
 
 def places(cfg: StudyCfg) -> list[int | None]:

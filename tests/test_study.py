@@ -58,6 +58,39 @@ def test_options_are_checked_before_anything_is_trained(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (
+            "features = ['joint_pos', 'speed']",
+            r"AMP features \['speed'\]; choose from: joint_pos, joint_vel, root_height",
+        ),
+        ("task = 'Isaac-AMP-Velocity-Flat-G2'", r"task .*G2' not found; close to it: Isaac-AMP-Velocity-Flat-G1, "),
+        ("physics = 'bullet'", r"with physics 'bullet'.*Available presets .*: isaacsim_physx, newton_mjwarp, ovphysx"),
+        ("asset = 'dog'", r"has no articulation 'dog'; its articulations: robot"),
+        ("randomize = ['weather']", r"available: friction, mass, "),
+        ("drop_joints = ['tail']", r"joint pattern 'tail' matches no joint; available: left_hip_pitch_joint, "),
+        ("num_envs = 0", "num_envs is 0; give at least 1"),
+        ("window = 'wide'", "Error parsing --window"),
+        ("min_learning_rate = 1e-4\nkl_threshold = 0.0", "--min_learning_rate: has no effect without --kl_threshold"),
+    ],
+)
+def test_a_name_that_a_training_would_refuse_is_told_with_its_group_before_any_starts(tmp_path, option, sentence):
+    text = f"[train]\ntask = 'Isaac-AMP-Locomotion-Flat-G1'\n[groups.a]\n[groups.'b, of two']\n{option}\n"
+    cfg = StudyCfg(study=write(tmp_path, text), output=tmp_path / "out", device="cpu")
+    with pytest.raises(InputError, match=f"^group 'b, of two': .*{sentence}"):
+        run_study(cfg)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["task = 'Isaac-AMP-Velocity-Flat-G2'", "asset = 'dog'"])
+def test_a_name_that_an_evaluation_would_refuse_is_told_before_any_training_starts(tmp_path, option):
+    text = f"[evaluate]\nsimulator = 'physx'\n{option}\n[groups.a]\n"
+    with pytest.raises(InputError, match=r"^group 'a': task .* (not found; close to it|has no articulation)"):
+        run_study(StudyCfg(study=write(tmp_path, text), output=tmp_path / "out", device="cpu"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_note_says_which_group_ignores_a_common_option(tmp_path):
     text = "[train]\nmin_learning_rate = 1e-4\n[groups.fixed]\nkl_threshold = 0.0\n[groups.b]\nprogram = 'mine'\n"
     (tmp_path / "mine.py").write_text(TRAINER)

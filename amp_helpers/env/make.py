@@ -190,6 +190,18 @@ def _task_cfg(task: str, num_envs: int, device: str, physics: str | None, asset:
     return cfg
 
 
+def check_task(
+    task: str, asset: str | None = None, physics: str | None = None, randomize: Collection[str] | None = None
+) -> None:
+    """Check names that a task gets, without opening it; arguments as of :func:`make_env`.
+
+    Raises:
+        InputError: the task is unknown, or lacks one of the others.
+    """
+    with _quiet():
+        _randomize(_task_cfg(task, 1, "cpu", physics, asset), task, True if randomize is None else randomize)
+
+
 def takes_velocity(task: str) -> bool:
     """Whether a task has a velocity command, under any name.
 

@@ -29,7 +29,8 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,12 +147,12 @@ def _folder_names(labels: Iterable[str], distinct: bool) -> dict[str, str]:
     return {label: unique(label, name) for label, name in names.items()}
 
 
-def parse_groups(study: Study) -> tuple[Study, list[TrainCfg], list[str]]:
+def parse_groups(study: Study) -> tuple[Study, dict[str, TrainCfg], list[str]]:
     """Parse the options of each group, and leave out those of ``[train]`` that have an effect in other groups alone.
 
     Returns:
-        The study without those options; the settings of each group that trains without a program of its own; and a
-        sentence for each group and option that is left out.
+        The study without those options; label -> settings of each group that trains without a program of its own; and
+        a sentence for each group and option that is left out.
 
     Raises:
         InputError: as :func:`.command.parse`.
@@ -160,20 +161,32 @@ def parse_groups(study: Study) -> tuple[Study, list[TrainCfg], list[str]]:
     common = {run.group: run.common for run in study.runs}
     settings, idle = {}, {}
     for group, given in words.items():
-        settings[group], idle[group] = command.read(given)
+        with of_group(study.comparison.groups[group]):
+            settings[group], idle[group] = command.read(given)
     used = {name for group, names in common.items() for name in names - set(map(_name, idle.get(group, ())))}
     ignored: dict[str, list[str]] = {}
     notes = []
     for group, needs in idle.items():
         ignored[group] = [flag for flag in needs if _name(flag) in common[group] & used]
-        command.check_used({flag: need for flag, need in needs.items() if flag not in ignored[group]})
         label = study.comparison.groups[group]
+        with of_group(label):
+            command.check_used({flag: need for flag, need in needs.items() if flag not in ignored[group]})
         notes += [
             f"group '{label}' ignores {_name(flag)}, which has no effect without {needs[flag]}"
             for flag in ignored[group]
         ]
     runs = [replace(run, train=tuple(without_options(run.train, ignored.get(run.group, ())))) for run in study.runs]
-    return replace(study, runs=tuple(runs)), list(settings.values()), notes
+    labels = study.comparison.groups
+    return replace(study, runs=tuple(runs)), {labels[group]: cfg for group, cfg in settings.items()}, notes
+
+
+@contextmanager
+def of_group(label: str) -> Iterator[None]:
+    """Name a group in the error about its options."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"group '{label}': {error}") from error
 
 
 def _name(flag: str) -> str:
