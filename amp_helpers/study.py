@@ -41,6 +41,7 @@ from amp_helpers.utils.json_data import fits, read_json
 
 MPS = "nvidia-cuda-mps-control"
 """Lets the kernels of several processes run side by side on a GPU."""
+_DELETE = "delete it, if the study's file has not changed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,9 +271,9 @@ class _Work:
             InputError: the options of a training that has begun are not those that it began with.
         """
         file = self.cfg.output / "options.json"
-        kept = read_json(file, "delete it, if the study's file has not changed") if file.exists() else {}
+        kept = read_json(file, _DELETE) if file.exists() else {}
         if not fits(kept, dict[str, list[str]]):
-            raise InputError(f"{file}: holds no lists of options; delete it, if the study's file has not changed")
+            raise InputError(f"{file}: holds no lists of options; {_DELETE}")
         for run in self.study.runs:
             before, now = kept.get(run.name), list(run.train)
             begun = run.name in recorded or (self.cfg.output / "runs" / run.name).exists()

@@ -15,10 +15,12 @@ def proposed(package: Path = PACKAGE) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for file in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
+        tree = ast.parse(file.read_text())
+        constants = _constants(tree)
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) == "InputError" and node.args:
                 place = f"{file.relative_to(package.parent)}:{node.lineno}"
-                found.setdefault(_template(node.args[0]).rpartition("; ")[2], []).append(place)
+                found.setdefault(_template(node.args[0], constants).rpartition("; ")[2], []).append(place)
     return found
 
 
@@ -32,9 +34,21 @@ def _name(function: ast.expr) -> str:
     return getattr(function, "id", getattr(function, "attr", ""))
 
 
-def _template(node: ast.expr) -> str:
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module names at its top level."""
+    return {
+        _name(target): node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+    }
+
+
+def _template(node: ast.expr, constants: dict[str, str]) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
-        return "".join(_template(part) for part in node.values)
-    return "{}"
+        return "".join(_template(part, constants) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return _template(node.value, constants)
+    return constants.get(_name(node), "{}") if isinstance(node, ast.Name) else "{}"

@@ -30,6 +30,7 @@ from amp_helpers.errors import InputError
 from amp_helpers.feet.edits import Edit, default_robot, refine_file
 from amp_helpers.feet.gait_speed import GaitChange
 from amp_helpers.feet.lock import find_stance
+from amp_helpers.formats.csv_table import LAYOUT
 from amp_helpers.formats.gmr import write_gmr
 from amp_helpers.formats.lafan1 import write_csv
 from amp_helpers.formats.model_evidence import orders
@@ -133,6 +134,11 @@ def breadth_first(folder: Path, order: str | None = None) -> Motion:
     """Read the walk from columns in PhysX's order, which nothing in the file tells."""
     names = next(known.names for known in orders(29, G1_29DOF) if known.breadth_first)
     return gmr(folder, order=order, robot=G1_29DOF, dof_pos=read_motion(WALK).select(names).joint_pos)
+
+
+def run_with(folder: Path, config: str) -> Path:
+    (folder / "config.json").write_text(config)
+    return folder
 
 
 NAMES29 = list(G1_29DOF.joint_names)
@@ -350,8 +356,16 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda folder: table(folder, times=UNSTEADY),
         lambda folder: (table(folder, times=STEADY), table(folder)),
     ),
-    ("give a CSV with a row per frame: {}", lambda f: read_motion(csv(f, "")), lambda f: read_motion(csv(f), fps=30)),
-    ("give a row per frame: {}", lambda f: read_motion(csv(f, "1,2\n3\n")), lambda f: read_motion(csv(f), fps=30)),
+    (
+        f"give a CSV with a row per frame: {LAYOUT}",
+        lambda folder: read_motion(csv(folder, "")),
+        lambda folder: read_motion(csv(folder), fps=30),
+    ),
+    (
+        f"give a row per frame: {LAYOUT}",
+        lambda folder: read_motion(csv(folder, "1,2\n3\n")),
+        lambda folder: read_motion(csv(folder), fps=30),
+    ),
     (
         "a header that names the joints serves too, or --joint_order robot with your --robot",
         lambda folder: read_motion(csv(folder, "0,0,1,0,0,0,1,0.1,0.2\n" * 3), fps=30),
@@ -500,6 +514,11 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda folder: read_results(folder / "none.json"),
         lambda _: read_results(ROOT / "benchmarks" / "results" / "gpu_comparisons.json"),
     ),
+    (
+        "take the file that training wrote",
+        lambda folder: read_run(run_with(folder, "[]")),
+        lambda folder: read_run(run_with(folder, (ROOT / "policies" / "g1_walk" / "config.json").read_text())),
+    ),
     # --- settings ---
     (
         "choose from: {}",
@@ -624,5 +643,7 @@ def test_the_tests_named_exist():
 def test_a_new_message_is_found(tmp_path):
     (tmp_path / "new.py").write_text('def f(x):\n    raise InputError(f"{x}: is odd; add " f"{x + 1} to it")\n')
     assert list(proposed(tmp_path)) == ["add {} to it"]
+    (tmp_path / "new.py").write_text('_CURE = "add 1"\ndef f(x):\n    raise InputError(f"{x}: is odd; {_CURE}")\n')
+    assert list(proposed(tmp_path)) == ["add 1"], "which several messages may share"
     assert matches("add {} to it", "3: is odd; add 4 to it") and not matches("add {} to it", "3: is odd; add 4")
     assert len(proposed(PACKAGE)) > 200

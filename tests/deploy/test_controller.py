@@ -263,6 +263,8 @@ def test_files_that_are_missing_damaged_or_of_another_policy_are_named(tmp_path)
     (tmp_path / "deploy.json").write_text("{")
     with pytest.raises(InputError, match=r"deploy\.json: is not valid JSON"):
         Controller(tmp_path)
+    write(tmp_path, facts())
+    Controller(tmp_path)
 
 
 def test_it_needs_neither_torch_nor_isaac_lab(tmp_path):
