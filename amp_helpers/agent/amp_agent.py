@@ -1,4 +1,4 @@
-"""The AMP agent: PPO with a style reward from a discriminator, on skrl's base class, models, memories and scalers.
+"""The AMP agent: PPO with a style reward from a discriminator, on skrl's base class, models, memories and normalizers.
 
 Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
@@ -21,6 +21,7 @@ from amp_helpers.agent.gradients import in_one_buffer, step_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
 from amp_helpers.agent.networks import Discriminator, Policy, Value
+from amp_helpers.agent.normalizers import Normalizers
 from amp_helpers.agent.optimizers import (
     anneal_action_std,
     apply_gradients,
@@ -28,7 +29,7 @@ from amp_helpers.agent.optimizers import (
     policy_optimizer,
     step_learning_rate,
 )
-from amp_helpers.agent.ranks import ALONE, Ranks, Scaler
+from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.agent.rollout import Rollout
 from amp_helpers.errors import InputError
@@ -68,7 +69,7 @@ class AmpAgent(Agent):
         experiment: ExperimentCfg | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
-        """Create optimizers, scalers and memories.
+        """Create optimizers, normalizers and memories.
 
         Args:
             cfg: the knobs.
@@ -90,33 +91,27 @@ class AmpAgent(Agent):
             InputError: a value of ``cfg`` is out of range.
         """
         cfg.validate()
-        rollout = Rollout(
-            steps=cfg.rollouts,
-            num_envs=num_envs,
-            observation_space=observation_space,
-            state_space=state_space,
-            action_space=action_space,
-            window_space=amp_observation_space,
-            device=device,
+        spaces: dict[str, Any] = {
+            "observation_space": observation_space,
+            "state_space": state_space,
+            "action_space": action_space,
+        }
+        self.rollout = Rollout(
+            steps=cfg.rollouts, num_envs=num_envs, window_space=amp_observation_space, device=device, **spaces
         )
+        """The steps since the last update."""
         silent = ExperimentCfg(write_interval=0, checkpoint_interval=0)
         super().__init__(
             cfg=_SkrlCfg(experiment=experiment or silent, amp=cfg),
             models={"policy": policy, "value": value, "discriminator": discriminator},
-            memory=rollout,
-            observation_space=observation_space,
-            state_space=state_space,
-            action_space=action_space,
+            memory=self.rollout,
             device=device,
+            **spaces,
         )
-        self.amp = cfg
-        self.ranks = ranks
+        self.amp, self.ranks = cfg, ranks
         ranks.copy_first((policy, value, discriminator))
-        self.rollout = rollout
-        """The steps since the last update."""
         self.policy, self.value, self.discriminator = policy, value, discriminator
-        self._reference_windows = reference_windows
-        self._step_dt = step_dt
+        self._reference_windows, self._step_dt = reference_windows, step_dt
         self.updates = 0
         """Updates so far, those before a checkpoint included."""
         # Read before a checkpoint is loaded, so that a resumed run stays on its annealing schedule.
@@ -125,20 +120,13 @@ class AmpAgent(Agent):
         self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
         self.optimizer = policy_optimizer(self._actor_parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
+        self.normalizers = Normalizers.create(observation_space, state_space, amp_observation_space, self.device, ranks)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
         gradients = step_gradients(self.policy, self.value, self.discriminator, cfg)
         self._gradients = Recorded(in_one_buffer(gradients, ranks.size))
         self._advantages = Recorded(
             partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
-
-        def scaler(size: gymnasium.Space | int) -> Scaler:
-            return Scaler(size, self.device, ranks)
-
-        self._observation_scaler = scaler(observation_space)
-        self._state_scaler = scaler(state_space) if state_space is not None else None
-        self._value_scaler = scaler(1)
-        self._window_scaler = scaler(amp_observation_space)
         windows = min(cfg.replay_size, 50 * cfg.rollouts * num_envs)
         self.replay = ReplayBuffer(
             RandomMemory(memory_size=windows, num_envs=1, device=device), amp_observation_space, cfg.replay_share
@@ -155,10 +143,10 @@ class AmpAgent(Agent):
             "discriminator": self.discriminator,
             "optimizer": self.optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
-            "observation_preprocessor": self._observation_scaler,
-            "state_preprocessor": self._state_scaler,
-            "value_preprocessor": self._value_scaler,
-            "amp_observation_preprocessor": self._window_scaler,
+            "observation_preprocessor": self.normalizers.observations,
+            "state_preprocessor": self.normalizers.states,
+            "value_preprocessor": self.normalizers.values,
+            "amp_observation_preprocessor": self.normalizers.windows,
             "random_state": Slot(random_state, set_random_state),
             "progress": Slot(lambda: {"updates": self.updates}, self._set_progress),
             "replay": self.replay,
@@ -174,24 +162,16 @@ class AmpAgent(Agent):
 
         Values are not computed here: one pass over the rollout gives them all in the update.
         """
-        actions, outputs = self._draw(**self._inputs(observations, None))  # the policy sees no states
+        actions, outputs = self._draw(**self.normalizers.inputs(observations, None))  # the policy sees no states
         outputs = outputs | {"log_prob": outputs["log_prob"].clone()}
         self._log_prob = outputs["log_prob"]
         return actions.clone(), outputs
 
-    def _inputs(self, observations: torch.Tensor | None, states: torch.Tensor | None) -> Rows:
-        """Normalize what policy and value see; leave out what the task does not have."""
-        inputs = {}
-        if observations is not None:
-            inputs["observations"] = self._observation_scaler(observations)
-        if states is not None and self._state_scaler is not None:
-            inputs["states"] = self._state_scaler(states)
-        return inputs
-
     @torch.no_grad()
     def _values(self, inputs: Rows) -> torch.Tensor:
+        """Values (n, 1) of normalized inputs, in units of the reward."""
         values, _ = self.value.act(inputs, role="value")
-        return self._value_scaler(values, inverse=True)
+        return self.normalizers.values(values, inverse=True)
 
     def _bootstrap(self) -> torch.Tensor:
         """Discounted values of the states that time limits cut off, (T, E, 1); zero elsewhere.
@@ -202,8 +182,8 @@ class AmpAgent(Agent):
         values = torch.zeros_like(truncated, dtype=torch.float32)
         if self.amp.time_limit_bootstrap and truncated.any():
             terminal = self.rollout.get_tensor_by_name("terminal")[truncated.squeeze(-1)]
-            inputs = self._inputs(terminal, None) if self.state_space is None else self._inputs(None, terminal)
-            values[truncated] = self.amp.discount_factor * self._values(inputs).flatten()
+            seen = (terminal, None) if self.state_space is None else (None, terminal)
+            values[truncated] = self.amp.discount_factor * self._values(self.normalizers.inputs(*seen)).flatten()
         return values
 
     # -- learning --
@@ -224,16 +204,16 @@ class AmpAgent(Agent):
         cfg = self.amp
         observations = self.rollout.rows("observations")
         states = None if self.state_space is None else self.rollout.rows("states")
-        amp, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
+        windows, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
-        inputs = self._inputs(observations, states)
-        style = self._prepare_rollout(inputs, amp, whole, self._inputs(next_observations, next_states))
+        inputs = self.normalizers.inputs(observations, states)
+        style = self._prepare_rollout(inputs, windows, whole, self.normalizers.inputs(next_observations, next_states))
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
-            windows = self._sample(amp, learnable)
-            self._window_scaler(torch.cat((windows, self._reference_windows(windows))), train=True)
+            sample = self._sample(windows, learnable)
+            self.normalizers.windows(torch.cat((sample, self._reference_windows(sample))), train=True)
 
         rows = inputs | {n: self.rollout.rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
         figures: dict[str, list[torch.Tensor]] = {}
@@ -241,22 +221,25 @@ class AmpAgent(Agent):
             for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
                 batch = {name: values[indices] for name, values in rows.items()}
                 if discriminate and epoch < cfg.discriminator_epochs:
-                    batch |= self._discriminator_batch(amp, learnable)
+                    batch |= self._discriminator_batch(windows, learnable)
                 for name, figure in self._step(batch).items():
                     figures.setdefault(name, []).append(figure.clone())
             step_learning_rate(self.optimizer, torch.stack(figures["kl"][-cfg.mini_batches :]).mean(), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
-        mirror = self.policy.observation_mirror
-        # A symmetric policy needs a symmetric scale.
-        seen = observations if mirror is None else torch.cat((observations, mirror(observations)))
-        self._observation_scaler(seen, train=True)
-        if self._state_scaler is not None:
-            self._state_scaler(states, train=True)
-        self.replay.add(amp, learnable)
+        self._train_normalizers(observations, states)
+        self.replay.add(windows, learnable)
         self.updates += 1
         if self._initial_std is not None:
             anneal_action_std(self.policy.log_std, self._initial_std, self.updates, cfg)
         return self._health({name: torch.stack(values).mean() for name, values in figures.items()}, style, whole)
+
+    def _train_normalizers(self, observations: torch.Tensor, states: torch.Tensor | None) -> None:
+        mirror = self.policy.observation_mirror
+        # A symmetric policy needs a symmetric scale.
+        seen = observations if mirror is None else torch.cat((observations, mirror(observations)))
+        self.normalizers.observations(seen, train=True)
+        if self.normalizers.states is not None:
+            self.normalizers.states(states, train=True)
 
     @property
     def _batch_size(self) -> int:
@@ -264,12 +247,15 @@ class AmpAgent(Agent):
         return min(self.amp.discriminator_batch_size, self.rollout.memory_size * self.rollout.num_envs)
 
     def _sample(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Draw a batch of the ``rows`` (K,) of ``windows`` (N, dim), with replacement."""
         return windows[rows[torch.randint(len(rows), (self._batch_size,), device=rows.device)]]
 
     @torch.no_grad()
-    def _prepare_rollout(self, inputs: Rows, amp: torch.Tensor, whole: torch.Tensor, next_inputs: Rows) -> torch.Tensor:
+    def _prepare_rollout(
+        self, inputs: Rows, windows: torch.Tensor, whole: torch.Tensor, next_inputs: Rows
+    ) -> torch.Tensor:
         """Combine the rewards and compute returns and advantages; return the style reward of every row, (T * E, 1)."""
-        logits = self._logits(self._window_scaler(amp))
+        logits = self._logits(self.normalizers.windows(windows))
         style = style_reward(logits, self.amp.discriminator_loss) * whole.unsqueeze(-1)
         rewards = self.rollout.get_tensor_by_name("rewards")
         total = (
@@ -282,20 +268,23 @@ class AmpAgent(Agent):
         done = self.rollout.get_tensor_by_name("done")
         advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
         returns = advantages + values
-        self._value_scaler(returns, train=True)
-        self.rollout.set_tensor_by_name("values", self._value_scaler(values))
-        self.rollout.set_tensor_by_name("returns", self._value_scaler(returns))
+        self.normalizers.values(returns, train=True)
+        self.rollout.set_tensor_by_name("values", self.normalizers.values(values))
+        self.rollout.set_tensor_by_name("returns", self.normalizers.values(returns))
         mean, variance, _ = self.ranks.moments(advantages.mean(), advantages.var(), advantages.numel())
         self.rollout.set_tensor_by_name("advantages", (advantages - mean) / (variance.sqrt() + 1e-8))
         return style
 
-    def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
+    def _discriminator_batch(self, windows: torch.Tensor, rows: torch.Tensor) -> Rows:
         """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet."""
-        policy = self._sample(amp, rows)
+        policy = self._sample(windows, rows)
         reference = self._reference_windows(policy)
-        replayed = self.replay.sample(self._batch_size) if len(self.replay) else self._sample(amp, rows)
+        replayed = self.replay.sample(self._batch_size) if len(self.replay) else self._sample(windows, rows)
         policy = torch.cat((policy, replayed.to(self.device)))
-        return {"reference_windows": self._window_scaler(reference), "policy_windows": self._window_scaler(policy)}
+        return {
+            "reference_windows": self.normalizers.windows(reference),
+            "policy_windows": self.normalizers.windows(policy),
+        }
 
     def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
         """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
@@ -310,6 +299,7 @@ class AmpAgent(Agent):
         return {name: figure for _, figures in steps for name, figure in figures.items()}
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
+        """Logits (n, 1) of normalized windows (n, dim)."""
         return self.discriminator.act({"observations": windows}, role="discriminator")[0]
 
     def _health(self, means: dict[str, torch.Tensor], style: torch.Tensor, whole: torch.Tensor) -> Callable[[], Health]:
@@ -330,9 +320,7 @@ class AmpAgent(Agent):
         )
 
         def health() -> Health:
-            losses = dict.fromkeys(Health.loss_names(), 0.0)  # without a whole window, the discriminator's are missing
-            limit = STYLE_REWARD_LIMIT[cfg.discriminator_loss]
-            return Health(update=update, style_reward_limit=limit, **losses | fetched())
+            return Health(update=update, style_reward_limit=STYLE_REWARD_LIMIT[cfg.discriminator_loss], **fetched())
 
         return health
 
@@ -346,7 +334,7 @@ class AmpAgent(Agent):
     # -- checkpoints --
 
     def save(self, path: str) -> None:
-        """Write networks, optimizers with their rates, scalers, replay and random state to ``path``.
+        """Write networks, optimizers with their rates, normalizers, replay and random state to ``path``.
 
         Resumed on the same rollout, the agent makes the identical next update (on a CPU).
         """

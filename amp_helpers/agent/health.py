@@ -5,21 +5,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-_LOSSES = (
-    "policy_loss",
-    "value_loss",
-    "kl",
-    "discriminator_loss",
-    "gradient_penalty",
-    "expert_logit",
-    "policy_logit",
-    "accuracy",
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Figures of an update; rewards are means over the rollout, per second of simulated time."""
+    """Figures of an update; rewards are means over the rollout, per second of simulated time.
+
+    Those of the discriminator are 0 in an update without a whole window.
+    """
 
     update: int
     policy_loss: float
@@ -28,15 +20,15 @@ class Health:
     """Mean squared error of the value, in units of the normalized returns."""
     kl: float
     """Mean KL divergence of the policy's step."""
-    discriminator_loss: float
+    discriminator_loss: float = 0.0
     """Loss of the discriminator, its gradient penalty included."""
-    gradient_penalty: float
+    gradient_penalty: float = 0.0
     """Mean squared norm of the logit's gradient at reference windows, in normalized inputs."""
-    expert_logit: float
+    expert_logit: float = 0.0
     """Mean logit of reference windows."""
-    policy_logit: float
+    policy_logit: float = 0.0
     """Mean logit of policy windows, replayed ones among them."""
-    accuracy: float
+    accuracy: float = 0.0
     """Share of windows on the right side of zero, mean of reference and policy; 0.5 is chance."""
     style_reward: float
     """Mean style reward of whole windows, before weighting."""
@@ -50,11 +42,6 @@ class Health:
     """Learning rate of the policy after the update."""
     action_std: float
     """Standard deviation of the actions, mean over the joints, before their scale."""
-
-    @classmethod
-    def loss_names(cls) -> tuple[str, ...]:
-        """Names of the fields that are means over the mini-batches."""
-        return _LOSSES
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

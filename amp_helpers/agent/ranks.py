@@ -8,9 +8,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import gymnasium
 import torch
-from skrl.resources.preprocessors.torch import RunningStandardScaler
 from torch import distributed, nn
 
 from amp_helpers.errors import InputError
@@ -137,14 +135,3 @@ class Ranks:
 
 ALONE = Ranks()
 """The only process of a run."""
-
-
-class Scaler(RunningStandardScaler):
-    """skrl's running standardization, of what all ranks saw."""
-
-    def __init__(self, size: gymnasium.Space | int, device: str | torch.device, ranks: Ranks) -> None:
-        super().__init__(size=size, device=device)
-        self._ranks = ranks
-
-    def _parallel_variance(self, input_mean: torch.Tensor, input_var: torch.Tensor, input_count: int) -> None:
-        super()._parallel_variance(*self._ranks.moments(input_mean, input_var, input_count))

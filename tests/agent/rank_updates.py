@@ -27,10 +27,10 @@ def box(size: int) -> gymnasium.spaces.Box:
 class EveryWindow(AmpAgent):
     """An agent whose discriminator sees every window of the rollout, and this rank's share of the reference."""
 
-    def _discriminator_batch(self, amp: torch.Tensor, rows: torch.Tensor) -> Rows:
+    def _discriminator_batch(self, windows: torch.Tensor, rows: torch.Tensor) -> Rows:
         return {
-            "reference_windows": self._window_scaler(self._reference_windows(amp)),
-            "policy_windows": self._window_scaler(amp[rows]),
+            "reference_windows": self.normalizers.windows(self._reference_windows(windows)),
+            "policy_windows": self.normalizers.windows(windows[rows]),
         }
 
     def _sample(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ def train(ranks: Ranks, device: str = "cpu") -> dict[str, torch.Tensor]:
         for t in range(STEPS):
             observations, actions = draw(ENVS, OBS)[own], draw(ENVS, ACTIONS)[own]
             with torch.no_grad():
-                inputs = agent._inputs(observations, None)
+                inputs = agent.normalizers.inputs(observations, None)
                 _, outputs = agent.policy.act({**inputs, "taken_actions": actions}, role="policy")
             agent.rollout.store(
                 observations=observations,
@@ -88,9 +88,9 @@ def train(ranks: Ranks, device: str = "cpu") -> dict[str, torch.Tensor]:
         health.append(agent.learn(draw(ENVS, OBS)[own], None)())
     modules = {"policy": agent.policy, "value": agent.value, "discriminator": agent.discriminator}
     modules |= {
-        "observations": agent._observation_scaler,
-        "windows": agent._window_scaler,
-        "values": agent._value_scaler,
+        "observations": agent.normalizers.observations,
+        "windows": agent.normalizers.windows,
+        "values": agent.normalizers.values,
     }
     learned = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
     figures = ("kl", "style_reward", "weighted_task", "weighted_style", "policy_loss", "accuracy", "learning_rate")

@@ -129,7 +129,7 @@ def test_a_time_out_is_worth_the_state_it_cut():
     agent = make_agent()
     roll_out(agent, seed=1, truncated_at=3, terminal_value=2.0)
     bootstrap = agent._bootstrap()
-    expected = agent.amp.discount_factor * agent._values(agent._inputs(None, torch.full((1, STATES), 2.0)))
+    expected = agent.amp.discount_factor * agent._values(agent.normalizers.inputs(None, torch.full((1, STATES), 2.0)))
     assert bootstrap[3, 0].item() == pytest.approx(expected.item(), rel=1e-5)
     assert bootstrap.count_nonzero() == 1
 
@@ -138,8 +138,10 @@ def test_windows_that_are_not_whole_earn_no_style():
     agent = make_agent()
     roll_out(agent, seed=1)
     whole = agent.rollout.rows("amp_whole").flatten()
-    inputs = agent._inputs(agent.rollout.rows("observations"), agent.rollout.rows("states"))
-    style = agent._prepare_rollout(inputs, agent.rollout.rows("amp_observations"), whole, agent._inputs(*agent._next))
+    inputs = agent.normalizers.inputs(agent.rollout.rows("observations"), agent.rollout.rows("states"))
+    style = agent._prepare_rollout(
+        inputs, agent.rollout.rows("amp_observations"), whole, agent.normalizers.inputs(*agent._next)
+    )
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 
@@ -169,7 +171,7 @@ def test_noise_hides_small_differences_from_the_discriminator():
             agent.update()
         policy = agent.rollout.rows("amp_observations")
         reference = agent._reference_windows(policy)
-        logits = [agent._logits(agent._window_scaler(w)).mean().item() for w in (reference, policy)]
+        logits = [agent._logits(agent.normalizers.windows(w)).mean().item() for w in (reference, policy)]
         told_apart[noise] = logits[0] - logits[1]
     assert told_apart[5.0] < 0.7 * told_apart[0.0]
 

@@ -9,7 +9,8 @@ import torch
 
 pytest.importorskip("skrl", reason="skrl is not installed; pip install -e '.[sim]'")
 
-from amp_helpers.agent.ranks import ALONE, Scaler
+from amp_helpers.agent.normalizers import Scaler
+from amp_helpers.agent.ranks import ALONE
 
 SCRIPT = Path(__file__).parent / "rank_updates.py"
 
