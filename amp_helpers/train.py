@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from amp_helpers.agent.health import Health
     from amp_helpers.agent.ranks import Ranks
     from amp_helpers.training.checkpoints import Checkpoint
-    from amp_helpers.training.follower import Follower
-    from amp_helpers.training.run import RunRecorder, TrainingSetup
+    from amp_helpers.training.recorder import Follower, RunRecorder
+    from amp_helpers.training.run import TrainingSetup
 
 
 def train(
@@ -76,10 +76,11 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
 
     from amp_helpers.dataset import MotionDataset
     from amp_helpers.env.quiet_warp import kernels_compiled
-    from amp_helpers.training.follower import Follower
     from amp_helpers.training.memory import check_training
+    from amp_helpers.training.recorder import Follower, RunRecorder
     from amp_helpers.training.resumption import Resumption
-    from amp_helpers.training.run import RunRecorder, TrainingSetup, amp_state, build_agent, check_rewarded, open_env
+    from amp_helpers.training.run import TrainingSetup, amp_state, build_agent, open_env
+    from amp_helpers.training.task_notes import check_rewarded
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
@@ -111,13 +112,10 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
         for sentence in (*notes, *(resumption.notes if resumption else ())):
             note(sentence)
-        facts, updates = (resumption.facts, agent.updates) if resumption else ({}, 0)
+        facts = resumption.facts if resumption else {}
         if ranks.size > 1:
             facts = {**facts, "processes": ranks.size}
-        if ranks.first:
-            recorder = RunRecorder(setup, started, progress, facts, updates, ranks)
-        else:
-            recorder = Follower(setup, updates, ranks)
+        recorder = RunRecorder(setup, started, progress, facts, agent) if ranks.first else Follower(setup, agent)
         stack.enter_context(recorder)
         if _learn(setup, agent, recorder, ranks, on_update):
             kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
@@ -140,7 +138,7 @@ def _resolved(cfg: TrainCfg, ranks: "Ranks") -> tuple[TrainCfg, "Checkpoint | No
 def _notes(setup: "TrainingSetup") -> list[str]:
     """What a user should know of a task before it is trained on, a sentence each."""
     from amp_helpers.checks.preflight import check_task
-    from amp_helpers.training.run import command_notes, recipe_notes, robot_notes
+    from amp_helpers.training.task_notes import command_notes, recipe_notes, robot_notes
 
     lab = setup.env.lab
     checked = check_task(lab, setup.dataset, setup.state.joint_names, robot=setup.robot, reset=False)
@@ -170,7 +168,6 @@ def _learn(
 
     interrupted = False
     with noted_signals(insist=ranks.size == 1) as noted:
-        recorder.watch(agent)
         agent.init()
         try:
             training_loop(

@@ -23,8 +23,8 @@ from .policy import TrainedPolicy as TrainedPolicy
 from .policy import find_policy as find_policy
 from .policy import load_policy as load_policy
 from .policy import save_policy as save_policy
+from .recorder import RunRecorder as RunRecorder
 from .resolving import resolve as resolve
-from .run import RunRecorder as RunRecorder
 from .run import TrainingSetup as TrainingSetup
 from .run import build_agent as build_agent
 from .run import open_env as open_env

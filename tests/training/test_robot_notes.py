@@ -11,7 +11,7 @@ from isaaclab.envs.mdp import UniformVelocityCommandCfg
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 from amp_helpers.training.cfg import RECIPES
-from amp_helpers.training.run import command_notes, recipe_notes, robot_notes
+from amp_helpers.training.task_notes import command_notes, recipe_notes, robot_notes
 
 
 @pytest.mark.parametrize(
