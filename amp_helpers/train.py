@@ -13,7 +13,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.training.cfg import MAX_SEED, TrainCfg
 from amp_helpers.training.command import parse
 from amp_helpers.training.config_file import users_names
-from amp_helpers.training.distributed import SINGLE, Launch, ending_in_time, joined
+from amp_helpers.training.distributed import SINGLE, Launch, check_agreement, ending_in_time, joined
 from amp_helpers.training.resolving import resolve
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, read_run, writing
 from amp_helpers.utils.signals import noted_signals
@@ -129,9 +129,10 @@ def _resolved(cfg: TrainCfg, ranks: "Ranks") -> tuple[TrainCfg, "Checkpoint | No
 
     checkpoint = find_checkpoint(cfg.checkpoint) if cfg.checkpoint and ranks.first else None
     named = ranks.text(str(checkpoint.file) if checkpoint else "")  # another may see the folder a moment later
-    if cfg.checkpoint and not checkpoint:
+    if cfg.checkpoint and named and not checkpoint:
         checkpoint = find_checkpoint(named)
-    cfg = resolve(replace(cfg, checkpoint=checkpoint.file if checkpoint else None))
+    cfg = resolve(replace(cfg, checkpoint=checkpoint.file) if checkpoint else cfg)
+    check_agreement(cfg, ranks)
     return replace(cfg, run_dir=Path(ranks.text(str(cfg.run_dir)))), checkpoint
 
 

@@ -1,5 +1,6 @@
 """Training in several processes that torchrun started."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from amp_helpers.errors import InputError
+from amp_helpers.errors import InputError, one_line, sha256
+from amp_helpers.training.cfg import TrainCfg, recorded_options
 
 if TYPE_CHECKING:
     from amp_helpers.agent.ranks import Ranks
@@ -44,7 +46,7 @@ class Launch:
         With it, importing skrl would open an NCCL group, also where there is no GPU.
 
         Raises:
-            InputError: a variable is no number.
+            InputError: a variable is no number, or they do not fit together.
         """
         names = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
         try:
@@ -57,6 +59,13 @@ class Launch:
                 f"the launcher's variables are no numbers ({found}); start training with torchrun"
             ) from None
         os.environ.pop("WORLD_SIZE", None)
+        if size == 1:
+            return cls()  # what else is set belongs to another launch
+        if not 0 <= rank < size:
+            raise InputError(
+                f"the launcher's variables name process {rank} of {size} (RANK, WORLD_SIZE), and the first is 0; start "
+                "training with torchrun"
+            )
         return cls(rank, local_rank, size)
 
     def check(self, wanted: bool) -> None:
@@ -64,7 +73,7 @@ class Launch:
         example = "torchrun --nproc_per_node 2 -m amp_helpers.train --distributed"
         if self.size > 1 and not wanted:
             raise InputError(f"{self.size} processes were started (WORLD_SIZE) to train one policy; add --distributed")
-        if wanted and "MASTER_ADDR" not in os.environ:
+        if wanted and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
             raise InputError(f"--distributed: no launcher started this process; use '{example}', or leave it out")
 
     def device(self, device: str | None) -> str | None:
@@ -90,7 +99,11 @@ SINGLE = Launch()
 
 @contextmanager
 def joined(launch: Launch, device: str | None) -> "Iterator[Ranks]":
-    """Join the other processes: Gloo between CPUs, and NCCL between GPUs where each has one."""
+    """Join the other processes: Gloo between CPUs, and NCCL between GPUs where each has one.
+
+    Raises:
+        InputError: they cannot meet.
+    """
     from amp_helpers.agent.ranks import Ranks
 
     if launch.size == 1:
@@ -101,11 +114,53 @@ def joined(launch: Launch, device: str | None) -> "Iterator[Ranks]":
     on_gpu = bool(device) and torch.device(device).type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
-    torch.distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if on_gpu else "gloo", rank=launch.rank, world_size=launch.size, timeout=TIMEOUT
-    )
-    yield Ranks(launch.rank, launch.size)
-    torch.distributed.destroy_process_group()  # after an error it could wait for a process that has ended
+    _meet(launch, "cpu:gloo,cuda:nccl" if on_gpu else "gloo")
+    try:
+        yield Ranks(launch.rank, launch.size)
+    except BaseException:
+        if not on_gpu:  # NCCL could wait for a process that has ended; Gloo's threads abort the process if they remain
+            torch.distributed.destroy_process_group()
+        raise
+    torch.distributed.destroy_process_group()
+
+
+def check_agreement(cfg: TrainCfg, ranks: "Ranks") -> None:
+    """Check that the processes train with the same settings, dataset and checkpoint; their devices may differ.
+
+    Raises:
+        InputError: they do not, in all processes.
+    """
+    if ranks.size == 1:
+        return
+    found = recorded_options(cfg) | {"dataset": sha256(cfg.dataset), "checkpoint": cfg.checkpoint is not None}
+    del found["device"]
+    digests = {name: hashlib.sha256(repr(value).encode()).hexdigest()[:8] for name, value in found.items()}
+    first, *others = [said.split() for said in ranks.texts(" ".join(digests.values()))]
+    for rank, other in enumerate(others, 1):
+        differing = [name for name, *pair in zip(digests, first, other, strict=False) if pair[0] != pair[1]]
+        if differing:
+            named = ", ".join(f"--{name}" for name in differing)
+            raise InputError(f"process {rank} has another {named} than process 0; start all with the same options")
+
+
+def _meet(launch: Launch, backend: str) -> None:
+    """Wait for the other processes at the address that the launcher gave."""
+    import torch
+
+    try:
+        torch.distributed.init_process_group(backend, rank=launch.rank, world_size=launch.size, timeout=TIMEOUT)
+    except (RuntimeError, ValueError) as error:  # torch's errors of networks are of the first kind
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} (MASTER_ADDR, MASTER_PORT)"
+        if "EADDRINUSE" in str(error):
+            raise InputError(
+                f"the processes cannot meet at {where}, where another program listens; give another "
+                "MASTER_PORT, as torchrun's option master_port does"
+            ) from error
+        reason = one_line(str(error), 200)
+        raise InputError(
+            f"the processes did not meet at {where}: {reason}; start all of them, with torchrun and an address that "
+            "each can reach"
+        ) from error
 
 
 @contextmanager

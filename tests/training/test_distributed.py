@@ -4,17 +4,22 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.ranks import process_ended
 from amp_helpers.errors import InputError
+from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.command import parse
-from amp_helpers.training.distributed import Launch
+from amp_helpers.training.distributed import Launch, check_agreement, joined
 from amp_helpers.training.run_folder import read_run
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
@@ -23,7 +28,7 @@ OPTIONS = ["--distributed", "--device", "cpu", "--num_envs", "4", "--seed", "3",
 
 
 def launched(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Launch:
-    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR"):
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -31,7 +36,7 @@ def launched(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Launch:
 
 
 def test_a_process_that_no_launcher_started_is_alone(monkeypatch):
-    for variables in ({}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "1"}):
+    for variables in ({}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "1"}, {"RANK": "3", "LOCAL_RANK": "3"}):
         launch = launched(monkeypatch, **variables)
         assert launch == Launch() and launch.first
         launch.check(wanted=False)
@@ -39,7 +44,9 @@ def test_a_process_that_no_launcher_started_is_alone(monkeypatch):
 
 
 def test_a_launch_is_read_once_and_skrl_does_not_see_it(monkeypatch):
-    launch = launched(monkeypatch, RANK="5", LOCAL_RANK="1", WORLD_SIZE="8", MASTER_ADDR="localhost")
+    launch = launched(
+        monkeypatch, RANK="5", LOCAL_RANK="1", WORLD_SIZE="8", MASTER_ADDR="localhost", MASTER_PORT="1234"
+    )
     assert launch == Launch(rank=5, local_rank=1, size=8) and not launch.first
     assert "WORLD_SIZE" not in os.environ
     launch.check(wanted=True)
@@ -47,7 +54,7 @@ def test_a_launch_is_read_once_and_skrl_does_not_see_it(monkeypatch):
 
 
 def test_a_launch_that_does_not_fit_is_one_sentence(monkeypatch):
-    two = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}
+    two = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1234"}
     with pytest.raises(InputError, match=r"2 processes were started .* add --distributed"):
         launched(monkeypatch, **two).check(wanted=False)
     launched(monkeypatch, **two).check(wanted=True)
@@ -55,8 +62,85 @@ def test_a_launch_that_does_not_fit_is_one_sentence(monkeypatch):
         launched(monkeypatch).check(wanted=True)
     with pytest.raises(InputError, match=r"no numbers \(RANK=0, LOCAL_RANK=0, WORLD_SIZE=two\); start training with"):
         launched(monkeypatch, **two | {"WORLD_SIZE": "two"})
+    for rank in ("2", "-1"):
+        with pytest.raises(InputError, match=rf"process {rank} of 2 .*, and the first is 0; start training with"):
+            launched(monkeypatch, **two | {"RANK": rank})
+    with pytest.raises(InputError, match="no launcher started this process"):
+        launched(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="localhost").check(wanted=True)
     with pytest.raises(InputError, match=r"--device cuda:0: names one GPU for 2 processes; leave it out, or give cuda"):
         Launch(size=2).device("cuda:0")
+
+
+def test_processes_that_cannot_meet_say_why(monkeypatch):
+    def meet(port: object) -> None:
+        monkeypatch.setenv("MASTER_PORT", str(port))
+        with joined(Launch(size=2), "cpu"):
+            raise AssertionError("there is no other process")
+
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(
+            InputError, match=rf":{port} .*, where another program listens; give another MASTER_PORT, as"
+        ):
+            meet(port)
+    with pytest.raises(InputError, match=r"did not meet at 127\.0\.0\.1:abc .*'abc'; start all of them, with torchrun"):
+        meet("abc")
+
+
+def test_processes_with_other_settings_are_told_which(repo_root):
+    """They would train on, with the mean of gradients of two tasks."""
+
+    def check(cfg: TrainCfg) -> str:
+        """Check against the first process, and return what this one said."""
+        said: list[str] = []
+
+        def texts(text: str) -> list[str]:
+            said.append(text)
+            return [*first, text]
+
+        check_agreement(cfg, SimpleNamespace(size=2, texts=texts))  # type: ignore[arg-type]
+        return said[0]
+
+    walk, first = TrainCfg(dataset=repo_root / "datasets" / "g1_walk_refined.npz", num_envs=8), []
+    first = [check(walk)]
+    assert len(first[0].encode()) < 2000, "a text that processes share has 4096 bytes"
+    check(replace(walk, device="cuda:1", run_dir=repo_root / "mine", distributed=True))
+    for changes, names in (
+        ({"dataset": repo_root / "datasets" / "g1_walk.npz"}, "--dataset"),
+        ({"num_envs": 16, "agent": AmpAgentCfg(rollouts=9)}, "--num_envs, --rollouts"),
+        ({"checkpoint": repo_root / "agent_last.pt"}, "--checkpoint"),
+    ):
+        sentence = f"process 1 has another {names} than process 0; start all with the same options"
+        with pytest.raises(InputError, match=sentence):
+            check(replace(walk, **changes))
+
+
+FAILING = """
+from contextlib import suppress
+import torch
+from amp_helpers.errors import InputError
+from amp_helpers.training.distributed import Launch, joined
+
+with suppress(InputError), joined(Launch.take(), "cpu") as ranks:
+    ranks.all(True)
+    raise InputError("a mistake")
+print(torch.distributed.is_initialized())
+"""
+
+
+@pytest.mark.slow
+def test_a_process_with_a_mistake_leaves_the_others_before_it_ends():
+    """Otherwise Gloo's threads now and then abort it, and its exit code is not 2."""
+    with socket.create_server(("", 0)) as free:
+        port = str(free.getsockname()[1])
+    names = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    line = [sys.executable, "-c", FAILING]
+    processes = [
+        subprocess.Popen(line, env=os.environ | names | {"RANK": rank}, stdout=subprocess.PIPE, text=True)
+        for rank in "01"
+    ]
+    assert [process.communicate(timeout=100)[0] for process in processes] == ["False\n", "False\n"]
 
 
 WAITING = """
