@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amp_helpers.agent.cfg import AmpAgentCfg
+from amp_helpers.errors import sha256
 from amp_helpers.utils.resources import DATASETS, present_commit, read_recorded_path, recorded_path
 from amp_helpers.utils.task_ids import LOCOMOTION_TASK, STYLE_TASK, TASK
 
@@ -200,6 +201,11 @@ def recorded_cfg(config: Mapping[str, Any]) -> TrainCfg:
     return TrainCfg(**run)
 
 
+def file_digest(path: Path) -> str:
+    """The first digits of the SHA-256 of a file, enough to tell two of the same name apart."""
+    return sha256(path)[:16]
+
+
 def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: "MotionDataset") -> dict[str, Any]:
     """Return the content of ``config.json``: what it takes to train the same again, in one flat dictionary."""
     return recorded_options(cfg) | {
@@ -207,5 +213,6 @@ def run_config(cfg: TrainCfg, state: dict[str, Any], dataset: "MotionDataset") -
         "joint_names": list(dataset.joint_names),
         "dataset_sources": list(dataset.source),
         "dataset_sha256": list(dataset.sha256),
+        "dataset_digest": file_digest(cfg.dataset),
         "commit": present_commit(),
     }

@@ -22,6 +22,8 @@ _RECORDED: dict[str, Any] = {
     "joint_names": tuple[str, ...],
     "dataset_sources": tuple[str, ...],
     "dataset_sha256": tuple[str, ...],
+    "dataset_digest": str,
+    "processes": int,
     "commit": str,
     "updates": int,
     "wall_s": float,

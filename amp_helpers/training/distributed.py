@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from amp_helpers.errors import InputError, one_line, sha256
-from amp_helpers.training.cfg import TrainCfg, recorded_options
+from amp_helpers.errors import InputError, one_line
+from amp_helpers.training.cfg import TrainCfg, file_digest, recorded_options
 
 if TYPE_CHECKING:
     from amp_helpers.agent.ranks import Ranks
@@ -132,7 +132,7 @@ def check_agreement(cfg: TrainCfg, ranks: "Ranks") -> None:
     """
     if ranks.size == 1:
         return
-    found = recorded_options(cfg) | {"dataset": sha256(cfg.dataset), "checkpoint": cfg.checkpoint is not None}
+    found = recorded_options(cfg) | {"dataset": file_digest(cfg.dataset), "checkpoint": cfg.checkpoint is not None}
     del found["device"]
     digests = {name: hashlib.sha256(repr(value).encode()).hexdigest()[:8] for name, value in found.items()}
     first, *others = [said.split() for said in ranks.texts(" ".join(digests.values()))]

@@ -30,6 +30,7 @@ def resolve(cfg: TrainCfg) -> TrainCfg:
     usual = TASK_DEFAULTS.get(task, TaskDefaults())
     run_dir = Path(cfg.run_dir or runs_folder() / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")).resolve()
     _check_run_dir(run_dir, cfg.checkpoint)
+    _check_numbering(run_dir, cfg)
     return replace(
         cfg,
         dataset=find_data(cfg.dataset),
@@ -84,11 +85,35 @@ def _check_run_dir(run_dir: Path, checkpoint: Path | None) -> None:
     check_unused(run_dir, checkpoint)
 
 
+def _goes_on(run_dir: Path, checkpoint: Path | None) -> bool:
+    """Whether a run goes on in the folder that its checkpoint lies in."""
+    return checkpoint is not None and run_dir in Path(checkpoint).resolve().parents
+
+
+def _check_numbering(run_dir: Path, cfg: TrainCfg) -> None:
+    """Raise :class:`InputError` when a run goes on in its folder and would number checkpoints by other rollouts.
+
+    Their numbers are steps, the updates times those of a rollout: later ones would seem to be older than earlier ones,
+    or replace them.
+    """
+    from amp_helpers.training.config_file import config_beside
+
+    if not _goes_on(run_dir, cfg.checkpoint):
+        return
+    assert cfg.checkpoint is not None
+    beside = config_beside(cfg.checkpoint)
+    before, now = beside[1].get("rollouts") if beside else None, cfg.agent.rollouts
+    if before not in (None, now):
+        raise InputError(
+            f"--rollouts {now}: the checkpoints in {run_dir} are numbered by the steps of rollouts of {before}; keep "
+            f"--rollouts {before}, or choose another --run_dir"
+        )
+
+
 def check_unused(run_dir: Path, checkpoint: Path | None) -> None:
     """Raise :class:`InputError` when ``run_dir`` holds a run that ``checkpoint`` does not belong to."""
-    goes_on = checkpoint is not None and run_dir in Path(checkpoint).resolve().parents
     file = run_dir / HEALTH_FILE
-    if file.exists() and file.stat().st_size and not goes_on:
+    if file.exists() and file.stat().st_size and not _goes_on(run_dir, checkpoint):
         from amp_helpers.training.checkpoints import newest_checkpoint  # torch takes seconds to load
 
         newest = newest_checkpoint(run_dir)

@@ -11,7 +11,7 @@ import torch
 
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.errors import InputError, sha256
-from amp_helpers.training.cfg import TrainCfg, recorded_options
+from amp_helpers.training.cfg import TrainCfg, file_digest, recorded_options
 from amp_helpers.training.checkpoints import Checkpoint, rank_file
 from amp_helpers.training.config_file import config_beside
 from amp_helpers.utils.resources import recorded_path
@@ -43,7 +43,7 @@ class Resumption:
         agent.load(str(checkpoint.file))
         fresh = bool(agent.ranks.rank) and not _load_rank(agent, checkpoint.file, cfg.seed)
         fresh = agent.ranks.any(fresh)
-        changes = compare(beside[1], recorded_options(cfg)) if beside else None
+        changes = _changes(beside[1], cfg, agent.ranks.size) if beside else None
         changed = [name for name in _RATES if changes is None or name in changes]
         for name in changed:
             _set_rate(agent, name, getattr(cfg.agent, name))
@@ -81,6 +81,12 @@ class Resumption:
             "changes": None if self.changes is None else {name: list(pair) for name, pair in self.changes.items()},
         }
         return {"checkpoint": path, "resumed": [*self.earlier, entry]}
+
+
+def _changes(before: Mapping[str, Any], cfg: TrainCfg, processes: int) -> dict[str, tuple[Any, Any]]:
+    """Return what a run changes of the one with this ``config.json``, the content of its dataset included."""
+    now = recorded_options(cfg) | {"processes": processes, "dataset_digest": file_digest(cfg.dataset)}
+    return compare({"processes": 1, **before}, now)
 
 
 def _load_rank(agent: AmpAgent, checkpoint: Path, seed: int) -> bool:

@@ -14,10 +14,12 @@ import torch
 
 from amp_helpers import train
 from amp_helpers.errors import InputError, sha256
+from amp_helpers.training.cfg import file_digest
 from amp_helpers.training.command import command_line, parse
 from amp_helpers.training.policy import find_policy
 from amp_helpers.training.resolving import resolve
 from amp_helpers.training.run_folder import read_run
+from amp_helpers.utils.resources import find_data
 from amp_helpers.utils.task_ids import TASK
 
 pytestmark = pytest.mark.sim
@@ -31,7 +33,9 @@ def config_of(folder: Path) -> dict:
 def source(small_run, tmp_path_factory) -> Path:
     """A copy of a run with settings of its own, which no default has."""
     folder = Path(shutil.copytree(small_run.folder, tmp_path_factory.mktemp("source") / "run"))
-    config = config_of(folder) | {"dataset": "datasets/g1_walk.npz", "style_weight": 7.0, "discriminator_loss": "bce"}
+    dataset = "datasets/g1_walk.npz"
+    config = config_of(folder) | {"dataset": dataset, "style_weight": 7.0, "discriminator_loss": "bce"}
+    config["dataset_digest"] = file_digest(find_data(dataset))
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -97,6 +101,26 @@ def test_what_is_changed_is_printed_recorded_and_used(source, tmp_path, monkeypa
     on = train.train(replace(parse(["--checkpoint", str(tmp_path / "on")]), run_dir=tmp_path / "further"))
     assert [entry["update"] for entry in config_of(on)["resumed"]] == [3, 4]
     assert "its run's settings stay as they were" in capsys.readouterr().out
+
+
+def test_a_dataset_that_was_written_anew_and_processes_that_are_gone_are_changes(source, tmp_path, capsys):
+    folder = Path(shutil.copytree(source, tmp_path / "run"))
+    digest = config_of(folder)["dataset_digest"]
+    before = {"dataset_digest": "0123456789abcdef", "processes": 2}
+    (folder / "config.json").write_text(json.dumps(config_of(folder) | before))
+    cfg = replace(parse(["--checkpoint", str(folder), "--max_iterations", "1"]), run_dir=tmp_path / "on")
+    train.train(cfg, progress=False)
+    assert f", processes 2 -> 1, dataset_digest 0123456789abcdef -> {digest}\n" in capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_in_its_folder_keeps_its_rollouts(source, tmp_path):
+    """With shorter ones, a later checkpoint would have a lower number, and --keep_checkpoints would remove it."""
+    cfg = parse(["--checkpoint", str(source / "checkpoints" / "agent_last.pt"), "--rollouts", "8"])
+    assert resolve(replace(cfg, run_dir=tmp_path)).agent.rollouts == 8
+    sentence = r"--rollouts 8: .* of rollouts of 16; keep --rollouts 16, or choose another --run_dir"
+    with pytest.raises(InputError, match=sentence):
+        resolve(replace(cfg, run_dir=source))
+    assert resolve(replace(parse(["--checkpoint", str(cfg.checkpoint)]), run_dir=source)).run_dir == source
 
 
 def test_going_on_in_place_drops_what_came_after_the_checkpoint(source, tmp_path, capsys):
