@@ -9,7 +9,7 @@ import math
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -77,6 +77,8 @@ def evaluate(
         raise InputError("--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps")
     if steps and setup.seconds != MeasuringSetup.seconds:
         raise InputError(f"--steps measures each speed for {HOLD_S:g} s; leave out --seconds, or --steps")
+    if steps:
+        setup = replace(setup, seconds=HOLD_S * len(steps) - WARMUP_S)
     if velocity is None:
         commanded = steps or turn or _simulator(setup).takes_velocity(setup)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)

@@ -169,6 +169,7 @@ def _check_groups(groups: Mapping[str, TrainCfg], measuring: MeasuringSetup) -> 
             with of_group(label):
                 amp_state(settings, load(settings.dataset))
                 check(settings.task, settings.asset, settings.physics, settings.randomize)
+                measuring.check_memory(load(measuring.dataset or settings.dataset))
                 asset = measuring.asset or settings.asset
                 check(measuring.task or settings.task, asset, "physx" if measuring.simulator == "physx" else None)
 

@@ -1,5 +1,6 @@
 """The command line of evaluation: mistakes and Isaac Lab's habits end in one sentence, before the simulator starts."""
 
+import math
 import shutil
 import sys
 from dataclasses import replace
@@ -148,6 +149,7 @@ def test_more_environments_than_the_memory_holds_are_refused_before_the_simulato
         raise Measured
 
     monkeypatch.setattr("amp_helpers.env.memory.memory_gib", lambda: 1.0)
+    monkeypatch.setattr("amp_helpers.metrics.rollout.memory_gib", lambda: math.inf)  # of the environments alone
     monkeypatch.setattr(isaaclab, "make_env", count)
     many = MeasuringSetup(checkpoint="g1_walk", num_envs=3_000_000)
     refused = r"^3000000 environments take at least 850 GiB of memory, of 1 here; give at most 3531 as --num_envs"
@@ -162,6 +164,33 @@ def test_more_environments_than_the_memory_holds_are_refused_before_the_simulato
     with pytest.raises(Measured):
         evaluate.evaluate(replace(many, task="Isaac-Velocity-Flat-G1"), tmp_path / "out", velocity=0.7)
     assert opened == [3531, 3_000_000] and "if each takes as much as one of the G1" in capsys.readouterr().err
+
+
+def test_a_rollout_that_the_memory_does_not_hold_is_refused_before_the_simulator_opens(tmp_path, monkeypatch):
+    isaaclab = pytest.importorskip("amp_helpers.measure.isaaclab")
+
+    def stop(*_: object, **__: object):
+        raise Measured
+
+    monkeypatch.setattr("amp_helpers.metrics.rollout.memory_gib", lambda: 1.0)
+    monkeypatch.setattr(isaaclab, "make_env", stop)
+    setup = MeasuringSetup(checkpoint="g1_walk")
+    long = replace(setup, seconds=20_000.0)
+    refused = (
+        r"of 16 environments take 4\.11 GiB of memory, of 1 GiB here; measure fewer environments for fewer seconds"
+    )
+    with pytest.raises(InputError, match=f"^1000150 steps {refused}"):
+        evaluate.evaluate(long, tmp_path / "out", velocity=0.7)
+    with pytest.raises(InputError, match=r"^203150 steps of 64 environments take"):
+        evaluate.evaluate_grid(replace(long, seconds=4060.0), tmp_path / "out", commands=[(v, 0.0) for v in range(4)])
+    with pytest.raises(InputError, match=f"^1000000 steps {refused}"):
+        evaluate.evaluate(setup, tmp_path / "out", steps=[0.5] * 5000)
+    assert not (tmp_path / "out").exists()
+    for fewer in (replace(long, num_envs=3), replace(long, seconds=4000.0)):
+        with pytest.raises(Measured):
+            evaluate.evaluate(fewer, tmp_path / "out", velocity=0.7)
+    with pytest.raises(Measured):
+        evaluate.evaluate(setup, tmp_path / "out", steps=[0.5] * 1000)
 
 
 def test_an_empty_grid_is_refused(tmp_path):

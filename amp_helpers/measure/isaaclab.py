@@ -72,9 +72,9 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
         InputError: the checkpoint, the dataset or an option cannot be used.
     """
     file, config = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
-    # Damaged weights and a missing dataset are refused before the simulator starts.
+    # Damaged weights, a missing dataset and what does not fit the memory are refused before the simulator starts.
     check_weights(file)
-    reference_dataset(config, setup.dataset)
+    references = reference_dataset(config, setup.dataset)
     robot, feet = setup.robot, setup.feet
     if robot is None:
         robot, feet = config.get("robot"), feet or config.get("feet", ())
@@ -82,6 +82,7 @@ def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[Measu
     together = len(rounds_of(commands, setup.num_envs)[0])
     if note := check_environments(setup.num_envs, config["task"], check_device(setup.device), times=together):
         print(f"note: {note}", file=sys.stderr)
+    setup.check_memory(references, together)
     forward, turn = commands[0]
     with make_env(
         config["task"],

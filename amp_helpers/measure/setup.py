@@ -11,8 +11,9 @@ import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.grid import Command
-from amp_helpers.metrics.rollout import Rollout
+from amp_helpers.metrics.rollout import Rollout, check_rollout
 from amp_helpers.robots.robot import Robot
 from amp_helpers.training.cfg import MAX_SEED
 from amp_helpers.utils.resources import find_run
@@ -78,6 +79,19 @@ class MeasuringSetup:
                 f"{self.checkpoint}: is a bundle, which Isaac Lab does not run; measure it with --simulator mujoco, or "
                 "give the run that it was exported from"
             )
+
+    def check_memory(self, references: MotionDataset, times: int = 1) -> None:
+        """Check, before a simulator opens, that what is recorded fits the machine's memory.
+
+        Args:
+            references: clips at the control rate, of all joints of the robot.
+            times: how often ``num_envs`` environments are simulated at the same time.
+
+        Raises:
+            InputError: positions, velocities and torques of the joints alone take more than there is.
+        """
+        steps = round((WARMUP_S + self.seconds) / references.dt)
+        check_rollout(steps, self.num_envs * times, 3 * len(references.joint_names))
 
     @property
     def is_bundle(self) -> bool:
