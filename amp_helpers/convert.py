@@ -1,9 +1,10 @@
 """Convert motion files to a dataset at the control rate: ``python -m amp_helpers.convert MOTION... --output D.npz``."""
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -90,53 +91,79 @@ def convert(
     _check_speeds(speeds, speed_by)
     at_speed = Motion.at_speed if speed_by == "time" else _gait_speed(robot)
     files, lines = _weighted_files(motions, weights, output)
-    doubts: dict[str, list[str]] = {}  # warning -> labels of the clips
+    report = _Report(lines)
+    read = functools.partial(
+        read_motions, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
+    )
     extreme = [speed for speed in speeds if speed_by == "gait" and not GAIT_SPEEDS[0] <= speed <= GAIT_SPEEDS[1]]
 
     def clips() -> Iterator[Motion]:
-        # Shown on a terminal only, because tqdm writes to stderr, where scripts read errors.
-        from tqdm import tqdm
-
-        index = ClipIndex()
-        for path, weight, searched in tqdm(files, unit="file", disable=None if len(files) > 1 else True, leave=False):
-            for stored in read_motions(
-                path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
-            ):
-                earlier = index.repeated(stored) if searched else None
-                if earlier and path.suffix == ".npz":
-                    lines.append(f"{stored.label}: left out, the same clip as {earlier}")
-                    continue
-                if earlier:
-                    lines.append(
-                        f"note: {stored.label}: the same clip as {earlier}; both are taken, so remove one if it should "
-                        "not count twice"
-                    )
-                for warning in stored.findings.warnings():
-                    doubts.setdefault(warning, []).append(stored.label)
-                motion = apply_repairs(replace(stored, weight=weight * stored.weight), repairs)
-                report = JointOrder(robot.joint_names).compare(motion.joint_names)
-                filled = report.missing if fill_missing else ()
-                motion = _for_robot(path, motion, robot, report.missing, fill_missing)
-                if extreme:
-                    doubts.setdefault(_far_from_captured(extreme), []).append(stored.label)
-                for speed in speeds:
-                    played = at_speed(motion, speed)
-                    lines.extend(_summary(played, control_dt, report.extra, filled) if verbose else ())
-                    yield played
+        for path, stored in _new_clips(files, read, report):
+            motion = apply_repairs(stored, repairs)
+            joints = JointOrder(robot.joint_names).compare(motion.joint_names)
+            motion = _for_robot(path, motion, robot, joints.missing, fill_missing)
+            if extreme:
+                report.warn(_far_from_captured(extreme), stored.label)
+            for speed in speeds:
+                played = at_speed(motion, speed)
+                if verbose:
+                    report.lines += _summary(played, control_dt, joints.extra, joints.missing)
+                yield played
 
     dataset = MotionDataset.from_motions(clips(), joint_names=robot.joint_names, control_dt=control_dt)
     dataset.save(output)
     if verbose:
         count = f"{dataset.num_motions} motion{'s' if dataset.num_motions > 1 else ''}"
-        print("\n".join(map(one_line, lines)))
-        print(
+        report.lines.append(
             f"{output}: {count}, {len(dataset)} pairs of {robot.num_joints} joints ({robot.name}), "
             f"{len(dataset) * control_dt:.2f} s"
         )
-        for warning, labels in doubts.items():
+        report.print()
+    return dataset
+
+
+@dataclass
+class _Report:
+    """What is printed about the motions once all are read."""
+
+    lines: list[str]
+    warnings: dict[str, list[str]] = field(default_factory=dict)
+    """Warning -> labels of the clips that it is about."""
+
+    def warn(self, warning: str, label: str) -> None:
+        """Add a clip to those that a warning is about."""
+        self.warnings.setdefault(warning, []).append(label)
+
+    def print(self) -> None:
+        """Print the lines, and the warnings to stderr."""
+        print("\n".join(map(one_line, self.lines)))
+        for warning, labels in self.warnings.items():
             more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
             print(f"warning: {labels[0]}{more}: {warning}", file=sys.stderr)
-    return dataset
+
+
+def _new_clips(
+    files: Sequence[tuple[Path, float, bool]], read: Callable[[Path], list[Motion]], report: _Report
+) -> Iterator[tuple[Path, Motion]]:
+    """Yield the clips of :func:`_weighted_files` with their weights, without those that a found dataset repeats."""
+    # Shown on a terminal only, because tqdm writes to stderr, where scripts read errors.
+    from tqdm import tqdm
+
+    index = ClipIndex()
+    for path, weight, searched in tqdm(files, unit="file", disable=None if len(files) > 1 else True, leave=False):
+        for stored in read(path):
+            earlier = index.repeated(stored) if searched else None
+            if earlier and path.suffix == ".npz":
+                report.lines.append(f"{stored.label}: left out, the same clip as {earlier}")
+                continue
+            if earlier:
+                report.lines.append(
+                    f"note: {stored.label}: the same clip as {earlier}; both are taken, so remove one if it should "
+                    "not count twice"
+                )
+            for warning in stored.findings.warnings():
+                report.warn(warning, stored.label)
+            yield path, replace(stored, weight=weight * stored.weight)
 
 
 def _check_speeds(speeds: Sequence[float], speed_by: str) -> None:
