@@ -26,16 +26,12 @@ from amp_helpers.motion.rotations import wrap_to_pi
 from amp_helpers.render.renderer import shared_renderer, write_video
 from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.curve import Line, curve_svg
+from amp_helpers.widgets.driving import DIRECTIONS, FIGURES_PER_S, PICTURES_PER_S
 from amp_helpers.widgets.panel import Panel, encode_png, image_box
 from amp_helpers.widgets.stage import Stage
 
 CAMERAS = ("behind", "side", "quarter", "front")
 """Views of the robot; each turns with it."""
-DIRECTIONS = {"forward": 0.0, "left": math.pi / 2, "backward": math.pi, "right": -math.pi / 2}
-"""Directions of a push, from the robot's heading to the left, rad."""
-PICTURES_PER_S = 30.0
-"""Pictures a second, where the machine and the page keep up."""
-FIGURES_PER_S = 4.0
 SILENT_S = 5.0
 """Time without an answer after which a page counts as closed, s."""
 RECORDING_FPS = 12.5

@@ -16,15 +16,11 @@ from amp_helpers.deploy.driver import STEP, Driver
 from amp_helpers.deploy.gamepad import Gamepad
 from amp_helpers.errors import InputError
 from amp_helpers.render.meshes import body_meshes
+from amp_helpers.widgets.driving import DIRECTIONS, FIGURES_PER_S, PICTURES_PER_S
 
 HOST = "127.0.0.1"
-PICTURES_PER_S = 30.0
-"""Poses sent to the page a second."""
-FIGURES_PER_S = 4.0
 DETAIL = 0.007
 """Size below which features of meshes are merged, m; a G1 then has 55,000 triangles instead of 400,000."""
-DIRECTIONS = {"forward": 0.0, "left": math.pi / 2, "backward": math.pi, "right": -math.pi / 2}
-"""Directions of a push, from the robot's heading to the left, rad."""
 _KEYS = "↑ ↓ speed · ← → turn · space stop · P push · R reset\n\nA gamepad on this machine steers with its left stick."
 NO_COMMAND = " · **this policy takes no command**"
 _GRID = 1.0

@@ -16,7 +16,7 @@ from small_bundle import hopper, standing_bundle
 from amp_helpers.deploy.readme import bundle_readme
 from amp_helpers.errors import InputError
 from amp_helpers.widgets import Drive, drive
-from amp_helpers.widgets.drive import DIRECTIONS
+from amp_helpers.widgets.driving import DIRECTIONS
 
 
 @pytest.fixture(scope="module")
