@@ -132,13 +132,7 @@ class ClipSample:
         picks = (starts[:, None] + np.arange(length)).ravel() * step
         joined = np.ones(len(picks) - 1, dtype=bool)
         joined[length - 1 :: length] = False
-        part = replace(
-            motion,
-            joint_pos=motion.joint_pos[picks],
-            root_pos=motion.root_pos[picks],
-            root_quat=motion.root_quat[picks],
-        )
-        return cls(part, joined, step / motion.fps, picks)
+        return cls(motion.at_frames(picks), joined, step / motion.fps, picks)
 
 
 class BodyModel:

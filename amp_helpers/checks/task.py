@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_helpers.checks.table import Outcome, fail, ok, warn
-from amp_helpers.motion.rotations import rotate_inverse
+from amp_helpers.motion.rotations import projected_gravity
 
 if TYPE_CHECKING:  # reading the facts loads torch and Isaac Lab
     from amp_helpers.checks.task_facts import TaskFacts
 
-_DOWN = np.array([0.0, 0.0, -1.0])
 TURNED_DEG = 60.0
 """A start that is further from every frame of the clips is another way of lying or standing; stumbling is not."""
 
@@ -127,15 +126,13 @@ def reference_states(facts: "TaskFacts") -> Outcome:
 
 def _angles(facts: "TaskFacts", gravity: np.ndarray) -> list[float]:
     """Smallest angle between ``gravity`` and that of each clip's frames, degrees."""
-    cosines = [
-        (rotate_inverse(clip.root_quat, np.tile(_DOWN, (clip.num_frames, 1))) @ gravity).max() for clip in facts.clips
-    ]
+    cosines = [(clip.projected_gravity @ gravity).max() for clip in facts.clips]
     return np.degrees(np.arccos(np.clip(cosines, -1, 1))).tolist()
 
 
 def _start_angle(facts: "TaskFacts", rotation: tuple[float, ...]) -> float:
     """Angle of a root rotation, (4,) xyzw, to the nearest frame of the clips, degrees; yaw left out."""
-    return min(_angles(facts, rotate_inverse(np.array([rotation]), _DOWN[None])[0]))
+    return min(_angles(facts, projected_gravity(np.array(rotation))))
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -158,7 +158,7 @@ def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> M
         side = (1 - change.balance) * side + change.balance * swaying
     body = _move_body(clip, kinematics, path, new_path, change, lean, side)
     body = keep_stance_legs(clip, body, kinematics, feet, position)
-    body, position, rotation = _from_origin(_rows(body, keep), position[keep], rotation[keep], new_path, keep)
+    body, position, rotation = _from_origin(body.at_frames(keep), position[keep], rotation[keep], new_path, keep)
     solved = solve_foot_ik(body, kinematics, robot_soles, position, rotation, change.lock.costs)
     if cyclic:
         solved = close_loop(solved, 0.0, solved.duration_s)
@@ -247,12 +247,6 @@ def _scaled_swing(values: np.ndarray, factor: float) -> np.ndarray:
 def _yaw(angle: np.ndarray) -> Rotation:
     """Rotations about the vertical by angles (...,) rad."""
     return Rotation.from_rotvec(np.multiply.outer(angle, [0.0, 0.0, 1.0]))
-
-
-def _rows(motion: Motion, keep: slice) -> Motion:
-    return replace(
-        motion, joint_pos=motion.joint_pos[keep], root_pos=motion.root_pos[keep], root_quat=motion.root_quat[keep]
-    )
 
 
 def _from_origin(

@@ -59,16 +59,12 @@ def broken_clips(clip: Motion, robot: Robot) -> dict[str, Motion]:
     held, kept = rows - rows % 2, np.delete(rows, _LOST)
     broken = {
         "A": replace(clip, joint_pos=clip.joint_pos * sign),
-        "B": _take(clip, held),
+        "B": clip.at_frames(held),
         "C": replace(clip, joint_pos=exchanged),
-        "D": _take(clip, kept),
+        "D": clip.at_frames(kept),
         "E": replace(clip, joint_pos=clip.joint_pos + robot.default_pose()),
     }
     return {letter: replace(motion, name=f"clip {letter}", findings=Findings()) for letter, motion in broken.items()}
-
-
-def _take(clip: Motion, rows: np.ndarray) -> Motion:
-    return replace(clip, joint_pos=clip.joint_pos[rows], root_pos=clip.root_pos[rows], root_quat=clip.root_quat[rows])
 
 
 def judge(named: Mapping[str, str], clips: Mapping[str, Motion], sound: Motion, robot: Robot) -> Table:

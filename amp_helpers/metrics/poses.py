@@ -7,11 +7,10 @@ import numpy as np
 from amp_helpers.joints import JointOrder
 from amp_helpers.metrics.frames import mean
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.rotations import rotate_inverse
+from amp_helpers.motion.rotations import projected_gravity
 
 _CHUNK = 8192
 _LEFT_OUT = ("ankle", "wrist")
-_DOWN = np.array([0.0, 0.0, -1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +89,6 @@ def tilt_difference(root_quat: np.ndarray, reference_quat: np.ndarray) -> np.nda
         root_quat: (..., 4) xyzw.
         reference_quat: (..., 4) xyzw.
     """
-    down, other = rotate_inverse(root_quat, _DOWN), rotate_inverse(reference_quat, _DOWN)
+    down, other = projected_gravity(root_quat), projected_gravity(reference_quat)
     # The arc cosine loses half of the digits of a small angle.
     return np.arctan2(np.linalg.norm(np.cross(down, other), axis=-1), (down * other).sum(axis=-1))

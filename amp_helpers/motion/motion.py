@@ -13,6 +13,7 @@ from amp_helpers.motion.rotations import (
     continuous,
     multiply,
     normalize,
+    projected_gravity,
     rotate,
     rotate_inverse,
     rotation_vector,
@@ -198,7 +199,7 @@ class Motion:
     @property
     def projected_gravity(self) -> np.ndarray:
         """Direction of gravity in the root frame, (N, 3), unit; (0, 0, -1) when upright."""
-        return rotate_inverse(self.root_quat, np.array([0.0, 0.0, -1.0]))
+        return projected_gravity(self.root_quat)
 
     @property
     def root_height(self) -> np.ndarray:
@@ -290,7 +291,20 @@ class Motion:
                 f"{self.label}: no frame lies between {start_s} and {end_s} s; "
                 f"the clip runs from 0 to {self.duration_s:.2f} s"
             )
-        return self._frames(keep)
+        return self.at_frames(keep)
+
+    def at_frames(self, frames: np.ndarray | slice) -> "Motion":
+        """Keep these frames, one after the other at the clip's frame rate.
+
+        Args:
+            frames: indices (M), a mask (N,) bool, or a slice.
+        """
+        return replace(
+            self,
+            joint_pos=self.joint_pos[frames],
+            root_pos=self.root_pos[frames],
+            root_quat=self.root_quat[frames],
+        )
 
     def loop(self, n: int) -> "Motion":
         """Repeat a clip whose last frame has the pose of its first ``n`` times; n (N - 1) + 1 frames.
@@ -344,11 +358,6 @@ class Motion:
             joint_pos=low_pass(self.joint_pos),
             root_pos=low_pass(self.root_pos),
             root_quat=normalize(low_pass(self.root_quat)),
-        )
-
-    def _frames(self, keep: np.ndarray) -> "Motion":
-        return replace(
-            self, joint_pos=self.joint_pos[keep], root_pos=self.root_pos[keep], root_quat=self.root_quat[keep]
         )
 
     def _derivative(self, values: np.ndarray) -> np.ndarray:

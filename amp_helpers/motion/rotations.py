@@ -47,6 +47,11 @@ def rotate_inverse(quat: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return rotate(conjugate(quat), vector)
 
 
+def projected_gravity(quat: np.ndarray) -> np.ndarray:
+    """Compute the direction of gravity (..., 3), unit, in frames with rotations (..., 4); (0, 0, -1) when upright."""
+    return rotate_inverse(quat, np.array([0.0, 0.0, -1.0]))
+
+
 def wrap_to_pi[Angle: (float, np.ndarray)](angle: Angle) -> Angle:
     """Bring angles (...), rad, into -pi..pi by whole turns."""
     return (angle + np.pi) % (2 * np.pi) - np.pi

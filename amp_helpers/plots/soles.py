@@ -1,7 +1,6 @@
 """A foot from its side, so close that millimeters above or below the ground are seen."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import mujoco
 import numpy as np
@@ -80,9 +79,7 @@ def _triangles(clip: Motion, kinematics: Kinematics, frame: int, foot: int) -> n
     corners = _foot_mesh(kinematics.robot, kinematics.robot.foot_bodies[foot])
     if corners is None:  # a robot without meshes
         corners = _hull(soles(kinematics)[foot])
-    one = replace(
-        clip, joint_pos=clip.joint_pos[[frame]], root_pos=clip.root_pos[[frame]], root_quat=clip.root_quat[[frame]]
-    )
+    one = clip.at_frames(np.array([frame]))
     position, rotation = kinematics.foot_positions(one)[0, foot], kinematics.foot_rotations(one)[0, foot]
     world = corners.reshape(-1, 3) @ rotation.T + position
     ahead = rotate_inverse(yaw_part(one.root_quat[0]), world)[:, 0]

@@ -12,7 +12,16 @@ from support import JOINTS, make_motion
 from amp_helpers.errors import InputError
 from amp_helpers.motion.findings import Findings
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.rotations import continuous, multiply, rotate, rotation_vector, slerp, wrap_to_pi, yaw_part
+from amp_helpers.motion.rotations import (
+    continuous,
+    multiply,
+    projected_gravity,
+    rotate,
+    rotation_vector,
+    slerp,
+    wrap_to_pi,
+    yaw_part,
+)
 
 
 @pytest.mark.parametrize("dt", [0, -0.02, 50, float("nan"), "fast", True, None])
@@ -145,6 +154,18 @@ def test_trim_keeps_both_ends():
         motion.trim(5.0)
 
 
+@pytest.mark.parametrize(
+    "frames", [np.array([4, 4, 2]), slice(2, 5), np.arange(7) > 4], ids=["indices", "slice", "mask"]
+)
+def test_frames_are_kept_by_their_number(frames):
+    motion = make_motion(7)
+    part = motion.at_frames(frames)
+    assert part.fps == motion.fps
+    np.testing.assert_array_equal(part.joint_pos, motion.joint_pos[frames])
+    np.testing.assert_array_equal(part.root_pos, motion.root_pos[frames])
+    np.testing.assert_allclose(part.root_quat, motion.root_quat[frames], atol=1e-12)
+
+
 def test_a_loop_accumulates_travel_and_yaw():
     """Eight repetitions of an eighth of a circle close the circle."""
     angle = np.linspace(0, np.pi / 4, 20)
@@ -219,6 +240,7 @@ def test_quaternion_formulas_agree_with_scipy(vectors, share):
     qa, qb = a.as_quat(), b.as_quat()
     assert (Rotation.from_quat(multiply(qa, qb)) * (a * b).inv()).magnitude() < 1e-6
     np.testing.assert_allclose(rotate(qa, np.array([1.0, 2.0, 3.0])), a.apply((1, 2, 3)), atol=1e-9)
+    np.testing.assert_allclose(projected_gravity(qa), a.inv().apply((0, 0, -1)), atol=1e-9)
     np.testing.assert_allclose(Rotation.from_rotvec(rotation_vector(qa)).as_matrix(), a.as_matrix(), atol=1e-9)
     between = Slerp([0, 1], Rotation.concatenate([a, b]))(share)
     # Half a turn apart both ways round are equally short.
