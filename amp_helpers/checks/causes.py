@@ -9,6 +9,7 @@ from amp_helpers.checks.body_fit import describe_improvement
 from amp_helpers.checks.checked_motion import CheckedMotion
 from amp_helpers.checks.diagnosis import REORDERED, Diagnosis, Trial
 from amp_helpers.checks.table import Outcome, fail, ok, warn
+from amp_helpers.motion.findings import OTHER_ORDER
 from amp_helpers.motion.motion import Motion
 
 _UPRIGHT, _CROUCHED = 0.5, 0.25
@@ -48,7 +49,7 @@ def _stand_up(motion: Motion) -> str:
     for order, columns in REORDERED.items():  # read in one order, as if read in the other
         if reading is None or order == reading.order:
             x, y = motion.root_quat[:, columns[:2]].T
-            heights["wxyz" if order == "xyzw" else "xyzw"] = float(np.mean(1 - 2 * (x**2 + y**2)))
+            heights[OTHER_ORDER[order]] = float(np.mean(1 - 2 * (x**2 + y**2)))
     other = max(heights, key=heights.__getitem__)
     if heights[other] > _UPRIGHT:
         return f"read the file with --quaternion {other}: the pelvis then points up {heights[other]:.2f} on average."

@@ -12,7 +12,7 @@ import numpy as np
 from amp_helpers.checks.body_fit import BodyFit, BodyModel, ClipSample
 from amp_helpers.formats.model_evidence import orders
 from amp_helpers.joints import JointOrder
-from amp_helpers.motion.findings import Findings, JointOrderFinding
+from amp_helpers.motion.findings import OTHER_ORDER, Findings, JointOrderFinding
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import ROBOTS, Robot
 
@@ -165,7 +165,7 @@ REORDERED = {"xyzw": [1, 2, 3, 0], "wxyz": [3, 0, 1, 2]}
 
 def _quaternion_orders(read: str | None) -> Iterator[Mistake]:
     for wrong, columns in REORDERED.items():
-        right = "wxyz" if wrong == "xyzw" else "xyzw"
+        right = OTHER_ORDER[wrong]
         described, remedy = f"was read as {wrong} but is {right}", f"read the file with --quaternion {right}."
         if read == right:  # so the file itself was written from quaternions that were taken for the other order
             described = f"was taken for {wrong} by the program that wrote the file, but is {right}"

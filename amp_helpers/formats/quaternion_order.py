@@ -8,13 +8,11 @@ import numpy as np
 from amp_helpers.errors import InputError
 from amp_helpers.formats.model_evidence import Evidence, Order
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
-from amp_helpers.motion.findings import ByOrder, QuaternionOrder, QuaternionOrderFinding
+from amp_helpers.motion.findings import OTHER_ORDER, ByOrder, QuaternionOrder, QuaternionOrderFinding
 from amp_helpers.motion.rotations import rotate_inverse
 
 HELD_M = 0.001
 """Largest mean movement, m, in the root's frame of a link that the root carries."""
-
-OTHER: dict[str, QuaternionOrder] = {"xyzw": "wxyz", "wxyz": "xyzw"}
 
 
 def decide_quaternion(
@@ -46,7 +44,7 @@ def decide_quaternion(
     up = _measure(lambda name: float(np.mean(1 - 2 * (rotations[name][:, 0] ** 2 + rotations[name][:, 1] ** 2))))
     convention = clip.quaternion_convention
     held = _measure_all(evidence.attachment_error)
-    overturned = up[convention] < -0.5 and up[OTHER[convention]] > 0.5
+    overturned = up[convention] < -0.5 and up[OTHER_ORDER[convention]] > 0.5
     ground = _measure_all(lambda name: evidence.ground_error(order, name)) if overturned and order else None
     favored = _nearer(links) or _by_attachment(held)
     if favored is None:
@@ -67,7 +65,7 @@ def decide_quaternion(
     # Near yaw 0 the two orders differ by half a turn: the robot is upright in both, and walks backward in one. Only
     # walking forward in the format's own order counts as evidence, because some clips do walk backward.
     speed = _measure(lambda name: _forward_speed(rotations[name], velocity))
-    forward = up[convention] > 0.5 and speed[convention] > 0.1 > -0.1 > speed[OTHER[convention]]
+    forward = up[convention] > 0.5 and speed[convention] > 0.1 > -0.1 > speed[OTHER_ORDER[convention]]
     return replace(
         finding,
         basis="evidence" if forward else "convention",
@@ -81,7 +79,7 @@ def _given(name: str) -> QuaternionOrder | None:
     if name == "xyzw" or name == "wxyz":
         return name
     if name != "auto":
-        raise InputError(f"quaternion order '{name}' not found; available: auto, {', '.join(OTHER)}")
+        raise InputError(f"quaternion order '{name}' not found; available: auto, {', '.join(OTHER_ORDER)}")
     return None
 
 
@@ -115,7 +113,8 @@ def _by_attachment(error: ByOrder | None) -> QuaternionOrder | None:
     if error is None:
         return None
     near: QuaternionOrder = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
-    return near if error[near] < min(HELD_M, 0.2 * error[OTHER[near]]) and error[OTHER[near]] > HELD_M / 2 else None
+    far = error[OTHER_ORDER[near]]
+    return near if error[near] < min(HELD_M, 0.2 * far) and far > HELD_M / 2 else None
 
 
 def _nearer(error: ByOrder | None, by: float = 0.01) -> QuaternionOrder | None:
@@ -123,7 +122,7 @@ def _nearer(error: ByOrder | None, by: float = 0.01) -> QuaternionOrder | None:
     if error is None:
         return None
     near: QuaternionOrder = "xyzw" if error.xyzw <= error.wxyz else "wxyz"
-    far = error[OTHER[near]]
+    far = error[OTHER_ORDER[near]]
     return near if error[near] < 0.5 * far and far - error[near] > by else None
 
 

@@ -9,6 +9,7 @@ from amp_helpers.errors import one_line
 
 QuaternionOrder = Literal["xyzw", "wxyz"]
 """Component order of a stored quaternion."""
+OTHER_ORDER: dict[str, QuaternionOrder] = {"xyzw": "wxyz", "wxyz": "xyzw"}
 
 # Fields that are left out of the JSON where they are empty, so that datasets of before are reproduced byte for byte.
 _LATER_QUATERNION = ("attachment_error_m", "ground_error_m")
@@ -130,7 +131,7 @@ class QuaternionOrderFinding:
 
     def warnings(self) -> Iterator[str]:
         """Yield sentences with a remedy where the order is assumed, contradicts the evidence, or looks wrong."""
-        other = "wxyz" if self.order == "xyzw" else "xyzw"
+        other = OTHER_ORDER[self.order]
         if self.pelvis_up[self.order] < -0.5:
             yield f"the root stands on its head as {self.order}; if it should not, give --quaternion {other}"
         elif not self.decided:
