@@ -56,9 +56,9 @@ def in_one_buffer(
 ) -> Callable[..., tuple[torch.Tensor, list[Gradients]]]:
     """Return a function whose gradients and figures are parts of one tensor, each divided by the number of ranks.
 
-    The tensor comes first. Once it has been summed over the ranks, in place, gradients and figures are the means over
-    all: one transfer, and nothing to launch for each of them. With one rank there is nothing to transfer: the tensor is
-    empty, and nothing is copied.
+    The tensor (B,) comes first. Once it has been summed over the ranks, in place, gradients and figures are the means
+    over all: one transfer, and nothing to launch for each of them. With one rank there is nothing to transfer: the
+    tensor is empty, and nothing is copied.
     """
     if ranks == 1:
         return lambda **inputs: (torch.empty(0), gradients(**inputs))

@@ -36,6 +36,7 @@ class BatchLinear(nn.Linear):
     """A linear layer that is faster for batches (N, inputs) of tens of thousands of rows."""
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Map rows (N, inputs) to (N, outputs)."""
         return _Affine.apply(aligned(rows), aligned(self.weight), self.bias)
 
 
@@ -70,6 +71,7 @@ class Mirror(nn.Module):
         return cls(range(columns), [1.0] * columns)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the mirror image of rows (..., C)."""
         return rows[..., self.index] * self.sign
 
 
@@ -110,6 +112,7 @@ class Policy(GaussianMixin, Model):
         self.to(self.device)
 
     def compute(self, inputs: dict, role: str = "") -> tuple[torch.Tensor, dict]:
+        """Return the mean actions (N, A) for ``inputs["observations"]`` (N, O), normalized; and ``log_std`` (A,)."""
         return self.mean(inputs["observations"]), {"log_std": self._log_std()}
 
     def mean(self, observations: torch.Tensor) -> torch.Tensor:
@@ -128,6 +131,14 @@ class Policy(GaussianMixin, Model):
         """Draw actions as skrl does; given ``taken_actions``, return the mean and their likelihood instead.
 
         An update needs only the likelihood, and drawing actions would launch many small kernels more.
+
+        Args:
+            inputs: ``observations`` (N, O), normalized, and ``taken_actions`` (N, A) where their likelihood is asked
+                for.
+            role: not used.
+
+        Returns:
+            Actions (N, A); and by name ``log_prob`` (N, 1), ``mean_actions`` (N, A) and ``log_std`` (A,).
         """
         if "taken_actions" not in inputs:
             return super().act(inputs, role=role)
@@ -171,6 +182,7 @@ class Value(DeterministicMixin, Model):
         self.net = mlp(width, hidden, 1, "elu", BatchLinear)
 
     def compute(self, inputs: dict, role: str = "") -> tuple[torch.Tensor, dict]:
+        """Return the values (N, 1), in units of the normalized returns, of normalized states or observations."""
         return self.net(inputs[self._key]), {}
 
 
@@ -201,4 +213,5 @@ class Discriminator(DeterministicMixin, Model):
         self.net = mlp(self.num_observations, hidden, 1, "relu")
 
     def compute(self, inputs: dict, role: str = "") -> tuple[torch.Tensor, dict]:
+        """Return the logits (N, 1) of ``inputs["observations"]``, normalized windows (N, dim)."""
         return self.net(inputs["observations"]), {}

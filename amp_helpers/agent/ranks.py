@@ -41,7 +41,7 @@ class Ranks:
         return self.rank == 0
 
     def mean(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Return the means over all ranks, as one transfer.
+        """Return the means over all ranks, each of its tensor's shape, as one transfer.
 
         Raises:
             InputError: another rank has ended.

@@ -1,5 +1,6 @@
 """Terms of the task that Isaac Lab does not have."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class reset_robot(ManagerTermBase):
         dataset = dataset.for_environment(joint_names=robot_names, control_dt=env.step_dt)
         self.clips = [clip.select(robot_names) for clip in dataset.clips()]
 
-        def gather(part) -> torch.Tensor:
+        def gather(part: Callable[[Any], np.ndarray]) -> torch.Tensor:
             return torch.cat([torch.tensor(part(clip), dtype=torch.float32) for clip in self.clips]).to(env.device)
 
         self._states = {

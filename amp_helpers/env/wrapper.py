@@ -56,6 +56,12 @@ class AmpEnv(IsaacLabWrapper):
             self._terminal = cast(torch.Tensor, self.lab.observation_manager.compute_group(self._value_group))
 
     def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Any]:
+        """Take a control step with actions (E, A).
+
+        Returns:
+            Observations (E, O) after the step, and after the reset of episodes that it ended; rewards of the task
+            (E, 1); masks (E, 1) of terminated and of truncated episodes; and ``infos``, see the class.
+        """
         self._terminal = None
         observations, reward, terminated, truncated, infos = super().step(actions)
         windows, complete = self.source.step((terminated | truncated).flatten())
@@ -67,6 +73,7 @@ class AmpEnv(IsaacLabWrapper):
         return observations, reward, terminated, truncated, infos
 
     def reset(self) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Return the observations (E, O); as in skrl's wrapper, only the first call resets the environment."""
         first = self._reset_once
         observations, infos = super().reset()
         if first:

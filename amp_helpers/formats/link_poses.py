@@ -29,7 +29,7 @@ def robot_for(motion: Motion, robot: Robot | None) -> Robot:
 
 
 def default_columns(robot: Robot, order: tuple[str, ...]) -> np.ndarray:
-    """Return the robot's default pose in a column order, rad."""
+    """Return the robot's default pose in a column order, (J,) float32, rad."""
     pose = robot.default_positions()
     return np.array([pose[name] for name in order], np.float32)
 

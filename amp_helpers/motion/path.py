@@ -81,7 +81,7 @@ class Path:
         return _turned(points - self.position, -self.heading)
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
-        """Inverse of :meth:`to_local`."""
+        """Points (N, 2) m in the world frame, from forward and left of :meth:`to_local`."""
         return self.position + _turned(points, self.heading)
 
 

@@ -13,7 +13,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Type
 
-from amp_helpers.notebook.hidden_errors import ERRORS_SEEN, one_line
+from amp_helpers.notebook.hidden_errors import ERRORS_SEEN, exception_line
 
 ARGV = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
@@ -63,7 +63,7 @@ class Client(PapermillNotebookClient):
     def process_message(self, msg, cell, cell_index):
         if msg["msg_type"] == "error":
             seen = self.nb.metadata.setdefault(ERRORS_SEEN, [])
-            seen.append(one_line(msg["content"]["ename"], msg["content"]["evalue"]))
+            seen.append(exception_line(msg["content"]["ename"], msg["content"]["evalue"]))
         return super().process_message(msg, cell, cell_index)
 
 

@@ -16,14 +16,14 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, brief_repr
 from amp_helpers.notebook import pages
-from amp_helpers.notebook.hidden_errors import ERRORS_SEEN, hidden_errors, one_line
+from amp_helpers.notebook.hidden_errors import ERRORS_SEEN, exception_line, hidden_errors
 from amp_helpers.utils.resources import checkout
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _is_json(value: object) -> bool:
 
 
 @contextmanager
-def _working_files(output: Path, name: str):
+def _working_files(output: Path, name: str) -> Iterator[tuple[Path, Path]]:
     """Yield paths for the running notebook and for its kernel's own output; delete both at the end."""
     running, log = output / f".{name}.running.ipynb", output / f".{name}.log"
     try:
@@ -174,7 +174,7 @@ def execute(
                 progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,  # type: ignore
             )
         except PapermillExecutionError as error:
-            reason = one_line(error.ename, error.evalue)
+            reason = exception_line(error.ename, error.evalue)
             message = f"{name}: cell In [{error.exec_count}] stopped with {reason}"
             refused = error.ename == "InputError" or error.evalue.startswith(_REPAIRABLE)
             failure = InputError(message) if refused else NotebookError(message)

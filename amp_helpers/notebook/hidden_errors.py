@@ -33,13 +33,13 @@ def _errors_in(outputs: Iterable[Mapping]) -> list[str]:
     found = []
     for output in outputs:
         if output["output_type"] == "error":
-            found.append(one_line(output["ename"], output["evalue"]))
+            found.append(exception_line(output["ename"], output["evalue"]))
         elif output["output_type"] == "stream" and _TRACEBACK in (text := "".join(output["text"])):
             found.append(text.rsplit(_TRACEBACK, 1)[1].strip().splitlines()[-1].strip())
     return found
 
 
-def one_line(ename: str, evalue: str) -> str:
+def exception_line(ename: str, evalue: str) -> str:
     """Return an exception's type and the last line of its text."""
     lines = [line.strip() for line in evalue.splitlines() if line.strip()]
     return f"{ename}: {lines[-1]}" if lines else ename

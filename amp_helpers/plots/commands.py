@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from amp_helpers.joints import match_joints
 from amp_helpers.metrics.frames import moving_mean
@@ -235,7 +235,7 @@ def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0
     return figure
 
 
-def _draw_lines(figure, rows: Sequence[Row]) -> None:
+def _draw_lines(figure: SubFigure, rows: Sequence[Row]) -> None:
     rows = sorted(rows, key=lambda row: _number(row, "forward"))
     commands = [_number(row, "forward") for row in rows]
     (speed, gait), (poses, drift) = figure.subplots(2, 2, sharex=True)
@@ -265,7 +265,7 @@ def _draw_lines(figure, rows: Sequence[Row]) -> None:
         axes.set_xlabel("")
 
 
-def _draw_maps(figure, rows: Sequence[Row], turns: Sequence[float]) -> None:
+def _draw_maps(figure: SubFigure, rows: Sequence[Row], turns: Sequence[float]) -> None:
     speeds = sorted({_number(row, "forward") for row in rows})
     for axes, (metric, (label, most)) in zip(
         figure.subplots(2, 2, sharex=True, sharey=True).flat, MAPS.items(), strict=True

@@ -10,6 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.transforms import BboxBase
 
 PANELS = "Panels"
 """Key of a PNG's text: the :func:`panel_rows` of the figure, as JSON."""
@@ -75,7 +76,7 @@ def _of_text(figure: Figure, text: Legend | Text) -> _Part:
     return _Part(columns, rows, joins_right=isinstance(text, Text) and text.get_rotation() == 90)
 
 
-def _spans(figure: Figure, box) -> tuple[_Span, _Span]:
+def _spans(figure: Figure, box: BboxBase) -> tuple[_Span, _Span]:
     (left, bottom), (right, top) = figure.transFigure.inverted().transform(((box.x0, box.y0), (box.x1, box.y1)))
     return (left, right), (1 - top, 1 - bottom)
 

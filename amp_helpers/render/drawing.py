@@ -1,5 +1,8 @@
 """Matplotlib drawing of a robot for machines without OpenGL: collision capsules and lines between joints."""
 
+from collections.abc import Callable
+from typing import Any
+
 import mujoco
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -96,7 +99,7 @@ class Drawing:
         )
 
 
-def _projection(view: mujoco.MjvCamera):
+def _projection(view: mujoco.MjvCamera) -> tuple[Callable[[np.ndarray], Any], np.ndarray]:
     """Return the map from points (..., 3) to screen coordinates (..., 2), m, and the unit view direction (3)."""
     azimuth, elevation = np.radians([view.azimuth, view.elevation])
     forward = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])

@@ -11,6 +11,7 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -44,7 +45,7 @@ def gl_available() -> bool:
     return True
 
 
-def _gl_context(width: int, height: int):
+def _gl_context(width: int, height: int) -> Any:
     """Create an off-screen context of MuJoCo's EGL or OSMesa backend."""
     if _osmesa():
         from mujoco.osmesa import GLContext
@@ -56,7 +57,7 @@ def _gl_context(width: int, height: int):
 
 
 @contextmanager
-def _current(context) -> Iterator[None]:
+def _current(context: Any) -> Iterator[None]:
     """Make the context current in this thread for the block: a context can be current in one thread only."""
     context.make_current()
     try:
