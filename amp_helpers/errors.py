@@ -75,7 +75,7 @@ def full_traceback(error: BaseException) -> list[str]:
     return traceback.format_exception(error)
 
 
-def run_cli(main: Callable[[], int | None]) -> int:
+def run_cli(main: Callable[[], int | None], told: Callable[[str], object] = lambda sentence: None) -> int:
     """Run a command's ``main`` and report a user's mistake as ``error: ...`` on stderr.
 
     :class:`InputError`, :class:`OSError` (no such file, no space, no permission), too little memory, a package that an
@@ -84,6 +84,7 @@ def run_cli(main: Callable[[], int | None]) -> int:
 
     Args:
         main: the command; returns its exit code, or None for 0.
+        told: called with what is printed of a mistake.
 
     Returns:
         The exit code: that of ``main``, or 2 after a mistake.
@@ -101,7 +102,9 @@ def run_cli(main: Callable[[], int | None]) -> int:
             raise
         if debugging():
             print("".join(full_traceback(error)), file=sys.stderr)
-        print(f"error: {_message(error)}", file=sys.stderr)
+        sentence = f"error: {_message(error)}"
+        print(sentence, file=sys.stderr)
+        told(sentence)
     return 2
 
 

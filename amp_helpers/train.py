@@ -13,7 +13,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.training.cfg import MAX_SEED, TrainCfg
 from amp_helpers.training.command import parse
 from amp_helpers.training.config_file import users_names
-from amp_helpers.training.distributed import SINGLE, Launch, check_agreement, ending_in_time, joined
+from amp_helpers.training.distributed import SINGLE, Launch, check_agreement, ending_in_time, joined, tell_torchrun
 from amp_helpers.training.resolving import resolve
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, read_run, writing
 from amp_helpers.utils.signals import noted_signals
@@ -224,4 +224,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run_cli(main))
+    raise SystemExit(run_cli(main, tell_torchrun))

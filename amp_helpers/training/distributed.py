@@ -1,15 +1,18 @@
 """Training in several processes that torchrun started."""
 
 import hashlib
+import json
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amp_helpers.errors import InputError, one_line
@@ -161,6 +164,17 @@ def _meet(launch: Launch, backend: str) -> None:
             f"the processes did not meet at {where}: {reason}; start all of them, with torchrun and an address that "
             "each can reach"
         ) from error
+
+
+def tell_torchrun(sentence: str) -> None:
+    """Leave what this process ends with to torchrun, whose own traceback then repeats it as the root cause.
+
+    The file is that of ``torch.distributed.elastic.multiprocessing.errors``, which would hold a traceback.
+    """
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        content = {"message": sentence, "extraInfo": {"py_callstack": sentence, "timestamp": str(int(time.time()))}}
+        with suppress(OSError):
+            Path(file).write_text(json.dumps({"message": content}))
 
 
 @contextmanager

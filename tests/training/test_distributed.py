@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -192,6 +193,15 @@ def wait_for_updates(run: Path, process: subprocess.Popen[str], count: int) -> N
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.2)
     raise AssertionError(f"{count} updates were not made in two minutes")
+
+
+def test_torchrun_ends_with_the_sentence_of_the_process_that_failed():
+    output, _ = (process := torchrun("--num_env", "4")).communicate(timeout=120)
+    assert process.returncode == 1
+    sentence = "Unrecognized options: --num_env, 4; --num_envs exists, --help lists the options"
+    assert re.search(rf"^error: process [01]: {sentence}$", output, re.MULTILINE)
+    cause = output[output.index("Root Cause (first observed failure):") :]
+    assert re.search(rf"^  traceback : error: process [01]: {sentence}\n=+$", cause, re.MULTILINE), output
 
 
 @pytest.mark.slow
