@@ -62,13 +62,8 @@ class CapturedEnv(ManagerBasedRLEnv):
         self._statistics: dict[str, torch.Tensor] = {}  # by name, parts of these figures
         self._first_log: dict[str, Any] = {}
         self.stages = [
-            Stage(name, partial(self._in_place, part), self.device, self._forget_derived)
-            for name, part in (
-                ("act", self._act),
-                ("apply", self._apply),
-                ("judge", self._judge),
-                ("renew", self._renew),
-            )
+            Stage(part.__name__.removeprefix("_"), partial(self._in_place, part), self.device, self._forget_derived)
+            for part in (self._process_actions, self._apply_actions, self._compute_rewards, self._reset_and_observe)
         ]
         """The recorded parts of a step: before the physics, before its further substeps where Newton does not take them
         all at once, up to the end of episodes, and after it."""
@@ -132,23 +127,23 @@ class CapturedEnv(ManagerBasedRLEnv):
         """Execute a control step, see :meth:`isaaclab.envs.ManagerBasedRLEnv.step`."""
         if not self.by_mask or self.sim.is_rendering or self.video_recorders:
             return super().step(action)
-        act, apply, judge, renew = self.stages
+        process_actions, apply_actions, compute_rewards, reset_and_observe = self.stages
         self._actions.copy_(action)
         self.recorder_manager.record_pre_step()
         steps = self.cfg.decimation if self._physics_handles_decimation else 1
         for substep in range(self.cfg.decimation // steps):
             self._sim_step_counter += steps
-            (apply if substep else act)()
+            (apply_actions if substep else process_actions)()
             self.sim.step(render=False)
             self.recorder_manager.record_post_physics_decimation_step()
             self.scene.update(dt=self.physics_dt * steps)
         self.common_step_counter += 1
-        judge()
+        compute_rewards()
         hooks: Any = self.recorder_manager  # annotated for lists
         hooks.record_pre_reset(self._done)
         self.extras["log"] = {}  # terms write into it
-        renew()
-        if renew.recorded:
+        reset_and_observe()
+        if reset_and_observe.recorded:
             self._forget_derived()
         self.extras["log"] = self._statistics
         observations = {name: _copied(group) for name, group in self.obs_buf.items()}
@@ -166,15 +161,16 @@ class CapturedEnv(ManagerBasedRLEnv):
                 if isinstance(buffer, TimestampedBuffer) and "acc" not in name:
                     buffer.timestamp = -1.0
 
-    def _act(self) -> None:
+    def _process_actions(self) -> None:
         self.action_manager.process_action(self._actions)
-        self._apply()
+        self._apply_actions()
 
-    def _apply(self) -> None:
+    def _apply_actions(self) -> None:
         self.action_manager.apply_action()
         self.scene.write_data_to_sim()
 
-    def _judge(self) -> None:
+    def _compute_rewards(self) -> None:
+        """Compute terminations, and with them rewards."""
         self._episode_length += 1
         self.reset_buf = self.termination_manager.compute()
         self._done.copy_(self.reset_buf)
@@ -182,7 +178,8 @@ class CapturedEnv(ManagerBasedRLEnv):
         self.reset_time_outs = self.termination_manager.time_outs
         self.reward_buf = self.reward_manager.compute(dt=self.step_dt)
 
-    def _renew(self) -> None:
+    def _reset_and_observe(self) -> None:
+        """Reset the episodes that ended, update commands, apply events at intervals, and compute observations."""
         self._reset_masked(self._done)
         for term in map(self.command_manager.get_term, self.command_manager.active_terms):
             step_command(term, self.step_dt)

@@ -194,7 +194,8 @@ def test_a_recording_equals_the_plain_step(monkeypatch):
         expected = record(env, by_mask=True, steps=30)
         monkeypatch.setattr(Stage, "WARM_UP", 3)
         found = record(env, by_mask=True, steps=30)
-        assert [stage.name for stage in env.stages if stage.recorded] == ["act", "judge", "renew"]
+        recorded = [stage.name for stage in env.stages if stage.recorded]
+        assert recorded == ["process_actions", "compute_rewards", "reset_and_observe"]
     for theirs, ours in zip(expected, found, strict=True):
         for name, value in theirs.items():
             assert torch.allclose(ours[name].float(), value.float(), atol=1e-2), name
