@@ -131,7 +131,7 @@ class MotionDataset:
             weight=np.array([clip.weight for clip in clips]),
             name=tuple(clip.name for clip in clips),
             findings=tuple(clip.findings.to_json() for clip in clips),
-            command=np.array([clip.measured_command if clip.command is None else clip.command for clip in clips]),
+            command=np.array([clip.reference_command for clip in clips]),
         )
 
     def save(self, path: str | os.PathLike) -> None:

@@ -214,7 +214,7 @@ def main() -> int:
     named = {"checkpoint": str(folder)} | users_names(vars(cfg))
     if takes_velocity(cfg.task):
         clip = MotionDataset.load(cfg.dataset).middle()
-        speed, _ = clip.command or clip.measured_command
+        speed, _ = clip.reference_command
         named["velocity"] = f"{speed:.2f}"
     options = " ".join(f"--{key} {shlex.quote(name)}" for key, name in named.items())
     _say(read_run(folder).progress or "no update was finished")

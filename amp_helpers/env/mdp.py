@@ -50,7 +50,7 @@ class reset_robot(ManagerTermBase):
         dataset = dataset.for_environment(joint_names=robot_names, control_dt=env.step_dt)
         self.clips = [clip.select(robot_names) for clip in dataset.clips()]
 
-        def gather(part: Callable[[Any], np.ndarray]) -> torch.Tensor:
+        def gather(part: Callable[[Motion], np.ndarray]) -> torch.Tensor:
             return torch.cat([torch.tensor(part(clip), dtype=torch.float32) for clip in self.clips]).to(env.device)
 
         self._states = {
@@ -61,7 +61,7 @@ class reset_robot(ManagerTermBase):
             "lin_vel": gather(lambda clip: clip.root_lin_vel),
             "ang_vel": gather(lambda clip: clip.root_ang_vel),
         }
-        self._clip_commands = gather(lambda clip: np.tile(clip.command, (clip.num_frames, 1)))
+        self._clip_commands = gather(lambda clip: np.tile(clip.reference_command, (clip.num_frames, 1)))
         self.commands = torch.zeros(env.num_envs, 2, device=env.device)
         self._draw = weighted_rows(gather(lambda clip: np.full(clip.num_frames, clip.weight)))
 

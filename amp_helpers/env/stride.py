@@ -92,7 +92,7 @@ def keeps_to_strides(clip: Motion, law: StrideLaw, legs: tuple[Pair, Pair]) -> b
     ``exp(i angle)`` of their difference has a size of at least 0.8. The moving clips of ``g1_locomotion`` have 0.93 or
     more, and one of them that is cut in the middle of a stride has 0.66.
     """
-    if not any(clip.command or clip.measured_command):
+    if not any(clip.reference_command):
         return True
     seam = np.abs(clip.joint_pos[0] - clip.joint_pos[-1]).max()
     return bool(seam < 0.2 and _lead(clip, law, legs)[1].abs() > 0.8)
@@ -100,7 +100,7 @@ def keeps_to_strides(clip: Motion, law: StrideLaw, legs: tuple[Pair, Pair]) -> b
 
 def _lead(clip: Motion, law: StrideLaw, legs: tuple[Pair, Pair]) -> tuple[int, torch.Tensor]:
     """Return the number of strides of a clip, and the mean of exp(i angle) of its legs' phase less the time's."""
-    forward, turn = torch.tensor(clip.command or clip.measured_command, dtype=torch.float64).unsqueeze(1)
+    forward, turn = torch.tensor(clip.reference_command, dtype=torch.float64).unsqueeze(1)
     strides = max(1, round(clip.duration_s / float(stride_duration(forward, turn, law))))
     stride_s = clip.duration_s / strides
     pos, vel = torch.tensor(clip.joint_pos[:-1]), torch.tensor(clip.joint_vel[:-1])

@@ -173,6 +173,11 @@ class Motion:
         return speeds if max(map(abs, speeds)) >= STANDING else (0.0, 0.0)
 
     @property
+    def reference_command(self) -> tuple[float, float]:
+        """The command that the clip is a reference for, m/s and rad/s: as stated, else as measured."""
+        return self.measured_command if self.command is None else self.command
+
+    @property
     def times(self) -> np.ndarray:
         """Times of the frames, (N,) s, the first frame at 0."""
         return np.arange(self.num_frames) / self.fps

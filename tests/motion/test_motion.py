@@ -119,14 +119,14 @@ def test_a_clip_that_sways_in_place_is_a_reference_for_standing():
     root_pos = np.stack([0.006 * t + 0.004 * np.sin(2.5 * t), 0 * t, 0 * t + 0.7], axis=1)
     root_quat = Rotation.from_rotvec(np.outer(0.003 * t, (0, 0, 1))).as_quat()
     motion = Motion(fps=50, joint_names=("a",), joint_pos=t[:, None], root_pos=root_pos, root_quat=root_quat)
-    assert motion.measured_command == (0.0, 0.0)
+    assert motion.measured_command == motion.reference_command == (0.0, 0.0)
     creeping = replace(motion, root_pos=10 * root_pos)
     assert creeping.measured_command == pytest.approx((0.06, 0.003), abs=0.01)
 
 
 def test_a_command_is_checked_and_follows_the_clip():
     clip = replace(make_motion(), command=[0.6, -0.4])
-    assert clip.command == (0.6, -0.4) == clip.resample(0.02).trim(0.5).command
+    assert clip.command == (0.6, -0.4) == clip.resample(0.02).trim(0.5).command == clip.reference_command
     assert clip.at_speed(2.0).command == (1.2, -0.8)
     for wrong in ((1.0,), (1.0, float("nan"))):
         with pytest.raises(InputError, match=r"command is .*; give a forward speed"):
