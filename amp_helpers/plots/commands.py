@@ -49,7 +49,7 @@ def command_grid(rows: Sequence[Row]) -> Figure:
         rows: the content of ``grid.json``.
     """
     turns = sorted({_number(row, "turn") for row in rows})
-    straight = [row for row in rows if row["turn"] == 0]
+    straight = _straight(rows)
     lines, maps = bool(straight), len(turns) > 1
     heights = [4.6] * lines + [2 * (0.3 * len(turns) + 0.9)] * maps
     figure = blank_figure(7.0, sum(heights))
@@ -81,7 +81,7 @@ def compare_grids(grids: Mapping[str, Sequence[Row]]) -> Figure:
     for axes, (metric, title) in zip(panels, COMPARED.items(), strict=True):
         style_axes(axes, title)
         for (label, rows), color, marker in zip(grids.items(), SERIES, "osD^vP", strict=False):
-            straight = sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
+            straight = _straight(rows)
             commands = _column(straight, "forward")
             lines = axes.plot(commands, _column(straight, metric), f"{marker}-", color=color, label=label, alpha=0.8)
             lines[0].set_markersize(4.5)
@@ -109,7 +109,7 @@ def falls_under_pushes(measured: Mapping[str, Sequence[Row]], bar: float = 0.05)
     axes.annotate(f"bar {bar:g}", (1, bar), (-4, 4), xycoords=("axes fraction", "data"), textcoords="offset points")
     axes.texts[-1].set(ha="right", fontsize=9, color=GRAY)
     for (label, rows), color in zip(measured.items(), SERIES, strict=False):
-        straight = sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
+        straight = _straight(rows)
         turning = [row for row in rows if row["turn"] != 0]
         key = "falls_per_env_10s"
         axes.plot(_column(straight, "forward"), _column(straight, key), "o-", color=color, label=label)
@@ -131,7 +131,7 @@ def tracking_errors(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
     farthest = 0.0
     for (label, grids), color in zip(groups.items(), SERIES, strict=False):
         for i, rows in enumerate(grids):
-            straight = sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
+            straight = _straight(rows)
             commands = _column(straight, "forward")
             errors = _column(straight, "tracking_rmse_mps")
             axes.plot(commands, errors, "o-", color=color, alpha=0.8, label=None if i else label)
@@ -236,7 +236,6 @@ def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0
 
 
 def _draw_lines(figure: SubFigure, rows: Sequence[Row]) -> None:
-    rows = sorted(rows, key=lambda row: _number(row, "forward"))
     commands = [_number(row, "forward") for row in rows]
     (speed, gait), (poses, drift) = figure.subplots(2, 2, sharex=True)
     style_axes(speed, "forward speed, m/s", xlabel="command, m/s")
@@ -292,6 +291,11 @@ def _heat_map(axes: Axes, values: np.ndarray, most: float) -> None:
             color = "white" if value > 0.6 * most else INK
             text = f"{value:.2f}".removeprefix("0")
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+
+
+def _straight(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the commands straight ahead, by their speed."""
+    return sorted((row for row in rows if row["turn"] == 0), key=lambda row: _number(row, "forward"))
 
 
 def _number(row: Row, key: str) -> float:
