@@ -87,15 +87,16 @@ class GaitChange:
         return float(np.clip(self.stride, _LEAST_SWING, _MOST_SWING))
 
 
-def at_gait_speed(motion: Motion, kinematics: Kinematics, factor: float, stride_share: float | None = None) -> Motion:
+def at_gait_speed(motion: Motion, kinematics: Kinematics, factor: float) -> Motion:
     """Change the speed of a walk or run as people do, by longer and quicker steps.
+
+    The stride grows by ``factor`` to the power of ``WALK_STRIDE_SHARE``, or of ``RUN_STRIDE_SHARE`` in a clip with
+    flight phases; the cadence takes the rest.
 
     Args:
         motion: the clip; a cycle stays a cycle.
         kinematics: kinematics of its robot.
         factor: new speed over old speed.
-        stride_share: exponent of ``factor`` in the stride length; the cadence takes the rest. By default
-            ``WALK_STRIDE_SHARE``, or ``RUN_STRIDE_SHARE`` for a clip with flight phases.
 
     Raises:
         InputError: as :func:`change_gait`, or the factor is not a positive number.
@@ -104,10 +105,8 @@ def at_gait_speed(motion: Motion, kinematics: Kinematics, factor: float, stride_
         raise InputError(f"{motion.label}: cannot walk {factor} times as fast; give a positive number")
     if factor == 1:
         return motion
-    if stride_share is None:
-        flight = 1 - find_stance(motion, kinematics).stance.any(axis=1).mean()
-        stride_share = RUN_STRIDE_SHARE if flight > _FLIGHT else WALK_STRIDE_SHARE
-    stride = factor**stride_share
+    flight = 1 - find_stance(motion, kinematics).stance.any(axis=1).mean()
+    stride = factor ** (RUN_STRIDE_SHARE if flight > _FLIGHT else WALK_STRIDE_SHARE)
     changed = change_gait(motion, kinematics, GaitChange(stride=stride, cadence=factor / stride))
     note = f"steps {stride:.2f} times as long and {factor / stride:.2f} times as frequent"
     findings = replace(motion.findings, speed=motion.findings.speed * factor, notes=(*motion.findings.notes, note))

@@ -7,6 +7,7 @@ import numpy as np
 from amp_helpers.errors import one_line
 from amp_helpers.motion.rotations import normalize, rotate, rotate_inverse
 
+_ORIENTATIONS = 50
 _DOWN = np.array([0.0, 0.0, -1.0])
 _NEARLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "it points up; gravity points down": lambda quat: -rotate_inverse(quat, _DOWN),
@@ -15,14 +16,14 @@ _NEARLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def try_gravity(answer: Callable[[Sequence[float]], object], trials: int = 50) -> str:
+def try_gravity(answer: Callable[[Sequence[float]], object]) -> str:
     """Try a function from the root's quaternion, wxyz, to the direction of gravity in its frame, (3,).
 
     Returns:
         A sentence: that it is right, which known mistake it makes, or a case in which it is wrong.
     """
     random = np.random.default_rng(0)
-    quats = normalize(np.concatenate([[[0.0, 0.0, 0.0, 1.0]], random.normal(size=(trials - 1, 4))]))
+    quats = normalize(np.concatenate([[[0.0, 0.0, 0.0, 1.0]], random.normal(size=(_ORIENTATIONS - 1, 4))]))
     try:
         given = [answer(tuple(quat[[3, 0, 1, 2]].tolist())) for quat in quats]
         if given[0] is None:
@@ -32,7 +33,7 @@ def try_gravity(answer: Callable[[Sequence[float]], object], trials: int = 50) -
         return f"wrong: {type(error).__name__}: {one_line(str(error), 80)}; return three numbers"
     right = rotate_inverse(quats, _DOWN)
     if np.allclose(answers, right, atol=1e-6):
-        return f"right, in {trials} orientations"
+        return f"right, in {_ORIENTATIONS} orientations"
     for reason, mistake in _NEARLY.items():
         if np.allclose(answers, [mistake(quat) for quat in quats], atol=1e-6):
             return f"wrong: {reason}"

@@ -12,6 +12,9 @@ from amp_helpers.lessons.discriminators import small_discriminator, windows
 from amp_helpers.lessons.gaits import add_jitter, half_steps
 from amp_helpers.motion.motion import Motion
 
+_JITTER_RAD = 0.05
+"""Standard deviation of the jitter, rad."""
+
 
 @dataclass(frozen=True)
 class TrembleResult:
@@ -47,7 +50,6 @@ def tremble_experiment(
     default_pose: Mapping[str, float],
     drop: Sequence[str] = (),
     input_noise: float = 0.0,
-    std_rad: float = 0.05,
     seed: int = 0,
 ) -> TrembleResult:
     """Train a discriminator on a clip against two gaits with jitter, and try it on gaits with other jitter.
@@ -57,13 +59,12 @@ def tremble_experiment(
         default_pose: rad by joint name.
         drop: regular expressions of joints hidden from the discriminator.
         input_noise: see :func:`small_discriminator`.
-        std_rad: standard deviation of the jitter, rad.
         seed: of jitter and discriminator.
     """
     state = AmpState(joint_names=clip.joint_names).without(tuple(drop))
 
     def trembling(motion: Motion, number: int) -> torch.Tensor:
-        return windows(add_jitter(motion, std_rad, seed=4 * seed + number), state, default_pose)
+        return windows(add_jitter(motion, _JITTER_RAD, seed=4 * seed + number), state, default_pose)
 
     reference, short = windows(clip, state, default_pose), half_steps(clip)
     policy = torch.cat((trembling(clip, 0), trembling(short, 1)))

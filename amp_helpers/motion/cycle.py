@@ -49,23 +49,19 @@ def as_cycle(edit: Callable[[Motion], Motion], motion: Motion) -> Motion:
     )
 
 
-def find_seam(motion: Motion, shortest_s: float = SHORTEST_S) -> tuple[float, float]:
+def find_seam(motion: Motion) -> tuple[float, float]:
     """Find the start and end, s, of the best cycle in a clip; of several that are nearly as good, the longest.
 
     A clip that is a cycle is returned as a whole. The distance between two frames is Euclidean over joint positions,
     joint velocities times 0.1 s, the root's tilt and height, and its velocity in its own frame times 0.1 s (rad and m).
 
-    Args:
-        motion: the clip.
-        shortest_s: shortest cycle, s.
-
     Raises:
-        InputError: the clip is not longer than ``shortest_s``.
+        InputError: the clip is not longer than :data:`SHORTEST_S`.
     """
-    apart = int(np.ceil(shortest_s * motion.fps - 1e-9))
+    apart = int(np.ceil(SHORTEST_S * motion.fps - 1e-9))
     if motion.num_frames < apart + 1 or motion.num_frames < 3:
         raise InputError(
-            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a cycle of {shortest_s} s; "
+            f"{motion.label}: lasts {motion.duration_s:.2f} s, too short to find a cycle of {SHORTEST_S} s; "
             "give a longer clip"
         )
     if is_cycle(motion):
