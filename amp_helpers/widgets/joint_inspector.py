@@ -145,6 +145,12 @@ class JointInspector(Panel):
 
         self._image = cached_png(draw)
         self._table = functools.cache(lambda order, joint: joint_table(self._rows[order], joint))
+        self._make_controls(robot.name, width, height)
+        joint_row = ipywidgets.HBox([self.joint, self.slider])
+        self.start((self.order, self.joint, self.frame), [self.order, self.summary, joint_row, self._columns(width)])
+
+    def _make_controls(self, robot: str, width: int, height: int) -> None:
+        names = self._motion.joint_names
         self.order = ipywidgets.ToggleButtons(
             options=ORDERS,
             description="Columns",
@@ -166,13 +172,15 @@ class JointInspector(Panel):
         self.slider = joint_slider(names)
         self.slider.description, self.slider.readout = "", False
         self._link = ipywidgets.link((self.slider, "value"), (self.joint, "value"))
-        self.player = FramePlayer(motion.num_frames, motion.fps)
+        self.player = FramePlayer(self._motion.num_frames, self._motion.fps)
         self.frame = self.player.frame
-        self.image = image_box(width, height, f"{robot.name} in the pose of the selected frame")
+        self.image = image_box(width, height, f"{robot} in the pose of the selected frame")
         self.curve = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", height="186px"))
         self.summary = text_block(30)
         self.text = text_block(130)
         self.table = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", overflow="auto"))
+
+    def _columns(self, width: int) -> ipywidgets.HBox:
         # Picture and table are beside each other also at the width that JupyterLab leaves beside its file browser, and
         # the table has the 548 pixels that it takes. The joint is chosen above the picture, which is then in view.
         self.image.layout.width, self.image.layout.height = "100%", "auto"
@@ -184,9 +192,7 @@ class JointInspector(Panel):
         right = ipywidgets.VBox(
             [self.table, self.text], layout=ipywidgets.Layout(flex="9 1 380px", max_width="548px", **column)
         )
-        joint_row = ipywidgets.HBox([self.joint, self.slider])
-        columns = ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        self.start((self.order, self.joint, self.frame), [self.order, self.summary, joint_row, columns])
+        return ipywidgets.HBox([left, right], layout=ipywidgets.Layout(flex_flow="row wrap"))
 
     @property
     def selection(self) -> Selection:

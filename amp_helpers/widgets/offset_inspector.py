@@ -91,8 +91,25 @@ class OffsetInspector(Panel):
             return renderer.frame(pose, 0, highlight=(joint,))
 
         self._image = cached_png(draw)
+        self._make_controls(robot.name, width, height)
+        self._set_slider()
+        self._connect()
+        row = ipywidgets.Layout(flex_flow="row wrap")
+        self.start(
+            (self.joint, self.offset, self.frame),
+            [
+                ipywidgets.HBox([self.joint, self.offset], layout=row),
+                ipywidgets.HBox([self.flip, self.reset_joint, self.reset], layout=row),
+                self.player,
+                ipywidgets.HBox([self._tile(name, width) for name in POSES], layout=row),
+                self.text,
+                self.literal,
+            ],
+        )
+
+    def _make_controls(self, robot: str, width: int, height: int) -> None:
         half = ipywidgets.Layout(flex="1 1 340px", width="auto", min_width="340px")
-        self.joint = joint_slider(names)
+        self.joint = joint_slider(self._motion.joint_names)
         self.joint.layout = half
         self.offset = ipywidgets.FloatSlider(
             step=_STEP,
@@ -103,41 +120,30 @@ class OffsetInspector(Panel):
         self.flip = ipywidgets.Button(description="Flip sign", tooltip="for example -0.35 in place of 0.35")
         self.reset_joint = ipywidgets.Button(description="Reset joint", tooltip="restore the environment's value")
         self.reset = ipywidgets.Button(description="Reset all", tooltip="restore the environment's default pose")
-        self.player = FramePlayer(motion.num_frames, motion.fps, images_per_s=5.0)
+        self.player = FramePlayer(self._motion.num_frames, self._motion.fps, images_per_s=5.0)
         self.frame = self.player.frame
-        self.images = {name: image_box(width, height, f"{robot.name}: {name}") for name in POSES}
+        self.images = {name: image_box(width, height, f"{robot}: {name}") for name in POSES}
         self.captions = {name: text_block(66) for name in POSES}
-        tiles = [
-            ipywidgets.VBox(
-                [ipywidgets.HTML(f"<b>{name}</b>"), self.images[name], self.captions[name]],
-                layout=ipywidgets.Layout(width=f"{width + 8}px"),
-            )
-            for name in POSES
-        ]
         self.text = text_block(80)
         self.literal = ipywidgets.Textarea(
             description="Code",
             tooltip="the offsets as the argument of InitialStateCfg, to copy",
             layout=ipywidgets.Layout(width="calc(100% - 8px)", height="190px"),
         )
+
+    def _tile(self, pose: str, width: int) -> ipywidgets.VBox:
+        """Title, image and caption of a pose."""
+        return ipywidgets.VBox(
+            [ipywidgets.HTML(f"<b>{pose}</b>"), self.images[pose], self.captions[pose]],
+            layout=ipywidgets.Layout(width=f"{width + 8}px"),
+        )
+
+    def _connect(self) -> None:
         self.flip.on_click(self.guarded(lambda: self._edit(self._offsets.with_flipped_sign(self._joint))))
         self.reset_joint.on_click(self.guarded(lambda: self._edit_joint(self._environment[self._joint])))
         self.reset.on_click(self.guarded(lambda: self._edit(self._environment)))
-        self._set_slider()
         self.joint.observe(self.guarded(self._set_slider), names="value")
         self.offset.observe(self.guarded(self._read_slider), names="value")
-        row = ipywidgets.Layout(flex_flow="row wrap")
-        self.start(
-            (self.joint, self.offset, self.frame),
-            [
-                ipywidgets.HBox([self.joint, self.offset], layout=row),
-                ipywidgets.HBox([self.flip, self.reset_joint, self.reset], layout=row),
-                self.player,
-                ipywidgets.HBox(tiles, layout=row),
-                self.text,
-                self.literal,
-            ],
-        )
 
     @property
     def state(self) -> OffsetState:
