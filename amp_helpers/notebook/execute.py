@@ -141,11 +141,7 @@ def execute(
             permission.
         NotebookError: any other failure, including exceptions that did not stop their cell.
     """
-    # Not above, because both are extras: without them, a command ends in one sentence.
-    import nbformat
-    from papermill import PapermillExecutionError, execute_notebook
-
-    from amp_helpers.notebook.engine import register_engine
+    import nbformat  # not above, because it is an extra: without it, a command ends in one sentence
 
     # Absolute paths, because papermill changes the working folder while the notebook runs.
     path, output = path.resolve(), output.resolve()
@@ -159,28 +155,7 @@ def execute(
     notebook.metadata.pop(ERRORS_SEEN, None)
 
     with _working_files(output, name) as (running, log):
-        failure: Exception | None = None
-        try:
-            execute_notebook(
-                notebook,
-                str(running),
-                parameters=parameters,
-                engine_name=register_engine(),
-                log=log,
-                kernel_name="python3",
-                cwd=str(path.parent),
-                start_timeout=300,  # s; on a busy machine, a kernel takes long to start
-                # papermill hands a dictionary on to tqdm; its type hint says bool.
-                progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,  # type: ignore
-            )
-        except PapermillExecutionError as error:
-            reason = exception_line(error.ename, error.evalue)
-            message = f"{name}: cell In [{error.exec_count}] stopped with {reason}"
-            refused = error.ename == "InputError" or error.evalue.startswith(_REPAIRABLE)
-            failure = InputError(message) if refused else NotebookError(message)
-        except RuntimeError:  # what nbclient raises when the kernel dies, at its start or in a cell
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no message"]
-            failure = NotebookError(f"{name}: its kernel died ({last[0]}), often because memory ran out")
+        failure = _run(notebook, path, parameters, running, log)
         executed = nbformat.read(running, as_version=4)
         if failure is None:
             failure = _hidden_failure(name, executed)
@@ -194,6 +169,38 @@ def execute(
     for stale in (output / f"{name}.failed.ipynb", output / f"{name}.failed.html"):
         stale.unlink(missing_ok=True)
     return page
+
+
+def _run(
+    notebook: "NotebookNode", path: Path, parameters: Mapping[str, object], running: Path, log: Path
+) -> Exception | None:
+    """Execute a notebook in its folder and write it to ``running``; return what stopped it, or None."""
+    from papermill import PapermillExecutionError, execute_notebook
+
+    from amp_helpers.notebook.engine import register_engine
+
+    name = path.stem
+    try:
+        execute_notebook(
+            notebook,
+            str(running),
+            parameters=parameters,
+            engine_name=register_engine(),
+            log=log,
+            kernel_name="python3",
+            cwd=str(path.parent),
+            start_timeout=300,  # s; on a busy machine, a kernel takes long to start
+            # papermill hands a dictionary on to tqdm; its type hint says bool.
+            progress_bar={"desc": f"  {name}", "leave": False} if sys.stderr.isatty() else False,  # type: ignore
+        )
+    except PapermillExecutionError as error:
+        message = f"{name}: cell In [{error.exec_count}] stopped with {exception_line(error.ename, error.evalue)}"
+        refused = error.ename == "InputError" or error.evalue.startswith(_REPAIRABLE)
+        return InputError(message) if refused else NotebookError(message)
+    except RuntimeError:  # what nbclient raises when the kernel dies, at its start or in a cell
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        return NotebookError(f"{name}: its kernel died ({last[0]}), often because memory ran out")
+    return None
 
 
 def _hidden_failure(name: str, executed: "NotebookNode") -> NotebookError | None:
