@@ -15,7 +15,15 @@ from skrl.agents.torch.base import ExperimentCfg
 from skrl.memories.torch import RandomMemory
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.agent.checkpoint import Slot, load_parts, random_state, save_parts, set_random_state
+from amp_helpers.agent.checkpoint import (
+    Slot,
+    check_parts,
+    load_parts,
+    random_state,
+    save_parts,
+    set_parts,
+    set_random_state,
+)
 from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
 from amp_helpers.agent.gradients import in_one_buffer, step_gradients
 from amp_helpers.agent.health import Health
@@ -353,16 +361,17 @@ class AmpAgent(Agent):
         save_parts(path, self._rank_parts())
 
     def load_rank(self, path: str) -> None:
-        """Load what :meth:`save_rank` wrote.
+        """Load what :meth:`save_rank` wrote; nothing changes unless all of it fits.
 
         Raises:
             InputError: the file is no such checkpoint, or was not written after this agent's last update.
         """
-        updates = self.updates
-        load_parts(path, self._rank_parts())
-        if self.updates != updates:
-            written, self.updates = self.updates, updates
-            raise InputError(f"{path}: is of update {written}, not {updates}; give a whole checkpoint")
+        parts = self._rank_parts()
+        saved = check_parts(path, parts)
+        written = saved["progress"]["updates"]
+        if written != self.updates:
+            raise InputError(f"{path}: is of update {written}, not {self.updates}; give a whole checkpoint")
+        set_parts(path, parts, saved)
 
     def _rank_parts(self) -> dict[str, Any]:
         return {name: self.checkpoint_modules[name] for name in ("replay", "random_state", "progress")}

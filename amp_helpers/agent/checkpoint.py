@@ -162,7 +162,15 @@ def load_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
     Raises:
         InputError: as in :func:`check_parts`, or another part does not fit.
     """
-    saved = check_parts(path, parts)
+    set_parts(path, parts, check_parts(path, parts))
+
+
+def set_parts(path: str | Path, parts: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Load what :func:`check_parts` read into every part, or leave all of them unchanged.
+
+    Raises:
+        InputError: a part does not fit.
+    """
     before = {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
     for name, part in parts.items():
         try:

@@ -347,3 +347,18 @@ def test_the_part_of_a_rank_belongs_to_its_checkpoint(tmp_path):
     assert agent.updates == 2
     agent.save_rank(str(tmp_path / "rank.pt"))
     agent.load_rank(str(tmp_path / "rank.pt"))
+
+
+def test_the_part_of_a_rank_of_another_update_changes_nothing(tmp_path):
+    agent = make_agent()
+    for seed in (1, 2):
+        roll_out(agent, seed=seed)
+        agent.update()
+        agent.save_rank(str(tmp_path / f"rank{seed}.pt"))
+    with pytest.raises(InputError, match="is of update 1, not 2"):
+        agent.load_rank(str(tmp_path / "rank1.pt"))
+    agent.save_rank(str(tmp_path / "after.pt"))
+    first, second, after = (load_checkpoint(tmp_path / f"{name}.pt") for name in ("rank1", "rank2", "after"))
+    for part, key in (("replay", "windows"), ("random_state", "cpu")):
+        assert torch.equal(after[part][key], second[part][key]) and not torch.equal(after[part][key], first[part][key])
+    assert after["progress"] == second["progress"]
