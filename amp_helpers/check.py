@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             joint_order=given.joint_order,
             quaternion=given.quaternion,
             fps=given.fps,
+            up=given.up,
         )
     if given.dataset:
         tables[given.dataset] = check_dataset_file(
@@ -85,7 +86,7 @@ def _check_combination(given: argparse.Namespace) -> None:
         raise InputError("--task and --amp_group compare an environment with a dataset; give --dataset D.npz too")
     if given.amp_group and not given.task:
         raise InputError(f"--amp_group {given.amp_group} is a group of observations of a task; give --task ID too")
-    reading = {"--joint_order": given.joint_order, "--fps": given.fps}
+    reading = {"--joint_order": given.joint_order, "--fps": given.fps, "--up": given.up}
     reading |= {} if given.quaternion == "auto" else {"--quaternion": given.quaternion}
     unused = [option for option, value in reading.items() if value is not None and not given.motions]
     robots = {"--robot": given.robot, "--feet": given.feet}

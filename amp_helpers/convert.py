@@ -45,6 +45,7 @@ def convert(
     joint_order: str | None = None,
     fill_missing: bool = False,
     fps: float | None = None,
+    up: str | None = None,
     repair: bool | Collection[str] = (),
     speeds: Sequence[float] = (1.0,),
     speed_by: SpeedBy = "time",
@@ -67,6 +68,7 @@ def convert(
             the robot's own, depth-first or breadth-first.
         fill_missing: hold robot joints that a motion lacks at the default pose; otherwise they are an error.
         fps: frames per second of files that do not state them, such as CSV.
+        up: axis of the files' worlds that points up, ``z`` or ``y``; by default z, unless the feet speak for y.
         repair: names of ``motion.repair.REPAIRS`` to apply where a clip needs them, or True for all; the dataset's
             ``findings`` record them.
         speeds: speeds relative to the file's; each clip is included once per speed, so that slow and fast commands have
@@ -93,7 +95,7 @@ def convert(
     files, lines = _weighted_files(motions, weights, output)
     report = _Report(lines)
     read = functools.partial(
-        read_motions, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs
+        read_motions, joint_names=joint_order, quaternion=quaternion, fps=fps, up=up, robot=robot, repairs=repairs
     )
     extreme = [speed for speed in speeds if speed_by == "gait" and not GAIT_SPEEDS[0] <= speed <= GAIT_SPEEDS[1]]
 

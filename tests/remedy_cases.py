@@ -25,6 +25,7 @@ from amp_helpers.formats.link_poses import link_poses, robot_for
 from amp_helpers.formats.registry import read_motion, read_motions
 from amp_helpers.motion.cycle import find_seam
 from amp_helpers.motion.motion import Motion
+from amp_helpers.motion.rotations import multiply, rotate
 from amp_helpers.notebook.execute import notebook_parameters, read_notebook
 from amp_helpers.notebook.session import _check_run_or_empty
 from amp_helpers.plots.training import command_response, throughput
@@ -92,11 +93,30 @@ def crawl(robot: Robot) -> Motion:
     )
 
 
+def stored(folder: Path, motion: Motion, names: tuple[str, ...] = ()) -> Path:
+    """Write a motion that names these joints, or none."""
+    content = {"fps": 30, "root_pos": motion.root_pos, "root_rot": motion.root_quat, "dof_pos": motion.joint_pos}
+    (folder / "stored.pkl").write_bytes(pickle.dumps(content | ({"joint_names": names} if names else {})))
+    return folder / "stored.pkl"
+
+
 def nameless(folder: Path, motion: Motion, order: str | None = None, robot: Robot | None = None) -> Motion:
     """Read a motion that says nothing of its joints."""
-    content = {"fps": 30, "root_pos": motion.root_pos, "root_rot": motion.root_quat, "dof_pos": motion.joint_pos}
-    (folder / "nameless.pkl").write_bytes(pickle.dumps(content))
-    return read_motion(folder / "nameless.pkl", joint_names=order, robot=robot)
+    return read_motion(stored(folder, motion), joint_names=order, robot=robot)
+
+
+def read_csv(folder: Path, motion: Motion) -> Motion:
+    """Read a motion from a CSV whose header names its joints."""
+    root = ("root_x", "root_y", "root_z", "root_qx", "root_qy", "root_qz", "root_qw")
+    table = np.hstack([motion.root_pos, motion.root_quat, motion.joint_pos])
+    np.savetxt(folder / "m.csv", table, delimiter=",", header=",".join((*root, *motion.joint_names)), comments="")
+    return read_motion(folder / "m.csv", fps=30)
+
+
+def lying(motion: Motion) -> Motion:
+    """The motion in a world with y up."""
+    turn = np.array([-np.sqrt(0.5), 0, 0, np.sqrt(0.5)])
+    return replace(motion, root_pos=rotate(turn, motion.root_pos), root_quat=multiply(turn, motion.root_quat))
 
 
 def standing_links(folder: Path, order: str | None = None) -> Motion:
@@ -251,9 +271,14 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda f: [gmr_links(f, walk(), G1_29DOF, order) for order in (None, "g1_29dof")],
     ),
     (
-        "name the robot that the file was made for with --robot",
+        "name the robot that the file was made for with --robot, or the joints in the file (joint_names, or a CSV's "
+        "header) in place of --joint_order",
         lambda f: nameless(f, crawl(snake(f, 17)), "robot"),
-        lambda f: nameless(f, crawl(snake(f, 17)), "robot", snake(f, 17)),
+        lambda f: [
+            nameless(f, crawl(snake(f, 17)), "robot", snake(f, 17)),
+            read_motion(stored(f, crawl(snake(f, 17)), snake(f, 17).joint_names)),
+            read_csv(f, walk().select(G1_29DOF.joint_names[:17])),
+        ],
     ),
     (
         "name the robot that the file was made for with --robot, or the order of its columns with --joint_order",
@@ -268,6 +293,11 @@ CASES: list[tuple[str, Call, Call]] = [
             rotation_csv(f, "root_roll(rad),root_pitch(rad),root_yaw(rad)"),
             rotation_csv(f, "root_rotvec_x,root_rotvec_y,root_rotvec_z"),
         ],
+    ),
+    (
+        "give --up y, or --up z to keep it as it is",
+        lambda f: nameless(f, lying(walk()), robot=G1_29DOF),
+        lambda f: [read_motion(stored(f, lying(walk())), robot=G1_29DOF, up=up) for up in ("y", "z")],
     ),
     # --- feet, cycles, robots ---
     ("give a number from 0 to 1", lambda _: GaitChange(balance=1.1), lambda _: GaitChange(balance=1)),

@@ -21,6 +21,7 @@ def check_motion_files(
     joint_order: str | None = None,
     quaternion: str = "auto",
     fps: float | None = None,
+    up: str | None = None,
 ) -> dict[str, CheckTable]:
     """Check all clips of motion files.
 
@@ -28,7 +29,7 @@ def check_motion_files(
         motions: files, folders or glob patterns.
         robot: robot or its name; by default the smallest built-in one that has the clip's joints.
         feet: links that are the feet of a robot named by its file.
-        joint_order, quaternion, fps: as in :func:`amp_helpers.formats.registry.read_motions`.
+        joint_order, quaternion, fps, up: as in :func:`amp_helpers.formats.registry.read_motions`.
 
     Returns:
         Label of the clip -> its table; labels that repeat are numbered.
@@ -39,7 +40,7 @@ def check_motion_files(
     robot = named_robot(robot, feet)
     tables: dict[str, CheckTable] = {}
     for path in motion_files(motions)[0]:
-        for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot):
+        for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, up=up, robot=robot):
             tables[_unused(motion.label, tables)] = check_motion(motion, robot or _default_robot(motion.joint_names))
     return tables
 

@@ -162,6 +162,7 @@ def refine_file(
     joint_order: str | None = None,
     quaternion: str = "auto",
     fps: float | None = None,
+    up: str | None = None,
 ) -> tuple[Motion, Motion, Kinematics]:
     """Read a motion file, apply edits, and write the result to a new GMR pickle.
 
@@ -171,7 +172,7 @@ def refine_file(
         edits: at least one edit, applied in order.
         robot: robot or its name; by default :func:`default_robot`.
         feet: links that are the feet of a robot named by its file.
-        joint_order, quaternion, fps: as in :func:`amp_helpers.formats.registry.read_motion`.
+        joint_order, quaternion, fps, up: as in :func:`amp_helpers.formats.registry.read_motion`.
 
     Returns:
         The clip before, the clip after, and the robot's kinematics.
@@ -183,7 +184,7 @@ def refine_file(
     if not edits:
         raise InputError(f"{source}: no edit is given; name at least one of {', '.join(EDITS)}")
     robot = named_robot(robot, feet)
-    before = read_motion(source, joint_names=joint_order, quaternion=quaternion, fps=fps, robot=robot)
+    before = read_motion(source, joint_names=joint_order, quaternion=quaternion, fps=fps, up=up, robot=robot)
     kinematics = Kinematics(robot or default_robot(before))
     after = apply_edits(before, edits, kinematics)
     save_refined(output, after, source, edits)

@@ -11,6 +11,7 @@ from amp_helpers.formats.column_order import decide_columns, read_names
 from amp_helpers.formats.model_evidence import Evidence
 from amp_helpers.formats.quaternion_order import decide_quaternion
 from amp_helpers.formats.stored_clip import ReadOptions, StoredClip
+from amp_helpers.formats.up_axis import check_z_up, rotations_with_y_up, with_y_up
 from amp_helpers.formats.values import HIGHEST_M, LARGEST, LARGEST_ANGLE, LONGEST_NAME, read_fps, read_table
 from amp_helpers.motion.findings import NORM_TOLERANCE, Findings, flips
 from amp_helpers.motion.motion import Motion
@@ -41,14 +42,26 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
     if named is not None and (named.scale != 1).any():
         joint_pos = joint_pos * named.scale
     unit, findings = _unit_quaternions(path, root_rot, key["root_rot"], options.repairs)
+    bodies, notes = clip.bodies, clip.notes
+    if options.up == "y":
+        root_pos, notes = with_y_up(root_pos), ("y up as given, turned to z up", *notes)
+        if bodies is not None and not bodies.in_root:
+            bodies = replace(bodies, positions=with_y_up(bodies.positions))
     _check_units(path, key, root_pos, joint_pos)
     rotations = {"xyzw": unit, "wxyz": unit[:, [1, 2, 3, 0]]}
-    evidence = Evidence.sample(joint_pos, root_pos, rotations, clip.bodies)
+    preferred = clip.quaternion or clip.quaternion_convention
+    if options.quaternion in rotations and not clip.quaternion_computed:
+        preferred = options.quaternion
+    if options.up == "y":
+        rotations = rotations_with_y_up(rotations, preferred)
+    evidence = Evidence.sample(joint_pos, root_pos, rotations, bodies)
     if evidence.bodies is not None and not (np.abs(evidence.bodies.positions) <= LARGEST).all():
         raise InputError(
             f"{path}: link positions are NaN or beyond {LARGEST:g} m in some frames; export the motion again"
         )
     columns = decide_columns(path, clip, options, evidence, named, key=key["joint_pos"])
+    if options.up is None and options.robot and columns.order:
+        check_z_up(path, evidence, columns.order, preferred)
     with np.errstate(over="ignore", invalid="ignore"):  # the preflight checks report implausible speeds
         velocity = np.diff(root_pos, axis=0) * rate.fps
     quaternion = decide_quaternion(clip, options, rotations, velocity, evidence, columns.order)
@@ -58,7 +71,7 @@ def assemble(path: Path, clip: StoredClip, options: ReadOptions, digest: str) ->
         joints=columns.finding,
         quaternion=quaternion,
         root_body=clip.root_body,
-        notes=clip.notes,
+        notes=notes,
     )
     return Motion(
         fps=rate.fps,

@@ -30,6 +30,8 @@ ORDER_HELP = (
 
 _ROOT_WORDS = {"root", "free", "freejoint", "floating", "base", "pelvis", "world"}
 
+_NAME_THEM = "name them in the file (joint_names, or a CSV's header)"
+
 _USUAL = "g1_29dof"
 """Order that columns of its width are taken for when nothing else decides and its joint limits do not contradict."""
 
@@ -226,7 +228,7 @@ def _given_names(path: Path, given: Sequence[str] | str, width: int, key: str, r
         if not found:
             raise InputError(
                 f"{path}: {key} has {width} columns, and {_has_joints(robot)}; name the robot that the file was made "
-                "for with --robot"
+                "for with --robot, or the joints in the file (joint_names, or a CSV's header) in place of --joint_order"
             )
         return found[0].names
     if isinstance(given, str):
@@ -314,20 +316,20 @@ def nameless(path: Path, width: int, robot: Robot | None) -> str:
     if width == 43 and fitting:
         return (
             f"{path}: has 43 joint columns and no joint names, a G1 with hands whose left hand sits at columns "
-            "22 to 28, so the first 29 columns are not the body; add joint_names to the file"
+            f"22 to 28, so the first 29 columns are not the body; {_NAME_THEM}"
         )
     if robot is not None and width == robot.num_joints:
         return (
-            f"{path}: has {width} joint columns and no joint names; add joint_names to the file, or give --joint_order "
-            f"robot if they are in the order of {robot.name}'s model, physx if they are breadth-first"
+            f"{path}: has {width} joint columns and no joint names; {_NAME_THEM}, or give --joint_order robot "
+            f"if they are in the order of {robot.name}'s model, physx if they are breadth-first"
         )
     if robot is not None and not fitting:
         return (
-            f"{path}: has {width} joint columns and no joint names, and {_has_joints(robot)}; add joint_names to the "
-            "file, or name the robot that it was made for with --robot"
+            f"{path}: has {width} joint columns and no joint names, and {_has_joints(robot)}; {_NAME_THEM}, or "
+            "name the robot that it was made for with --robot"
         )
     known = ", ".join(f"{name} ({len(order)})" for name, order in fitting.items())
     return (
-        f"{path}: has {width} joint columns and no joint names; add joint_names to the file or give an order of "
+        f"{path}: has {width} joint columns and no joint names; {_NAME_THEM}, or give an order of "
         f"that width, known: {known}; with --joint_order robot, that of your --robot"
     )

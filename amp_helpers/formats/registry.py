@@ -98,6 +98,7 @@ def read_motions(
     joint_names: Sequence[str] | str | None = None,
     quaternion: str = "auto",
     fps: float | None = None,
+    up: str | None = None,
     robot: Robot | None = None,
     repairs: Collection[str] | None = None,
 ) -> list[Motion]:
@@ -112,6 +113,8 @@ def read_motions(
         quaternion: order of the root's quaternion: ``xyzw``, ``wxyz``, or ``auto``, which takes the order that keeps
             the pelvis upright, else the feet on the ground, else the format's own (xyzw; wxyz in npz).
         fps: frames per second of a file that does not state them, as a CSV; a stated rate is preferred.
+        up: axis of the file's world that points up, ``z`` or ``y``. By default z; with ``robot``, a file in which it
+            stands on the ground with y up, and not with z up, is an error that says so.
         robot: the robot that the file is for; its model then gives the evidence of feet and joint limits. Without it,
             this project's robots are compared, and only where nothing else decides.
         repairs: names of repairs to make. Quaternions are brought to unit length in any case; with
@@ -125,7 +128,7 @@ def read_motions(
         InputError: the file cannot be used; one sentence tells why and what to do.
     """
     path = Path(path)
-    options = ReadOptions(joint_names=joint_names, quaternion=quaternion, fps=fps, robot=robot, repairs=repairs)
+    options = ReadOptions(joint_names=joint_names, quaternion=quaternion, fps=fps, up=up, robot=robot, repairs=repairs)
     if is_motion_folder(path):
         container, raw = FOLDER, read_folder(path)
     else:

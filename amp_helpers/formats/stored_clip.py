@@ -33,6 +33,8 @@ class ReadOptions:
     """``auto``, ``xyzw`` or ``wxyz``."""
     fps: float | None = None
     """Frames per second."""
+    up: str | None = None
+    """Axis of the world that points up, ``z`` or ``y``; None takes z where the feet do not speak for y."""
     robot: Robot | None = None
     """Robot that the file is for; None compares with this project's robots, where nothing else decides."""
     repairs: Collection[str] | None = None
