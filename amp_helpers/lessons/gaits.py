@@ -47,11 +47,15 @@ def half_steps(motion: Motion, scale: float = 0.4, side: str = "") -> Motion:
     """Scale the swing of hip pitches and knees around their mean: a gait with steps that are too short.
 
     Args:
-        motion: the clip.
+        motion: the clip, of any robot whose joints are named so: ``left_hip_pitch_joint``, ``LHipPitch``.
         scale: factor of the swing.
         side: ``left`` or ``right`` for a limp; empty for both legs.
+
+    Raises:
+        InputError: no joint is named so.
     """
-    patterns = (f"{side}.*_hip_pitch.*", f"{side}.*_knee.*")
+    start = f"(?i){side[0]}({side[1:]})?" if side else "(?i)"
+    patterns = (f"{start}.*hip[^a-z]?pitch.*", f"{start}.*knee.*")
     columns = [motion.joint_names.index(name) for name in match_joints(patterns, motion.joint_names)]
     joint_pos = motion.joint_pos.copy()
     mean = joint_pos[:, columns].mean(axis=0)

@@ -1,5 +1,6 @@
 from .drive import Drive as Drive
 from .feet_comparison import FeetComparison as FeetComparison
+from .feet_comparison import foot_names as foot_names
 from .joint_inspector import JointInspector as JointInspector
 from .joint_rows import BY_NAME as BY_NAME
 from .joint_rows import DATASET_AS_SIMULATOR as DATASET_AS_SIMULATOR

@@ -21,6 +21,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError
 from amp_helpers.feet.lock import Feet, compare_stance
+from amp_helpers.formats.joint_names import words
 from amp_helpers.motion.motion import Motion
 from amp_helpers.plots.feet import foot_curves, foot_panels
 from amp_helpers.plots.motion import influence as influence_figure
@@ -29,6 +30,8 @@ from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot
 from amp_helpers.widgets.cursor_figure import CursorFigure
 from amp_helpers.widgets.panel import FramePlayer, Panel, as_html, cached_png, encode_png, image_box, text_block
+
+_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,10 @@ class FootReading:
 
 
 def foot_names(robot: Robot) -> tuple[str, ...]:
-    """Label a robot's feet by side if their names begin with distinct sides, else by name."""
-    sides = [name.partition("_")[0] for name in robot.foot_bodies]
-    by_side = set(sides) <= {"left", "right"} and len(set(sides)) == len(sides)
-    return tuple(sides) if by_side else robot.foot_bodies
+    """Label a robot's feet, (F), by side if their names tell distinct sides, as ``R_foot`` does, else by name."""
+    sides = [[_SIDES[word] for word in words(name) if word in _SIDES] for name in robot.foot_bodies]
+    by_side = tuple(found[0] for found in sides if len(found) == 1)
+    return by_side if len(set(by_side)) == len(sides) else robot.foot_bodies
 
 
 def read_feet(feet: Mapping[str, Feet], names: tuple[str, ...], frame: int) -> list[FootReading]:

@@ -62,6 +62,16 @@ def test_a_limp_shortens_the_steps_of_one_leg(clip):
     assert ratio["right_knee_joint"] == pytest.approx(1.0, rel=1e-3)
 
 
+def test_steps_are_halved_whatever_the_spelling_of_the_joints(clip):
+    names = tuple(name.title().replace("_", "").removesuffix("Joint") for name in clip.joint_names)
+    assert names[0] == "LeftHipPitch"
+    short = tuple(name.replace("Left", "L").replace("Right", "R") for name in names)
+    for side in ("", "left", "right"):
+        expected = half_steps(clip, 0.4, side).joint_pos
+        for spelled in (names, short):
+            np.testing.assert_array_equal(half_steps(replace(clip, joint_names=spelled), 0.4, side).joint_pos, expected)
+
+
 def test_influence_finds_the_joint_that_differs():
     generator = torch.Generator().manual_seed(0)
     reference = torch.randn(500, 6, generator=generator)

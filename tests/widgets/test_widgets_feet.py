@@ -177,7 +177,12 @@ class TestFeetComparison:
 
     def test_feet_without_a_side_are_labeled_by_link(self):
         assert foot_names(G1_29DOF) == ("left", "right")
-        assert foot_names(replace(G1_29DOF, foot_bodies=("pelvis", "torso_link"))) == ("pelvis", "torso_link")
+        for names in (("pelvis", "torso_link"), ("FL_calf", "FR_calf"), ("left_a", "left_b"), ("left_right", "left")):
+            assert foot_names(replace(G1_29DOF, foot_bodies=names)) == names
+
+    @pytest.mark.parametrize("names", [("R_foot", "L_foot"), ("foot_r", "foot_l"), ("RightFoot", "LeftFoot")])
+    def test_the_side_of_a_foot_is_that_of_its_name(self, names):
+        assert foot_names(replace(G1_29DOF, foot_bodies=names)) == ("right", "left")
 
     @pytest.mark.slow
     @pytest.mark.skipif(not gl_available(), reason="no OpenGL; drawings are faster")
