@@ -22,6 +22,7 @@ from amp_helpers.amp_state.commands import terms
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.contact_sensors import check_contact_sensors
+from amp_helpers.env.faults import naming_terms
 from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import (
     MeasuringRules,
@@ -98,8 +99,8 @@ def make_env(
         The environment.
 
     Raises:
-        InputError: the task is unknown, the device is missing, the task lacks an option or cannot be recorded, or
-            another environment is open.
+        InputError: the task is unknown, the device is missing, the task lacks an option or cannot be recorded, another
+            environment is open, or one of the task's own terms fails.
     """
     device = check_device(device)
     if frontend not in FRONTENDS:
@@ -110,6 +111,7 @@ def make_env(
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(naming_terms())
         if quiet:  # Isaac Lab reports in the first step how long recording the physics took
             stack.callback(setattr, Timer, "enable_display_output", Timer.enable_display_output)
             Timer.enable_display_output = False
