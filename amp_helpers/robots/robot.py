@@ -117,6 +117,7 @@ class Robot:
         """
         from amp_helpers.robots.model import model_facts
         from amp_helpers.robots.model_file import read_robot
+        from amp_helpers.robots.symmetry import counterparts
 
         path = Path(path).resolve()
         file = read_robot(path)
@@ -132,6 +133,13 @@ class Robot:
             remarks.append(
                 f"{path}: the meshes of {' '.join(shapeless)} are missing, so feet are measured at the links' origins; "
                 "put the meshes where the file names them"
+            )
+        twins = counterparts([file.model.body(index).name for index in range(1, file.model.nbody)])
+        alone = [foot for foot in facts.feet if twins.get(foot, foot) not in facts.feet]
+        if alone and not foot_bodies:
+            remarks.append(
+                f"{path}: {alone[0]} is taken for a foot and {twins[alone[0]]} is not, because it is higher in the "
+                "default pose; turn the root upright in the file, or name the feet with --feet"
             )
         pose = zip(facts.joint_names, facts.pose, strict=True)
         return cls(

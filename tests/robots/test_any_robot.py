@@ -25,6 +25,9 @@ from amp_helpers.robots.lookup import get_robot
 from amp_helpers.robots.model import lowest_points, shapes
 from amp_helpers.robots.robot import G1_23DOF, Robot
 
+PARTS = {"foot": -0.5, "hand": 0.2}
+"""Limb of a side -> height of its link, m."""
+
 # Thighs and shanks are 0.2 m long; every foot ends 0.03 m below its shank. Knee "b" cannot be straight.
 LEG = """
 <body name="thigh_{n}" pos="{x} {y} 0">
@@ -123,6 +126,23 @@ def test_a_default_angle_outside_the_limits_is_refused(tripod_file):
     straight = np.radians(10)
     robot = Robot.from_file(tripod_file, default_joint_pos={"knee_b": straight, "knee_a": -9.0})
     assert robot.default_pose()[-2] == pytest.approx(straight), "at its limit; the other knee has none"
+
+
+def test_a_robot_that_lies_in_its_file_is_told_from_a_foot_without_its_counterpart(tmp_path):
+    limb = '<body name="{0}" pos="0 {1} {2}"><joint name="{0}" axis="0 1 0"/><geom size=".05"/></body>'
+    limbs = [limb.format(f"{side}_{part}", y, z) for side, y in (("L", 0.2), ("R", -0.2)) for part, z in PARTS.items()]
+    file = tmp_path / "biped.xml"
+
+    def robot(attitude: str = "", feet: tuple[str, ...] = ()) -> Robot:
+        body = f'<body name="base" {attitude}><freejoint/><geom size=".1"/>{"".join(limbs)}</body>'
+        file.write_text(f"<mujoco><worldbody>{body}</worldbody></mujoco>")
+        return Robot.from_file(file, foot_bodies=feet)
+
+    upright = robot()
+    assert upright.foot_bodies == ("L_foot", "R_foot") and not upright.remarks
+    (said,) = robot('euler="60 0 0"').remarks
+    assert "R_foot is taken for a foot and L_foot is not" in said and said.endswith("name the feet with --feet")
+    assert not robot('euler="60 0 0"', ("L_foot", "R_foot")).remarks
 
 
 def test_the_first_keyframe_is_the_default_pose(tripod_file, tmp_path):
