@@ -63,7 +63,7 @@ class MotionRefiner(Panel):
     ) -> None:
         super().__init__()
         self._path = Path(source)
-        motion = read_motion(self._path) if motion is None else motion
+        motion = read_motion(self._path, robot=robot) if motion is None else motion
         self._robot = robot or default_robot(motion)
         self.cache = EditCache(motion, Kinematics(self._robot))
         self.refinement = Refinement()

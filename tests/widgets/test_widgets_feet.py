@@ -14,9 +14,10 @@ from support import room
 from amp_helpers.errors import InputError
 from amp_helpers.feet.edits import Edit
 from amp_helpers.feet.lock import compare_stance, find_stance, lock_feet
-from amp_helpers.formats.gmr import read_history
+from amp_helpers.formats.gmr import read_history, write_gmr
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.joints import JointOrder
+from amp_helpers.motion.rotations import multiply
 from amp_helpers.plots.feet import foot_curves, foot_panels
 from amp_helpers.render.gl import gl_available
 from amp_helpers.render.renderer import shared_renderer
@@ -243,6 +244,14 @@ class TestRefinement:
 
 
 class TestMotionRefiner:
+    def test_a_file_is_read_with_the_robot_named(self, walk, tmp_path):
+        """With y up, the clip would be refined where it lies."""
+        turn = np.array([-np.sqrt(0.5), 0, 0, np.sqrt(0.5)])
+        place = walk.root_pos[:, [0, 2, 1]] * np.array([1, 1, -1])
+        write_gmr(tmp_path / "m.pkl", replace(walk, root_pos=place, root_quat=multiply(turn, walk.root_quat)))
+        with pytest.raises(InputError, match="its world has y up"):
+            MotionRefiner(tmp_path / "m.pkl", G1_29DOF, gl=False)
+
     def test_locking_the_feet_changes_image_curves_and_numbers(self, refiner):
         before, after = (image(shown) for shown in refiner.images)
         assert (before == after).all() and "no edits" in refiner.text.value
