@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from amp_helpers.errors import run_cli
 from amp_helpers.feet.edits import EDITS, Edit, compare_clips, refine_file
 from amp_helpers.formats.options import add_reading_options
+from amp_helpers.joints import JointOrder
 from amp_helpers.utils.command_line import OneLineParser
 from amp_helpers.utils.table import Table
 
@@ -40,7 +41,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     edits = [Edit(name, tuple(numbers)) for name, numbers in values.items() if numbers is not None]
     source, output = given.pop("motion"), given.pop("output")
     before, after, kinematics = refine_file(source, output, edits, **given)
-    for warning in before.findings.warnings():
+    warnings = list(before.findings.warnings())
+    robot = kinematics.robot
+    if missing := JointOrder(robot.joint_names).compare(before.joint_names).missing:
+        warnings.append(
+            f"lacks joints of {robot.name}, which stay at the default pose and cannot be moved: {', '.join(missing)}; "
+            "give a clip that has those of the legs, or the robot that it was made for with --robot"
+        )
+    for warning in warnings:
         print(f"warning: {before.label}: {warning}", file=sys.stderr)
     print(Table(("", "before", "after"), compare_clips(before, after, kinematics)))
     print(f"{output}: {after.num_frames} frames at {after.fps:.4g} fps; {', '.join(map(str, edits))}")

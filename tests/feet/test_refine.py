@@ -354,6 +354,23 @@ class TestFiles:
         assert read_history(output)[1:] == ("trim 0 1.2", "smooth 8", "lock_feet")
         assert read_motion(output).duration_s == pytest.approx(1.2, abs=0.02)
 
+    def test_the_command_line_warns_of_joints_that_the_clip_lacks(self, walk_file, tmp_path, capsys):
+        walk = read_motion(walk_file)
+        names = [name for name in walk.joint_names if name != "right_ankle_pitch_joint"]
+        for kept, warned in ((names, True), (walk.joint_names, False)):
+            write_gmr(tmp_path / "m.pkl", walk.select(kept))
+            arguments = [
+                str(tmp_path / "m.pkl"),
+                "--output",
+                str(tmp_path / "n.pkl"),
+                "--ground",
+                "--robot",
+                "g1_29dof",
+            ]
+            command.main(arguments)
+            said = capsys.readouterr().err
+            assert ("lacks joints of g1_29dof" in said) == warned and ("right_ankle_pitch_joint" in said) == warned
+
     def test_the_command_line_rejects_invalid_edits(self, walk_file, tmp_path):
         with pytest.raises(InputError, match="no edit is given; name at least one of trim, loop"):
             command.main([str(walk_file), "--output", str(tmp_path / "new.pkl")])
