@@ -4,6 +4,7 @@ In attributes, in objects, lists and dictionaries below them, in attributes and 
 global variables of the modules that they come from, and in the states of random number generators.
 """
 
+import pickle
 import random
 import sys
 from collections import deque
@@ -65,7 +66,7 @@ def kept(owners: Iterable[Any], functions: Iterable[Any]) -> dict[str, object]:
     owners, functions = list(owners), list(functions)
     found: dict[str, object] = {
         "Python's random numbers": random.getstate(),
-        "NumPy's random numbers": repr(np.random.get_state()),
+        "NumPy's random numbers": pickle.dumps(np.random.get_state()),
     }
     seen = {id(owner) for owner in owners}
     for owner in owners:

@@ -202,14 +202,16 @@ _WRITTEN = (
 
 def _past_the_mask(env: CapturedEnv) -> str | None:
     """Name a term that, called for no environment, has changed something nevertheless."""
+    for _, compute in _computations(env):  # so that a reset has something to change
+        compute()
+    before = {name: value.clone() for name, value in _values(env).items()}
     for what, call in _masked_calls(env):
-        for _, compute in _computations(env):  # so that a reset has something to change
-            compute()
-        before = {name: value.clone() for name, value in _values(env).items()}
         call()
-        for name, value in _values(env).items():
-            if name in before and not torch.equal(*(part.nan_to_num(1e9) for part in (before[name], value))):
+        now = _values(env)
+        for name in before.keys() & now.keys():
+            if not torch.equal(*(part.nan_to_num(1e9) for part in (before[name], now[name]))):
                 return f"{what}: it changes {name} of environments that it is not called with"
+        before |= {name: value.clone() for name, value in now.items() if name not in before}
     return None
 
 

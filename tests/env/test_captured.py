@@ -3,6 +3,8 @@
 Both are steps of one environment: random draws are fixed (``steady_tasks``), so every figure has to agree.
 """
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 
@@ -80,6 +82,15 @@ def test_a_term_that_keeps_something_in_a_global_variable_is_named(env, monkeypa
     monkeypatch.setattr(term, "func", function)
     monkeypatch.setattr(term, "params", {})
     assert obstacle(env) == f"reward 'upright': it changes {__name__}.{variable}, which the host keeps"
+
+
+def test_every_reward_is_computed_as_often_however_many_terms_act_by_mask(env, monkeypatch):
+    """Twice to see what it keeps, and once so that a reset has something to change."""
+    term = env.reward_manager.get_term_cfg("upright")
+    counted = Mock(wraps=term.func)
+    monkeypatch.setattr(term, "func", counted)
+    assert obstacle(env) is None
+    assert counted.call_count == 3
 
 
 LEVELS = torch.zeros(NUM_ENVS)
