@@ -1,12 +1,17 @@
-"""What a recorded step cannot contain: operations whose result the host waits for."""
+"""What a recorded step cannot contain: operations whose result the host waits for, and a clock."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
+from types import FrameType, ModuleType
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from amp_helpers.env.kept import users
 
 aten = torch.ops.aten
 _READS = {
@@ -18,6 +23,7 @@ _READS = {
     aten._unique2: "uses unique",
     aten.unique_dim: "uses unique",
 }
+_DATES = ("now", "today", "utcnow")
 _INDEXING = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_)
 
 
@@ -27,9 +33,38 @@ class HostWork(RuntimeError):
 
 @contextmanager
 def no_host_work() -> Iterator[None]:
-    """Raise :class:`HostWork` where an operation would make the host wait for a GPU; works on a CPU too."""
-    with _NoCopies(), _NoReads():
+    """Raise :class:`HostWork` where an operation would make the host wait for a GPU; works on a CPU too.
+
+    Also where a user's code reads a clock: a recording would show the same time for ever.
+    """
+    with _NoCopies(), _NoReads(), _no_clock():
         yield
+
+
+@contextmanager
+def _no_clock() -> Iterator[None]:
+    """Refuses :mod:`time` and the present date, under any name, to code that is of no library."""
+
+    def watch(frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and (clock := _clock(called)) and users(frame.f_globals.get("__name__", "")):
+            raise HostWork(f"calls {clock}(), which a recording does not call again")
+
+    other = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(other)
+
+
+def _clock(called: Any) -> str | None:
+    """Name a function in C if it is of :mod:`time`, or gives the present date."""
+    owner = getattr(called, "__self__", None)
+    if isinstance(owner, ModuleType) and owner.__name__ == "time":
+        return f"time.{called.__name__}"
+    if isinstance(owner, type) and issubclass(owner, date) and called.__name__ in _DATES:
+        return f"{owner.__name__}.{called.__name__}"
+    return None
 
 
 class _NoCopies(TorchFunctionMode):

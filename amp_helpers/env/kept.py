@@ -1,7 +1,7 @@
 """What the terms of a task keep from call to call, wherever they keep it.
 
 In attributes, in objects, lists and dictionaries below them, in attributes and closures of functions, in classes, in
-global variables of the modules that they come from, and in the states of random number generators.
+global variables of the modules that they come from, in the states of random number generators, and in iterators.
 """
 
 import pickle
@@ -11,7 +11,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import count
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import Any
 
 import numpy as np
@@ -19,6 +28,8 @@ import torch
 import warp as wp
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_BOUND = (partial, MethodType, BuiltinMethodType, MethodWrapperType)
+"""Functions that hold what they are called with."""
 _LIBRARIES = {
     *("amp_helpers", "gymnasium", "matplotlib", "mujoco", "mujoco_warp", "newton", "numpy", "omni", "pxr", "pytest"),
     *("scipy", "skrl", "torch", "trimesh", "usdrt", "warp"),
@@ -56,6 +67,16 @@ class Slot:
         )
 
 
+class Unread:
+    """Something whose next value cannot be known without taking it: an iterator, or the system's random numbers."""
+
+    def __init__(self, source: object) -> None:
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unread) and self.source is other.source
+
+
 def kept(owners: Iterable[Any], functions: Iterable[Any]) -> dict[str, object]:
     """Return everything that a step could leave outside of tensors that it changes in place: name -> content or place.
 
@@ -63,29 +84,46 @@ def kept(owners: Iterable[Any], functions: Iterable[Any]) -> dict[str, object]:
         owners: the environment, and its terms that are objects.
         functions: terms that are functions or objects, and parameters of terms.
     """
-    owners, functions = list(owners), list(functions)
+    owners, functions, seen = list(owners), list(functions), set()
     found: dict[str, object] = {
         "Python's random numbers": random.getstate(),
         "NumPy's random numbers": pickle.dumps(np.random.get_state()),
     }
-    seen = {id(owner) for owner in owners}
-    for owner in owners:
-        name = type(owner).__name__
-        for attribute, value in list(vars(owner).items()):
-            found.update(_attribute(f"{name}.{attribute}", value, seen))
-        for kind in type(owner).__mro__:
-            if _users(kind.__module__):
-                found.update(_content(kind.__name__, vars(kind), seen))
-    for function in functions:
-        found.update(_function(function, seen))
+    found.update(_reached(owners, functions, seen))
     for module in _modules((*owners, *functions)):
         found.update(_content(module.__name__, vars(module), seen))
     return found
 
 
+def unread(owners: Iterable[Any], functions: Iterable[Any]) -> list[str]:
+    """Name what a step can draw on without a trace for :func:`kept`: iterators, and random numbers of the system.
+
+    Of global variables, those count that the terms' code names.
+
+    Args:
+        owners: see :func:`kept`.
+        functions: see :func:`kept`.
+    """
+    return [name for name, value in _reached(list(owners), list(functions), set()) if isinstance(value, Unread)]
+
+
 def tensors(values: dict[str, object]) -> dict[str, torch.Tensor]:
     """Return the tensors of :func:`kept` by name."""
     return {name: value.tensor for name, value in values.items() if isinstance(value, Place | Slot)}
+
+
+def _reached(owners: list[Any], functions: list[Any], seen: set[int]) -> Iterator[tuple[str, object]]:
+    """What terms hold, and what the global variables hold that their code names."""
+    seen.update(map(id, owners))
+    for owner in owners:
+        name = type(owner).__name__
+        for attribute, value in list(vars(owner).items()):
+            yield from _attribute(f"{name}.{attribute}", value, seen)
+        for kind in type(owner).__mro__:
+            if users(kind.__module__):
+                yield from _content(kind.__name__, vars(kind), seen)
+    for function in functions:
+        yield from _walk(type(function).__name__, function, seen, 0)
 
 
 def _attribute(name: str, value: Any, seen: set[int]) -> Iterator[tuple[str, object]]:
@@ -109,21 +147,11 @@ def _content(name: str, values: Any, seen: set[int]) -> Iterator[tuple[str, obje
     for key, value in list(values.items()):
         if key.startswith("__"):
             continue
-        if isinstance(value, FunctionType):
-            if _users(value.__module__):
-                yield from _function(value, seen)
-        else:
+        if not isinstance(value, FunctionType) or users(value.__module__):
             yield from _walk(f"{name}.{key}", value, seen, 0)
 
 
-def _function(value: Any, seen: set[int]) -> Iterator[tuple[str, object]]:
-    if isinstance(value, partial):
-        yield from _walk("a partial", (value.args, value.keywords), seen, 0)
-        value = value.func
-    if not isinstance(value, FunctionType) or id(value) in seen:
-        yield from _walk(type(value).__name__, value, seen, 0)
-        return
-    seen.add(id(value))
+def _function(value: FunctionType, seen: set[int]) -> Iterator[tuple[str, object]]:
     name = value.__name__
     for key, part in vars(value).items():
         yield from _walk(f"{name}.{key}", part, seen, 0)
@@ -132,8 +160,31 @@ def _function(value: Any, seen: set[int]) -> Iterator[tuple[str, object]]:
             held = cell.cell_contents
         except ValueError:  # not set yet
             continue
-        yield from _function(held, seen) if isinstance(held, FunctionType) else _walk(f"{name}.{key}", held, seen, 0)
-    yield from _walk(f"{name}'s defaults", (value.__defaults__, value.__kwdefaults__), seen, 0)
+        yield from _walk(f"{name}.{key}", held, seen, 0)
+    for defaults in (value.__defaults__, value.__kwdefaults__):
+        yield from _walk(f"{name}'s defaults", defaults, seen, 0)
+    if _own(value.__module__):
+        for key, part in _named(value.__globals__, _names_in(value.__code__), set()):
+            yield from _walk(key, part, seen, 0)
+
+
+def _named(variables: dict[str, Any], names: set[str], visited: set[str]) -> Iterator[tuple[str, Any]]:
+    """The global variables of a module, and of the user's modules among them, that have one of the names."""
+    module = variables.get("__name__", "")
+    visited.add(module)
+    for name in names & variables.keys():
+        value = variables[name]
+        if isinstance(value, ModuleType):
+            if _own(value.__name__) and value.__name__ not in visited:
+                yield from _named(vars(value), names, visited)
+        elif not isinstance(value, FunctionType) or _own(value.__module__):
+            yield f"{module}.{name}", value
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The names of global variables and attributes in a function's code, and in that of functions inside it."""
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*map(_names_in, inner))
 
 
 def _walk(name: str, value: Any, seen: set[int], depth: int) -> Iterator[tuple[str, object]]:
@@ -149,19 +200,40 @@ def _walk(name: str, value: Any, seen: set[int], depth: int) -> Iterator[tuple[s
         yield name, value.ptr
     elif isinstance(value, np.ndarray | np.generic):
         yield name, value.tobytes() if value.nbytes <= _MOST_BYTES else id(value)
-    elif isinstance(value, random.Random):
-        yield name, value.getstate()
     elif isinstance(value, np.random.Generator):
         yield name, repr(value.bit_generator.state)
+    elif isinstance(value, np.random.RandomState):
+        yield name, pickle.dumps(value.get_state())
     elif isinstance(value, torch.Generator):
         yield name, value.get_state().tolist()
+    elif isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
+        yield name, value.getstate()
     elif isinstance(value, count):
         yield name, repr(value)
     elif isinstance(value, list | tuple | set | frozenset | deque | dict):
         yield from _collection(name, value, seen, depth)
-    elif not isinstance(value, type | ModuleType | FunctionType) and _looked_into(value):
-        for attribute, part in list(getattr(value, "__dict__", {}).items()):
+    elif isinstance(value, FunctionType):
+        yield from _function(value, seen)
+    elif isinstance(value, _BOUND):
+        for part in ("func", "args", "keywords", "__self__", "__func__"):
+            yield from _walk(f"{name}.{part}", getattr(value, part, None), seen, depth)
+    elif isinstance(value, type):
+        if _own(value.__module__):
+            yield from _content(value.__name__, vars(value), seen)
+    elif _looked_into(value):
+        for attribute, part in _attributes(value):
             yield from _walk(f"{name}.{attribute}", part, seen, depth + 1)
+        for kind in type(value).__mro__:
+            yield from _walk(name, kind, seen, 0)
+    elif isinstance(value, Iterator | random.SystemRandom):
+        yield name, Unread(value)
+
+
+def _attributes(value: object) -> list[tuple[str, Any]]:
+    """The attributes of an object, in slots too."""
+    members = [(name, member) for kind in type(value).__mro__ for name, member in vars(kind).items()]
+    slots = [name for name, member in members if isinstance(member, MemberDescriptorType) and hasattr(value, name)]
+    return [*getattr(value, "__dict__", {}).items(), *((name, getattr(value, name)) for name in slots)]
 
 
 def _collection(name: str, value: Any, seen: set[int], depth: int) -> Iterator[tuple[str, object]]:
@@ -185,9 +257,9 @@ def _modules(terms: Iterable[Any]) -> list[ModuleType]:
         if name in found or module is None:
             continue
         found[name] = module
-        if _users(name):
+        if users(name):
             used = [value.__name__ if isinstance(value, ModuleType) else _module_of(value) for value in _names(module)]
-            names += [name for name in used if _users(name) and (name.partition(".")[0] in packages or _own(name))]
+            names += [name for name in used if users(name) and (name.partition(".")[0] in packages or _own(name))]
     return list(found.values())
 
 
@@ -200,20 +272,20 @@ def _module_of(what: Any) -> str:
     return str(getattr(what.func if isinstance(what, partial) else what, "__module__", ""))
 
 
-def _users(module: str) -> bool:
+def users(module: str | None) -> bool:
     """Whether a module is neither Python's nor of a library."""
-    package = module.partition(".")[0]
+    package = (module or "").partition(".")[0]
     return bool(package) and not (
         package in _LIBRARIES or package in sys.stdlib_module_names or package.startswith("isaaclab")
     )
 
 
-def _own(module: str) -> bool:
-    """Whether a module was not installed, but lies in a folder of the user's."""
-    file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return bool(file) and "site-packages" not in file
+def _own(module: str | None) -> bool:
+    """Whether a module was not installed, but lies in a folder or a notebook of the user's."""
+    file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
+    return module == "__main__" or (users(module) and bool(file) and "site-packages" not in file)
 
 
 def _looked_into(value: object) -> bool:
     module = type(value).__module__
-    return isinstance(value, SimpleNamespace) or _users(module) or module.startswith(_LOOKED_INTO)
+    return isinstance(value, SimpleNamespace) or users(module) or module.startswith(_LOOKED_INTO)

@@ -18,7 +18,7 @@ from amp_helpers.env.captured import (
     step_command,
 )
 from amp_helpers.env.host_work import HostWork, no_host_work
-from amp_helpers.env.kept import kept, tensors
+from amp_helpers.env.kept import kept, tensors, unread
 from amp_helpers.env.masking import NoMaskError
 from amp_helpers.errors import one_line
 
@@ -50,6 +50,8 @@ def _called(env: CapturedEnv, calls: Sequence[tuple[str, Callable[[], object]]])
     for what, call in calls:  # once before, because first calls allocate and compile
         if reason := _raised(call):
             return f"{what}: {reason}"
+    if drawing := _drawing(env):
+        return drawing
     before = _kept(env)
     for what, call in calls:
         with no_host_work():
@@ -74,7 +76,7 @@ def _raised(call: Callable[[], object]) -> str | None:
 
 
 def _kept(env: CapturedEnv) -> dict[str, object]:
-    found = kept(env.term_objects(), _functions(env))
+    found = kept(env.term_objects(), [part for _, parts in _terms(env) for part in parts])
     return {name: value for name, value in found.items() if _SUCCESS not in name}
 
 
@@ -82,18 +84,32 @@ def _changed(before: dict[str, object], now: dict[str, object]) -> str | None:
     return min((name for name in before.keys() | now.keys() if before.get(name) != now.get(name)), default=None)
 
 
-def _functions(env: CapturedEnv) -> Iterator[Any]:
-    """The functions of all terms, and their parameters."""
-    groups = (
-        env.reward_manager._term_cfgs,
-        env.termination_manager._term_cfgs,
-        *env.event_manager._mode_term_cfgs.values(),
-        *env.observation_manager._group_obs_term_cfgs.values(),
-    )
-    for group in groups:
-        for term in group:
-            yield term.func
-            yield from term.params.values()
+def _drawing(env: CapturedEnv) -> str | None:
+    """Name the first term that can advance an iterator, whether or not it has done so."""
+    objects = env.term_objects()
+    for what, parts in (("the environment", [env]), *_terms(env), ("the task", objects)):
+        owners = [part for part in parts if any(part is owner for owner in objects)]
+        if names := unread(owners, parts):
+            return f"{what}: it can draw on {names[0]}, whose next value only the host knows"
+    return None
+
+
+def _terms(env: CapturedEnv) -> Iterator[tuple[str, list[Any]]]:
+    """Everything that a step is made of by its name: functions with their parameters, or objects."""
+    named: list[tuple[str, Any]] = []
+    for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
+        named += [(f"{kind} '{name}'", manager.get_term_cfg(name)) for name in manager.active_terms]
+    for mode in MODES:
+        named += [(f"event '{name}'", term) for name, term in _events(env, mode)]
+    observations = env.observation_manager
+    for group, names in observations.active_terms.items():
+        terms = observations._group_obs_term_cfgs[group]
+        named += [(f"observation '{group}/{name}'", term) for name, term in zip(names, terms, strict=True)]
+    for what, term in named:
+        yield what, [term.func, *term.params.values()]
+    for kind, manager in (("action", env.action_manager), ("command", env.command_manager)):
+        for name in manager.active_terms:
+            yield f"{kind} '{name}'", [manager.get_term(name)]
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:

@@ -3,6 +3,8 @@
 Both are steps of one environment: random draws are fixed (``steady_tasks``), so every figure has to agree.
 """
 
+import itertools
+import time
 from unittest.mock import Mock
 
 import pytest
@@ -82,6 +84,44 @@ def test_a_term_that_keeps_something_in_a_global_variable_is_named(env, monkeypa
     monkeypatch.setattr(term, "func", function)
     monkeypatch.setattr(term, "params", {})
     assert obstacle(env) == f"reward 'upright': it changes {__name__}.{variable}, which the host keeps"
+
+
+def timing(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), time.monotonic())
+
+
+def alternating():
+    signs = itertools.cycle((1.0, -1.0))
+
+    def term(env) -> torch.Tensor:
+        return torch.full((env.num_envs,), next(signs))
+
+    return term
+
+
+def fading():
+    weights = (0.9**step for step in itertools.count())
+
+    def term(env) -> torch.Tensor:
+        return torch.full((env.num_envs,), next(weights))
+
+    return term
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (timing, "calls time.monotonic(), which a recording does not call again"),
+        (alternating(), "it can draw on term.signs, whose next value only the host knows"),
+        (fading(), "it can draw on term.weights, whose next value only the host knows"),
+    ],
+    ids=["clock", "cycle", "generator"],
+)
+def test_a_term_that_reads_a_clock_or_an_iterator_is_named(env, monkeypatch, function, reason):
+    term = env.reward_manager.get_term_cfg("upright")
+    monkeypatch.setattr(term, "func", function)
+    monkeypatch.setattr(term, "params", {})
+    assert obstacle(env) == f"reward 'upright': {reason}"
 
 
 def test_every_reward_is_computed_as_often_however_many_terms_act_by_mask(env, monkeypatch):

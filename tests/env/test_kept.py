@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import deque
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 
 pytest.importorskip("warp", reason="Warp is not installed; pip install -e '.[sim]'")
 
-from amp_helpers.env.kept import kept, tensors
+import test_kept
+
+from amp_helpers.env.kept import kept, tensors, unread
 
 BOX = SimpleNamespace(calls=0)
 HISTORY: list[torch.Tensor] = []
@@ -21,6 +24,17 @@ class Counter:
     def __init__(self) -> None:
         self.calls = 0
         self.past: deque[torch.Tensor] = deque(maxlen=2)
+
+
+class Slots:
+    __slots__ = ("calls",)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+
+class Statistics:
+    calls = 0
 
 
 class Term:
@@ -38,6 +52,10 @@ class Term:
         self.steps = itertools.count()
         self.random = np.random.default_rng(0)
         self.python = random.Random(0)
+        self.old = np.random.RandomState(0)
+        self.slots = Slots()
+        self.source: object = None
+        self.next_step = itertools.count().__next__
 
     def count(self) -> None:
         self.number += 1
@@ -53,6 +71,12 @@ class Term:
 
     def count_with_itertools(self) -> None:
         next(self.steps)
+
+    def count_in_slots(self) -> None:
+        self.slots.calls += 1
+
+    def count_by_a_method(self) -> None:
+        self.next_step()
 
     def replace_in_a_list(self) -> None:
         self.listed[0] = self.listed[0] + 1
@@ -71,6 +95,9 @@ class Term:
 
     def draw_in_python(self) -> None:
         self.python.random()
+
+    def draw_as_of_old(self) -> None:
+        self.old.rand()
 
     def replace(self) -> None:
         self.mine = self.mine + 1
@@ -99,6 +126,18 @@ def remembering() -> None:
 
 def with_a_default(past=[]) -> None:  # noqa: B006 - as people write it
     past.append(1)
+
+
+def with_another(past=[]) -> None:  # noqa: B006
+    past.append(1)
+
+
+def with_a_third(past=[]) -> None:  # noqa: B006
+    past.append(1)
+
+
+def in_a_class() -> None:
+    Statistics.calls += 1
 
 
 def in_an_object() -> None:
@@ -133,10 +172,13 @@ def changed(call, owners=(), functions=()) -> list[str]:
         ("count_below", "Term.counter.calls"),
         ("count_in_its_class", "Term.total"),
         ("count_with_itertools", "Term.steps"),
+        ("count_in_slots", "Term.slots.calls"),
+        ("count_by_a_method", "Term.next_step.__self__"),
         ("replace_in_a_list", "Term.listed[0]"),
         ("queue", "Term.counter.past[1]"),
         ("draw", "Term.random"),
         ("draw_in_python", "Term.python"),
+        ("draw_as_of_old", "Term.old"),
     ],
 )
 def test_what_an_object_keeps_on_the_host(method, name):
@@ -164,6 +206,7 @@ def test_tensors_that_a_recording_can_follow_are_none_of_it(method):
         (counting(), "term.calls"),
         (remembering, "remembering.calls"),
         (with_a_default, "with_a_default's defaults[0]"),
+        (in_a_class, "Statistics.calls"),
         (in_an_object, f"{__name__}.BOX.calls"),
         (in_a_list, f"{__name__}.HISTORY (length)"),
         (drawing, "Python's random numbers"),
@@ -172,6 +215,12 @@ def test_tensors_that_a_recording_can_follow_are_none_of_it(method):
 )
 def test_what_a_function_keeps(term, name):
     assert any(found.startswith(name) for found in changed(term, functions=[term]))
+
+
+def test_what_each_of_several_functions_keeps():
+    functions = [with_a_default, with_another, with_a_third]
+    for function in functions:
+        assert changed(lambda function=function: function(), functions=functions)
 
 
 def test_another_view_of_the_same_numbers_is_the_same():
@@ -184,3 +233,53 @@ def test_another_view_of_the_same_numbers_is_the_same():
 def test_every_tensor_of_an_object_is_found():
     term = Term()
     assert {"Term.mine", "Term.named['mine']", "Term.listed[0]"} <= set(tensors(kept([term], [])))
+
+
+SOURCES = {
+    "cycle": lambda: itertools.cycle((1, 2)),
+    "iterator of a list": lambda: iter([1, 2]),
+    "generator": lambda: (number for number in (1, 2)),
+    "map": lambda: map(abs, (1, 2)),
+    "method": lambda: itertools.cycle((1, 2)).__next__,
+    "in a list": lambda: [itertools.cycle((1, 2))],
+    "in a partial": lambda: partial(next, itertools.cycle((1, 2))),
+    "system": random.SystemRandom,
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_what_tells_nothing_of_its_next_value_is_named(kind):
+    term, source = Term(), SOURCES[kind]()
+    assert unread([term], []) == []
+    term.source = source
+    assert [name.startswith("Term.source") for name in unread([term], [])] == [True]
+    assert [name.startswith("<lambda>.source") for name in unread([], [lambda: source])] == [True]
+
+
+SIGNS = itertools.cycle((1, -1))
+
+
+def alternating() -> int:
+    return next(SIGNS)
+
+
+def alternating_inside() -> list[int]:
+    return [alternating() * number for number in (1, 2)]
+
+
+def alternating_elsewhere() -> int:
+    return test_kept.alternating_inside()[0]
+
+
+@pytest.mark.parametrize("term", [alternating, alternating_inside, alternating_elsewhere])
+def test_an_iterator_in_a_global_variable_is_the_terms_whose_code_names_it(term):
+    assert unread([], [term]) == [f"{__name__}.SIGNS"]
+    assert unread([], [drawing, in_a_list]) == []
+
+
+def asserting() -> None:
+    assert HISTORY is not None, "pytest has rewritten this, so that it names a module of pytest"
+
+
+def test_global_variables_of_installed_packages_are_not_the_terms():
+    assert [name for name in kept([], [asserting]) if name.startswith("_pytest")] == []

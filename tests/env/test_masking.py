@@ -1,5 +1,11 @@
 """What a step by mask is made of, on stand-ins: no simulator starts."""
 
+import datetime
+import logging
+import sys
+import time
+import timeit
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
@@ -100,6 +106,39 @@ def test_writes_to_the_simulator_reach_the_mask_alone():
 def test_what_the_host_waits_for_is_found(waits):
     with pytest.raises(HostWork), no_host_work():
         waits(torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("reads", "name"),
+    [
+        (lambda: time.time(), "time.time"),
+        (monotonic, "time.monotonic"),
+        (timeit.default_timer, "time.perf_counter"),
+        (lambda: datetime.datetime.now(datetime.UTC), "datetime.now"),
+        (lambda: datetime.date.today(), "date.today"),
+    ],
+)
+def test_a_clock_that_a_users_code_reads_is_found_under_any_name(reads, name):
+    with pytest.raises(HostWork, match=rf"^calls {name}\(\), which a recording does not call again"), no_host_work():
+        reads()
+
+
+def test_a_clock_that_a_library_reads_is_none_of_the_users(caplog):
+    with no_host_work():
+        logging.getLogger(__name__).warning("with the time")
+    assert caplog.records
+
+
+def test_a_profiler_goes_on_afterwards():
+    def profiler(*_) -> None: ...
+
+    sys.setprofile(profiler)
+    try:
+        with no_host_work():
+            pass
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(None)
 
 
 def test_what_a_recording_may_contain():
