@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 import warp as wp
-from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp import UniformVelocityCommand
 from isaaclab.managers import CommandTerm, ManagerTermBase
 from isaaclab.utils.buffers import TimestampedBuffer
 from isaaclab_newton.physics import NewtonManager
 
 from amp_helpers.env.host_work import HostWork
-from amp_helpers.env.masking import EVERY, MaskedEnv, in_place, keep_unmasked
+from amp_helpers.env.indexed import IndexedEnv
+from amp_helpers.env.masking import EVERY, MaskedEnv, NoMaskError, in_place, keep_unmasked
 from amp_helpers.env.stages import Stage
 
 
@@ -41,7 +41,7 @@ def _host_counter(name: str) -> Any:
     return property(read, count)
 
 
-class CapturedEnv(ManagerBasedRLEnv):
+class CapturedEnv(IndexedEnv):
     """A manager-based environment that steps all environments alike; on a GPU, from recordings.
 
     Observations are new tensors in every step; rewards and the masks of ended episodes are overwritten by the next.
@@ -276,7 +276,7 @@ def step_command(term: CommandTerm, dt: float) -> None:
 
 def resample_command(term: CommandTerm, mask: torch.Tensor) -> None:
     """Draw a command anew in the environments in ``mask``."""
-    keep_unmasked(term, mask, lambda: term._resample(EVERY))
+    keep_unmasked(term, mask, lambda: _for_all(term._resample))
 
 
 def episode_metrics(term: CommandTerm) -> dict[str, torch.Tensor]:
@@ -295,7 +295,7 @@ def reset_term(term: Any, mask: torch.Tensor) -> None:
     """Reset a term's own tensors in the environments in ``mask``."""
     if type(term).reset is ManagerTermBase.reset:
         return  # it keeps nothing
-    keep_unmasked(term, mask, lambda: term.reset(env_ids=EVERY))
+    keep_unmasked(term, mask, lambda: _for_all(term.reset))
 
 
 def reset_scene(scene: Any, mask: torch.Tensor) -> None:
@@ -313,7 +313,23 @@ def reset_observations(manager: Any, mask: torch.Tensor) -> None:
         for history in manager._group_obs_term_history_buffer[group].values():
             history.reset(batch_ids=mask)  # fills by mask
     for instance in manager._group_obs_class_instances:
-        keep_unmasked(instance, mask, lambda instance=instance: instance.reset(env_ids=EVERY))
+        keep_unmasked(instance, mask, lambda instance=instance: _for_all(instance.reset))
+
+
+def _for_all(method: Callable[[slice], object]) -> object:
+    """Call a method that takes environments, for all of them.
+
+    By a slice: a number that is assigned by indices is copied from the host, which a recording cannot contain.
+    """
+    try:
+        return method(EVERY)
+    except (AttributeError, TypeError) as error:
+        if "slice" not in str(error):
+            raise
+        raise NoMaskError(
+            f"it takes env_ids by index alone, and gets slice(None) for all environments ({error}); count them with "
+            "len(tensor[env_ids]), of a tensor with a row for each"
+        ) from error
 
 
 def _copied(group: Any) -> Any:

@@ -23,6 +23,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.contact_sensors import check_contact_sensors
 from amp_helpers.env.faults import naming_terms
+from amp_helpers.env.indexed import IndexedEnv
 from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import (
     MeasuringRules,
@@ -228,8 +229,8 @@ def rewards_poses(task: str) -> bool:
 
 def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
     try:
-        if recorded and gymnasium.spec(task.rpartition(":")[2]).entry_point in _STOCK_ENVS:
-            return CapturedEnv(cfg)
+        if gymnasium.spec(task.rpartition(":")[2]).entry_point in _STOCK_ENVS:
+            return CapturedEnv(cfg) if recorded else IndexedEnv(cfg)
         return cast(ManagerBasedRLEnv, gymnasium.make(task, cfg=cfg).unwrapped)
     except FileNotFoundError as error:
         raise InputError(
