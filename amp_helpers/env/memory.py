@@ -2,7 +2,7 @@
 
 from amp_helpers.errors import InputError
 from amp_helpers.utils.hardware import memory_gib
-from amp_helpers.utils.task_ids import LOCOMOTION_TASK, STYLE_TASK, TASK
+from amp_helpers.utils.task_ids import OWN_TASKS
 
 ENVIRONMENT_MIB = 0.29
 """Memory of an environment on a CPU, MiB; a lower bound.
@@ -35,6 +35,6 @@ def check_environments(
         return None
     many = f"{num_envs} environments" if times == 1 else f"{times} x {num_envs} environments"
     told = f"{many} take at least {num_envs * each:.0f} GiB of memory, of {present:.3g} here"
-    if task in (TASK, LOCOMOTION_TASK, STYLE_TASK):
+    if task in OWN_TASKS:
         raise InputError(f"{told}; give at most {int(present / each)} as --num_envs")
     return f"{told}, if each takes as much as one of the G1"

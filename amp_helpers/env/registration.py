@@ -8,14 +8,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from amp_helpers.errors import InputError
 from amp_helpers.utils.plugins import import_user_module
-from amp_helpers.utils.task_ids import LOCOMOTION_TASK, STYLE_TASK, TASK
-
-OWN_TASKS = {
-    TASK: "amp_helpers.env.task",
-    LOCOMOTION_TASK: "amp_helpers.env.locomotion",
-    STYLE_TASK: "amp_helpers.env.style",
-}
-"""This project's tasks: ID -> the module that registers it."""
+from amp_helpers.utils.task_ids import OWN_TASKS
 
 
 def add_task(task: str, cfg: type) -> None:

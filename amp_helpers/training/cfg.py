@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.errors import sha256
 from amp_helpers.utils.resources import DATASETS, present_commit, read_recorded_path, recorded_path
-from amp_helpers.utils.task_ids import LOCOMOTION_TASK, STYLE_TASK, TASK
+from amp_helpers.utils.task_ids import LOCOMOTION_TASK, OWN_TASKS, STYLE_TASK, TASK
 
 if TYPE_CHECKING:
     from amp_helpers.dataset import MotionDataset
@@ -29,10 +29,8 @@ class TaskDefaults:
     velocity_range: tuple[float, float] | None = None
 
 
-TASK_DEFAULTS = {
+TASK_DEFAULTS = dict.fromkeys(OWN_TASKS, TaskDefaults(reference_share=0.7)) | {
     TASK: TaskDefaults(reference_share=0.7, velocity_range=(0.4, 1.1)),
-    LOCOMOTION_TASK: TaskDefaults(reference_share=0.7),
-    STYLE_TASK: TaskDefaults(reference_share=0.7),
 }
 """This project's tasks, by their bare IDs; any other task has the defaults of :class:`TaskDefaults`."""
 

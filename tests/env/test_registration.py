@@ -3,15 +3,16 @@
 import sys
 from dataclasses import replace
 
+import gymnasium
 import pytest
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from amp_helpers.env.registration import canonical_task
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import RECIPES, TrainCfg
+from amp_helpers.training.cfg import RECIPES, TASK_DEFAULTS, TrainCfg
 from amp_helpers.training.resolving import resolve
-from amp_helpers.utils.task_ids import TASK
+from amp_helpers.utils.task_ids import OWN_TASKS, TASK
 
 ALIASES = """
 import gymnasium
@@ -61,3 +62,12 @@ def test_a_name_that_nothing_registers_is_refused(aliases):
         canonical_task(f"{aliases}:Mine")
     with pytest.raises(InputError, match=f"close to it: {TASK}, .*; name one of your own as package.module:ID"):
         canonical_task(f"{TASK}-v0")
+
+
+def test_each_of_this_projects_tasks_is_registered_by_the_module_that_is_named_with_it():
+    """And one more would be known to the memory check and to training, which have no list of their own."""
+    assert {canonical_task(f"{module}:{task}") for task, module in OWN_TASKS.items()} == set(OWN_TASKS)
+    assert set(TASK_DEFAULTS) == set(OWN_TASKS)
+    assert {gymnasium.spec(task).kwargs["env_cfg_entry_point"].split(":")[0] for task in OWN_TASKS} == set(
+        OWN_TASKS.values()
+    )

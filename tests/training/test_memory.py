@@ -7,13 +7,14 @@ import pytest
 
 from amp_helpers.env import memory
 from amp_helpers.errors import InputError
-from amp_helpers.training.cfg import TASK_DEFAULTS, TrainCfg
+from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.memory import check_training
+from amp_helpers.utils.task_ids import OWN_TASKS
 
 MANY = TrainCfg(num_envs=3_000_000, device="cpu")
 
 
-@pytest.mark.parametrize("task", TASK_DEFAULTS)
+@pytest.mark.parametrize("task", OWN_TASKS)
 def test_more_environments_than_the_memory_holds_are_refused_with_a_number_that_fits(task, monkeypatch):
     monkeypatch.setattr(memory, "memory_gib", lambda: 16.0)
     many = replace(MANY, task=task)
