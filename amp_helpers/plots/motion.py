@@ -149,7 +149,7 @@ def influence(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     panels = figure.subplots(1, len(shares), sharex=True, squeeze=False)[0]
     for axes, (title, values) in zip(panels, shares.items(), strict=True):
         style_axes(axes, title, grid="x")
-        colors = [RED if "ankle" in name else BLUE for name in values]
+        colors = [RED if "ankle" in name.lower() else BLUE for name in values]
         axes.barh([short(name) for name in values], list(values.values()), color=colors, height=0.7)
         axes.axvline(0, color="#b8c0c8", linewidth=0.8)
         axes.set_ylim(rows - 0.4, -0.6)

@@ -108,3 +108,9 @@ def test_figures_do_not_change_matplotlib_s_global_state(clip):
     from matplotlib import _pylab_helpers
 
     assert _pylab_helpers.Gcf.get_num_fig_managers() == 0
+
+
+def test_ankles_stand_out_in_any_spelling():
+    bars = plots.influence({"mine": {"LKnee": 0.4, "LAnklePitch": 0.6, "right_ankle_roll_joint": 0.1}}).axes[0].patches
+    knee, left, right = (bar.get_facecolor() for bar in bars)
+    assert left == right != knee
