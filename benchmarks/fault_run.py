@@ -124,6 +124,7 @@ def run(ranks: Ranks, folder: Path, updates: int) -> None:
     checkpoints = CheckpointWriter(folder, interval=2 * INTERVAL, keep=3, resumed_at=agent.updates, ranks=ranks)
     if ranks.first:
         checkpoints.remove_unfinished()
+        checkpoints.set_aside_others(agent.updates, STEPS)
         print(f"resumed {agent.updates} {len(found.torn) if found else 0}", flush=True)
 
     def keep(agent: AmpAgent) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.errors import atomic_path
-from amp_helpers.training.checkpoints import numbered_files, numbered_steps, rank_file
+from amp_helpers.training.checkpoints import numbered_files, numbered_steps, rank_file, read_whole
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST, PREVIOUS
 
 
@@ -38,6 +38,24 @@ class CheckpointWriter:
         for pattern in (".agent_*.pt", ".rank*.pt"):
             for file in self._folder.glob(pattern):
                 file.unlink(missing_ok=True)
+
+    def set_aside_others(self, updates: int, rollouts: int) -> int:
+        """Rename the checkpoints that a run which goes on from an earlier one does not go back to; return how many.
+
+        Those of later updates would be taken for its newest. A damaged one would become the one before the last.
+
+        Args:
+            updates: of the checkpoint that the run goes on from.
+            rollouts: steps of an update.
+        """
+        others = [file for file in numbered_files(self._folder) if numbered_steps(file) > updates * rollouts]
+        for file in (self._folder / LAST, self._folder / PREVIOUS):
+            whole = read_whole(file) if file.exists() else None
+            if file.exists() and (whole is None or whole.updates > updates):
+                others.append(file)
+        for file in others:
+            file.rename(file.with_name(f"replaced_{file.name}"))
+        return len(others)
 
     def numbered(self, agent: AmpAgent) -> bool:
         """Whether a checkpoint of the agent, as it is now, has a number."""

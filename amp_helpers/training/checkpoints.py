@@ -76,6 +76,11 @@ def newest_checkpoint(folder: str | Path) -> Checkpoint | None:
     return best and replace(best, torn=tuple(sorted(torn)))
 
 
+def read_whole(file: Path) -> Checkpoint | None:
+    """Return a checkpoint whose parts, those of other ranks included, are all undamaged; else None."""
+    return _first_whole([file], [])
+
+
 def _files(folder: Path) -> list[Path]:
     files = [*folder.glob(f"{CHECKPOINTS}/agent_*.pt"), *folder.glob("agent_*.pt")]
     return sorted(files, key=lambda file: (numbered_steps(file), file.name == LAST), reverse=True)

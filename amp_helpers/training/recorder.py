@@ -24,6 +24,7 @@ from amp_helpers.training.policy import save_policy, state_config
 from amp_helpers.training.resolving import check_unused
 from amp_helpers.training.run import TrainingSetup
 from amp_helpers.training.run_folder import (
+    CHECKPOINTS,
     CONFIG_FILE,
     HEALTH_FILE,
     check_finite,
@@ -77,6 +78,11 @@ class RunRecorder:
             print(f"note: {removed} updates after the checkpoint are removed from {self.folder / HEALTH_FILE}")
         clear_stop(self.folder)
         self._checkpoints.remove_unfinished()
+        if others := self._checkpoints.set_aside_others(self._resumed_at, self._cfg.agent.rollouts):
+            print(
+                f"note: {others} checkpoints, damaged or after update {self._resumed_at}, are renamed to "
+                f"{self.folder / CHECKPOINTS}/replaced_agent_*.pt"
+            )
         # At the start, so that the checkpoints of a run that is cut short can be played.
         write_json(self.folder / CONFIG_FILE, self._config)
         # Last, because a bar would stand before the error of a folder that cannot be written.

@@ -89,6 +89,29 @@ def test_a_checkpoint_with_a_damaged_part_is_passed_over(run, tmp_path, damaged)
     assert (found.file.name, found.updates, found.torn) == ("agent_previous.pt", 3, (last,))
 
 
+def test_a_run_that_goes_back_has_no_checkpoint_of_the_updates_that_it_makes_again(run, tmp_path):
+    for updates in (10, 20, 30, 33, 35):
+        run(updates)
+    writer = CheckpointWriter(tmp_path, interval=10, keep=2)
+    assert writer.set_aside_others(35, STEPS) == 0
+    assert writer.set_aside_others(20, STEPS) == 3
+    found = find_checkpoint(tmp_path)
+    assert (found.file.name, found.updates, found.torn) == ("agent_480.pt", 20, ())
+    aside = {"replaced_agent_720.pt", "replaced_agent_last.pt", "replaced_agent_previous.pt"}
+    assert aside < names(tmp_path)
+    assert "agent_480.pt" in run(30), "of the newest two"
+
+
+def test_a_damaged_checkpoint_does_not_replace_the_one_before(run, tmp_path):
+    """The run goes on from that one, and may be killed while it writes its first."""
+    run(3)
+    run(5)
+    last = tmp_path / "checkpoints" / "agent_last.pt"
+    last.write_bytes(last.read_bytes()[:-200])
+    assert CheckpointWriter(tmp_path, interval=10).set_aside_others(3, STEPS) == 1
+    assert find_checkpoint(tmp_path).file.name == "agent_previous.pt" and not last.exists()
+
+
 def test_a_disk_without_links_gets_a_copy(run, monkeypatch):
     def fails(*_: object) -> None:
         raise OSError("no links here")
