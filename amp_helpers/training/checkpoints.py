@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from amp_helpers.agent.checkpoint import load_checkpoint
+from amp_helpers.agent.checkpoint import check_held, load_checkpoint
 from amp_helpers.errors import InputError
 from amp_helpers.training.run_folder import CHECKPOINTS, LAST
 from amp_helpers.utils.resources import POLICY_FILE, find_run
@@ -105,8 +105,7 @@ def _undamaged(file: Path) -> bool:
 
 def _read(file: Path) -> Checkpoint:
     saved = load_checkpoint(file)
-    if missing := [name for name in _NEEDED if not isinstance(saved.get(name), dict)]:
-        raise InputError(f"{file}: holds no {', '.join(missing)}; give a whole checkpoint written by training")
+    check_held(file, _NEEDED, saved, whole=True)
     updates = saved["progress"].get("updates")
     if type(updates) is not int or updates < 0:
         raise InputError(f"{file}: does not say how many updates it made; give a whole checkpoint written by training")

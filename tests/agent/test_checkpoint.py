@@ -132,6 +132,13 @@ def test_a_missing_part_is_one_sentence():
             check_modules("policy.pt", {"policy": Scaler()}, state)
 
 
+def test_all_that_a_whole_checkpoint_lacks_is_one_sentence(tmp_path):
+    own = network_and_optimizer()
+    torch.save({"network": 3}, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="holds no network, optimizer; give a whole checkpoint written by training"):
+        load_parts(tmp_path / "last.pt", own)
+
+
 def network_and_optimizer() -> dict:
     network = nn.Linear(2, 2)
     optimizer = torch.optim.Adam(network.parameters())
