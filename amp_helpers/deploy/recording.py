@@ -8,8 +8,9 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.amp_state.asset import scene_robot
+from amp_helpers.amp_state.commands import velocity_commands
 from amp_helpers.deploy.sensor_log import SensorLog
-from amp_helpers.env.measuring import set_command, velocity_commands
+from amp_helpers.env.held_command import set_command
 from amp_helpers.env.rollout import Policy
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder

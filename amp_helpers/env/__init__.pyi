@@ -1,6 +1,8 @@
 from .captured import CapturedEnv as CapturedEnv
 from .clip_replay import place as place
 from .clip_replay import replay as replay
+from .held_command import check_command as check_command
+from .held_command import set_command as set_command
 from .locomotion import LOCOMOTION_TASK as LOCOMOTION_TASK
 from .locomotion import RANDOMIZATIONS as RANDOMIZATIONS
 from .locomotion import G1LocomotionEnvCfg as G1LocomotionEnvCfg
@@ -10,9 +12,7 @@ from .make import facts as facts
 from .make import make_env as make_env
 from .make import takes_velocity as takes_velocity
 from .measuring import MeasuringRules as MeasuringRules
-from .measuring import check_command as check_command
 from .measuring import configure_for_measuring as configure_for_measuring
-from .measuring import set_command as set_command
 from .rollout import WARMUP_S as WARMUP_S
 from .rollout import profile_reference as profile_reference
 from .rollout import record_commands as record_commands

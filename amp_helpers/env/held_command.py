@@ -1,10 +1,15 @@
 """A velocity command that is set, not drawn: one for each environment, which may change at any step."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.managers import CommandTerm
 from isaaclab.utils.string import string_to_callable
+
+from amp_helpers.amp_state.commands import velocity_commands
+from amp_helpers.errors import InputError
 
 
 class HeldCommand(CommandTerm):
@@ -43,3 +48,53 @@ def held(command_class: Any) -> type:
     if issubclass(resolved, HeldCommand):
         return resolved
     return type(resolved.__name__, (HeldCommand, resolved), {})
+
+
+def set_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
+    """Change the velocity command of an environment that is open for measuring, at once and for later episodes.
+
+    Args:
+        env: environment opened with a commanded velocity, see :func:`.configure_for_measuring`.
+        forward: forward speed, m/s, of all environments or of each, (E,).
+        turn: turning speed, rad/s, left positive, likewise.
+
+    Raises:
+        InputError: the environment was opened without a commanded velocity.
+    """
+    for name, term in _command_terms(env):
+        if not isinstance(term, HeldCommand):
+            raise InputError(f"command '{name}' is drawn at random; open the environment with a velocity to set it")
+        term.hold(_commands(term, forward, turn))
+
+
+def check_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
+    """Check that every environment commands exactly (``forward``, 0, ``turn``), as given to :func:`set_command`.
+
+    Raises:
+        InputError: a command term computes something else from its configuration.
+    """
+    for name, term in _command_terms(env):
+        wanted = _commands(term, forward, turn)
+        wrong = ~torch.isclose(term.command[:, :3], wanted, atol=1e-6).all(dim=1)
+        if wrong.any():
+            env_id = int(wrong.nonzero()[0])
+            got, asked = (
+                ", ".join(f"{value:.3g}" for value in values[env_id, :3].tolist()) for values in (term.command, wanted)
+            )
+            raise InputError(
+                f"command '{name}' ({type(term).__name__}) gives ({got}) in environment {env_id}, asked for ({asked}); "
+                "measure with Isaac Lab's UniformVelocityCommandCfg in its place"
+            )
+
+
+def _command_terms(env: ManagerBasedRLEnv) -> Iterator[tuple[str, Any]]:
+    """The velocity command terms of an open environment by name."""
+    for name, _ in velocity_commands(env.cfg):
+        yield name, env.command_manager.get_term(name)
+
+
+def _commands(term: Any, forward: float | torch.Tensor, turn: float | torch.Tensor) -> torch.Tensor:
+    """(E, 3): forward, left and turning speed."""
+    commands = torch.zeros(term.num_envs, 3, device=term.command.device)
+    commands[:, 0], commands[:, 2] = (torch.as_tensor(value).to(commands) for value in (forward, turn))
+    return commands

@@ -6,17 +6,16 @@ else it switches off is up to the task.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import isaaclab.envs.mdp as lab
 import torch
-from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
+from isaaclab.envs import ManagerBasedEnv
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
 
 from amp_helpers.amp_state.commands import COMPONENTS, terms, velocity_commands
-from amp_helpers.env.held_command import HeldCommand, held
+from amp_helpers.env.held_command import held
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.conditions import PUSH_INTERVAL_S, PUSH_MPS, START_NOISE_RAD
@@ -121,56 +120,6 @@ def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None 
         *(f"command '{name}' ({kind}) is drawn as the task has it" for name, kind in others.items()),
         *(f"command '{name}' draws {', '.join(parts)} as the task has it" for name, parts in also.items() if parts),
     ]
-
-
-def set_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
-    """Change the velocity command of an environment that is open for measuring, at once and for later episodes.
-
-    Args:
-        env: environment opened with a commanded velocity, see :func:`configure_for_measuring`.
-        forward: forward speed, m/s, of all environments or of each, (E,).
-        turn: turning speed, rad/s, left positive, likewise.
-
-    Raises:
-        InputError: the environment was opened without a commanded velocity.
-    """
-    for name, term in _command_terms(env):
-        if not isinstance(term, HeldCommand):
-            raise InputError(f"command '{name}' is drawn at random; open the environment with a velocity to set it")
-        term.hold(_commands(term, forward, turn))
-
-
-def check_command(env: ManagerBasedRLEnv, forward: float | torch.Tensor, turn: float | torch.Tensor = 0.0) -> None:
-    """Check that every environment commands exactly (``forward``, 0, ``turn``), as given to :func:`set_command`.
-
-    Raises:
-        InputError: a command term computes something else from its configuration.
-    """
-    for name, term in _command_terms(env):
-        wanted = _commands(term, forward, turn)
-        wrong = ~torch.isclose(term.command[:, :3], wanted, atol=1e-6).all(dim=1)
-        if wrong.any():
-            env_id = int(wrong.nonzero()[0])
-            got, asked = (
-                ", ".join(f"{value:.3g}" for value in values[env_id, :3].tolist()) for values in (term.command, wanted)
-            )
-            raise InputError(
-                f"command '{name}' ({type(term).__name__}) gives ({got}) in environment {env_id}, asked for ({asked}); "
-                "measure with Isaac Lab's UniformVelocityCommandCfg in its place"
-            )
-
-
-def _command_terms(env: ManagerBasedRLEnv) -> Iterator[tuple[str, Any]]:
-    """The velocity command terms of an open environment by name."""
-    for name, _ in velocity_commands(env.cfg):
-        yield name, env.command_manager.get_term(name)
-
-
-def _commands(term: Any, forward: float | torch.Tensor, turn: float | torch.Tensor) -> torch.Tensor:
-    """(E, 3): forward, left and turning speed."""
-    commands = torch.zeros(term.num_envs, 3, device=term.command.device)
-    commands[:, 0], commands[:, 2] = (torch.as_tensor(value).to(commands) for value in (forward, turn))
-    return commands
 
 
 def has_velocity_command(cfg: Any) -> bool:

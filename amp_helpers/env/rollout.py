@@ -11,7 +11,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.env.measuring import check_command, set_command
+from amp_helpers.env.held_command import check_command, set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.conditions import WARMUP_S as WARMUP_S

@@ -14,15 +14,10 @@ from isaaclab.managers import EventTermCfg
 from isaaclab.utils import configclass
 from isaaclab_tasks.utils import parse_env_cfg
 
+from amp_helpers.env.held_command import check_command, set_command
 from amp_helpers.env.make import make_env
 from amp_helpers.env.mdp import reset_robot
-from amp_helpers.env.measuring import (
-    MeasuringRules,
-    check_command,
-    configure_for_measuring,
-    reference_event,
-    set_command,
-)
+from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring, reference_event
 from amp_helpers.env.style import G1StyleEnvCfg
 from amp_helpers.env.task import G1AmpEnvCfg
 from amp_helpers.errors import InputError
