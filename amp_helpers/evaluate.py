@@ -15,8 +15,7 @@ from pathlib import Path
 import tyro
 
 from amp_helpers.errors import InputError, folder_fault, run_cli
-from amp_helpers.measure.results import nothing_measured, write_figure, write_grid
-from amp_helpers.measure.results import write_metrics as write_metrics
+from amp_helpers.measure.results import nothing_measured, write_figure, write_grid, write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.grid import GRID, Command, check_speeds, grid_rows

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from provenance import provenance
 
-from amp_helpers.env import WARMUP_S, make_env, record_rollout, reference_motion, set_command
+from amp_helpers.env import make_env, record_rollout, reference_motion, set_command
 from amp_helpers.errors import run_cli
-from amp_helpers.metrics import evaluate_rollout, settled_frames
+from amp_helpers.metrics import WARMUP_S, evaluate_rollout, settled_frames
 from amp_helpers.training import find_policy, load_policy, write_json
 
 

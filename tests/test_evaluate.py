@@ -12,17 +12,11 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.make import make_env
-from amp_helpers.env.rollout import (
-    record_commands,
-    record_profile,
-    record_rollout,
-    reference_motion,
-    rollout_motion,
-    step_profile,
-)
+from amp_helpers.env.rollout import record_commands, record_profile, record_rollout, reference_motion
 from amp_helpers.errors import InputError
 from amp_helpers.evaluate import evaluate, evaluate_grid
 from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.metrics.references import rollout_motion, step_profile
 from amp_helpers.metrics.rollout import SAVED
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.training.policy import find_policy, load_policy

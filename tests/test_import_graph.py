@@ -86,6 +86,25 @@ def upward(arrows: dict[str, set[str]], rooms: tuple[str, ...]) -> list[str]:
     return sorted(f"{a} imports {b}" for a, targets in arrows.items() for b in targets if of(a) < of(b))
 
 
+def passed_on(package: Path) -> list[str]:
+    """``a imports name by way of b``, for every name that b itself imports."""
+    statements = {
+        name: [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+        for name, file in modules(package).items()
+    }
+    foreign = {
+        name: {alias.asname or alias.name for node in nodes for alias in node.names}
+        for name, nodes in statements.items()
+    }
+    return sorted(
+        f"{name} imports {alias.name} by way of {node.module}"
+        for name, nodes in statements.items()
+        for node in nodes
+        for alias in node.names
+        if alias.name in foreign.get(node.module or "", ())
+    )
+
+
 def test_every_module_is_in_a_room():
     assert {name.split(".")[1] for name in modules(PACKAGE)} == set(ROOMS)
 
@@ -96,6 +115,10 @@ def test_no_import_runs_in_a_circle():
 
 def test_no_import_runs_against_the_order_of_the_rooms():
     assert upward(graph(PACKAGE), ROOMS) == []
+
+
+def test_a_name_is_imported_from_its_own_module():
+    assert passed_on(PACKAGE) == []
 
 
 def test_packages_hand_on_names_that_exist():
@@ -125,6 +148,12 @@ def test_a_circle_and_an_upward_import_are_found_and_both_files_named(house):
     arrows = graph(house)
     assert set(circle(arrows)) == {"house.low.a", "house.low.b", "house.high.c"}
     assert upward(arrows, ("low", "high")) == ["house.low.a imports house.high.c"]
+
+
+def test_a_name_by_way_of_another_module_is_found(house):
+    (house / "high" / "d.py").write_text("from house.low.e import exp, one\n")
+    (house / "low" / "e.py").write_text("from math import exp\none = 1\n")
+    assert passed_on(house) == ["house.high.d imports exp by way of house.low.e"]
 
 
 def test_a_relative_import_is_found(house):

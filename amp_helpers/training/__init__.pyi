@@ -7,8 +7,6 @@ from .cfg import recorded_cfg as recorded_cfg
 from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import find_checkpoint as find_checkpoint
 from .command import parse as parse
-from .command_grid import GRID as GRID
-from .command_grid import grid_row as grid_row
 from .command_grid import measure_grid as measure_grid
 from .comparisons import Comparison as Comparison
 from .comparisons import RecordedRun as RecordedRun

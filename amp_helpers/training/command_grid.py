@@ -7,9 +7,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.rollout import Policy, record_commands
 from amp_helpers.metrics.conditions import WARMUP_S
-from amp_helpers.metrics.grid import GRID as GRID
 from amp_helpers.metrics.grid import Command, grid_rows
-from amp_helpers.metrics.grid import grid_row as grid_row
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, Robot

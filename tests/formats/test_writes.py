@@ -30,8 +30,8 @@ from amp_helpers import convert
 from amp_helpers.agent.checkpoint import load_checkpoint, save_parts
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import run_cli
-from amp_helpers.evaluate import write_metrics
 from amp_helpers.formats import read_motion, write_gmr
+from amp_helpers.measure.results import write_metrics
 
 torch.set_num_threads(1)
 SOURCES = sys.argv[1:3]

@@ -5,7 +5,8 @@ from known_rollouts import make_reference, make_rollout
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
-from amp_helpers.training.command_grid import GRID, LARGEST_ROLLOUT, grid_row, rounds_of
+from amp_helpers.metrics.grid import GRID, grid_row
+from amp_helpers.training.command_grid import LARGEST_ROLLOUT, rounds_of
 
 
 def test_the_usual_grid_holds_the_commands_of_the_bars():

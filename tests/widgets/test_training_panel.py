@@ -15,9 +15,9 @@ from PIL import Image
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
-from amp_helpers.training.background import command_line, start_training
+from amp_helpers.training.background import start_training
 from amp_helpers.training.cfg import RECIPES, TrainCfg
-from amp_helpers.training.command import parse
+from amp_helpers.training.command import command_line, parse
 from amp_helpers.training.gait_probe import GaitProbe
 from amp_helpers.training.run_folder import LOG_FILE, open_health, read_run, request_stop, stop_requested
 from amp_helpers.widgets import TrainingPanel

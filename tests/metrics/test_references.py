@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
-
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.rollout import profile_reference, step_profile
+from amp_helpers.metrics.references import profile_reference, step_profile
 from amp_helpers.metrics.tracking import heading
 from amp_helpers.motion.motion import Motion
 
