@@ -162,6 +162,15 @@ def model_facts(
     )
 
 
+def shared_links(model: mujoco.MjModel) -> dict[str, tuple[str, ...]]:
+    """Links that have several joints -> their joints; Newton and PhysX make one joint of several axes of them."""
+    owners: dict[str, tuple[str, ...]] = {}
+    for joint in range(model.njnt):
+        link = model.body(model.jnt_bodyid[joint]).name
+        owners[link] = (*owners.get(link, ()), model.joint(joint).name)
+    return {link: joints for link, joints in owners.items() if len(joints) > 1}
+
+
 def _check_limits(path: Path, names: Sequence[str], pose: np.ndarray, limits: np.ndarray) -> None:
     beyond = (pose < limits[:, 0] - LIMIT_TOLERANCE_RAD) | (pose > limits[:, 1] + LIMIT_TOLERANCE_RAD)
     if beyond.any():

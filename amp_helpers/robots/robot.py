@@ -189,7 +189,8 @@ class Robot:
         """The model as USD, for Isaac Lab.
 
         Raises:
-            InputError: meshes are missing, USD would rename a joint or a foot, or the model cannot be converted.
+            InputError: meshes are missing, USD would rename a joint or a foot, a link has several joints, or the model
+                cannot be converted.
         """
         source = self.mjcf_path
         if renamed := [name for name in (*self.joint_names, *self.foot_bodies) if not _USD_NAME.fullmatch(name)]:
@@ -202,6 +203,17 @@ class Robot:
             raise InputError(
                 f"{source}: lacks the meshes {', '.join(self.missing_meshes)}, and a simulator needs them; "
                 "put them at the paths that the robot's file names"
+            )
+        from amp_helpers.robots.model import shared_links
+        from amp_helpers.robots.model_file import bare_model
+
+        if shared := shared_links(bare_model(source)):
+            link, joints = next(iter(shared.items()))
+            others = f" ({len(shared) - 1} more links too)" if len(shared) > 1 else ""
+            raise InputError(
+                f"{source}: link '{link}' has {len(joints)} joints, {', '.join(joints)}{others}, and the simulator "
+                "would make one of them, under other names; nest a link with a small <inertial> around it for each "
+                "joint but the last"
             )
         content = self.name
         if self.model_file is not None:

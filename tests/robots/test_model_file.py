@@ -138,3 +138,24 @@ def test_names_that_usd_would_change_are_refused_before_a_simulator_has_others(t
     ):
         _ = Robot.from_file(dotted).usd_path
     assert "left_knee" in "".join(file.read_text() for file in Robot.from_file(renamed).usd_path.parent.rglob("*.usda"))
+
+
+def test_a_link_with_several_joints_is_refused_before_a_simulator_makes_one_of_them(tmp_path):
+    joints = [f'<joint name="hip_{name}" axis="{axis}"/>' for name, axis in (("yaw", "0 0 1"), ("roll", "1 0 0"))]
+    small = '<inertial pos="0 0 0" mass=".1" diaginertia="1e-4 1e-4 1e-4"/>'
+    foot = '<joint name="hip_pitch" axis="0 1 0"/><geom type="capsule" fromto="0 0 0 0 0 -.5" size=".05"/></body>'
+    legs = {
+        "shared": f'<body name="leg">{"".join(joints)}{foot}',
+        "nested": f'<body name="yaw">{small}{joints[0]}<body name="roll">{small}{joints[1]}<body name="leg">{foot}'
+        "</body></body>",
+    }
+    found = {}
+    for name, leg in legs.items():
+        file = tmp_path / f"{name}.xml"
+        base = f'<body name="base"><freejoint/><geom size=".1"/>{leg}</body>'
+        file.write_text(f"<mujoco><worldbody>{base}</worldbody></mujoco>")
+        found[name] = Robot.from_file(file)
+    assert found["shared"].joint_names == found["nested"].joint_names
+    with pytest.raises(InputError, match=r"link 'leg' has 3 joints, hip_yaw, hip_roll, hip_pitch, .*; nest a link"):
+        _ = found["shared"].usd_path
+    assert found["nested"].usd_path.is_file()
