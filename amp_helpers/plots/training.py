@@ -1,6 +1,7 @@
 """Figures of a training run, of recorded comparisons, and of benchmarks."""
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,9 @@ CONTENDERS = {
     "skrl_documented": "skrl's AMP, as shipped",
 }
 """Contender of ``benchmarks/throughput.py`` -> its name in the figure."""
+
+_ROOM = 60
+"""Characters that fit on a line across a figure."""
 
 
 def reward_units(rates_hz: Sequence[float], per_step: float, per_second: float) -> Figure:
@@ -151,7 +155,7 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     groups = results.comparison(comparison).groups
     shown = [key for key in CURVES if any(spread(results.group(name), *key)[0].size for name in groups)]
     figure, panels = panel_grid(max(len(shown), 1))
-    figure.suptitle(_plain(results.comparison(comparison).question), x=0.01, ha="left", fontsize=12, color=INK)
+    _title(figure, results.comparison(comparison).question)
     for axes, key in zip(panels, shown, strict=False):
         style_axes(axes, CURVES[key], xlabel="environment steps, millions")
         for number, (name, label) in enumerate(groups.items()):
@@ -168,9 +172,15 @@ def learning_curves(results: Results, comparison: str) -> Figure:
     return figure
 
 
-def _plain(text: str) -> str:
+def _title(figure: Figure, question: str) -> None:
+    """Write a question of a study's file above a figure, on up to three lines."""
+    lines = textwrap.wrap(_plain(question, 3 * _ROOM), _ROOM)
+    figure.suptitle("\n".join(lines[:3]), x=0.01, ha="left", fontsize=12, color=INK)
+
+
+def _plain(text: str, most: int = _ROOM) -> str:
     """Return a text of a study's file as Matplotlib draws it: no formula, and not longer than there is room for."""
-    return one_line(text, 60).replace("$", r"\$")
+    return one_line(text, most).replace("$", r"\$")
 
 
 def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tuple(GOALS)) -> Figure:
@@ -188,7 +198,7 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
     """
     groups = results.comparison(comparison).groups
     figure, panels = panel_grid(len(metrics), 0.3 * len(groups) + 0.8, sharey=True)
-    figure.suptitle(_plain(results.comparison(comparison).question), x=0.01, ha="left", fontsize=12, color=INK)
+    _title(figure, results.comparison(comparison).question)
     for axes, metric in zip(panels, metrics, strict=True):
         title, target = _LABELS[metric]
         style_axes(axes, title, grid="x")

@@ -250,3 +250,12 @@ def test_the_table_of_results_has_the_range_of_each_metric():
     assert [row[:2] for row in table.rows] == [("a b", 2), ("c", 1)]
     assert table.header[2:] == ("falls in 10 s", "pose RMSE, rad"), "what no run measured has no column"
     assert table.rows[0][3] == "0.02 to 0.03" and table.rows[1][2] == "0" and table.rows[1][3] == "undefined"
+
+
+def test_a_long_question_is_wrapped_and_no_word_of_it_is_lost(repo_root):
+    recorded = read_results(repo_root / "benchmarks" / "results" / "gpu_comparisons.json")
+    question = recorded.comparison("feet-published").question
+    assert len(question) > 60
+    for figure in (learning_curves(recorded, "feet-published"), metric_dots(recorded, "feet-published")):
+        title = figure.get_suptitle()
+        assert title.split() == question.split() and max(map(len, title.splitlines())) <= 60
