@@ -6,6 +6,7 @@ from typing import get_args, get_type_hints
 import gymnasium
 import pytest
 import torch
+from gymnasium.envs.registration import EnvSpec
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -45,7 +46,8 @@ def test_a_sensor_of_links_that_the_robot_lacks_is_one_sentence_and_other_faults
     def refuse(*arguments, **options):
         raise RuntimeError(fault) from cause
 
-    monkeypatch.setattr(gymnasium, "make", refuse)
+    monkeypatch.setitem(gymnasium.registry, "Mine", EnvSpec("Mine", entry_point="isaaclab.envs:ManagerBasedRLEnv"))
+    monkeypatch.setattr("amp_helpers.env.make.IndexedEnv", refuse)
     with pytest.raises(InputError, match=r"'mine:Mine' does not fit its robot: .*_calf.*; correct its configuration"):
         _open("mine:Mine", None, recorded=False)
     fault, cause = "out of memory for a contact sensor", None
