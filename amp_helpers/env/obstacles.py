@@ -224,8 +224,8 @@ def _past_the_mask(env: CapturedEnv) -> str | None:
     for what, call in _masked_calls(env):
         call()
         now = _values(env)
-        for name in before.keys() & now.keys():
-            if not torch.equal(*(part.nan_to_num(1e9) for part in (before[name], now[name]))):
+        for name, value in now.items():
+            if name in before and not torch.equal(*(part.nan_to_num(1e9) for part in (before[name], value))):
                 return f"{what}: it changes {name} of environments that it is not called with"
         before |= {name: value.clone() for name, value in now.items() if name not in before}
     return None
