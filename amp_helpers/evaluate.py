@@ -9,7 +9,7 @@ import math
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
@@ -17,7 +17,7 @@ import tyro
 from amp_helpers.errors import InputError, folder_fault, run_cli
 from amp_helpers.measure.results import nothing_measured, write_figure, write_grid, write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
-from amp_helpers.metrics.conditions import WARMUP_S
+from amp_helpers.metrics.conditions import HOLD_S, WARMUP_S
 from amp_helpers.metrics.grid import GRID, Command, check_speeds, grid_rows
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import (
@@ -35,8 +35,6 @@ from amp_helpers.utils.threads import spin_briefly
 
 VELOCITY = 0.8
 """Commanded forward speed where none is given, m/s."""
-HOLD_S = 4.0
-"""Time that each command of ``steps`` is held, s."""
 
 
 def evaluate(
@@ -74,10 +72,7 @@ def evaluate(
     _check(setup, output, (velocity or 0.0, turn, *steps))
     if steps and (velocity is not None or turn):
         raise InputError("--steps commands the speed, straight ahead; leave out --velocity and --turn, or --steps")
-    if steps and setup.seconds != MeasuringSetup.seconds:
-        raise InputError(f"--steps measures each speed for {HOLD_S:g} s; leave out --seconds, or --steps")
-    if steps:
-        setup = replace(setup, seconds=HOLD_S * len(steps) - WARMUP_S)
+    setup = setup.through(steps)
     if velocity is None:
         commanded = steps or turn or _simulator(setup).takes_velocity(setup)
         velocity, turn = (VELOCITY, turn) if commanded else (math.nan, math.nan)
@@ -89,7 +84,7 @@ def evaluate(
             reference, shown = None, profile_reference(references, profile, measured.dt)
             rollout = measured.follow(profile)
         else:
-            rollout = measured.hold(command, WARMUP_S + setup.seconds)
+            rollout = measured.hold(command, setup.duration_s)
             reference = shown = nearest_reference(rollout, references)
             if references.num_motions > 1:
                 by = "poses" if math.isnan(velocity) else "command"  # NaN where there is no command

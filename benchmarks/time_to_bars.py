@@ -95,7 +95,7 @@ def measure(run: dict[str, Any], setup: MeasuringSetup, first: int) -> None:
     with opened(setup, [command]) as measured:
         for entry in run["checkpoints"]:
             file = entry.pop("file")
-            walk = replace(measured, policy=load_policy(file, measured.env)).hold(command, WARMUP_S + setup.seconds)
+            walk = replace(measured, policy=load_policy(file, measured.env)).hold(command, setup.duration_s)
             metrics = evaluate_rollout(walk, measured.references.nearest(command), WARMUP_S)
             entry["metrics"] = {n: round(v, 5) if math.isfinite(v) else None for n, v in metrics.items()}
             if within(metrics) and run["to_bars"] is None:

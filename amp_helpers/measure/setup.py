@@ -3,15 +3,15 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, Self, get_args
 
 import numpy as np
 
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
-from amp_helpers.metrics.conditions import WARMUP_S
+from amp_helpers.metrics.conditions import HOLD_S, WARMUP_S
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout, check_rollout
 from amp_helpers.robots.robot import Robot
@@ -90,8 +90,28 @@ class MeasuringSetup:
         Raises:
             InputError: positions, velocities and torques of the joints alone take more than there is.
         """
-        steps = round((WARMUP_S + self.seconds) / references.dt)
+        steps = round(self.duration_s / references.dt)
         check_rollout(steps, self.num_envs * times, 3 * len(references.joint_names))
+
+    @property
+    def duration_s(self) -> float:
+        """Length of each command's rollout, s: the warm-up and the measured time."""
+        return WARMUP_S + self.seconds
+
+    def through(self, steps: Sequence[float]) -> Self:
+        """Return this setup for a command that takes ``steps``, each of which is held for ``HOLD_S``.
+
+        Args:
+            steps: forward speeds, m/s; without any, the setup stays as it is.
+
+        Raises:
+            InputError: ``seconds`` is given as well.
+        """
+        if not steps:
+            return self
+        if self.seconds != MeasuringSetup.seconds:
+            raise InputError(f"--steps measures each speed for {HOLD_S:g} s; leave out --seconds, or --steps")
+        return replace(self, seconds=HOLD_S * len(steps) - WARMUP_S)
 
     @property
     def is_bundle(self) -> bool:
