@@ -10,6 +10,8 @@ from .gait import gait_frequency as gait_frequency
 from .grid import GRID as GRID
 from .grid import grid_row as grid_row
 from .grid import grid_rows as grid_rows
+from .names import METRICS as METRICS
+from .names import MetricName as MetricName
 from .policy import evaluate_rollout as evaluate_rollout
 from .poses import NearestPoses as NearestPoses
 from .poses import nearest_poses as nearest_poses

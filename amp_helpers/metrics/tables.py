@@ -1,4 +1,4 @@
-"""Metrics as tables, and what they are called there."""
+"""Metrics as tables."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,42 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.names import METRICS
 from amp_helpers.utils.table import Table, number
 
-_MEANINGS = {
-    "falls_per_env_10s": ("falls per environment in 10 s", "0"),
-    "velocity_error_mps": ("error of the mean forward speed, m/s", "0"),
-    "tracking_rmse_mps": ("RMS error of the forward speed over each second, m/s", "0"),
-    "turn_error_radps": ("RMS error of the yaw rate over each second, rad/s", "0"),
-    "drift_mps": ("sideways travel off the commanded path, m/s", "0"),
-    "response_s": ("time to 90 % of a step of the command, s", "short"),
-    "gait_frequency_hz": ("stride frequency, Hz", "the reference's"),
-    "gait_frequency_ratio": ("stride frequency over the reference's", "1"),
-    "pose_rmse_rad": ("pose RMSE: policy poses to the nearest reference pose, rad", "0"),
-    "coverage_rmse_rad": ("coverage RMSE: reference poses to the nearest policy pose, rad", "0"),
-    "tilt_rmse_rad": ("root tilt beside that of the nearest reference pose, rad", "0"),
-    "foot_skate_mps": ("horizontal speed of feet in contact, m/s", "0"),
-    "action_rate": ("change of the action per step, RMS over joints", "small"),
-    "mechanical_power_w": ("mechanical joint power, W", "small"),
-}
-"""Metric -> what it means, and the best value."""
-
-_NAMES = {
-    "forward": "m/s",
-    "turn": "rad/s",
-    "falls_per_env_10s": "falls in 10 s",
-    "velocity_error_mps": "speed error, m/s",
-    "tracking_rmse_mps": "tracking, m/s",
-    "turn_error_radps": "turn error, rad/s",
-    "drift_mps": "drift, m/s",
-    "gait_frequency_ratio": "stride ratio",
-    "pose_rmse_rad": "pose RMSE, rad",
-    "coverage_rmse_rad": "coverage RMSE, rad",
-    "tilt_rmse_rad": "tilt, rad",
-    "foot_skate_mps": "foot skate, m/s",
-    "lift_offs_per_env_10s": "lift-offs in 10 s",
-}
-"""Metric or command -> its short name."""
+_COMMANDS = {"forward": "m/s", "turn": "rad/s"}
+"""Part of a command -> its unit, which is its name as well."""
 
 _GRID = (
     "forward",
@@ -59,15 +28,15 @@ _GRID = (
 
 
 def column_names(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return short names of metrics with their units, as heads of columns.
+    """Return short names of metrics and of a command's parts with their units, as heads of columns.
 
     Raises:
         InputError: one has no short name.
     """
-    keys = tuple(keys)
-    if unknown := [key for key in keys if key not in _NAMES]:
-        raise InputError(f"metrics {', '.join(unknown)} have no short name; available: {', '.join(_NAMES)}")
-    return tuple(_NAMES[key] for key in keys)
+    keys, names = tuple(keys), _COMMANDS | {key: metric.label for key, metric in METRICS.items()}
+    if unknown := [key for key in keys if key not in names]:
+        raise InputError(f"metrics {', '.join(unknown)} have no short name; available: {', '.join(names)}")
+    return tuple(names[key] for key in keys)
 
 
 def _defined(value: float | None) -> float:
@@ -81,8 +50,9 @@ def metrics_table(results: Mapping[str, Mapping[str, float | None]]) -> Table:
         results: policy -> its ``metrics.json``; null, and what earlier versions did not measure, is shown as undefined.
     """
     rows = [
-        (meaning, *(_defined(metrics.get(key)) for metrics in results.values()), goal)
-        for key, (meaning, goal) in _MEANINGS.items()
+        (metric.description, *(_defined(metrics.get(key)) for metrics in results.values()), metric.best)
+        for key, metric in METRICS.items()
+        if metric.best
     ]
     return Table(("", *results, "best"), rows)
 
@@ -106,9 +76,9 @@ def study_table(groups: Mapping[str, str], runs: Mapping[str, tuple[str, Mapping
 
     measured = {key for _, metrics in runs.values() for key in metrics}
     rows = [
-        (meaning, *(cell(group, key) for group in groups), goal)
-        for key, (meaning, goal) in _MEANINGS.items()
-        if key in measured
+        (metric.description, *(cell(group, key) for group in groups), metric.best)
+        for key, metric in METRICS.items()
+        if metric.best and key in measured
     ]
     return Table(("", *groups.values(), "best"), rows)
 

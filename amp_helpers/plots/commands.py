@@ -9,6 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from amp_helpers.joints import match_joints
 from amp_helpers.metrics.frames import moving_mean
+from amp_helpers.metrics.names import METRICS
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tracking import RESPONSE_AVERAGE_S, forward_speed
 from amp_helpers.motion.motion import Motion
@@ -33,13 +34,8 @@ if TYPE_CHECKING:
 Row = Mapping[str, float | None]
 """A row of ``grid.json``."""
 
-MAPS = {
-    "tracking_rmse_mps": ("speed error, m/s", 0.3),
-    "turn_error_radps": ("turn error, rad/s", 0.3),
-    "pose_rmse_rad": ("pose RMSE, rad", 0.12),
-    "tilt_rmse_rad": ("tilt RMSE, rad", 0.12),
-}
-"""Metrics of the heat maps: label, and the value of the darkest color."""
+MAPS = {"tracking_rmse_mps": 0.3, "turn_error_radps": 0.3, "pose_rmse_rad": 0.12, "tilt_rmse_rad": 0.12}
+"""Metrics of the heat maps: the value of the darkest color."""
 
 
 def command_grid(rows: Sequence[Row]) -> Figure:
@@ -61,13 +57,8 @@ def command_grid(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-COMPARED = {
-    "forward_speed_mps": "forward speed, m/s",
-    "gait_frequency_ratio": "stride frequency / clip's",
-    "pose_rmse_rad": "pose RMSE, rad",
-    "falls_per_env_10s": "falls in 10 s",
-}
-"""Metrics of :func:`compare_grids`: label."""
+COMPARED = ("forward_speed_mps", "gait_frequency_ratio", "pose_rmse_rad", "falls_per_env_10s")
+"""Metrics of :func:`compare_grids`."""
 
 
 def compare_grids(grids: Mapping[str, Sequence[Row]]) -> Figure:
@@ -78,8 +69,8 @@ def compare_grids(grids: Mapping[str, Sequence[Row]]) -> Figure:
     """
     figure = blank_figure(7.0, 4.9)
     panels = figure.subplots(2, 2, sharex=True).flat
-    for axes, (metric, title) in zip(panels, COMPARED.items(), strict=True):
-        style_axes(axes, title)
+    for axes, metric in zip(panels, COMPARED, strict=True):
+        style_axes(axes, METRICS[metric].label)
         for (label, rows), color, marker in zip(grids.items(), SERIES, "osD^vP", strict=False):
             straight = _straight(rows)
             commands = _column(straight, "forward")
@@ -104,7 +95,9 @@ def falls_under_pushes(measured: Mapping[str, Sequence[Row]], bar: float = 0.05)
         bar: falls per environment and 10 s that are allowed, a dotted line.
     """
     figure = blank_figure(7.0, 3.3)
-    axes = style_axes(figure.add_subplot(), xlabel="forward command, m/s", ylabel="falls per environment in 10 s")
+    axes = style_axes(
+        figure.add_subplot(), xlabel="forward command, m/s", ylabel=METRICS["falls_per_env_10s"].description
+    )
     axes.axhline(bar, color=GRAY, linestyle=":")
     axes.annotate(f"bar {bar:g}", (1, bar), (-4, 4), xycoords=("axes fraction", "data"), textcoords="offset points")
     axes.texts[-1].set(ha="right", fontsize=9, color=GRAY)
@@ -121,13 +114,13 @@ def falls_under_pushes(measured: Mapping[str, Sequence[Row]], bar: float = 0.05)
 
 
 def tracking_errors(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
-    """Draw the speed error over the commands straight ahead: a line for each policy, a color for each group.
+    """Draw the tracking error over the commands straight ahead: a line for each policy, a color for each group.
 
     Args:
         groups: label -> grids, one a policy, each the content of a ``grid.json``.
     """
     figure = blank_figure(7.0, 3.3)
-    axes = style_axes(figure.add_subplot(), xlabel="forward command, m/s", ylabel="speed error, m/s")
+    axes = style_axes(figure.add_subplot(), xlabel="forward command, m/s", ylabel=METRICS["tracking_rmse_mps"].label)
     farthest = 0.0
     for (label, grids), color in zip(groups.items(), SERIES, strict=False):
         for i, rows in enumerate(grids):
@@ -238,25 +231,21 @@ def gait_phases(pairs: Mapping[str, tuple[Motion, Motion]], seconds: float = 4.0
 def _draw_lines(figure: SubFigure, rows: Sequence[Row]) -> None:
     commands = [_number(row, "forward") for row in rows]
     (speed, gait), (poses, drift) = figure.subplots(2, 2, sharex=True)
-    style_axes(speed, "forward speed, m/s", xlabel="command, m/s")
+    style_axes(speed, METRICS["forward_speed_mps"].label, xlabel="command, m/s")
     speed.plot(commands, commands, ":", color=GRAY)
     speed.plot(commands, _column(rows, "forward_speed_mps"), "o-", color=BLUE)
-    style_axes(gait, "stride frequency / clip's", xlabel="command, m/s")
+    style_axes(gait, METRICS["gait_frequency_ratio"].label, xlabel="command, m/s")
     gait.axhspan(0.9, 1.1, color=GRAY, alpha=0.15, linewidth=0)
     gait.plot(commands, _column(rows, "gait_frequency_ratio"), "o-", color=GREEN)
     low, high = gait.get_ylim()
     gait.set_ylim(min(low, 0.8), max(high, 1.2))
     style_axes(poses, "poses, rad", xlabel="command, m/s")
-    for key, label, color in (
-        ("pose_rmse_rad", "pose RMSE", RED),
-        ("coverage_rmse_rad", "coverage RMSE", ORANGE),
-        ("tilt_rmse_rad", "tilt", PURPLE),
-    ):
-        poses.plot(commands, _column(rows, key), "o-", color=color, label=label)
+    for key, color in (("pose_rmse_rad", RED), ("coverage_rmse_rad", ORANGE), ("tilt_rmse_rad", PURPLE)):
+        poses.plot(commands, _column(rows, key), "o-", color=color, label=METRICS[key].name)
     poses.legend(frameon=False, fontsize=8)
     style_axes(drift, "errors, m/s", xlabel="command, m/s")
-    drift.plot(commands, _column(rows, "drift_mps"), "o-", color=BLUE, label="drift")
-    drift.plot(commands, _column(rows, "tracking_rmse_mps"), "o-", color=SKY, label="speed error")
+    for key, color in (("drift_mps", BLUE), ("tracking_rmse_mps", SKY)):
+        drift.plot(commands, _column(rows, key), "o-", color=color, label=METRICS[key].name)
     drift.legend(frameon=False, fontsize=8)
     for axes in (poses, drift):
         axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.dataLim.y1 > 0 else 1.0)
@@ -266,16 +255,15 @@ def _draw_lines(figure: SubFigure, rows: Sequence[Row]) -> None:
 
 def _draw_maps(figure: SubFigure, rows: Sequence[Row], turns: Sequence[float]) -> None:
     speeds = sorted({_number(row, "forward") for row in rows})
-    for axes, (metric, (label, most)) in zip(
-        figure.subplots(2, 2, sharex=True, sharey=True).flat, MAPS.items(), strict=True
-    ):
+    panels = figure.subplots(2, 2, sharex=True, sharey=True).flat
+    for axes, (metric, most) in zip(panels, MAPS.items(), strict=True):
         values = np.full((len(turns), len(speeds)), np.nan)
         for row in rows:
             value = row.get(metric)
             if value is not None:
                 values[turns.index(_number(row, "turn")), speeds.index(_number(row, "forward"))] = value
         _heat_map(axes, values, most)
-        style_axes(axes, label)
+        style_axes(axes, METRICS[metric].label)
         axes.grid(visible=False)
         axes.set_xticks(range(len(speeds)), [f"{speed:g}" for speed in speeds])
         axes.set_yticks(range(len(turns)), [f"{turn:g}" for turn in turns])

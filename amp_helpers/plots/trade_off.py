@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from amp_helpers.metrics.names import METRICS
 from amp_helpers.plots.style import BLUE, GRAY, GREEN, INK, ORANGE, RED, SKY, panel_grid, style_axes
 from amp_helpers.training.trials import Trial
 
@@ -19,7 +20,7 @@ Measure = Callable[[Trial], float]
 def style_weights(trials: Mapping[float, Sequence[Trial]]) -> Figure:
     """Draw over the style weight how trained policies obey and which style they keep.
 
-    Speed errors and strides are means over the commands straight ahead, turn errors over those that turn, pushed
+    Tracking errors and strides are means over the commands straight ahead, turn errors over those that turn, pushed
     falls over all; poses are those at the fastest command straight ahead, and the mean of 0.3 to 1.6 m/s.
 
     Args:
@@ -27,15 +28,17 @@ def style_weights(trials: Mapping[float, Sequence[Trial]]) -> Figure:
             faint dots are the others, which differ from it in something else, and show how much that changes.
     """
     measures: dict[str, list[tuple[str, str, Measure]]] = {
-        "speed error, m/s": [("", BLUE, lambda trial: _mean(trial, "tracking_rmse_mps", _straight))],
-        "turn error, rad/s": [("", BLUE, lambda trial: _mean(trial, "turn_error_radps", _turns))],
-        "response to a step, s": [("", BLUE, lambda trial: _number(trial.response_s))],
-        "falls in 10 s, pushed": [("", RED, lambda trial: _average(row["falls_per_env_10s"] for row in trial.pushed))],
-        "pose RMSE, rad": [
+        METRICS["tracking_rmse_mps"].label: [("", BLUE, lambda trial: _mean(trial, "tracking_rmse_mps", _straight))],
+        METRICS["turn_error_radps"].label: [("", BLUE, lambda trial: _mean(trial, "turn_error_radps", _turns))],
+        METRICS["response_s"].label: [("", BLUE, lambda trial: _number(trial.response_s))],
+        f"{METRICS['falls_per_env_10s'].label}, pushed": [("", RED, _pushed_falls)],
+        METRICS["pose_rmse_rad"].label: [
             ("fastest", ORANGE, _fastest_pose),
             ("walking", SKY, lambda trial: _mean(trial, "pose_rmse_rad", _walks)),
         ],
-        "stride frequency / clip's": [("", GREEN, lambda trial: _mean(trial, "gait_frequency_ratio", _straight))],
+        METRICS["gait_frequency_ratio"].label: [
+            ("", GREEN, lambda trial: _mean(trial, "gait_frequency_ratio", _straight))
+        ],
     }
     figure, panels = panel_grid(len(measures))
     for axes, (title, lines) in zip(panels, measures.items(), strict=True):
@@ -79,6 +82,10 @@ def _walks(row: Row) -> bool:
 def _fastest_pose(trial: Trial) -> float:
     straight = [row for row in trial.grid if _straight(row)]
     return _number(max(straight, key=lambda row: _number(row["forward"]))["pose_rmse_rad"])
+
+
+def _pushed_falls(trial: Trial) -> float:
+    return _average(row["falls_per_env_10s"] for row in trial.pushed)
 
 
 def _mean(trial: Trial, key: str, chosen: Callable[[Row], bool]) -> float:

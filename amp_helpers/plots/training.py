@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amp_helpers.errors import InputError, one_line
+from amp_helpers.metrics.names import METRICS
 from amp_helpers.plots.style import (
     BLUE,
     GRAY,
@@ -33,23 +34,19 @@ if TYPE_CHECKING:
     from amp_helpers.lessons.discriminators import SaturationResult
 
 GOALS = {
-    "falls_per_env_10s": ("falls in 10 s", 0.01),
-    "velocity_error_mps": ("speed error, m/s", 0.05),
-    "gait_frequency_ratio": ("stride frequency ratio", 1.0),
-    "pose_rmse_rad": ("pose RMSE, rad", 0.05),
-    "coverage_rmse_rad": ("coverage RMSE, rad", 0.05),
+    "falls_per_env_10s": 0.01,
+    "velocity_error_mps": 0.05,
+    "gait_frequency_ratio": 1.0,
+    "pose_rmse_rad": 0.05,
+    "coverage_rmse_rad": 0.05,
 }
-"""Metric -> its label in a figure and this project's target."""
+"""Metric -> this project's target."""
 FEET_METRICS = ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "foot_skate_mps")
 """Metrics that can tell treatments of the feet apart."""
-_LABELS = {**GOALS, "foot_skate_mps": ("foot skate, m/s", None)}
 _DASHES = ("-", "--", ":", "-.")
 """Lines of the first groups, which have a color each, and of those that have the colors again."""
-CURVES = {
-    ("curve", "weighted_task"): "task reward, per second",
-    ("gait", "falls_per_env_10s"): "falls in 10 s",
-    ("gait", "gait_frequency_ratio"): "stride frequency ratio",
-    ("gait", "pose_rmse_rad"): "pose RMSE, rad",
+CURVES = {("curve", "weighted_task"): "task reward, per second"} | {
+    ("gait", key): METRICS[key].label for key in ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad")
 }
 """Panels of the learning curves: quantities that do not depend on the discriminator's input."""
 CONTENDERS = {
@@ -123,8 +120,8 @@ def training_curves(updates: Sequence[Update]) -> Figure:
     draw_gait(frequency, "gait_frequency_ratio", BLUE, "ratio")
     frequency.axhline(1.0, color=GRAY, linestyle=":")
     style_axes(poses, "poses in training", xlabel="update", ylabel="rad")
-    draw_gait(poses, "pose_rmse_rad", RED, "pose RMSE")
-    draw_gait(poses, "coverage_rmse_rad", SKY, "coverage RMSE")
+    for field, color in (("pose_rmse_rad", RED), ("coverage_rmse_rad", SKY)):
+        draw_gait(poses, field, color, METRICS[field].name)
     for axes in (falls, frequency, poses):
         axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 0.1) if np.isfinite(axes.dataLim.y1) else 1.0)
     for axes in (rewards, logits, accuracy, poses):
@@ -191,7 +188,7 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
     Args:
         results: the recorded runs.
         comparison: its name.
-        metrics: those of :data:`GOALS`, and ``foot_skate_mps``, which has no target.
+        metrics: as in ``metrics.json``; those without one of :data:`GOALS` have no dotted line.
 
     Raises:
         InputError: no such comparison.
@@ -200,8 +197,8 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
     figure, panels = panel_grid(len(metrics), 0.3 * len(groups) + 0.8, sharey=True)
     _title(figure, results.comparison(comparison).question)
     for axes, metric in zip(panels, metrics, strict=True):
-        title, target = _LABELS[metric]
-        style_axes(axes, title, grid="x")
+        target = GOALS.get(metric)
+        style_axes(axes, METRICS[metric].label, grid="x")
         goal = target or 0.0
         if target is not None:
             axes.axvline(target, color=GRAY, linestyle=":")
@@ -233,7 +230,7 @@ def command_response(files: Mapping[str, str | Path]) -> Figure:
     figure = blank_figure(9.0, 3.3)
     speed, poses = figure.subplots(1, 2)
     style_axes(speed, "measured speed, m/s", xlabel="commanded speed, m/s")
-    style_axes(poses, "pose RMSE, rad", xlabel="commanded speed, m/s")
+    style_axes(poses, METRICS["pose_rmse_rad"].label, xlabel="commanded speed, m/s")
     for (label, file), color in zip(files.items(), SERIES, strict=False):
         try:
             rows = read_json(Path(file), "measure again")["speeds"]

@@ -26,6 +26,7 @@ from pathlib import Path
 import ipywidgets
 
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.names import METRICS
 from amp_helpers.plots.panels import save_png
 from amp_helpers.plots.training import training_curves
 from amp_helpers.training.background import TrainingProcess
@@ -87,15 +88,10 @@ def update_table(run: RunLog, number: int) -> Table:
 def _gait_rows(measured: Update | None) -> list[tuple[object, ...]]:
     if measured is None or not measured.gait:
         return [("gait in training", "not yet measured")]
-    names = {
-        "falls_per_env_10s": "falls per environment in 10 s",
-        "gait_frequency_ratio": "stride frequency ratio",
-        "pose_rmse_rad": "pose RMSE, rad",
-        "coverage_rmse_rad": "coverage RMSE, rad",
-    }
+    names = ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad", "coverage_rmse_rad")
     numbers = {name: measured.gait.get(name) for name in names}
     suffix = f" (in training, at update {measured.health.update})"
-    return [(names[key] + suffix, math.nan if value is None else value) for key, value in numbers.items()]
+    return [(METRICS[key].label + suffix, math.nan if value is None else value) for key, value in numbers.items()]
 
 
 class TrainingPanel(Panel):

@@ -47,7 +47,7 @@ def test_the_grid_has_lines_for_straight_commands_and_maps_for_turns():
     ]
     texts = {text.get_text() for text in axes["pose RMSE, rad"].texts}
     assert texts == {".03", ".11"} and len(axes["pose RMSE, rad"].texts) == 5, "cells that were not measured are empty"
-    low, high = axes["stride frequency / clip's"].get_ylim()
+    low, high = axes["stride frequency ratio"].get_ylim()
     assert low <= 0.8 and high >= 1.2
 
 
@@ -64,7 +64,7 @@ def test_compared_grids_are_a_line_each_and_what_is_undefined_is_left_out():
     newton, _, mujoco, _ = axes["forward speed, m/s"].lines
     assert newton.get_xydata()[:, 0].tolist() == [0.0, 0.6, 1.2] and mujoco.get_xydata()[:, 0].tolist() == [0.0, 1.2]
     assert newton.get_color() != mujoco.get_color()
-    assert np.isnan(axes["stride frequency / clip's"].lines[0].get_ydata()).tolist() == [True, False, False]
+    assert np.isnan(axes["stride frequency ratio"].lines[0].get_ydata()).tolist() == [True, False, False]
     assert axes["falls in 10 s"].get_ylim()[1] > 2.0
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Newton", "MuJoCo"]
 

@@ -30,12 +30,12 @@ def test_first_trainings_are_joined_and_others_are_dots():
         for axes in figure.axes
     }
     near = pytest.approx
-    dots, line = lines["speed error, m/s"]
+    dots, line = lines["tracking error, m/s"]
     assert dots == [[40, near(0.2)]] and line == [[10, near(0.3)], [40, near(0.1)]]
     assert lines["turn error, rad/s"][1] == [[10, near(0.6)], [40, near(0.2)]]
     assert lines["response to a step, s"][1] == [[10, 1], [40, 2]]
     assert lines["falls in 10 s, pushed"][1] == [[10, near(0.6)], [40, near(0.2)]], "over all commands"
     _, fastest, _, walking = lines["pose RMSE, rad"]
     assert fastest[1] == [40, near(0.25)] and walking[1] == [40, near(0.09)], "walking: 0.6 and 1.2 m/s"
-    assert lines["stride frequency / clip's"][1] == [[10, 1], [40, 1]], "standing has no stride"
+    assert lines["stride frequency ratio"][1] == [[10, 1], [40, 1]], "standing has no stride"
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["10", "40"]
