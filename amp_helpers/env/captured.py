@@ -276,7 +276,7 @@ def step_command(term: CommandTerm, dt: float) -> None:
 
 def resample_command(term: CommandTerm, mask: torch.Tensor) -> None:
     """Draw a command anew in the environments in ``mask``."""
-    keep_unmasked(term, mask, lambda: _for_all(term._resample))
+    keep_unmasked(term, mask, lambda: _for_all(term._resample, mask))
 
 
 def episode_metrics(term: CommandTerm) -> dict[str, torch.Tensor]:
@@ -295,7 +295,7 @@ def reset_term(term: Any, mask: torch.Tensor) -> None:
     """Reset a term's own tensors in the environments in ``mask``."""
     if type(term).reset is ManagerTermBase.reset:
         return  # it keeps nothing
-    keep_unmasked(term, mask, lambda: _for_all(term.reset))
+    keep_unmasked(term, mask, lambda: _for_all(term.reset, mask))
 
 
 def reset_scene(scene: Any, mask: torch.Tensor) -> None:
@@ -313,19 +313,21 @@ def reset_observations(manager: Any, mask: torch.Tensor) -> None:
         for history in manager._group_obs_term_history_buffer[group].values():
             history.reset(batch_ids=mask)  # fills by mask
     for instance in manager._group_obs_class_instances:
-        keep_unmasked(instance, mask, lambda instance=instance: _for_all(instance.reset))
+        keep_unmasked(instance, mask, lambda instance=instance: _for_all(instance.reset, mask))
 
 
-def _for_all(method: Callable[[slice], object]) -> object:
-    """Call a method that takes environments, for all of them.
+def _for_all(method: Callable[[Any], object], mask: torch.Tensor) -> object:
+    """Call a method that takes environments, for all those that a mask is of.
 
     By a slice: a number that is assigned by indices is copied from the host, which a recording cannot contain.
     """
     try:
         return method(EVERY)
     except (AttributeError, TypeError) as error:
-        if "slice" not in str(error):
-            raise
+        try:
+            method(torch.arange(len(mask), device=mask.device))
+        except Exception:  # not because of the slice
+            raise error from None
         raise NoMaskError(
             f"it takes env_ids by index alone, and gets slice(None) for all environments ({error}); count them with "
             "len(tensor[env_ids]), of a tensor with a row for each"

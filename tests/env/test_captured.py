@@ -19,8 +19,9 @@ from steady_tasks import LOCOMOTION, WALK
 
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.captured import apply_event
+from amp_helpers.env.captured import apply_event, reset_term
 from amp_helpers.env.make import make_env
+from amp_helpers.env.masking import NoMaskError
 from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.stages import Stage
 from amp_helpers.env.wrapper import AmpEnv
@@ -131,6 +132,32 @@ def test_every_reward_is_computed_as_often_however_many_terms_act_by_mask(env, m
     monkeypatch.setattr(term, "func", counted)
     assert obstacle(env) is None
     assert counted.call_count == 3
+
+
+class ByIndices(ManagerTermBase):
+    """A term that refuses a slice in words of its own."""
+
+    def __init__(self) -> None:
+        pass
+
+    def reset(self, env_ids=None) -> None:
+        if not isinstance(env_ids, torch.Tensor):
+            raise TypeError("indices, please")
+
+
+class Broken(ByIndices):
+    """A term that fails, and not because of a slice."""
+
+    def reset(self, env_ids=None) -> None:
+        raise TypeError("a slice of bread")
+
+
+def test_a_term_that_takes_indices_alone_is_told_from_one_that_fails():
+    mask = torch.zeros(NUM_ENVS, dtype=torch.bool)
+    with pytest.raises(NoMaskError, match=r"it takes env_ids by index alone, .* \(indices, please\)"):
+        reset_term(ByIndices(), mask)
+    with pytest.raises(TypeError, match=r"^a slice of bread$"):
+        reset_term(Broken(), mask)
 
 
 LEVELS = torch.zeros(NUM_ENVS)
