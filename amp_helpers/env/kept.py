@@ -2,13 +2,15 @@
 
 In attributes, in objects, lists and dictionaries below them, in attributes and closures of functions, in classes, in
 global variables of the modules that they come from, in the states of random number generators, and in iterators.
+Besides, what they are configured with.
 """
 
 import pickle
 import random
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import partial
 from itertools import count
 from types import (
@@ -67,35 +69,52 @@ class Slot:
         )
 
 
-class Unread:
-    """Something whose next value cannot be known without taking it: an iterator, or the system's random numbers."""
+class Itself:
+    """An object that is compared by what it is, not by its content."""
 
     def __init__(self, source: object) -> None:
-        self.source = source
+        self.source = source  # kept, so that no other object can get its place
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Unread) and self.source is other.source
+        return isinstance(other, Itself) and self.source is other.source
 
 
-def kept(owners: Iterable[Any], functions: Iterable[Any]) -> dict[str, object]:
+class Unread(Itself):
+    """Something whose next value cannot be known without taking it: an iterator, or the system's random numbers."""
+
+
+def kept(
+    owners: Iterable[Any], functions: Iterable[Any], parameters: Mapping[str, Any] | None = None
+) -> dict[str, object]:
     """Return everything that a step could leave outside of tensors that it changes in place: name -> content or place.
 
     Args:
         owners: the environment, and its terms that are objects.
-        functions: terms that are functions or objects, and parameters of terms.
+        functions: terms that are functions or objects.
+        parameters: parameters of terms, by name.
     """
-    owners, functions, seen = list(owners), list(functions), set()
-    found: dict[str, object] = {
-        "Python's random numbers": random.getstate(),
-        "NumPy's random numbers": pickle.dumps(np.random.get_state()),
-    }
-    found.update(_reached(owners, functions, seen))
-    for module in _modules((*owners, *functions)):
-        found.update(_content(module.__name__, vars(module), seen))
-    return found
+    owners, functions, parameters, seen = list(owners), list(functions), parameters or {}, set()
+    found: list[tuple[str, object]] = [
+        ("Python's random numbers", random.getstate()),
+        ("NumPy's random numbers", pickle.dumps(np.random.get_state())),
+        *_reached(owners, functions, parameters, seen),
+    ]
+    for module in _modules((*owners, *functions, *parameters.values())):
+        found += _content(module.__name__, vars(module), seen)
+    return _numbered(found)
 
 
-def unread(owners: Iterable[Any], functions: Iterable[Any]) -> list[str]:
+def settings(configurations: Mapping[str, Any]) -> dict[str, object]:
+    """Return what configurations say, those of Isaac Lab's own classes too: name -> plain value or the object itself.
+
+    Args:
+        configurations: configurations of terms, by name.
+    """
+    seen: set[int] = set()
+    return _numbered(part for name, value in configurations.items() for part in _settings(name, value, seen))
+
+
+def unread(owners: Iterable[Any], functions: Iterable[Any], parameters: Mapping[str, Any] | None = None) -> list[str]:
     """Name what a step can draw on without a trace for :func:`kept`: iterators, and random numbers of the system.
 
     Of global variables, those count that the terms' code names.
@@ -103,8 +122,10 @@ def unread(owners: Iterable[Any], functions: Iterable[Any]) -> list[str]:
     Args:
         owners: see :func:`kept`.
         functions: see :func:`kept`.
+        parameters: see :func:`kept`.
     """
-    return [name for name, value in _reached(list(owners), list(functions), set()) if isinstance(value, Unread)]
+    reached = _reached(list(owners), list(functions), parameters or {}, set())
+    return [name for name, value in reached if isinstance(value, Unread)]
 
 
 def tensors(values: dict[str, object]) -> dict[str, torch.Tensor]:
@@ -112,7 +133,40 @@ def tensors(values: dict[str, object]) -> dict[str, torch.Tensor]:
     return {name: value.tensor for name, value in values.items() if isinstance(value, Place | Slot)}
 
 
-def _reached(owners: list[Any], functions: list[Any], seen: set[int]) -> Iterator[tuple[str, object]]:
+def _numbered(parts: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Tell apart what has the same name, such as attributes of two objects of one class."""
+    times: Counter[str] = Counter()
+    found: dict[str, object] = {}
+    for name, value in parts:
+        times[name] += 1
+        found[name if times[name] == 1 else f"{name} ({times[name]})"] = value
+    return found
+
+
+def _settings(name: str, value: object, seen: set[int]) -> Iterator[tuple[str, object]]:
+    """What a value in a configuration says; of functions and of objects other than data classes, which one it is."""
+    if isinstance(value, _PLAIN):
+        yield name, value
+        return
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Mapping):
+        parts = {f"{name}[{key!r}]": part for key, part in value.items()}
+    elif isinstance(value, list | tuple):
+        parts = {f"{name}[{index}]": part for index, part in enumerate(value)}
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = {f"{name}.{attribute}": part for attribute, part in _attributes(value)}
+    else:
+        yield name, Itself(value)
+        return
+    for part_name, part in parts.items():
+        yield from _settings(part_name, part, seen)
+
+
+def _reached(
+    owners: list[Any], functions: list[Any], parameters: Mapping[str, Any], seen: set[int]
+) -> Iterator[tuple[str, object]]:
     """What terms hold, and what the global variables hold that their code names."""
     seen.update(map(id, owners))
     for owner in owners:
@@ -124,6 +178,8 @@ def _reached(owners: list[Any], functions: list[Any], seen: set[int]) -> Iterato
                 yield from _content(kind.__name__, vars(kind), seen)
     for function in functions:
         yield from _walk(type(function).__name__, function, seen, 0)
+    for name, parameter in parameters.items():
+        yield from _walk(name, parameter, seen, 0)
 
 
 def _attribute(name: str, value: Any, seen: set[int]) -> Iterator[tuple[str, object]]:
@@ -163,7 +219,7 @@ def _function(value: FunctionType, seen: set[int]) -> Iterator[tuple[str, object
         yield from _walk(f"{name}.{key}", held, seen, 0)
     for defaults in (value.__defaults__, value.__kwdefaults__):
         yield from _walk(f"{name}'s defaults", defaults, seen, 0)
-    if _own(value.__module__):
+    if own(value.__module__):
         for key, part in _named(value.__globals__, _names_in(value.__code__), set()):
             yield from _walk(key, part, seen, 0)
 
@@ -175,9 +231,9 @@ def _named(variables: dict[str, Any], names: set[str], visited: set[str]) -> Ite
     for name in names & variables.keys():
         value = variables[name]
         if isinstance(value, ModuleType):
-            if _own(value.__name__) and value.__name__ not in visited:
+            if own(value.__name__) and value.__name__ not in visited:
                 yield from _named(vars(value), names, visited)
-        elif not isinstance(value, FunctionType) or _own(value.__module__):
+        elif not isinstance(value, FunctionType) or own(value.__module__):
             yield f"{module}.{name}", value
 
 
@@ -218,7 +274,7 @@ def _walk(name: str, value: Any, seen: set[int], depth: int) -> Iterator[tuple[s
         for part in ("func", "args", "keywords", "__self__", "__func__"):
             yield from _walk(f"{name}.{part}", getattr(value, part, None), seen, depth)
     elif isinstance(value, type):
-        if _own(value.__module__):
+        if own(value.__module__):
             yield from _content(value.__name__, vars(value), seen)
     elif _looked_into(value):
         for attribute, part in _attributes(value):
@@ -259,7 +315,7 @@ def _modules(terms: Iterable[Any]) -> list[ModuleType]:
         found[name] = module
         if users(name):
             used = [value.__name__ if isinstance(value, ModuleType) else _module_of(value) for value in _names(module)]
-            names += [name for name in used if users(name) and (name.partition(".")[0] in packages or _own(name))]
+            names += [name for name in used if users(name) and (name.partition(".")[0] in packages or own(name))]
     return list(found.values())
 
 
@@ -280,7 +336,7 @@ def users(module: str | None) -> bool:
     )
 
 
-def _own(module: str | None) -> bool:
+def own(module: str | None) -> bool:
     """Whether a module was not installed, but lies in a folder or a notebook of the user's."""
     file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
     return module == "__main__" or (users(module) and bool(file) and "site-packages" not in file)

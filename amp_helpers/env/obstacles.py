@@ -1,6 +1,7 @@
 """What of a task keeps its control step from being recorded (:mod:`amp_helpers.env.captured`), found by trying it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from amp_helpers.env.captured import (
     step_command,
 )
 from amp_helpers.env.host_work import HostWork, no_host_work
-from amp_helpers.env.kept import kept, tensors, unread
+from amp_helpers.env.kept import kept, settings, tensors, unread
 from amp_helpers.env.masking import NoMaskError
 from amp_helpers.errors import one_line
 
@@ -52,13 +53,23 @@ def _called(env: CapturedEnv, calls: Sequence[tuple[str, Callable[[], object]]])
             return f"{what}: {reason}"
     if drawing := _drawing(env):
         return drawing
-    before = _kept(env)
+    configured = _configured(env)
+    if found := _watched(calls, partial(_kept, env)):
+        return found
+    if changed := _changed(configured, _configured(env)):
+        return _watched(calls, partial(_configured, env)) or f"the task: it changes {changed}, which the host keeps"
+    return None
+
+
+def _watched(calls: Sequence[tuple[str, Callable[[], object]]], look: Callable[[], dict[str, object]]) -> str | None:
+    """Name the first call that makes the host wait, raises, or changes what ``look`` returns."""
+    before = look()
     for what, call in calls:
         with no_host_work():
             reason = _raised(call)
         if reason:
             return f"{what}: {reason}"
-        now = _kept(env)
+        now = look()
         if changed := _changed(before, now):
             return f"{what}: it changes {changed}, which the host keeps"
         before = now
@@ -76,40 +87,63 @@ def _raised(call: Callable[[], object]) -> str | None:
 
 
 def _kept(env: CapturedEnv) -> dict[str, object]:
-    found = kept(env.term_objects(), [part for _, parts in _terms(env) for part in parts])
+    terms = list(_terms(env))
+    parameters = {name: value for _, _, named in terms for name, value in named.items()}
+    found = kept(env.term_objects(), [function for _, function, _ in terms], parameters)
     return {name: value for name, value in found.items() if _SUCCESS not in name}
 
 
 def _changed(before: dict[str, object], now: dict[str, object]) -> str | None:
-    return min((name for name in before.keys() | now.keys() if before.get(name) != now.get(name)), default=None)
+    def differs(name: str) -> bool:
+        then, later = before.get(name), now.get(name)
+        return then is not later and then != later  # NaN is not equal to itself
+
+    return min(filter(differs, before.keys() | now.keys()), default=None)
+
+
+def _configured(env: CapturedEnv) -> dict[str, object]:
+    objects = {f"{what}.cfg": term.cfg for what, term in _objects(env)}
+    return settings(dict(_configurations(env)) | objects)
 
 
 def _drawing(env: CapturedEnv) -> str | None:
     """Name the first term that can advance an iterator, whether or not it has done so."""
     objects = env.term_objects()
-    for what, parts in (("the environment", [env]), *_terms(env), ("the task", objects)):
+    terms = ((what, [function], parameters) for what, function, parameters in _terms(env))
+    for what, parts, parameters in (("the environment", [env], {}), *terms, ("the task", objects, {})):
         owners = [part for part in parts if any(part is owner for owner in objects)]
-        if names := unread(owners, parts):
+        if names := unread(owners, parts, parameters):
             return f"{what}: it can draw on {names[0]}, whose next value only the host knows"
     return None
 
 
-def _terms(env: CapturedEnv) -> Iterator[tuple[str, list[Any]]]:
-    """Everything that a step is made of by its name: functions with their parameters, or objects."""
-    named: list[tuple[str, Any]] = []
+def _terms(env: CapturedEnv) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Everything that a step is made of: its name, the function or object, and its parameters by name."""
+    for what, term in _configurations(env):
+        yield what, term.func, {f"{what}.params[{key!r}]": value for key, value in term.params.items()}
+    for what, term in _objects(env):
+        yield what, term, {}
+
+
+def _configurations(env: CapturedEnv) -> Iterator[tuple[str, Any]]:
+    """The configurations of terms that are functions, or called like one, by the names of the terms."""
     for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
-        named += [(f"{kind} '{name}'", manager.get_term_cfg(name)) for name in manager.active_terms]
+        for name in manager.active_terms:
+            yield f"{kind} '{name}'", manager.get_term_cfg(name)
     for mode in MODES:
-        named += [(f"event '{name}'", term) for name, term in _events(env, mode)]
+        for name, term in _events(env, mode):
+            yield f"event '{name}'", term
     observations = env.observation_manager
     for group, names in observations.active_terms.items():
-        terms = observations._group_obs_term_cfgs[group]
-        named += [(f"observation '{group}/{name}'", term) for name, term in zip(names, terms, strict=True)]
-    for what, term in named:
-        yield what, [term.func, *term.params.values()]
+        for name, term in zip(names, observations._group_obs_term_cfgs[group], strict=True):
+            yield f"observation '{group}/{name}'", term
+
+
+def _objects(env: CapturedEnv) -> Iterator[tuple[str, Any]]:
+    """The terms that are always objects by name."""
     for kind, manager in (("action", env.action_manager), ("command", env.command_manager)):
         for name in manager.active_terms:
-            yield f"{kind} '{name}'", [manager.get_term(name)]
+            yield f"{kind} '{name}'", manager.get_term(name)
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:

@@ -4,9 +4,16 @@ Both are steps of one environment: random draws are fixed (``steady_tasks``), so
 """
 
 import itertools
+import linecache
+import logging
+import math
+import os
+import random
 import time
+from pathlib import Path
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +22,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from isaaclab.actuators import IdealPDActuatorCfg
 from isaaclab.managers import ManagerTermBase, RewardTermCfg
 from isaaclab.utils.buffers import CircularBuffer
+from isaaclab.utils.noise import UniformNoiseCfg
 from steady_tasks import LOCOMOTION, WALK
 
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
@@ -109,20 +117,156 @@ def fading():
     return term
 
 
+def seeding(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), np.random.default_rng().random())
+
+
+def seeding_in_python(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), random.Random().random())
+
+
+def asking_the_system(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), float(os.urandom(1)[0]))
+
+
+def reading(env) -> torch.Tensor:
+    with open(__file__) as file:
+        return torch.full((env.num_envs,), float(len(file.read())))
+
+
+def reading_with_pathlib(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), float(len(Path(__file__).read_text())))
+
+
+def reading_warp(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), float(env.scene["robot"].data.joint_pos.warp.numpy().max()))
+
+
+def listing_warp(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), env.scene["robot"].data.joint_pos.warp.list()[0])
+
+
+def reading_torch(env) -> torch.Tensor:
+    return torch.full((env.num_envs,), float(env.scene["robot"].data.joint_pos.torch.numpy().max()))
+
+
+SYSTEM = "draws random numbers of the system, as np.random.default_rng() without a seed does"
+FILE = "opens or reads a file, which a recording does not do again"
+
+
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
+        (seeding, SYSTEM),
+        (seeding_in_python, SYSTEM),
+        (asking_the_system, SYSTEM),
+        (reading, FILE),
+        (reading_with_pathlib, FILE),
+        (reading_warp, "reads a Warp array with .numpy()"),
+        (listing_warp, "reads a Warp array with .list()"),
+        (reading_torch, "reads a tensor with .numpy()"),
         (timing, "calls time.monotonic(), which a recording does not call again"),
         (alternating(), "it can draw on term.signs, whose next value only the host knows"),
         (fading(), "it can draw on term.weights, whose next value only the host knows"),
     ],
-    ids=["clock", "cycle", "generator"],
+    ids=["rng", "Random", "urandom", "file", "pathlib", "numpy", "list", "torch", "clock", "cycle", "generator"],
 )
-def test_a_term_that_reads_a_clock_or_an_iterator_is_named(env, monkeypatch, function, reason):
+def test_a_term_that_draws_on_the_host_is_named(env, monkeypatch, function, reason):
     term = env.reward_manager.get_term_cfg("upright")
     monkeypatch.setattr(term, "func", function)
     monkeypatch.setattr(term, "params", {})
     assert obstacle(env) == f"reward 'upright': {reason}"
+
+
+def harmless(env, missing: float) -> torch.Tensor:
+    logging.getLogger(__name__).error("a message has a time")
+    linecache.clearcache()
+    assert linecache.getline(__file__, 1), "as a warning or a traceback shows it"
+    with_a_seed = np.random.default_rng(0).random() + random.Random(0).random()
+    return torch.full((env.num_envs,), with_a_seed if math.isnan(missing) else missing)
+
+
+def test_fixed_seeds_messages_and_parameters_that_are_nan_keep_no_step_from_being_recorded(env, monkeypatch):
+    term = env.reward_manager.get_term_cfg("upright")
+    monkeypatch.setattr(term, "func", harmless)
+    monkeypatch.setattr(term, "params", {"missing": math.nan})
+    assert obstacle(env) is None
+
+
+def upright(env):
+    return env.reward_manager.get_term_cfg("upright")
+
+
+def ranges(env):
+    return env.command_manager.get_term("base_velocity").cfg.ranges
+
+
+def push_params(env) -> dict:
+    return env.event_manager.get_term_cfg("push").params
+
+
+def observation(env):
+    return env.observation_manager._group_obs_term_cfgs["policy"][0]
+
+
+def time_out(env):
+    return env.termination_manager.get_term_cfg("time_out")
+
+
+def raise_a_weight(env, *_, **__) -> None:
+    upright(env).weight *= 1.01
+
+
+def widen_a_range(env, *_, **__) -> None:
+    ranges(env).lin_vel_x = (0.0, ranges(env).lin_vel_x[1] + 0.01)
+
+
+def widen_a_parameter(env, *_, **__) -> None:
+    push_params(env)["velocity_range"] = {"x": (0.0, push_params(env)["velocity_range"]["x"][1] + 0.01)}
+
+
+def raise_a_noise(env, *_, **__) -> None:
+    observation(env).noise.n_max += 0.01
+
+
+def turn_a_time_out(env, *_, **__) -> None:
+    time_out(env).time_out = not time_out(env).time_out
+
+
+def replace_a_function(env, *_, **__) -> None:
+    upright(env).func = lambda env, **_: torch.zeros(env.num_envs)
+
+
+def raise_a_weight_twice(env, *_, **__) -> None:
+    upright(env).weight = min(upright(env).weight + 1.0, 7.0)
+
+
+PUSH, TASK = "event 'push'", "the task"
+
+
+@pytest.mark.parametrize(
+    ("function", "who", "what"),
+    [
+        (raise_a_weight, PUSH, "reward 'upright'.weight"),
+        (widen_a_range, PUSH, "command 'base_velocity'.cfg.ranges.lin_vel_x[1]"),
+        (widen_a_parameter, PUSH, "event 'push'.params['velocity_range']['x']"),
+        (raise_a_noise, PUSH, ".noise.n_max"),
+        (turn_a_time_out, PUSH, "termination 'time_out'.time_out"),
+        (replace_a_function, PUSH, "reward 'upright'.func"),
+        (raise_a_weight_twice, TASK, "reward 'upright'.weight"),
+    ],
+)
+def test_an_event_that_changes_how_another_term_is_configured_is_named(env, monkeypatch, function, who, what):
+    """As a curriculum does that is written as an event. One that does so now and then leaves its name open."""
+    monkeypatch.setattr(upright(env), "weight", 5.0)
+    monkeypatch.setattr(upright(env), "func", upright(env).func)  # and so all the others, to be as they were
+    monkeypatch.setattr(ranges(env), "lin_vel_x", ranges(env).lin_vel_x)
+    monkeypatch.setattr(observation(env), "noise", UniformNoiseCfg())
+    monkeypatch.setattr(time_out(env), "time_out", True)
+    monkeypatch.setitem(push_params(env), "velocity_range", {"x": (0.0, 0.5)})
+    monkeypatch.setattr(env.event_manager.get_term_cfg("push"), "func", function)
+    found = str(obstacle(env))
+    assert found.startswith(f"{who}: it changes ") and found.endswith(f"{what}, which the host keeps")
 
 
 def test_every_reward_is_computed_as_often_however_many_terms_act_by_mask(env, monkeypatch):

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import deque
+from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ pytest.importorskip("warp", reason="Warp is not installed; pip install -e '.[sim
 
 import test_kept
 
-from amp_helpers.env.kept import kept, tensors, unread
+from amp_helpers.env.kept import kept, settings, tensors, unread
 
 BOX = SimpleNamespace(calls=0)
 HISTORY: list[torch.Tensor] = []
@@ -35,6 +36,19 @@ class Slots:
 
 class Statistics:
     calls = 0
+
+
+@dataclass
+class Range:
+    low: float = 0.0
+    steps: list[float] = field(default_factory=lambda: [1.0, 2.0])
+
+
+@dataclass
+class Cfg:
+    func: object
+    inner: Range
+    owner: object = None
 
 
 class Term:
@@ -283,3 +297,29 @@ def asserting() -> None:
 
 def test_global_variables_of_installed_packages_are_not_the_terms():
     assert [name for name in kept([], [asserting]) if name.startswith("_pytest")] == []
+
+
+def test_parameters_of_one_type_are_each_compared():
+    """And attributes of two objects of one class."""
+    before = kept([], [], {"first": (0, 1), "second": (0, 1)})
+    assert before != kept([], [], {"first": (0, 2), "second": (0, 1)})
+    first, second = Counter(), Counter()
+    before = kept([first, second], [])
+    first.calls += 1
+    assert before != kept([first, second], [])
+
+
+def test_what_a_parameter_draws_on_is_named_as_it_is():
+    assert unread([], [], {"params['sign']": SIGNS}) == ["params['sign']"]
+
+
+def test_what_a_configuration_says_is_compared_at_any_depth():
+    """Its functions by what they are, because their content is that of the terms."""
+    cfg = Cfg(counting, Range())
+    cfg.owner = cfg  # as people write it
+    before = settings({"term": cfg})
+    assert before == settings({"term": cfg})
+    assert {"term.func", "term.inner.low", "term.inner.steps[0]", "term.inner.steps[1]"} == set(before)
+    cfg.inner.steps[1], cfg.func = 3.0, drawing
+    now = settings({"term": cfg})
+    assert [name for name in before if before[name] != now[name]] == ["term.func", "term.inner.steps[1]"]
