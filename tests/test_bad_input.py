@@ -253,10 +253,11 @@ def test_a_foreign_file_in_place_of_a_policy(refused, run_copy, tmp_path):
     for content in (b"", b"not a checkpoint", whole[: len(whole) // 2], pickle.dumps(Payload(marker))):
         policy.write_bytes(content)
         assert play().startswith(f"{policy}: is not a checkpoint of tensors")
+    remedy = "; give a whole checkpoint written by training"
     for content, sentence in (
         ([1, 2], "holds no named parts"),
-        ({"model_state_dict": {}}, "holds no policy; give a file written by training"),
-        ({"policy": {"a": 1}}, "holds no observation_preprocessor; give a file written by training"),
+        ({"model_state_dict": {}}, f"holds no policy, observation_preprocessor{remedy}"),
+        ({"policy": {"a": 1}}, f"holds no observation_preprocessor{remedy}"),
         ({"policy": {"a": 1}, "observation_preprocessor": {}}, "made for another network, policy"),
     ):
         torch.save(content, policy)

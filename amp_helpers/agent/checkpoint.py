@@ -108,23 +108,20 @@ def check_fit(path: str | Path, name: str, module: nn.Module, state: Mapping[str
         raise InputError(f"{path}: {name} {told} {fault}; give another checkpoint of the run")
 
 
-def check_held(path: str | Path, names: Iterable[str], saved: Mapping[str, Any], *, whole: bool = False) -> None:
+def check_held(path: str | Path, names: Iterable[str], saved: Mapping[str, Any]) -> None:
     """Check that a checkpoint holds these parts; whether they fit, :func:`check_fit` tells.
 
     Args:
         path: the file, for the message.
         names: of the parts.
         saved: content of the file.
-        whole: whether a whole checkpoint is wanted, rather than a policy; the message then names all that is missing.
 
     Raises:
-        InputError: one is missing.
+        InputError: one is missing; the message names all that are.
     """
     missing = [name for name in names if not isinstance(saved.get(name), dict)]
-    if missing and whole:
-        raise InputError(f"{path}: holds no {', '.join(missing)}; give a whole checkpoint written by training")
     if missing:
-        raise InputError(f"{path}: holds no {missing[0]}; give a file written by training")
+        raise InputError(f"{path}: holds no {', '.join(missing)}; give a whole checkpoint written by training")
 
 
 def check_modules(path: str | Path, modules: Mapping[str, nn.Module], saved: Mapping[str, Any]) -> None:
@@ -153,7 +150,7 @@ def check_parts(path: str | Path, parts: Mapping[str, Any]) -> dict[str, Any]:
         InputError: the file is no such checkpoint, lacks a part, or holds a network of another shape.
     """
     saved = load_checkpoint(path)
-    check_held(path, parts, saved, whole=True)
+    check_held(path, parts, saved)
     for name, part in parts.items():
         if isinstance(part, nn.Module):
             check_fit(path, name, part, saved[name])

@@ -105,7 +105,7 @@ def _undamaged(file: Path) -> bool:
 
 def _read(file: Path) -> Checkpoint:
     saved = load_checkpoint(file)
-    check_held(file, _NEEDED, saved, whole=True)
+    check_held(file, _NEEDED, saved)
     updates = saved["progress"].get("updates")
     if type(updates) is not int or updates < 0:
         raise InputError(f"{file}: does not say how many updates it made; give a whole checkpoint written by training")
