@@ -64,6 +64,12 @@ def takes_velocity(setup: MeasuringSetup) -> bool:
     return task_takes_velocity(config["task"])
 
 
+def references(setup: MeasuringSetup) -> MotionDataset:
+    """Return the clips that the policy is compared with, before its task is opened."""
+    _, config = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
+    return reference_dataset(config, setup.dataset)
+
+
 @contextmanager
 def opened(setup: MeasuringSetup, commands: Sequence[Command]) -> Iterator[MeasuredInIsaacLab]:
     """Open the task of a policy for measuring, with ``setup.num_envs`` environments for each command of a round.

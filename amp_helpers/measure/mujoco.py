@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from amp_helpers.metrics.rollout import Rollout, check_rollout
 from amp_helpers.robots.lookup import FILE_SUFFIXES, get_robot, other_joints
 from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.plugins import imports_users_module
+from amp_helpers.utils.resources import find_run
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,7 @@ def takes_velocity(setup: MeasuringSetup) -> bool:
     """Whether the policy observes a velocity command, or a checkpoint's task has one, which takes no export."""
     folder = _ready(setup)
     if folder is None:
-        from amp_helpers.measure import isaaclab  # loads Isaac Lab, as the export does
-
-        return isaaclab.takes_velocity(setup)
+        return _isaaclab().takes_velocity(setup)
     return takes_command(read_facts(folder))
 
 
@@ -99,8 +99,7 @@ def opened(
         )
     if setup.device not in (None, "cpu"):
         raise InputError(f"--device {setup.device}: MuJoCo runs on the CPU; leave --device out")
-    options = {"task": setup.task, "asset": setup.asset}
-    folder = find_bundle(setup.checkpoint, **options, robot=None if setup.is_bundle else setup.robot_name)
+    folder = _bundle(setup)
     controller = Controller(folder)
     if np.isfinite(commands).any() and not takes_command(controller.facts):
         raise InputError(
@@ -119,6 +118,24 @@ def _ready(setup: MeasuringSetup) -> Path | None:
     if not setup.is_bundle and (setup.task or setup.asset or setup.robot):
         return None
     return ready_bundle(setup.checkpoint)
+
+
+def _bundle(setup: MeasuringSetup) -> Path:
+    """The policy's bundle; where it has none, it is exported, unless the memory could not hold what is recorded."""
+    if _ready(setup) is None and find_run(setup.checkpoint).exists():
+        setup.check_memory(_isaaclab().references(setup))
+    options = {"task": setup.task, "asset": setup.asset}
+    return find_bundle(setup.checkpoint, **options, robot=None if setup.is_bundle else setup.robot_name)
+
+
+def _isaaclab() -> ModuleType:
+    """What measures in Isaac Lab, which the export loads as well."""
+    from amp_helpers.env.quiet_warp import start_warp_quietly
+
+    start_warp_quietly()  # before Isaac Lab starts it
+    from amp_helpers.measure import isaaclab
+
+    return isaaclab
 
 
 def _references(controller: Controller, folder: Path, setup: MeasuringSetup) -> MotionDataset:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -175,3 +176,27 @@ def test_what_a_bundle_lacks_is_given(setup, bundle, tmp_path):
     with pytest.raises(InputError, match=r"asks for the robot 'mine:ROBOT', .* if you trust it, give --robot mine"):
         evaluate(asked, tmp_path / "out", velocity=0.0)
     assert evaluate(replace(asked, robot="g1_23dof"), tmp_path / "out", velocity=0.0)["falls_per_env_10s"] >= 0
+
+
+def test_a_checkpoint_is_exported_only_where_the_memory_holds_its_rollout(repo_root, tmp_path, monkeypatch):
+    pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
+    run, exported = tmp_path / "run", []
+    run.mkdir()
+    for name in ("policy.pt", "config.json"):
+        shutil.copy(repo_root / "policies" / "g1_walk" / name, run)
+
+    def export(checkpoint, **_):
+        exported.append(checkpoint)
+        raise InputError("exported")
+
+    monkeypatch.setattr(mujoco, "find_bundle", export)
+    monkeypatch.setattr("amp_helpers.metrics.rollout.memory_gib", lambda: 1.0)
+    asked = MeasuringSetup(checkpoint=run, simulator="mujoco")
+    for change, steps in (({"seconds": 20_000.0}, ()), ({}, [0.5] * 5000)):
+        with pytest.raises(InputError, match=r"steps of 16 environments take 4\.11 GiB of memory, of 1 GiB here"):
+            evaluate(replace(asked, **change), tmp_path / "out", velocity=None if steps else 0.7, steps=steps)
+    assert not exported
+    for checkpoint in (run, tmp_path / "gone"):
+        with pytest.raises(InputError, match=r"^exported$"):
+            evaluate(replace(asked, checkpoint=checkpoint), tmp_path / "out", velocity=0.7)
+    assert exported == [run, tmp_path / "gone"] and not (tmp_path / "out").exists()
