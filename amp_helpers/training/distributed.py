@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 TIMEOUT = timedelta(minutes=30)
 """Longest time that a rank waits for another: kernels may be compiled in the first step."""
 
+RESOLVE_S = 10.0
+"""Time that the name of the first machine has to become known, s: that of a machine just started takes a moment."""
+
 GRACE_S = 25.0
 """Time that a process has to end after SIGTERM, s; torchrun and SLURM kill it after 30."""
 
@@ -150,10 +153,15 @@ def _meet(launch: Launch, backend: str) -> None:
     """Wait for the other processes at the address that the launcher gave."""
     import torch
 
+    where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} (MASTER_ADDR, MASTER_PORT)"
+    if fault := _unresolved(os.environ["MASTER_ADDR"]):  # torch would try again for TIMEOUT
+        raise InputError(
+            f"the processes cannot meet at {where}, which is no machine known here ({fault}); give the first machine's "
+            "IP address, as torchrun's option master_addr does"
+        )
     try:
         torch.distributed.init_process_group(backend, rank=launch.rank, world_size=launch.size, timeout=TIMEOUT)
     except (RuntimeError, ValueError) as error:  # torch's errors of networks are of the first kind
-        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} (MASTER_ADDR, MASTER_PORT)"
         if "EADDRINUSE" in str(error):
             raise InputError(
                 f"the processes cannot meet at {where}, where another program listens; give another "
@@ -164,6 +172,21 @@ def _meet(launch: Launch, backend: str) -> None:
             f"the processes did not meet at {where}: {reason}; start all of them, with torchrun and an address that "
             "each can reach"
         ) from error
+
+
+def _unresolved(address: str) -> str | None:
+    """Why the name of a machine stands for no address, tried again for ``RESOLVE_S``; ``None`` where it does."""
+    given_up = time.monotonic() + RESOLVE_S
+    while True:
+        try:
+            socket.getaddrinfo(address, None)
+            return None
+        except UnicodeError as error:  # of what can be no name
+            return one_line(str(error), 100)
+        except OSError as error:
+            if time.monotonic() >= given_up:
+                return error.strerror or str(error)
+        time.sleep(1.0)
 
 
 def tell_torchrun(sentence: str) -> None:

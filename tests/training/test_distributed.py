@@ -18,6 +18,7 @@ import pytest
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.ranks import process_ended
 from amp_helpers.errors import InputError
+from amp_helpers.training import distributed
 from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.command import parse
 from amp_helpers.training.distributed import Launch, check_agreement, joined
@@ -87,6 +88,38 @@ def test_processes_that_cannot_meet_say_why(monkeypatch):
             meet(port)
     with pytest.raises(InputError, match=r"did not meet at 127\.0\.0\.1:abc .*'abc'; start all of them, with torchrun"):
         meet("abc")
+
+
+@pytest.mark.parametrize("address", ["no-such-machine.invalid", "two..dots"])
+def test_an_address_that_no_machine_has_is_told_at_once(monkeypatch, address):
+    """torch tries again for half an hour."""
+    monkeypatch.setattr(distributed, "RESOLVE_S", 0.0)
+
+    def meet(address: str, port: str) -> None:
+        monkeypatch.setenv("MASTER_ADDR", address)
+        monkeypatch.setenv("MASTER_PORT", port)
+        with joined(Launch(rank=1, size=2), "cpu"):
+            raise AssertionError("there is no other process")
+
+    told = rf"cannot meet at {re.escape(address)}:1234 \(MASTER_ADDR, .*known here \(.*\); give the first machine's IP"
+    with pytest.raises(InputError, match=told):
+        meet(address, "1234")
+    for known in ("localhost", "127.0.0.1", "::1"):
+        with pytest.raises(InputError, match=f"did not meet at {known}:abc "):
+            meet(known, "abc")
+
+
+def test_an_address_has_a_moment_to_become_known(monkeypatch):
+    asked: list[str] = []
+
+    def slow(address: str, _: object) -> None:
+        asked.append(address)
+        if len(asked) < 3:
+            raise socket.gaierror(socket.EAI_AGAIN, "not yet")
+
+    monkeypatch.setattr("socket.getaddrinfo", slow)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert distributed._unresolved("node-0") is None and asked == ["node-0"] * 3
 
 
 def test_processes_with_other_settings_are_told_which(repo_root):
