@@ -98,7 +98,7 @@ class Driver:
         """Falls since the start."""
         self.time_s: float
         """Simulated time since the start, s."""
-        self._command = np.zeros(2)
+        self._wished = np.zeros(2)
         self._clock: float | None = None
         self._paces: deque[tuple[float, int]] = deque()
         rows = round(HISTORY_S / self.dt)
@@ -144,20 +144,28 @@ class Driver:
     def command(self) -> tuple[float, float]:
         """Forward speed, m/s, and turn, rad/s, left positive; what is set is limited to what was trained.
 
-        A turn beyond what the forward speed allows is made smaller; the speed stays.
+        A turn beyond what the forward speed allows is made smaller, and given back as the robot is driven slower.
         """
-        return float(self._command[0]), float(self._command[1])
+        forward, turn = self._wished
+        forward, _, turn = limit_command(self.controller.facts, (forward, 0.0, turn)).tolist()
+        return forward, turn
 
     @command.setter
     def command(self, command: tuple[float, float]) -> None:
         if not np.isfinite(command).all():
             raise InputError(f"command: is {tuple(command)}; give a finite forward speed and turn")
-        forward, turn = command
-        self._command = limit_command(self.controller.facts, (forward, 0.0, turn))[[0, 2]]
+        self._wished = np.clip(command, *np.transpose(self.ranges))
+
+    @property
+    def wished(self) -> tuple[float, float]:
+        """The command as it was set, within :attr:`ranges`; its turn may be more than the forward speed allows."""
+        forward, turn = self._wished.tolist()
+        return forward, turn
 
     def nudge(self, forward: int, turn: int) -> None:
         """Change the command by so many steps of :data:`STEP`, to a multiple of it."""
-        self.command = tuple(STEP * np.round(self._command / STEP + (forward, turn)))
+        before = np.array(self.command if turn else self.wished)
+        self.command = tuple(STEP * np.round(before / STEP + (forward, turn)))
 
     def steer(self, forward: float, turn: float) -> None:
         """Set the command by the position of a stick, -1..1 each: the ends are those of :attr:`ranges`."""
@@ -180,7 +188,7 @@ class Driver:
         now.reset()
         now.data.qpos[:], now.data.qvel[:] = before.data.qpos, before.data.qvel
         mujoco.mj_forward(now.model, now.data)
-        self.command = self.command
+        self.command = self.wished
         self.controller.start()
 
     def push(self, impulse: float, direction: float = 0.0) -> None:
@@ -214,7 +222,7 @@ class Driver:
             self.reset()
         sensed = self.sim.sense()
         before = self.sim.root_pos
-        forward, turn = self._command
+        forward, turn = self.command
         self.sim.advance(self.controller.step(**vars(sensed), command=(forward, 0.0, turn)))
         self.time_s += self.dt
         if self._lying or self.sim.fallen:

@@ -93,7 +93,7 @@ class Drive(Panel):
 
         The robot walks at half the highest speed, where the command is 0.
         """
-        before = self.driver.command
+        before = self.driver.wished
         if not any(before):
             self.driver.command = (self.driver.ranges[0][1] / 2, 0.0)
         frames = []
@@ -271,7 +271,7 @@ class Drive(Panel):
     def _command(self, forward: float | None = None, turn: float | None = None) -> None:
         """Change what is given; the other slider may not show yet what a key has changed."""
         if not self._paused:
-            before = self.driver.command
+            before = self.driver.wished
             self.driver.command = (before[0] if forward is None else forward, before[1] if turn is None else turn)
             self._show_unless_walking()
 

@@ -202,7 +202,7 @@ class DrivePage:
             self._asked.get()()
 
     def _command(self, which: int, value: float) -> None:
-        forward, turn = self.driver.command
+        forward, turn = self.driver.wished
         self.driver.command = (forward, value) if which else (value, turn)
 
     def _stand(self) -> None:

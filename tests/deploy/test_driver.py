@@ -66,6 +66,29 @@ def test_a_robot_that_is_driven_faster_turns_less(tmp_path, robot):
     assert driver.command == pytest.approx((2.0, 0.6))
 
 
+def test_a_turn_that_the_speed_took_is_given_back(tmp_path, robot):
+    wide, narrow = ({"forward": [0.0, 2.6], "turn": [-most, most]} for most in (1.0, 0.5))
+    folders = {
+        "wide": standing_bundle(tmp_path / "a", commands=wide, max_lateral_acceleration=1.2),
+        "narrow": standing_bundle(tmp_path / "b", commands=narrow),
+    }
+    driver = Driver(folders, robot)
+    driver.command = (2.4, 3.0)
+    assert driver.command == pytest.approx((2.4, 0.5)) and driver.wished == (2.4, 1.0)
+    for forward, turn in ((2.0, 0.6), (1.5, 0.8), (1.0, 1.0)):
+        driver.nudge(round(10 * (forward - driver.command[0])), 0)
+        assert driver.command == pytest.approx((forward, turn))
+    driver.nudge(14, 0)
+    driver.nudge(0, -1)
+    assert driver.command == driver.wished == pytest.approx((2.4, 0.4)), "a key for the turn goes on from what is"
+    driver.command = (2.4, 1.0)
+    driver.switch("narrow")
+    assert driver.command == (2.4, 0.5)
+    driver.command = (0.0, 0.0)
+    driver.switch("wide")
+    assert driver.command == driver.wished == (0.0, 0.0)
+
+
 def test_a_key_moves_the_command_to_the_next_tenth(driver):
     driver.command = (0.23, 0.0)
     driver.nudge(1, -1)

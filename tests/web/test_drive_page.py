@@ -134,6 +134,17 @@ def test_the_turn_slider_gives_way_to_the_speed(visit):
     expect(turn).to_have_value("-0.46")
     expect(forward).to_have_value("2.6")
     expect(page.locator("#status-command")).to_have_text("2.60 m/s, −0.46 rad/s")
+    forward.fill("2")
+    expect(turn).to_have_value("-0.6")
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(10):
+        page.keyboard.press("ArrowDown")
+    expect(forward).to_have_value("1")
+    expect(turn).to_have_value("-1")  # all that was wished
+    forward.fill("2.6")
+    page.get_by_role("button", name="Stop").click()
+    expect(turn).to_have_value("0")
+    expect(page.locator("#status-command")).to_have_text("0.00 m/s, 0.00 rad/s")
 
 
 def test_on_a_phone_a_thumb_drives_and_nothing_is_cut_off(visit):

@@ -44,6 +44,15 @@ def test_sliders_command_and_figures_answer(widget):
     assert widget.driver.command == (0.0, 0.0) and widget.forward.value == 0.0
 
 
+def test_a_slower_speed_gives_the_turn_back_that_a_faster_one_took(robot, tmp_path):
+    limited = standing_bundle(tmp_path / "limited", max_lateral_acceleration=0.2)
+    widget = Drive(limited, robot=robot, width=160, height=120, recording_s=0)
+    widget.forward.value, widget.turn.value = 1.0, 0.5
+    assert widget.driver.command == (1.0, 0.2) and widget.turn.value == 0.2, "the slider shows what the robot is told"
+    widget.forward.value = 0.5
+    assert widget.driver.command == (0.5, 0.4) and widget.turn.value == 0.4
+
+
 def test_keys_and_sticks_of_the_page_command_and_move_the_sliders(widget):
     widget.pause.value = True
     say(widget, "nudge", forward=1, turn=0)

@@ -11,7 +11,9 @@ class Controls {
     this.element = (id) => document.getElementById(id);
     this.forward = this.element("forward");
     this.turn = this.element("turn");
-    for (const slider of [this.forward, this.turn]) slider.addEventListener("input", () => this.show());
+    this.wishedTurn = 0; // of which the forward speed allows what the slider shows
+    this.forward.addEventListener("input", () => this.show());
+    this.turn.addEventListener("input", () => this.setCommand(this.forward.value, this.turn.value));
     this.element("stop").addEventListener("click", () => this.stop());
     this.element("reset").addEventListener("click", () => this.actions.reset());
     this.element("push").addEventListener("click", () => this.push());
@@ -35,19 +37,19 @@ class Controls {
   setPolicy(controller, mass) {
     [this.controller, this.mass] = [controller, mass];
     const ranges = controller.facts.commands;
+    const wished = [Number(this.forward.value), this.wishedTurn];
     for (const [slider, range] of [[this.forward, ranges.forward], [this.turn, ranges.turn]]) {
-      const value = Number(slider.value);
       [slider.min, slider.max] = range;
-      slider.value = value;
       slider.disabled = range[0] === range[1];
     }
     this.element("pad").hidden = this.forward.disabled && this.turn.disabled;
-    this.show();
+    this.setCommand(...wished);
   }
 
   setCommand(forward, turn) {
     this.forward.value = forward;
     this.turn.value = turn;
+    this.wishedTurn = Number(this.turn.value); // within the slider's range
     this.show();
   }
 
@@ -62,7 +64,7 @@ class Controls {
   }
 
   show() {
-    if (this.controller) this.turn.value = this.controller.limited(this.command)[2];
+    if (this.controller) this.turn.value = this.controller.limited([Number(this.forward.value), 0, this.wishedTurn])[2];
     const signed = (value) => Number(value).toFixed(2).replace("-", "−");
     this.element("forward-value").value = `${signed(this.forward.value)} m/s`;
     this.element("turn-value").value = `${signed(this.turn.value)} rad/s`;
@@ -78,7 +80,7 @@ class Controls {
       const reach = 0.7 * (side > 0 ? this.turn.max : -this.turn.min);
       this.setCommand(this.forward.value, side * reach);
     };
-    const faster = (step) => this.setCommand(Math.round((Number(this.forward.value) + step) * 100) / 100, this.turn.value);
+    const faster = (step) => this.setCommand(Math.round((Number(this.forward.value) + step) * 100) / 100, this.wishedTurn);
     const keys = {
       ArrowUp: () => faster(SPEED_STEP), w: () => faster(SPEED_STEP),
       ArrowDown: () => faster(-SPEED_STEP), s: () => faster(-SPEED_STEP),
