@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 TIMEOUT = timedelta(minutes=30)
 """Longest time that a rank waits for another: kernels may be compiled in the first step."""
 
-RESOLVE_S = 10.0
-"""Time that the name of the first machine has to become known, s: that of a machine just started takes a moment."""
+RESOLVE_S = 60.0
+"""Time that the name of the first machine has to become known, s: a cluster can go on not knowing it
+for half a minute."""
 
 GRACE_S = 25.0
 """Time that a process has to end after SIGTERM, s; torchrun and SLURM kill it after 30."""
