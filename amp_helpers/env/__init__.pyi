@@ -13,15 +13,11 @@ from .make import make_env as make_env
 from .make import takes_velocity as takes_velocity
 from .measuring import MeasuringRules as MeasuringRules
 from .measuring import configure_for_measuring as configure_for_measuring
-from .rollout import WARMUP_S as WARMUP_S
-from .rollout import profile_reference as profile_reference
 from .rollout import record_commands as record_commands
 from .rollout import record_profile as record_profile
 from .rollout import record_rollout as record_rollout
 from .rollout import reference_dataset as reference_dataset
 from .rollout import reference_motion as reference_motion
-from .rollout import rollout_motion as rollout_motion
-from .rollout import step_profile as step_profile
 from .style import STYLE_TASK as STYLE_TASK
 from .style import G1StyleEnvCfg as G1StyleEnvCfg
 from .task import TASK as TASK

@@ -14,12 +14,8 @@ from amp_helpers.dataset import MotionDataset, check_joints
 from amp_helpers.env.held_command import check_command, set_command
 from amp_helpers.env.recorder import StepRecorder
 from amp_helpers.errors import InputError
-from amp_helpers.metrics.conditions import WARMUP_S as WARMUP_S
 from amp_helpers.metrics.grid import check_speeds
-from amp_helpers.metrics.references import profile_reference as profile_reference
 from amp_helpers.metrics.references import recorded_dataset
-from amp_helpers.metrics.references import rollout_motion as rollout_motion
-from amp_helpers.metrics.references import step_profile as step_profile
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.robot import G1_23DOF, Robot
