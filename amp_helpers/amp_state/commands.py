@@ -7,16 +7,11 @@ import isaaclab.envs.mdp as lab
 import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
+from amp_helpers.amp_state.terms import terms
 from amp_helpers.errors import InputError
 
 COMPONENTS = ("lin_vel_x", "lin_vel_y", "ang_vel_z")
 """Ranges of a velocity command: forward and left m/s, turning rad/s."""
-
-
-def terms(group: Any) -> Iterator[tuple[str, Any]]:
-    """The terms of a manager's configuration, a class or a dictionary, without those that are off."""
-    found = group if isinstance(group, dict) else {} if group is None else vars(group)
-    yield from ((name, term) for name, term in list(found.items()) if term is not None)
 
 
 def velocity_commands(cfg: Any) -> Iterator[tuple[str, Any]]:

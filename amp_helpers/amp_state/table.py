@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from amp_helpers.amp_state.sources import TERM_FUNCTIONS, ObservationTerm
+from amp_helpers.amp_state.observation_group import TERM_FUNCTIONS, ObservationTerm
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.utils.table import Table
 

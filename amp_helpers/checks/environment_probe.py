@@ -9,7 +9,8 @@ import torch
 from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.amp_state.asset import robot_name, scene_robot
-from amp_helpers.amp_state.sources import TERM_FUNCTIONS, AmpSource, observation_terms
+from amp_helpers.amp_state.observation_group import TERM_FUNCTIONS, observation_terms
+from amp_helpers.amp_state.sources import AmpSource
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place

@@ -9,8 +9,10 @@ from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.utils.math import quat_apply_inverse
 
 from amp_helpers.amp_state.asset import robot_name, scene_robot
-from amp_helpers.amp_state.commands import terms, velocity_commands
-from amp_helpers.env.measuring import function_name, other_commands, reference_event
+from amp_helpers.amp_state.commands import velocity_commands
+from amp_helpers.amp_state.terms import function_name, terms
+from amp_helpers.env.command_range import other_commands
+from amp_helpers.env.measuring import reference_event
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import Robot

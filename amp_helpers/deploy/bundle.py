@@ -13,11 +13,11 @@ from isaaclab.envs.mdp import JointPositionAction
 
 from amp_helpers.amp_state.asset import robot_name, scene_robot
 from amp_helpers.amp_state.commands import COMPONENTS, velocity_commands
-from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
+from amp_helpers.amp_state.observation_group import ObservationTerm, observation_terms
+from amp_helpers.amp_state.terms import function_name
 from amp_helpers.deploy.limits import LATERAL_LIMIT
 from amp_helpers.deploy.network import InputColumns
 from amp_helpers.env.commands import LocomotionCommandCfg
-from amp_helpers.env.measuring import function_name
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
 

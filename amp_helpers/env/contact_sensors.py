@@ -11,7 +11,7 @@ from isaaclab.sensors import ContactSensorCfg
 from isaaclab_newton.physics import NewtonCfg
 from pxr import Usd, UsdPhysics
 
-from amp_helpers.amp_state.commands import terms
+from amp_helpers.amp_state.terms import terms
 from amp_helpers.errors import InputError
 
 

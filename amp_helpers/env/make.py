@@ -18,20 +18,15 @@ from isaaclab.utils.timer import Timer
 from isaaclab_tasks.utils import parse_env_cfg
 
 from amp_helpers.amp_state.asset import name_robot, scene_robot
-from amp_helpers.amp_state.commands import terms
+from amp_helpers.amp_state.terms import terms
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
+from amp_helpers.env.command_range import command_velocity, has_velocity_command
 from amp_helpers.env.contact_sensors import check_contact_sensors
 from amp_helpers.env.faults import naming_terms
 from amp_helpers.env.indexed import IndexedEnv
 from amp_helpers.env.locomotion_terms import track_reference_pose
-from amp_helpers.env.measuring import (
-    MeasuringRules,
-    command_velocity,
-    configure_for_measuring,
-    has_velocity_command,
-    reference_event,
-)
+from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring, reference_event
 from amp_helpers.env.obstacles import obstacle
 from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task

@@ -14,12 +14,13 @@ import torch
 from isaaclab.envs import ManagerBasedEnv
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
 
-from amp_helpers.amp_state.commands import COMPONENTS, terms, velocity_commands
+from amp_helpers.amp_state.commands import velocity_commands
+from amp_helpers.amp_state.terms import function_name, set_term, terms
+from amp_helpers.env.command_range import command_velocity
 from amp_helpers.env.held_command import held
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.conditions import PUSH_INTERVAL_S, PUSH_MPS, START_NOISE_RAD
-from amp_helpers.metrics.grid import check_range, check_speeds
 
 NEVER_S = 1e9
 """Resampling time of a command that stays, s."""
@@ -80,53 +81,6 @@ def configure_for_measuring(
     return notes
 
 
-def command_velocity(cfg: Any, forward: tuple[float, float], turn: float | None = None, task: str = "") -> list[str]:
-    """Set the range (low, high) of the commanded forward speed, m/s, and no sideways speed: changes ``cfg`` in place.
-
-    Args:
-        cfg: configuration of a manager-based environment.
-        forward: (low, high), m/s.
-        turn: turning speed, rad/s; ``None`` leaves the task's turning as it is.
-        task: the task's name, for messages.
-
-    Returns:
-        The commands of another kind, a sentence each.
-
-    Raises:
-        InputError: the task has no velocity command, or see :func:`.grid.check_range`.
-    """
-    check_range(*forward)
-    check_speeds(turn or 0.0)
-    commands, others = dict(velocity_commands(cfg)), other_commands(cfg)
-    if not commands:
-        found = ", ".join(f"'{name}' ({kind})" for name, kind in others.items()) or "none"
-        raise InputError(
-            f"task '{task}' has no velocity command; its commands: {found}; leave out velocity, turn, steps "
-            "and grid, or give a task with a UniformVelocityCommandCfg"
-        )
-    for name, command in commands.items():
-        if not hasattr(command.ranges, "lin_vel_x"):  # the normal distribution flips signs at random
-            command = _uniform(command)
-            _assign(cfg.commands, name, command)
-        command.ranges.lin_vel_x = (float(forward[0]), float(forward[1]))
-        command.ranges.lin_vel_y = (0.0, 0.0)
-        if turn is not None:
-            command.ranges.ang_vel_z = (float(turn), float(turn))
-    also = {
-        name: [part for part in vars(term.ranges) if part not in (*COMPONENTS, "heading")]
-        for name, term in velocity_commands(cfg)
-    }
-    return [
-        *(f"command '{name}' ({kind}) is drawn as the task has it" for name, kind in others.items()),
-        *(f"command '{name}' draws {', '.join(parts)} as the task has it" for name, parts in also.items() if parts),
-    ]
-
-
-def has_velocity_command(cfg: Any) -> bool:
-    """Whether a task has a velocity command, under any name."""
-    return any(True for _ in velocity_commands(cfg))
-
-
 def reference_event(cfg: Any) -> EventTermCfg | None:
     """Return the event that resets to reference states, recognized by its class; its name is free."""
     for _, event in terms(cfg.events):
@@ -151,13 +105,13 @@ def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[
         function = function_name(event.func)
         if event.mode == "interval":
             if not rules.randomize or (rules.pushes and function in _DISTURBANCES):
-                _assign(cfg.events, name, None)
+                set_term(cfg.events, name, None)
             else:
                 randomized = True
         elif function.startswith("randomize_") or function in _DISTURBANCES:
             randomized |= function.startswith("randomize_")
             if not rules.randomize:
-                _assign(cfg.events, name, None)
+                set_term(cfg.events, name, None)
         elif event.mode != "reset" or not _start_at_rest(event, function):
             notes.append(f"event '{name}' ({function}, at {event.mode}) stays as the task has it")
     if rules.randomize and not randomized:
@@ -172,7 +126,7 @@ def _set_events(cfg: Any, rules: MeasuringRules, task: str, asset: str) -> list[
             params={"speed": PUSH_MPS, "asset_cfg": SceneEntityCfg(asset)},
         )
         cfg.events = {} if cfg.events is None else cfg.events
-        _assign(cfg.events, "measuring_push", push)
+        set_term(cfg.events, "measuring_push", push)
     return notes
 
 
@@ -207,27 +161,6 @@ def _is_reset_robot(event: EventTermCfg) -> bool:
     return isinstance(event.func, type) and issubclass(event.func, reset_robot)
 
 
-def function_name(function: Any) -> str:
-    """Name of a term's function, class, instance or ``module:name``."""
-    if isinstance(function, str):
-        return function.rpartition(":")[2]
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def other_commands(cfg: Any) -> dict[str, str]:
-    """Commands of other kinds: name -> kind."""
-    known = dict(velocity_commands(cfg))
-    return {name: type(term).__name__ for name, term in terms(cfg.commands) if name not in known}
-
-
-def _uniform(command: Any) -> lab.UniformVelocityCommandCfg:
-    return lab.UniformVelocityCommandCfg(
-        asset_name=command.asset_name,
-        resampling_time_range=command.resampling_time_range,
-        ranges=lab.UniformVelocityCommandCfg.Ranges(lin_vel_x=(0.0, 0.0), lin_vel_y=(0.0, 0.0), ang_vel_z=(0.0, 0.0)),
-    )
-
-
 def _hold(command: Any) -> None:
     """Leave a velocity command nothing to draw: no heading control, no standing share, no resampling."""
     command.class_type = held(command.class_type)
@@ -239,10 +172,3 @@ def _hold(command: Any) -> None:
     for name in vars(command):
         if name.startswith("rel_") and name.endswith("_envs"):
             setattr(command, name, 0.0)
-
-
-def _assign(group: Any, name: str, term: Any) -> None:
-    if isinstance(group, dict):
-        group[name] = term
-    else:
-        setattr(group, name, term)

@@ -9,7 +9,7 @@ import torch
 
 from amp_helpers.agent.amp_agent import AmpAgent
 from amp_helpers.agent.rollout import Rollout
-from amp_helpers.amp_state.sources import observation_terms
+from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
 

@@ -10,7 +10,7 @@ from support import train_command
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 from amp_helpers.agent.checkpoint import load_checkpoint
-from amp_helpers.amp_state.sources import observation_terms
+from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place

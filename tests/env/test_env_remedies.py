@@ -17,12 +17,13 @@ from isaaclab.envs.mdp import UniformPose2dCommandCfg, UniformVelocityCommandCfg
 from amp_helpers import check
 from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.amp_state.commands import velocity_command
-from amp_helpers.amp_state.sources import ObservationTerm, observation_terms
+from amp_helpers.amp_state.observation_group import ObservationTerm, observation_terms
 from amp_helpers.deploy.bundle import _clock
+from amp_helpers.env.command_range import command_velocity
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
 from amp_helpers.env.make import FRONTENDS, _configure_reference, _open, _randomize, _task_cfg, make_env
-from amp_helpers.env.measuring import MeasuringRules, command_velocity, configure_for_measuring
+from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring
 from amp_helpers.env.rollout import reference_dataset
 from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
 from amp_helpers.env.task import G1AmpEnvCfg

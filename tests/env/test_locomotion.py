@@ -7,7 +7,7 @@ import torch
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
 
-from amp_helpers.amp_state.sources import observation_terms
+from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import step_command
