@@ -20,10 +20,9 @@ def ground_height(clip: CheckedMotion) -> Outcome | None:
         f"at frame {track.frames[highest]}{track.note}"
     )
     remedy = f"shift root_pos z by {-level:+.3f} m, or ground it with python -m amp_helpers.refine --ground."
-    if (missing := clip.robot.missing_meshes) and abs(level) > 0.04:
-        remedy = (
-            f"put the robot's meshes ({missing[0]}, ...) where its file names them; without, its soles are unknown."
-        )
+    if clip.robot.shapeless_feet and abs(level) > 0.04:
+        missing = clip.robot.missing_meshes[0]
+        remedy = f"put the robot's meshes ({missing}, ...) where its file names them; without, its soles are unknown."
         return warn(evidence, remedy, level_m=level)
     # Root-height rewards respond to a few centimeters; a decimeter is a different floor.
     if abs(level) > 0.15:

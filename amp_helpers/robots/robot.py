@@ -81,6 +81,8 @@ class Robot:
     """MJCF of a robot from mjlab, below its ``asset_zoo/robots``; joints other than ``joint_names`` are made rigid."""
     missing_meshes: tuple[str, ...] = ()
     """Meshes that the file names but that do not exist: drawn without them, and not converted to USD."""
+    shapeless_feet: tuple[str, ...] = ()
+    """Feet that lack the shapes of their soles because meshes are missing; measured at the links' origins."""
     remarks: tuple[str, ...] = ()
     """What was assumed about the robot, each with what to do if it is wrong."""
 
@@ -123,13 +125,14 @@ class Robot:
         file = read_robot(path)
         facts = model_facts(path, file.model, feet=foot_bodies, pose=default_joint_pos, lost=file.lost_shapes)
         remarks = []
+        shapeless = tuple(foot for foot in facts.feet if foot in file.lost_shapes)
         if facts.guessed:
             remarks.append(
-                f"{path}: feet taken as {' '.join(facts.feet)} by the places of the links, because "
-                f"{len(file.missing_meshes)} meshes are missing ({', '.join(file.missing_meshes[:2])}, ...); put them "
-                "where the file names them, or name other feet with --feet"
+                f"{path}: feet taken as {' '.join(facts.feet)} by the places of the links, and measured at the links' "
+                f"origins, because {len(file.missing_meshes)} meshes are missing ({', '.join(file.missing_meshes[:2])}"
+                ", ...); put them where the file names them, or name other feet with --feet"
             )
-        elif shapeless := [foot for foot in facts.feet if foot in file.lost_shapes]:
+        elif shapeless:
             remarks.append(
                 f"{path}: the meshes of {' '.join(shapeless)} are missing, so feet are measured at the links' origins; "
                 "put the meshes where the file names them"
@@ -152,6 +155,7 @@ class Robot:
             default_root_height=facts.root_height if default_root_height is None else default_root_height,
             model_file=file.mjcf,
             missing_meshes=file.missing_meshes,
+            shapeless_feet=shapeless,
             remarks=tuple(remarks),
         )
 

@@ -444,5 +444,7 @@ def test_the_page_on_the_preflight_lists_every_check_and_the_measured_rate(repo_
 def test_a_sole_without_its_mesh_is_no_reason_to_shift_the_clip(walk):
     lifted = replace(walk, root_pos=walk.root_pos + np.array([0, 0, 0.07]))
     assert "shift root_pos z" in result(lifted, "ground height").remedy
-    bare = replace(G1_23DOF, missing_meshes=("foot.STL",))
+    bare = replace(G1_23DOF, missing_meshes=("foot.STL",), shapeless_feet=G1_23DOF.foot_bodies)
     assert "put the robot's meshes (foot.STL, ...) where" in result(lifted, "ground height", bare).remedy
+    undrawn = replace(G1_23DOF, missing_meshes=("pelvis.STL",))
+    assert result(lifted, "ground height", undrawn) == result(lifted, "ground height"), "its soles are known"

@@ -78,7 +78,8 @@ def test_feet_whose_meshes_are_missing_are_guessed_and_it_is_said(biped, capsys)
     assert robot.foot_bodies == FEET
     said = capsys.readouterr().err
     assert said.startswith("note: ") and "feet taken as left_foot right_foot by the places of the links" in said
-    assert "1 meshes are missing (foot.stl" in said and "--feet" in said
+    assert "and measured at the links' origins, because 1 meshes are missing (foot.stl" in said and "--feet" in said
+    assert robot.shapeless_feet == FEET
     kinematics = Kinematics(robot)
     np.testing.assert_allclose(kinematics.sole_heights(_standing(robot)), 0, atol=1e-6)
     assert [sole.flat for sole in soles(kinematics)] == [False, False]
@@ -101,6 +102,7 @@ def test_feet_can_be_named(biped, capsys):
 def test_visual_meshes_that_are_missing_change_no_feet(biped, capsys):
     robot = get_robot(biped(BOX + MESH.replace("<geom ", '<geom contype="0" conaffinity="0" ')))
     assert robot.foot_bodies == FEET and robot.missing_meshes == ("foot.stl",) and not capsys.readouterr().err
+    assert robot.shapeless_feet == ()
 
 
 def test_links_without_a_name_get_one(biped):
