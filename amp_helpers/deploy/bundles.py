@@ -58,16 +58,24 @@ def ready_bundle(policy: str | os.PathLike) -> Path | None:
             the shipped policies are; or the name of one of these.
 
     Raises:
-        InputError: its ``deploy.json`` cannot be read.
+        InputError: its ``deploy.json`` cannot be read, or lies in a run that has other weights by now.
     """
     path = find_run(policy)
-    if (path / FACTS).is_file():
-        return path
     own, weights = path / BUNDLE, path / POLICY_FILE
-    if not (weights.is_file() and (own / FACTS).is_file()):
-        return None
-    facts = read_json(own / FACTS, f"export it again, or remove {own}")
-    return own if isinstance(facts, dict) and facts.get("checkpoint_sha256") == sha256(weights) else None
+    if (path / FACTS).is_file():
+        is_run = (path / "config.json").is_file() and weights.is_file()
+        if is_run and not _is_of(path, weights):
+            raise InputError(
+                f"{path}: is a run, and the bundle in its folder is of other weights than its {POLICY_FILE}; "
+                f"export it again, or remove {path / FACTS}"
+            )
+        return path
+    return own if weights.is_file() and (own / FACTS).is_file() and _is_of(own, weights) else None
+
+
+def _is_of(bundle: Path, weights: Path) -> bool:
+    facts = read_json(bundle / FACTS, f"export it again, or remove {bundle}")
+    return isinstance(facts, dict) and facts.get("checkpoint_sha256") == sha256(weights)
 
 
 def named_bundles(policies: Sequence[str | os.PathLike]) -> dict[str, Path]:

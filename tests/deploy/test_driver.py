@@ -262,6 +262,20 @@ def test_a_policys_own_bundle_is_taken_if_it_is_of_these_weights(tmp_path, monke
         ready_bundle(tmp_path / "run")
 
 
+def test_a_bundle_in_the_folder_of_a_run_that_trained_on_is_not_taken_for_its_policy(tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(POLICIES / "g1_walk", run)
+    shutil.copytree(run / "bundle", run, dirs_exist_ok=True)
+    assert find_bundle(run) == run
+    (run / "policy.pt").write_bytes(b"trained on")
+    with pytest.raises(
+        InputError, match=r"run: is a run, and .* other weights than its policy\.pt; export it again, or"
+    ):
+        find_bundle(run)
+    (run / "deploy.json").unlink()
+    assert ready_bundle(run) is None
+
+
 @pytest.mark.parametrize("folder", sorted(file.parent for file in POLICIES.glob("*/policy.pt")), ids=lambda f: f.name)
 def test_every_shipped_policy_has_a_bundle_of_its_weights(folder):
     again = f"python -m amp_helpers.export --checkpoint {folder.name} --output policies/{folder.name}/bundle"
