@@ -84,13 +84,13 @@ def choose_names(file: Path, config: dict[str, Any], task: str | None, robot: st
         InputError: the file itself names a module that only the user may name.
     """
     given = {key: value for key, value in (("task", task), ("robot", robot)) if value is not None}
-    for key, name in users_names(config).items():
-        option = f"--{key}"
-        if key not in given:
-            raise InputError(
-                f"{file}: asks for the {key} {brief_repr(name)}, whose module would be imported and run, and only you "
-                f"can ask for that; if you trust it, give {option} {shlex.quote(one_line(name, 200))}"
-            )
+    if missing := {key: name for key, name in users_names(config).items() if key not in given}:
+        named = " and the ".join(f"{key} {brief_repr(name)}" for key, name in missing.items())
+        options = " ".join(f"--{key} {shlex.quote(one_line(name, 200))}" for key, name in missing.items())
+        raise InputError(
+            f"{file}: asks for the {named}, whose module would be imported and run, and only you can ask for that; "
+            f"if you trust it, give {options}"
+        )
     return config | given
 
 

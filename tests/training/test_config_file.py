@@ -51,6 +51,13 @@ def test_a_module_that_a_policy_folder_names_is_not_imported(policy, key, name):
     assert f"if you trust it, give --{key} " in one_sentence(error)
 
 
+def test_task_and_robot_are_asked_for_together(policy):
+    with pytest.raises(
+        InputError, match=r"asks for the task 'evil:T' and the robot 'evil:R', .* --task evil:T --robot evil:R$"
+    ):
+        find_policy(policy(task="evil:T", robot="evil:R"))
+
+
 def test_names_that_the_user_gives_take_the_place_of_the_files(policy):
     _, config = find_policy(policy(task="evil.payload:ID", robot="evil:R"), task="mine:ID", robot="robot.xml")
     assert (config["task"], config["robot"]) == ("mine:ID", "robot.xml")
