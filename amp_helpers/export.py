@@ -93,8 +93,18 @@ def export(
         facts, warnings = deploy_facts(env)
         if named and (other := other_joints(named, facts["joint_names"])):
             warnings.append(f"{other}; those joints are not driven")
+        if policy.calibration is not None:
+            warnings.append("its speeds are calibrated within policy.onnx: command the speed that the robot is to have")
         scale, offset = (_tensor(facts[name]) for name in ("action_scale", "action_offset"))
-        network = DeployedPolicy(policy.network, policy.scaler, input_columns(env), scale, offset, action_limits(env))
+        network = DeployedPolicy(
+            policy.network,
+            policy.scaler,
+            input_columns(env),
+            scale,
+            offset,
+            action_limits(env),
+            policy.calibration,
+        )
         facts |= {
             "robot": config.get("robot") or _robot_name(env),
             "feet": feet,

@@ -38,6 +38,7 @@ ROOMS = (
     "drive",
     "measure",
     "evaluate",
+    "calibrate",
     "study",
     "pipeline",
 )

@@ -132,13 +132,18 @@ def check_modules(path: str | Path, modules: Mapping[str, nn.Module], saved: Map
 
 
 def save_parts(path: str | Path, parts: Mapping[str, Any]) -> None:
-    """Write the ``state_dict`` of every part to one file, which is replaced only once all of it is written.
+    """Write the ``state_dict`` of every part to one file, as :func:`save_states` does."""
+    save_states(path, {name: part.state_dict() for name, part in parts.items()})
+
+
+def save_states(path: str | Path, states: Mapping[str, Any]) -> None:
+    """Write the states of parts to one file, which is replaced only once all of it is written.
 
     Its folder has to exist: a run whose folder is moved meanwhile would write on in half a folder.
     """
     # In memory first: on a full disk torch's own writer fails an internal assertion.
     content = io.BytesIO()
-    torch.save({name: part.state_dict() for name, part in parts.items()}, content)
+    torch.save(dict(states), content)
     with atomic_path(path, parents=False) as temporary:
         temporary.write_bytes(content.getbuffer())
 

@@ -1,5 +1,6 @@
 """A policy as one network, from sensor values to joint position targets, and as ONNX or TorchScript."""
 
+import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 from torch import nn
 
+from amp_helpers.agent.calibration import SpeedCalibration
 from amp_helpers.agent.networks import Policy, mlp
 
 OPSET = 18
@@ -28,8 +30,8 @@ class InputColumns:
 class DeployedPolicy(nn.Module):
     """Joint position targets and actions (N, A) for observations (N, O) in SI units.
 
-    It holds the task's scaling and clipping, the normalizer, the network with its mirrors, and the action's scale,
-    offset and limits.
+    It holds the task's scaling and clipping, the speed calibration, the normalizer, the network with its mirrors, and
+    the action's scale, offset and limits.
     """
 
     shift: torch.Tensor
@@ -51,6 +53,7 @@ class DeployedPolicy(nn.Module):
         scale: torch.Tensor,
         offset: torch.Tensor,
         limits: torch.Tensor | None = None,
+        calibration: SpeedCalibration | None = None,
     ) -> None:
         """Copy a policy.
 
@@ -61,6 +64,7 @@ class DeployedPolicy(nn.Module):
             scale: of each action, (A,).
             offset: added to the scaled action, (A,) rad.
             limits: of the targets in the task, (A, 2) rad; None for none.
+            calibration: of the commanded speed in the observations that the task computes; None for none.
         """
         super().__init__()
         linear = [layer for layer in policy.net if isinstance(layer, nn.Linear)]
@@ -74,6 +78,7 @@ class DeployedPolicy(nn.Module):
         self._shifts = bool((columns.shift != 0).any())
         self._clips = bool(torch.isfinite(torch.cat((columns.low, columns.high))).any())
         self._limits = limits is not None
+        self.calibration = copy.deepcopy(calibration)
         free = torch.tensor([[-torch.inf, torch.inf]]).expand(policy.num_actions, 2)
         low, high = (free if limits is None else limits).T
         tensors = {
@@ -97,7 +102,10 @@ class DeployedPolicy(nn.Module):
             obs = obs + self.shift
         if self._clips:
             obs = torch.minimum(torch.maximum(obs, self.low), self.high)
-        rows = torch.clamp((obs * self.factor - self.mean) / self.deviation, -self.clip_threshold, self.clip_threshold)
+        obs = obs * self.factor
+        if self.calibration is not None:
+            obs = self.calibration(obs)
+        rows = torch.clamp((obs - self.mean) / self.deviation, -self.clip_threshold, self.clip_threshold)
         actions = self.net(rows)
         if self.observation_mirror is not None and self.action_mirror is not None:
             actions = 0.5 * (actions + self.action_mirror(self.net(self.observation_mirror(rows))))

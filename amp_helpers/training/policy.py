@@ -10,7 +10,8 @@ from isaaclab.envs import ManagerBasedRLEnv
 from skrl.resources.preprocessors.torch import RunningStandardScaler
 
 from amp_helpers.agent.amp_agent import AmpAgent
-from amp_helpers.agent.checkpoint import check_held, check_modules, load_checkpoint, save_parts
+from amp_helpers.agent.calibration import SpeedCalibration, saved_calibration
+from amp_helpers.agent.checkpoint import check_held, check_modules, load_checkpoint, save_parts, save_states
 from amp_helpers.agent.networks import Mirror, Policy
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.errors import InputError
@@ -21,18 +22,32 @@ from amp_helpers.utils.resources import POLICY_FILE, find_run, shipped_policies
 
 _PARTS: tuple[str, ...] = ("policy", "observation_preprocessor")
 """Parts of a checkpoint that act."""
+_CALIBRATION = "speed_calibration"
+"""Part of a ``policy.pt`` that was calibrated."""
 
 
 class TrainedPolicy:
     """Deterministic actions of a trained policy."""
 
-    def __init__(self, policy: Policy, scaler: RunningStandardScaler, config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        scaler: RunningStandardScaler,
+        config: dict[str, Any],
+        calibration: SpeedCalibration | None = None,
+    ) -> None:
         self.config = config
         """Content of ``config.json``: task, features, seed, dataset, ..."""
         self.network = policy
         """Actions for normalized observations."""
         self.scaler = scaler
         """Normalizer of the observations."""
+        self.calibration = calibration
+        """Replaces commanded speeds in the observations, before they are normalized."""
+
+    def with_calibration(self, calibration: SpeedCalibration | None) -> "TrainedPolicy":
+        """Return the same policy with another calibration, or without one."""
+        return TrainedPolicy(self.network, self.scaler, self.config, calibration)
 
     @torch.no_grad()
     def __call__(self, observations: torch.Tensor) -> torch.Tensor:
@@ -41,7 +56,8 @@ class TrainedPolicy:
         Raises:
             InputError: an action is NaN or infinite.
         """
-        actions = self.network.mean(self.scaler(observations))
+        seen = observations if self.calibration is None else self.calibration(observations)
+        actions = self.network.mean(self.scaler(seen))
         if not torch.isfinite(actions).all():
             cause = "its observations are too" if not torch.isfinite(observations).all() else "its observations are not"
             raise InputError(
@@ -55,6 +71,13 @@ def save_policy(folder: Path, agent: AmpAgent, config: dict[str, Any]) -> None:
     """Write ``policy.pt`` and ``config.json`` to ``folder``."""
     save_parts(folder / POLICY_FILE, {name: agent.checkpoint_modules[name] for name in _PARTS})
     write_json(folder / CONFIG_FILE, config)
+
+
+def save_calibration(file: Path, calibration: SpeedCalibration | None) -> None:
+    """Write a ``policy.pt`` anew with a calibration in place of the one it has, or without any; its weights stay."""
+    saved = load_checkpoint(file)
+    saved.pop(_CALIBRATION, None)
+    save_states(file, saved if calibration is None else saved | {_CALIBRATION: calibration.cpu().state_dict()})
 
 
 def check_weights(file: Path) -> None:
@@ -95,7 +118,10 @@ def load_policy(path: str | Path, env: ManagerBasedRLEnv) -> TrainedPolicy:
     check_modules(file, modules, saved)
     for name, module in modules.items():
         module.load_state_dict(saved[name])
-    return TrainedPolicy(policy.to(env.device).eval(), scaler, config)
+    calibration = None
+    if _CALIBRATION in saved:
+        calibration = saved_calibration(file, saved[_CALIBRATION], policy.num_observations)
+    return TrainedPolicy(policy.to(env.device).eval(), scaler, config, calibration)
 
 
 def _blank_mirrors(*spaces: gymnasium.Space) -> tuple[Mirror, Mirror]:

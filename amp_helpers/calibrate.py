@@ -1,0 +1,256 @@
+"""Make a trained policy as fast as it is commanded: ``python -m amp_helpers.calibrate --checkpoint RUN``.
+
+A policy that hardly senses its speed obeys on the average of what it was trained in, with its noise and pushes, so at
+some commands an undisturbed robot is too fast or too slow, always by the same amount. This measures by how much, finds
+the command at which it goes as fast as asked, and has the policy observe that one. Written to the run's ``policy.pt``,
+it holds in every simulator and in what ``export`` makes of it; the weights stay as they are, and so does the gait
+clock, which follows the command itself.
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tyro
+
+from amp_helpers.errors import InputError, run_cli
+from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.metrics.conditions import WARMUP_S
+from amp_helpers.metrics.frames import mean, settled_frames
+from amp_helpers.metrics.grid import check_speeds
+from amp_helpers.metrics.tracking import forward_speed
+from amp_helpers.training.foreign_options import EVALUATION, answer
+from amp_helpers.utils.command_line import check_values, one_line_errors
+from amp_helpers.utils.resources import POLICY_FILE
+from amp_helpers.utils.table import Table, number
+from amp_helpers.utils.threads import spin_briefly
+
+if TYPE_CHECKING:
+    from amp_helpers.agent.calibration import SpeedCalibration
+    from amp_helpers.measure.isaaclab import MeasuredInIsaacLab
+
+SPEEDS_MPS = (0.3, 0.6, 0.9, 1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5)
+"""Commands at which a policy is measured by default, m/s."""
+FARTHEST_MPS = 0.3
+"""A policy that is further off than this needs more training, not a calibration, m/s."""
+
+
+@dataclass(frozen=True)
+class CalibratedSpeed:
+    """One command, m/s, and what was measured at it."""
+
+    asked: float
+    """The command."""
+    before: float
+    """Speed without the calibration."""
+    told: float
+    """What the policy observes now."""
+    after: float
+    """Speed with the calibration."""
+
+
+def calibrate(setup: MeasuringSetup, *, speeds: Sequence[float] = SPEEDS_MPS, rounds: int = 3) -> list[CalibratedSpeed]:
+    """Calibrate the commanded speeds of a run's ``policy.pt``, and replace the file.
+
+    Each round measures all speeds side by side, straight ahead, and moves what the policy observes by the error; of
+    each speed, the best round counts. A calibration that the policy has is not built upon.
+
+    Args:
+        setup: the run, and what it is measured with, in Isaac Lab.
+        speeds: forward commands, m/s. Between them the correction is interpolated, beyond them it stays as it is.
+        rounds: of measuring.
+
+    Returns:
+        The commands, slowest first.
+
+    Raises:
+        InputError: the policy is not that of a run, has no velocity command, or is off by more than ``FARTHEST_MPS``.
+    """
+    speeds = sorted(set(map(float, speeds)) - {0.0})
+    _check(setup, speeds, rounds)
+    file = _policy_file(setup)
+    from amp_helpers.measure.isaaclab import opened, takes_velocity
+    from amp_helpers.training.policy import save_calibration
+
+    if not takes_velocity(setup):
+        raise InputError(f"{setup.checkpoint}: its task has no velocity command; calibrate a policy that obeys one")
+    with opened(setup, [(speed, 0.0) for speed in speeds]) as measured:
+        found = _search(measured, speeds, setup.seconds, rounds)
+        save_calibration(file, _calibration(measured, speeds, [speed.told for speed in found]))
+    return found
+
+
+def remove_calibration(setup: MeasuringSetup) -> None:
+    """Take the calibration of a run's ``policy.pt`` away.
+
+    Raises:
+        InputError: the policy is not that of a run.
+    """
+    from amp_helpers.training.policy import save_calibration
+
+    save_calibration(_policy_file(setup), None)
+
+
+def _policy_file(setup: MeasuringSetup) -> Path:
+    """The file to replace."""
+    if setup.simulator == "mujoco":
+        raise InputError("--simulator mujoco: runs bundles; calibrate the run in newton or physx, then export it")
+    from amp_helpers.env.quiet_warp import start_warp_quietly
+
+    start_warp_quietly()  # before Isaac Lab starts it
+    from amp_helpers.training.policy import check_weights, find_policy
+
+    file, _ = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
+    if file.name != POLICY_FILE:
+        raise InputError(f"{file}: is no {POLICY_FILE}; give the folder of a run that ended")
+    check_weights(file)
+    return file
+
+
+def _search(
+    measured: "MeasuredInIsaacLab", speeds: Sequence[float], seconds: float, rounds: int
+) -> list[CalibratedSpeed]:
+    """Measure each speed ``rounds`` times; keep the command that comes nearest to it."""
+    asked = np.array(speeds)
+    told, best, before = asked, asked, None
+    nearest = np.full(len(asked), np.inf)
+    for _ in range(rounds):
+        calibration = None if before is None else _calibration(measured, speeds, told.tolist())
+        gone = _speeds(measured, calibration, speeds, seconds)
+        if before is None:
+            before = gone
+            _check_near(asked, gone)
+        better = np.abs(gone - asked) < np.abs(nearest - asked)
+        best, nearest = np.where(better, told, best), np.where(better, gone, nearest)
+        told = np.maximum.accumulate(told + np.nan_to_num(asked - gone))
+    assert before is not None
+    return [CalibratedSpeed(*map(float, row)) for row in zip(asked, before, best, nearest, strict=True)]
+
+
+def _speeds(
+    measured: "MeasuredInIsaacLab",
+    calibration: "SpeedCalibration | None",
+    speeds: Sequence[float],
+    seconds: float,
+) -> np.ndarray:
+    """Mean forward speed at each command, m/s; NaN where every robot falls."""
+    calibrated = replace(measured, policy=measured.policy.with_calibration(calibration))
+    rollouts = calibrated.grid([(speed, 0.0) for speed in speeds], seconds)
+    return np.array(
+        [mean(forward_speed(rollout)[settled_frames(rollout.fell, rollout.dt, WARMUP_S)]) for rollout in rollouts]
+    )
+
+
+def _calibration(measured: "MeasuredInIsaacLab", asked: Sequence[float], told: Sequence[float]) -> "SpeedCalibration":
+    """Build the map for the columns of the policy's observations that hold the commanded forward speed."""
+    import torch
+
+    from amp_helpers.agent.calibration import SpeedCalibration, speed_knots
+    from amp_helpers.amp_state.observation_group import observation_terms
+    from amp_helpers.deploy.bundle import input_columns
+
+    terms = [term for term in observation_terms(measured.env) if term.function in _COMMANDS]
+    if not terms:
+        raise InputError(
+            f"the policy does not observe its velocity command; calibrate one that observes {' or '.join(_COMMANDS)}"
+        )
+    scale = input_columns(measured.env).scale
+    commanded = torch.zeros(len(scale), dtype=torch.bool)
+    for term in terms:
+        width = (term.stop - term.start) // max(term.history, 1)
+        commanded[term.start : term.stop : width] = True
+    factor = scale[commanded][0]
+    knots = [factor * part for part in speed_knots(asked, told)]
+    return SpeedCalibration(commanded, *knots).to(measured.env.device)
+
+
+_COMMANDS = ("generated_commands", "steered_commands")
+"""Functions whose first column is the commanded forward speed."""
+
+
+def _check(setup: MeasuringSetup, speeds: Sequence[float], rounds: int) -> None:
+    setup.check()
+    check_speeds(*speeds)
+    if not speeds:
+        raise InputError("no speed to calibrate; give at least one that is not 0")
+    if rounds < 2:
+        raise InputError(f"rounds is {rounds}; give at least 2: one to measure, one with the calibration")
+
+
+def _check_near(asked: np.ndarray, gone: np.ndarray) -> None:
+    for speed, reached in zip(asked, gone, strict=True):
+        if not abs(reached - speed) <= FARTHEST_MPS:
+            told = "every robot falls" if math.isnan(reached) else f"the policy goes {reached:.2f} m/s"
+            raise InputError(
+                f"at {speed:g} m/s {told}, which a calibration of at most {FARTHEST_MPS:g} m/s does not mend; train it "
+                "longer, or leave this speed out of --speeds"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CommandLine(MeasuringSetup):
+    checkpoint: Path
+    """Run folder, or name of a shipped policy; its policy.pt is replaced."""
+    speeds: tuple[float, ...] = SPEEDS_MPS
+    """Forward commands to measure, m/s."""
+    rounds: int = 3
+    """How often they are measured, each time with the commands found before."""
+    remove: bool = False
+    """Take the calibration away."""
+    dataset: Path | None = None
+    """Dataset of the policy, where it is not where it was in training."""
+    device: str | None = None
+    """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
+    robot: str | None = None
+    """Robot of the policy, where its configuration names one that cannot be found."""
+    feet: tuple[str, ...] = ()
+    """Links that are the feet of a robot named by its file; by default as in training."""
+    headless: bool = False
+    """Accepted as in Isaac Lab's scripts; nothing opens a window."""
+
+
+def parse(arguments: Sequence[str] | None = None) -> _CommandLine:
+    """Read the command line.
+
+    Raises:
+        InputError: an option is unknown, or its value is not of its type.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with one_line_errors():
+        cfg, unknown = tyro.cli(
+            _CommandLine,
+            args=words,
+            return_unknown_args=True,
+            prog="python -m amp_helpers.calibrate",
+            description="Make a trained policy as fast as it is commanded.",
+            use_underscores=True,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    if unknown:
+        raise InputError(answer(unknown, vars(cfg), EVALUATION))
+    check_values(words, vars(cfg), ("speeds", "feet"))
+    return cfg
+
+
+def main() -> int:
+    """Calibrate from the command line and print a line for each command."""
+    spin_briefly()
+    cfg = parse()
+    if cfg.remove:
+        remove_calibration(cfg)
+        print(f"{cfg.checkpoint}: has no calibration; export it again if a bundle was made of it")
+        return 0
+    print(f"measuring {len(cfg.speeds)} commands {cfg.rounds} times; this takes minutes on a CPU", flush=True)
+    found = calibrate(cfg, speeds=cfg.speeds, rounds=cfg.rounds)
+    heads = ("command, m/s", "speed before, m/s", "observed now, m/s", "speed now, m/s")
+    print(Table(heads, [[number(v) for v in (s.asked, s.before, s.told, s.after)] for s in found]))
+    print(f"{cfg.checkpoint}: calibrated; export it again if a bundle was made of it")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
