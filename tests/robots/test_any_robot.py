@@ -297,7 +297,7 @@ def blocks(repo_root, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", (repo_root / "docs" / "cookbook.md").read_text(), re.M | re.S)
 
 
-@pytest.mark.parametrize("command", ["convert", "check", "train", "evaluate"])
+@pytest.mark.parametrize("command", ["convert", "check", "train", "evaluate", "calibrate"])
 def test_the_cookbooks_commands_take_its_options(repo_root, command):
     line = [sys.executable, "-m", f"amp_helpers.{command}", "--help"]
     known = subprocess.run(line, capture_output=True, text=True, check=True).stdout
