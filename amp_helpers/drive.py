@@ -19,6 +19,8 @@ class _CommandLine:
     exported first, which needs Isaac Lab and some twenty seconds. The first one drives; the page switches."""
     port: int = 8080
     """TCP port of the page, on 127.0.0.1 only."""
+    task: str | None = None
+    """package.module:ID, for a run of a task of your own; a bundle needs none."""
     robot: str | None = None
     """Robot to drive: a name, your MJCF or URDF, or package.module:NAME; by default the one that the bundle names."""
 
@@ -41,7 +43,7 @@ def main() -> int:
 
     check_port(cfg.port)
     robot = get_robot(cfg.robot) if cfg.robot else None
-    driver = Driver(named_bundles(cfg.policy), robot)
+    driver = Driver(named_bundles(cfg.policy, task=cfg.task, robot=cfg.robot), robot)
     if other := other_joints(driver.robot, driver.controller.joint_names):
         print(f"note: {other}; those joints are not driven", file=sys.stderr)
     page = DrivePage(driver, cfg.port)

@@ -78,15 +78,25 @@ def _is_of(bundle: Path, weights: Path) -> bool:
     return isinstance(facts, dict) and facts.get("checkpoint_sha256") == sha256(weights)
 
 
-def named_bundles(policies: Sequence[str | os.PathLike]) -> dict[str, Path]:
+def named_bundles(
+    policies: Sequence[str | os.PathLike], *, task: str | None = None, robot: str | None = None
+) -> dict[str, Path]:
     """Return the bundle of each policy by a short name: the last part of its path, or the path where that is taken.
+
+    Args:
+        policies: each as :func:`find_bundle` takes it.
+        task: option of the export of those that have no bundle yet.
+        robot: likewise.
 
     Raises:
         InputError: as :func:`find_bundle`.
     """
     lasts = [Path(os.path.abspath(policy)).name for policy in policies]
     names = [last if lasts.count(last) == 1 else str(policy) for last, policy in zip(lasts, policies, strict=True)]
-    return {name: find_bundle(policy) for name, policy in zip(names, policies, strict=True)}
+    return {
+        name: ready_bundle(policy) or find_bundle(policy, task=task, robot=robot)
+        for name, policy in zip(names, policies, strict=True)
+    }
 
 
 @functools.cache

@@ -16,10 +16,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--policy", nargs="+", required=True, help="bundles, runs or shipped policies")
     parser.add_argument("--output", type=Path, default=Path("drive.html"), help="the page")
+    parser.add_argument("--task", help="package.module:ID, for a run of a task of your own; a bundle needs none")
     parser.add_argument("--robot", help="name, MJCF, URDF or package.module:NAME (default: that of the bundles)")
     parser.add_argument("--documentation", metavar="ADDRESS", help="where the page links to as the documentation")
     args = parser.parse_args(argv)
-    made = write_page(args.policy, args.output, robot=args.robot, documentation=args.documentation)
+    made = write_page(args.policy, args.output, task=args.task, robot=args.robot, documentation=args.documentation)
     print(f"{made.path}: {made.megabytes:.1f} MB, {made.robot} with {', '.join(made.policies)}")
     return 0
 

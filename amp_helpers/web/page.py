@@ -47,6 +47,7 @@ def write_page(
     policies: Sequence[str | os.PathLike],
     output: Path,
     *,
+    task: str | None = None,
     robot: str | None = None,
     documentation: str | None = None,
 ) -> Written:
@@ -56,6 +57,7 @@ def write_page(
         policies: of one robot, each as :func:`amp_helpers.deploy.bundles.find_bundle` takes it; the first is shown at
             the start.
         output: the HTML file.
+        task: see :func:`amp_helpers.deploy.bundles.named_bundles`.
         robot: see :func:`amp_helpers.robots.get_robot`; by default the one that the bundles name.
         documentation: address of the documentation, to link to.
 
@@ -72,7 +74,7 @@ def write_page(
             f"mujoco {mujoco.__version__}: the page has MuJoCo {MUJOCO.version}, which reads no compiled models of "
             f"another version; pip install mujoco=={MUJOCO.version}"
         )
-    bundles = named_bundles(policies)
+    bundles = named_bundles(policies, task=task, robot=robot)
     controllers = [Controller(folder) for folder in bundles.values()]
     found = get_robot(robot) if robot else common_robot(dict(zip(bundles, controllers, strict=True)))
     libraries = library_files()

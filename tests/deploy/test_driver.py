@@ -244,6 +244,8 @@ def test_a_run_is_exported_once_and_why_it_cannot_be_is_told(tmp_path, monkeypat
     assert len(asked) == 2, "a run that has trained on"
     find_bundle(tmp_path / "run", task="mine:T", robot="r.xml")
     assert commands[-1][5:9] == ["--task", "mine:T", "--robot", "r.xml"], "an option changes what is exported"
+    shipped = named_bundles([tmp_path / "run", "g1_walk"], task="mine:T", robot="mine:R")["g1_walk"]
+    assert commands[-1][5:9] == ["--task", "mine:T", "--robot", "mine:R"] and shipped.parent.name == "g1_walk"
     with pytest.raises(InputError, match=r"^broken: holds no policy\.pt; give one$"):
         find_bundle(tmp_path / "broken")
 
