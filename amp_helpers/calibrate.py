@@ -53,7 +53,9 @@ class CalibratedSpeed:
     """Speed with the calibration."""
 
 
-def calibrate(setup: MeasuringSetup, *, speeds: Sequence[float] = SPEEDS_MPS, rounds: int = 3) -> list[CalibratedSpeed]:
+def calibrate(
+    setup: MeasuringSetup, *, speeds: Sequence[float] = SPEEDS_MPS, rounds: int = 3, share: float = 1.0
+) -> list[CalibratedSpeed]:
     """Calibrate the commanded speeds of a run's ``policy.pt``, and replace the file.
 
     Each round measures all speeds side by side, straight ahead, and moves what the policy observes by the error; of
@@ -63,6 +65,7 @@ def calibrate(setup: MeasuringSetup, *, speeds: Sequence[float] = SPEEDS_MPS, ro
         setup: the run, and what it is measured with, in Isaac Lab.
         speeds: forward commands, m/s. Between them the correction is interpolated, beyond them it stays as it is.
         rounds: of measuring.
+        share: part of the correction that is made, above 0 to 1. A robot that is told less is slower to get there too.
 
     Returns:
         The commands, slowest first.
@@ -71,7 +74,7 @@ def calibrate(setup: MeasuringSetup, *, speeds: Sequence[float] = SPEEDS_MPS, ro
         InputError: the policy is not that of a run, has no velocity command, or is off by more than ``FARTHEST_MPS``.
     """
     speeds = sorted(set(map(float, speeds)) - {0.0})
-    _check(setup, speeds, rounds)
+    _check(setup, speeds, rounds, share)
     file = _policy_file(setup)
     from amp_helpers.measure.isaaclab import opened, takes_velocity
     from amp_helpers.training.policy import save_calibration
@@ -80,8 +83,14 @@ def calibrate(setup: MeasuringSetup, *, speeds: Sequence[float] = SPEEDS_MPS, ro
         raise InputError(f"{setup.checkpoint}: its task has no velocity command; calibrate a policy that obeys one")
     with opened(setup, [(speed, 0.0) for speed in speeds]) as measured:
         found = _search(measured, speeds, setup.seconds, rounds)
-        save_calibration(file, _calibration(measured, speeds, [speed.told for speed in found]))
-    return found
+        told = [speed.asked + share * (speed.told - speed.asked) for speed in found]
+        calibration = _calibration(measured, speeds, told)
+        after = _speeds(measured, calibration, speeds, setup.seconds)
+        save_calibration(file, calibration)
+    return [
+        replace(speed, told=observed, after=float(gone))
+        for speed, observed, gone in zip(found, told, after, strict=True)
+    ]
 
 
 def remove_calibration(setup: MeasuringSetup) -> None:
@@ -172,11 +181,13 @@ _COMMANDS = ("generated_commands", "steered_commands")
 """Functions whose first column is the commanded forward speed."""
 
 
-def _check(setup: MeasuringSetup, speeds: Sequence[float], rounds: int) -> None:
+def _check(setup: MeasuringSetup, speeds: Sequence[float], rounds: int, share: float) -> None:
     setup.check()
     check_speeds(*speeds)
     if not speeds:
         raise InputError("no speed to calibrate; give at least one that is not 0")
+    if not 0 < share <= 1:
+        raise InputError(f"share is {share:g}; give a number above 0, at most 1")
     if rounds < 2:
         raise InputError(f"rounds is {rounds}; give at least 2: one to measure, one with the calibration")
 
@@ -198,7 +209,9 @@ class _CommandLine(MeasuringSetup):
     speeds: tuple[float, ...] = SPEEDS_MPS
     """Forward commands to measure, m/s."""
     rounds: int = 3
-    """How often they are measured, each time with the commands found before."""
+    """How often they are measured to find what to observe; once more measures the result."""
+    share: float = 1.0
+    """Part of the correction that is made: less than 1 leaves some of the error, and responds to a step sooner."""
     remove: bool = False
     """Take the calibration away."""
     dataset: Path | None = None
@@ -244,8 +257,8 @@ def main() -> int:
         remove_calibration(cfg)
         print(f"{cfg.checkpoint}: has no calibration; export it again if a bundle was made of it")
         return 0
-    print(f"measuring {len(cfg.speeds)} commands {cfg.rounds} times; this takes minutes on a CPU", flush=True)
-    found = calibrate(cfg, speeds=cfg.speeds, rounds=cfg.rounds)
+    print(f"measuring {len(cfg.speeds)} commands {cfg.rounds + 1} times; this takes minutes on a CPU", flush=True)
+    found = calibrate(cfg, speeds=cfg.speeds, rounds=cfg.rounds, share=cfg.share)
     heads = ("command, m/s", "speed before, m/s", "observed now, m/s", "speed now, m/s")
     print(Table(heads, [[number(v) for v in (s.asked, s.before, s.told, s.after)] for s in found]))
     print(f"{cfg.checkpoint}: calibrated; export it again if a bundle was made of it")

@@ -35,7 +35,7 @@ def setup(tmp_path_factory) -> MeasuringSetup:
 
 @pytest.fixture(scope="module")
 def calibrated(setup) -> list[command.CalibratedSpeed]:
-    return calibrate(setup, speeds=(SPEED, 0.9), rounds=2)
+    return calibrate(setup, speeds=(SPEED, 0.9), rounds=2, share=0.9)
 
 
 def parts(setup: MeasuringSetup) -> dict:
@@ -92,6 +92,8 @@ def test_a_bundle_holds_the_calibration(setup, calibrated, tmp_path):
     ("options", "sentence"),
     [
         ("--speeds 0", "no speed to calibrate; give at least one that is not 0"),
+        ("--share 0", "share is 0; give a number above 0, at most 1"),
+        ("--share nan", "share is nan; give a number above 0, at most 1"),
         ("--rounds 1", "rounds is 1; give at least 2: one to measure, one with the calibration"),
         ("--speeds 1 99", "a commanded speed is 99; give at most 20 m/s and rad/s"),
         (
