@@ -333,7 +333,7 @@ def test_the_cookbooks_stride_law_is_whole(repo_root):
 
 @pytest.mark.slow
 def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
-    """The page's own code, up to the video; test_go1.py covers training."""
+    """The page's own code, up to the video; test_go1.py covers training, test_calibrate.py the calibration of a run."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "datasets").symlink_to(repo_root / "datasets")
     robot, look, *_ = blocks(repo_root, "python")  # the search for settings comes later
@@ -341,6 +341,6 @@ def test_the_cookbooks_first_steps_run(repo_root, tmp_path, monkeypatch):
     (tmp_path / "look.py").write_text(look)
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for block in blocks(repo_root, "bash"):
-        if "amp_helpers.train" not in block and "evaluate" not in block:
+        if not any(command in block for command in ("amp_helpers.train", "evaluate", "calibrate")):
             subprocess.run(["bash", "-ec", block], env=os.environ | {"PATH": tools}, check=True, timeout=PATIENCE_S)
     assert (tmp_path / "my_walk.mp4").stat().st_size > 10_000
