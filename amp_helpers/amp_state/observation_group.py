@@ -29,9 +29,19 @@ class ObservationTerm:
     """Asset of the scene that the term describes."""
 
     @property
+    def frames(self) -> int:
+        """Frames in the group, the present one included."""
+        return max(self.history, 1)
+
+    @property
+    def width(self) -> int:
+        """Columns of one frame."""
+        return (self.stop - self.start) // self.frames
+
+    @property
     def newest(self) -> slice:
         """Columns of the newest frame."""
-        return slice(self.stop - (self.stop - self.start) // max(self.history, 1), self.stop)
+        return slice(self.stop - self.width, self.stop)
 
 
 TERM_FUNCTIONS = {

@@ -83,13 +83,13 @@ def input_columns(env: ManagerBasedRLEnv) -> InputColumns:
     default = scene_robot(env).data.default_joint_pos.torch[0].cpu()
     order = tuple(scene_robot(env).joint_names)
     for term in observation_terms(env):
-        cfg, width = _term_cfg(env, term), (term.stop - term.start) // max(term.history, 1)
+        cfg, width = _term_cfg(env, term), term.width
         moved = torch.zeros(width)
         if term.function == "joint_pos":
             moved = default[list(JointOrder(term.joint_names).indices_from(order))]
         limits = cfg.clip or (-math.inf, math.inf)
         factor = torch.as_tensor(1.0 if cfg.scale is None else cfg.scale, dtype=torch.float32).cpu().expand(width)
-        for _ in range(max(term.history, 1)):
+        for _ in range(term.frames):
             shift.append(moved)
             low.append(torch.full((width,), float(limits[0])))
             high.append(torch.full((width,), float(limits[1])))
@@ -167,7 +167,7 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
             )
         if getattr(cfg, "modifiers", None):
             raise InputError(f"observation '{term.name}' has modifiers, which a bundle lacks; train without them")
-        history = max(term.history, 1)
+        history = term.frames
         entry: dict[str, Any] = {
             "name": NAMES[term.function],
             "size": (term.stop - term.start) // history,

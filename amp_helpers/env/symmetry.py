@@ -56,7 +56,7 @@ def policy_mirrors(env: ManagerBasedRLEnv, robot: Robot) -> tuple[Mirror, Mirror
     factors: list[float] = []
     for term in observation_terms(env):
         index, sign = _term_mirror(term, pairs, actions)
-        for frame in range(max(term.history, 1)):
+        for frame in range(term.frames):
             columns += [term.start + frame * len(index) + column for column in index]
             factors += sign
     return Mirror(columns, factors), Mirror(*_joint_mirror(actions, pairs, "the actions"))
@@ -69,13 +69,12 @@ def _term_mirror(term: ObservationTerm, pairs: _Pairs, actions: Sequence[str]) -
     if term.function == "last_action":
         return _joint_mirror(actions, pairs, f"observation '{term.name}'")
     found = _SIGNS.get(term.function)
-    width = (term.stop - term.start) // max(term.history, 1)
-    if found is None or len(found) != width:
+    if found is None or len(found) != term.width:
         raise InputError(
             f"observation '{term.name}': the mirror image of {term.function} is not known; train with --no_symmetry, "
             f"or use terms of joints, actions or: {', '.join(_SIGNS)}"
         )
-    return list(range(width)), list(found)
+    return list(range(term.width)), list(found)
 
 
 def _joint_mirror(names: Sequence[str], pairs: _Pairs, what: str) -> tuple[list[int], list[float]]:
