@@ -8,23 +8,20 @@ clock, which follows the command itself.
 """
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tyro
 
 from amp_helpers.errors import InputError, run_cli
+from amp_helpers.measure.command_line import parse_measuring
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.frames import mean, settled_frames
 from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.tracking import forward_speed
-from amp_helpers.training.foreign_options import EVALUATION, answer
-from amp_helpers.utils.command_line import check_values, one_line_errors
 from amp_helpers.utils.resources import POLICY_FILE
 from amp_helpers.utils.table import Table, number
 from amp_helpers.utils.threads import spin_briefly
@@ -76,6 +73,7 @@ def calibrate(
     speeds = sorted(set(map(float, speeds)) - {0.0})
     _check(setup, speeds, rounds, share)
     file = _policy_file(setup)
+    from amp_helpers.agent.calibration import rising
     from amp_helpers.measure.isaaclab import opened, takes_velocity
     from amp_helpers.training.policy import save_calibration
 
@@ -83,7 +81,8 @@ def calibrate(
         raise InputError(f"{setup.checkpoint}: its task has no velocity command; calibrate a policy that obeys one")
     with opened(setup, [(speed, 0.0) for speed in speeds]) as measured:
         found = _search(measured, speeds, setup.seconds, rounds)
-        told = [speed.asked + share * (speed.told - speed.asked) for speed in found]
+        asked = np.array(speeds)
+        told = rising(asked, asked + share * (np.array([speed.told for speed in found]) - asked)).tolist()
         calibration = _calibration(measured, speeds, told)
         after = _speeds(measured, calibration, speeds, setup.seconds)
         save_calibration(file, calibration)
@@ -99,9 +98,11 @@ def remove_calibration(setup: MeasuringSetup) -> None:
     Raises:
         InputError: the policy is not that of a run.
     """
-    from amp_helpers.training.policy import save_calibration
+    from amp_helpers.training.policy import check_weights, save_calibration
 
-    save_calibration(_policy_file(setup), None)
+    file = _policy_file(setup)
+    check_weights(file)
+    save_calibration(file, None)
 
 
 def _policy_file(setup: MeasuringSetup) -> Path:
@@ -111,12 +112,11 @@ def _policy_file(setup: MeasuringSetup) -> Path:
     from amp_helpers.env.quiet_warp import start_warp_quietly
 
     start_warp_quietly()  # before Isaac Lab starts it
-    from amp_helpers.training.policy import check_weights, find_policy
+    from amp_helpers.training.policy import find_policy
 
     file, _ = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
     if file.name != POLICY_FILE:
         raise InputError(f"{file}: is no {POLICY_FILE}; give the folder of a run that ended")
-    check_weights(file)
     return file
 
 
@@ -124,6 +124,8 @@ def _search(
     measured: "MeasuredInIsaacLab", speeds: Sequence[float], seconds: float, rounds: int
 ) -> list[CalibratedSpeed]:
     """Measure each speed ``rounds`` times; keep the command that comes nearest to it."""
+    from amp_helpers.agent.calibration import rising
+
     asked = np.array(speeds)
     told, best, before = asked, asked, None
     nearest = np.full(len(asked), np.inf)
@@ -135,7 +137,7 @@ def _search(
             _check_near(asked, gone)
         better = np.abs(gone - asked) < np.abs(nearest - asked)
         best, nearest = np.where(better, told, best), np.where(better, gone, nearest)
-        told = np.maximum.accumulate(told + np.nan_to_num(asked - gone))
+        told = rising(asked, told + np.nan_to_num(asked - gone))
     assert before is not None
     return [CalibratedSpeed(*map(float, row)) for row in zip(asked, before, best, nearest, strict=True)]
 
@@ -170,8 +172,7 @@ def _calibration(measured: "MeasuredInIsaacLab", asked: Sequence[float], told: S
     scale = input_columns(measured.env).scale
     commanded = torch.zeros(len(scale), dtype=torch.bool)
     for term in terms:
-        width = (term.stop - term.start) // max(term.history, 1)
-        commanded[term.start : term.stop : width] = True
+        commanded[term.start : term.stop : term.width] = True
     factor = scale[commanded][0]
     knots = [factor * part for part in speed_knots(asked, told)]
     return SpeedCalibration(commanded, *knots).to(measured.env.device)
@@ -232,21 +233,13 @@ def parse(arguments: Sequence[str] | None = None) -> _CommandLine:
     Raises:
         InputError: an option is unknown, or its value is not of its type.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    with one_line_errors():
-        cfg, unknown = tyro.cli(
-            _CommandLine,
-            args=words,
-            return_unknown_args=True,
-            prog="python -m amp_helpers.calibrate",
-            description="Make a trained policy as fast as it is commanded.",
-            use_underscores=True,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
-    if unknown:
-        raise InputError(answer(unknown, vars(cfg), EVALUATION))
-    check_values(words, vars(cfg), ("speeds", "feet"))
-    return cfg
+    return parse_measuring(
+        _CommandLine,
+        "amp_helpers.calibrate",
+        "Make a trained policy as fast as it is commanded.",
+        ("speeds", "feet"),
+        arguments,
+    )
 
 
 def main() -> int:

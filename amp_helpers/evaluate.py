@@ -6,15 +6,13 @@ PhysX, ``--simulator mujoco`` in plain MuJoCo.
 
 import itertools
 import math
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from amp_helpers.errors import InputError, folder_fault, run_cli
+from amp_helpers.measure.command_line import parse_measuring
 from amp_helpers.measure.results import nothing_measured, write_figure, write_grid, write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
 from amp_helpers.metrics.conditions import HOLD_S, WARMUP_S
@@ -29,8 +27,6 @@ from amp_helpers.metrics.references import (
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.metrics.tables import grid_table
 from amp_helpers.motion.motion import Motion
-from amp_helpers.training.foreign_options import EVALUATION, answer
-from amp_helpers.utils.command_line import check_values, one_line_errors
 from amp_helpers.utils.threads import spin_briefly
 
 VELOCITY = 0.8
@@ -228,21 +224,13 @@ def parse(arguments: Sequence[str] | None = None) -> _CommandLine:
     Raises:
         InputError: an option is unknown, or its value is not of its type.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    with one_line_errors():
-        cfg, unknown = tyro.cli(
-            _CommandLine,
-            args=words,
-            return_unknown_args=True,
-            prog="python -m amp_helpers.evaluate",
-            description="Run a policy under one command, steps of it, or a grid of commands, beside its reference.",
-            use_underscores=True,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
-    if unknown:
-        raise InputError(answer(unknown, vars(cfg), EVALUATION))
-    check_values(words, vars(cfg), ("steps", "grid_forward", "grid_turn", "feet"))
-    return cfg
+    return parse_measuring(
+        _CommandLine,
+        "amp_helpers.evaluate",
+        "Run a policy under one command, steps of it, or a grid of commands, beside its reference.",
+        ("steps", "grid_forward", "grid_turn", "feet"),
+        arguments,
+    )
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -85,5 +86,11 @@ def speed_knots(asked: Sequence[float], told: Sequence[float]) -> tuple[torch.Te
         told: what the policy is to observe at each, m/s.
     """
     pairs = {0.0: 0.0} | dict(zip(asked, told, strict=True))
-    speeds, values = torch.tensor(sorted(pairs.items())).T
-    return speeds.contiguous(), values.cummax(dim=0).values
+    speeds = np.array(sorted(pairs))
+    values = rising(speeds, np.array([pairs[speed] for speed in sorted(pairs)]))
+    return torch.tensor(speeds).float(), torch.tensor(values).float()
+
+
+def rising(asked: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Return what a policy is to observe at increasing commands: never falling, and not beyond 0 from its command."""
+    return np.maximum.accumulate(np.where(asked < 0, np.minimum(told, 0.0), np.maximum(told, 0.0)))

@@ -48,6 +48,12 @@ def test_a_backward_speed_is_calibrated_too():
     torch.testing.assert_close(seen, torch.tensor([[0.0, -0.3, 0.0, 1.0]]))
 
 
+def test_a_large_correction_of_a_backward_speed_leaves_standing_alone():
+    asked, observed = speed_knots([-0.1, 0.5], [0.1, 0.4])
+    torch.testing.assert_close(asked, torch.tensor([-0.1, 0.0, 0.5]))
+    torch.testing.assert_close(observed, torch.tensor([0.0, 0.0, 0.4]))
+
+
 def test_a_saved_calibration_is_the_same_map():
     state = SpeedCalibration(COMMANDED, ASKED, TOLD).state_dict()
     rows = torch.randn(8, 4)

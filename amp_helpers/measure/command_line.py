@@ -1,0 +1,47 @@
+"""Command lines of what measures a policy: a :class:`MeasuringSetup` with options of their own."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import tyro
+
+from amp_helpers.errors import InputError
+from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.training.foreign_options import EVALUATION, answer
+from amp_helpers.utils.command_line import check_values, one_line_errors
+
+
+def parse_measuring[Setup: MeasuringSetup](
+    kind: type[Setup],
+    command: str,
+    description: str,
+    lists: Iterable[str],
+    arguments: Sequence[str] | None = None,
+) -> Setup:
+    """Read a command line.
+
+    Args:
+        kind: its options.
+        command: the module that is run.
+        description: a sentence for ``--help``.
+        lists: options that take one value or more.
+        arguments: words in place of the program's own.
+
+    Raises:
+        InputError: an option is unknown, or its value is not of its type.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with one_line_errors():
+        cfg, unknown = tyro.cli(
+            kind,
+            args=words,
+            return_unknown_args=True,
+            prog=f"python -m {command}",
+            description=description,
+            use_underscores=True,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    if unknown:
+        raise InputError(answer(unknown, vars(cfg), EVALUATION))
+    check_values(words, vars(cfg), lists)
+    return cfg
