@@ -98,9 +98,9 @@ def remove_calibration(setup: MeasuringSetup) -> None:
     Raises:
         InputError: the policy is not that of a run.
     """
+    file = _policy_file(setup)
     from amp_helpers.training.policy import check_weights, save_calibration
 
-    file = _policy_file(setup)
     check_weights(file)
     save_calibration(file, None)
 
@@ -109,9 +109,9 @@ def _policy_file(setup: MeasuringSetup) -> Path:
     """The file to replace."""
     if setup.simulator == "mujoco":
         raise InputError("--simulator mujoco: runs bundles; calibrate the run in newton or physx, then export it")
-    from amp_helpers.env.quiet_warp import start_warp_quietly
+    import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output
 
-    start_warp_quietly()  # before Isaac Lab starts it
+    # isort: split
     from amp_helpers.training.policy import find_policy
 
     file, _ = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)

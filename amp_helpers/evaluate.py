@@ -150,9 +150,6 @@ def _simulator(setup: MeasuringSetup) -> Simulator:
         from amp_helpers.measure import mujoco
 
         return mujoco
-    from amp_helpers.env.quiet_warp import start_warp_quietly
-
-    start_warp_quietly()  # before Isaac Lab starts it
     from amp_helpers.measure import isaaclab
 
     return isaaclab

@@ -158,10 +158,7 @@ def _check_groups(groups: Mapping[str, TrainCfg], measuring: MeasuringSetup) -> 
         with of_group(label):
             check_settings(settings)
     if groups:
-        from amp_helpers.env.quiet_warp import start_warp_quietly
-
-        start_warp_quietly()  # before Isaac Lab, which takes seconds to load, starts it
-        from amp_helpers.env.make import check_task
+        from amp_helpers.env.make import check_task  # Isaac Lab takes seconds to load
         from amp_helpers.training.run import amp_state
 
         load, check = functools.cache(MotionDataset.load), functools.cache(check_task)

@@ -1,5 +1,8 @@
 """Measure a policy in its task, in Isaac Lab."""
 
+import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output
+
+# isort: split
 import math
 import sys
 from collections.abc import Iterator, Sequence

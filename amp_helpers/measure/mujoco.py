@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -80,7 +79,9 @@ def takes_velocity(setup: MeasuringSetup) -> bool:
     """Whether the policy observes a velocity command, or a checkpoint's task has one, which takes no export."""
     folder = _ready(setup)
     if folder is None:
-        return _isaaclab().takes_velocity(setup)
+        from amp_helpers.measure import isaaclab  # takes seconds to load, and torch, which a bundle does not need
+
+        return isaaclab.takes_velocity(setup)
     return takes_command(read_facts(folder))
 
 
@@ -123,19 +124,11 @@ def _ready(setup: MeasuringSetup) -> Path | None:
 def _bundle(setup: MeasuringSetup) -> Path:
     """The policy's bundle; where it has none, it is exported, unless the memory could not hold what is recorded."""
     if _ready(setup) is None and find_run(setup.checkpoint).exists():
-        setup.check_memory(_isaaclab().references(setup))
+        from amp_helpers.measure import isaaclab
+
+        setup.check_memory(isaaclab.references(setup))
     options = {"task": setup.task, "asset": setup.asset}
     return find_bundle(setup.checkpoint, **options, robot=None if setup.is_bundle else setup.robot_name)
-
-
-def _isaaclab() -> ModuleType:
-    """What measures in Isaac Lab, which the export loads as well."""
-    from amp_helpers.env.quiet_warp import start_warp_quietly
-
-    start_warp_quietly()  # before Isaac Lab starts it
-    from amp_helpers.measure import isaaclab
-
-    return isaaclab
 
 
 def _references(controller: Controller, folder: Path, setup: MeasuringSetup) -> MotionDataset:
