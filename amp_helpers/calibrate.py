@@ -19,7 +19,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.measure.command_line import parse_measuring
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.conditions import WARMUP_S
-from amp_helpers.metrics.frames import mean, settled_frames
+from amp_helpers.metrics.frames import mean
 from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.metrics.tracking import forward_speed
 from amp_helpers.utils.resources import POLICY_FILE
@@ -151,9 +151,7 @@ def _speeds(
     """Mean forward speed at each command, m/s; NaN where every robot falls."""
     calibrated = replace(measured, policy=measured.policy.with_calibration(calibration))
     rollouts = calibrated.grid([(speed, 0.0) for speed in speeds], seconds)
-    return np.array(
-        [mean(forward_speed(rollout)[settled_frames(rollout.fell, rollout.dt, WARMUP_S)]) for rollout in rollouts]
-    )
+    return np.array([mean(forward_speed(rollout)[rollout.settled(WARMUP_S)]) for rollout in rollouts])
 
 
 def _calibration(measured: "MeasuredInIsaacLab", asked: Sequence[float], told: Sequence[float]) -> "SpeedCalibration":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amp_helpers.errors import InputError, folder_fault, run_cli
 from amp_helpers.measure.command_line import parse_measuring
-from amp_helpers.measure.results import nothing_measured, write_figure, write_grid, write_metrics
+from amp_helpers.measure.results import write_figure, write_grid, write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
 from amp_helpers.metrics.conditions import HOLD_S, WARMUP_S
 from amp_helpers.metrics.grid import GRID, Command, check_speeds, grid_rows
@@ -88,7 +88,7 @@ def evaluate(
                 print(f"reference: {reference.label}, {about}; pose RMSE and coverage RMSE are of it")
     output = Path(output)
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
-    if nothing_measured(rollout, WARMUP_S):
+    if not rollout.settled(WARMUP_S).any():
         print(f"note: most metrics are undefined (nan), because every robot falls within its warm-up of {WARMUP_S:g} s")
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)

@@ -13,7 +13,7 @@ from provenance import provenance
 
 from amp_helpers.env import make_env, record_rollout, reference_motion, set_command
 from amp_helpers.errors import run_cli
-from amp_helpers.metrics import WARMUP_S, evaluate_rollout, settled_frames
+from amp_helpers.metrics import WARMUP_S, evaluate_rollout
 from amp_helpers.training import find_policy, load_policy, write_json
 
 
@@ -39,7 +39,7 @@ def main() -> int:
             set_command(env, speed)
             reference = reference_motion(config, args.dataset, env, speed)
             rollout = record_rollout(env, policy, speed, WARMUP_S + args.seconds)
-            keep = settled_frames(rollout.fell, rollout.dt, WARMUP_S)
+            keep = rollout.settled(WARMUP_S)
             row = {"command": speed, "forward_speed_mps": float(rollout.root_lin_vel[..., 0][keep].mean())}
             rows.append(row | evaluate_rollout(rollout, reference, WARMUP_S))
             shown = ("forward_speed_mps", "falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad")

@@ -7,14 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from amp_helpers.errors import atomic_path
-from amp_helpers.metrics.frames import settled_frames
-from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.training.run_folder import write_json
-
-
-def nothing_measured(rollout: Rollout, warmup_s: float) -> bool:
-    """Whether every robot of a rollout falls, again and again, within ``warmup_s`` of its start."""
-    return not settled_frames(rollout.fell, rollout.dt, warmup_s).any()
 
 
 def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:

@@ -6,7 +6,7 @@ from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError, brief_repr, is_number
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.feet import lift_offs
-from amp_helpers.metrics.frames import mean, settled_frames
+from amp_helpers.metrics.frames import mean
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import nearest_reference
 from amp_helpers.metrics.rollout import Rollout
@@ -60,7 +60,7 @@ def grid_row(rollout: Rollout, reference: Motion, warmup_s: float = WARMUP_S) ->
     ``forward_speed_mps``, ``turn_rate_radps``: mean over settled frames. ``lift_offs_per_env_10s``:
     :func:`amp_helpers.metrics.lift_offs`.
     """
-    keep = settled_frames(rollout.fell, rollout.dt, warmup_s)
+    keep = rollout.settled(warmup_s)
     return {
         "forward": rollout.command,
         "turn": rollout.command_turn,

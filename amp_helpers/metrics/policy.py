@@ -4,7 +4,7 @@ import numpy as np
 
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.feet import foot_skate
-from amp_helpers.metrics.frames import mean, rms, settled_frames
+from amp_helpers.metrics.frames import mean, rms
 from amp_helpers.metrics.gait import gait_frequency
 from amp_helpers.metrics.poses import nearest_poses, tilt_difference
 from amp_helpers.metrics.rollout import Rollout
@@ -73,7 +73,7 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
     Raises:
         InputError: the reference lacks a compared joint.
     """
-    keep = settled_frames(rollout.fell, rollout.dt, warmup_s)
+    keep = rollout.settled(warmup_s)
     pairs = keep[:, 1:] & keep[:, :-1]
     speed = rollout.root_lin_vel[..., 0][keep]
     gait = gait_frequency(rollout.joint_pos, rollout.joint_names, rollout.dt, keep)

@@ -10,7 +10,6 @@ import numpy as np
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.conditions import WARMUP_S
-from amp_helpers.metrics.frames import settled_frames
 from amp_helpers.metrics.poses import pose_distances
 from amp_helpers.metrics.rollout import Rollout
 from amp_helpers.motion.motion import Motion
@@ -74,7 +73,7 @@ def nearest_reference(rollout: Rollout, references: MotionDataset) -> Motion:
     """
     if not math.isnan(rollout.command):
         return references.nearest((rollout.command, rollout.command_turn))
-    poses = rollout.joint_pos[settled_frames(rollout.fell, rollout.dt, WARMUP_S)]
+    poses = rollout.joint_pos[rollout.settled(WARMUP_S)]
     clips = references.clips()
     if len(clips) == 1 or not len(poses):
         return clips[0]

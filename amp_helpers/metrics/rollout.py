@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_helpers.errors import InputError
+from amp_helpers.metrics.frames import settled_frames
 from amp_helpers.utils.hardware import memory_gib
 from amp_helpers.utils.npz import write_npz
 
@@ -86,6 +87,10 @@ class Rollout:
         if self.command_profile is not None:
             return self.command_profile
         return np.tile((float(self.command), float(self.command_turn)), (np.shape(self.fell)[1], 1))
+
+    def settled(self, warmup_s: float) -> np.ndarray:
+        """Mask (E, T) bool of :func:`settled_frames`."""
+        return settled_frames(self.fell, self.dt, warmup_s)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write ``rollout.npz`` atomically: the arrays of ``SAVED``, and a command that changes."""

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from amp_helpers.errors import InputError
 from amp_helpers.lessons.known_rollouts import Speed, approach, move_root
-from amp_helpers.metrics import Rollout, evaluate_rollout, forward_speed, heading, response_times, settled_frames
+from amp_helpers.metrics import Rollout, evaluate_rollout, forward_speed, heading, response_times
 
 DT, STEPS, WARMUP_S = 0.02, 650, 3.0
 
@@ -190,7 +190,7 @@ def test_heading_and_forward_speed_of_a_root_that_leans():
     rollout = move(1.5, 0.3, sideways=0.4, lean=0.4)
     assert np.allclose(np.unwrap(heading(rollout.root_quat)), np.arange(1, STEPS + 1) * 0.3 * DT)
     assert np.allclose(forward_speed(rollout), 1.5)
-    assert settled_frames(rollout.fell, DT, WARMUP_S).sum() == STEPS - 150
+    assert rollout.settled(WARMUP_S).sum() == STEPS - 150
 
 
 def test_what_the_docstrings_say_that_these_metrics_cannot_see():
