@@ -4,12 +4,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from amp_helpers.deploy.bundles import named_bundles
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.robots.lookup import get_robot, other_joints
-from amp_helpers.utils.command_line import one_line_errors
+from amp_helpers.utils.tyro_options import parse_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +25,8 @@ class _CommandLine:
 
 def main() -> int:
     """Serve the page until Ctrl-C."""
-    with one_line_errors():
-        cfg = tyro.cli(
-            _CommandLine,
-            prog="python -m amp_helpers.drive",
-            description="A page on which you steer a robot in plain MuJoCo, by keys, sliders or a gamepad.",
-            use_underscores=True,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+    about = "A page on which you steer a robot in plain MuJoCo, by keys, sliders or a gamepad."
+    cfg = parse_options(_CommandLine, "amp_helpers.drive", about)
     if not cfg.policy:
         raise InputError("--policy: names no policy; give at least one bundle, run or shipped policy")
     # viser takes a second to load, and --help does not need it.

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from amp_helpers.errors import InputError, folder_fault, run_cli, sha256
 from amp_helpers.robots.lookup import FILE_SUFFIXES, get_robot, other_joints
-from amp_helpers.utils.command_line import one_line_errors
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.threads import spin_briefly
+from amp_helpers.utils.tyro_options import parse_options
 
 LARGEST_DIFFERENCE = 1e-5
 """Between ``policy.onnx`` and the policy, rad."""
@@ -220,14 +219,8 @@ class _CommandLine:
 def main() -> int:
     """Export from the command line and print what was measured."""
     spin_briefly()
-    with one_line_errors():
-        cfg = tyro.cli(
-            _CommandLine,
-            prog="python -m amp_helpers.export",
-            description="Write a policy as ONNX with all that a robot's control loop needs to know.",
-            use_underscores=True,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+    about = "Write a policy as ONNX with all that a robot's control loop needs to know."
+    cfg = parse_options(_CommandLine, "amp_helpers.export", about)
     done = export(**vars(cfg))
     for warning in done.warnings:
         print(f"warning: {warning}", file=sys.stderr)

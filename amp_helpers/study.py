@@ -35,9 +35,10 @@ from amp_helpers.training.config_file import users_names
 from amp_helpers.training.resolving import check_settings
 from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run, try_lock, write_json
 from amp_helpers.training.study import Study, StudyRun, of_group, parse_groups, read_study
-from amp_helpers.utils.command_line import given, one_line_errors, option_words
+from amp_helpers.utils.command_line import given, option_words
 from amp_helpers.utils.hardware import describe_device
 from amp_helpers.utils.json_data import fits, read_json
+from amp_helpers.utils.tyro_options import parse_options
 
 MPS = "nvidia-cuda-mps-control"
 """Lets the kernels of several processes run side by side on a GPU."""
@@ -406,13 +407,8 @@ def _draw(folder: Path, results: Results, comparison: str) -> None:
 
 def main() -> int:
     """Make a study from the command line."""
-    with one_line_errors():
-        cfg = tyro.cli(
-            StudyCfg,
-            prog="python -m amp_helpers.study",
-            description="Make the trainings of a study, several side by side, and compare them.",
-            use_underscores=True,
-        )
+    about = "Make the trainings of a study, several side by side, and compare them."
+    cfg = parse_options(StudyCfg, "amp_helpers.study", about)
     run_study(cfg, lambda line: print(line, flush=True))
     return 0
 

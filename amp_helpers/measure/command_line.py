@@ -8,7 +8,8 @@ import tyro
 from amp_helpers.errors import InputError
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.training.foreign_options import EVALUATION, answer
-from amp_helpers.utils.command_line import check_values, one_line_errors
+from amp_helpers.utils.command_line import check_values
+from amp_helpers.utils.tyro_options import one_line_errors, tyro_settings
 
 
 def parse_measuring[Setup: MeasuringSetup](
@@ -32,15 +33,7 @@ def parse_measuring[Setup: MeasuringSetup](
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     with one_line_errors():
-        cfg, unknown = tyro.cli(
-            kind,
-            args=words,
-            return_unknown_args=True,
-            prog=f"python -m {command}",
-            description=description,
-            use_underscores=True,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        cfg, unknown = tyro.cli(kind, args=words, return_unknown_args=True, **tyro_settings(command, description))
     if unknown:
         raise InputError(answer(unknown, vars(cfg), EVALUATION))
     check_values(words, vars(cfg), lists)

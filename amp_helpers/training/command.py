@@ -12,8 +12,9 @@ from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import RECIPES, Recipe, TrainCfg, options, recorded_cfg
 from amp_helpers.training.foreign_options import answer
 from amp_helpers.training.run_folder import CONFIG_FILE
-from amp_helpers.utils.command_line import check_values, given, one_line_errors, option_words
+from amp_helpers.utils.command_line import check_values, given, option_words
 from amp_helpers.utils.resources import runs_folder
+from amp_helpers.utils.tyro_options import one_line_errors
 
 _WITHOUT_EFFECT = {
     "match_commands": "condition_on_command",
