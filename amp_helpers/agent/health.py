@@ -56,7 +56,10 @@ class Health:
 
     @property
     def verdict(self) -> str:
-        """``off``, ``saturated``, ``fooled``, ``task drowned``, ``style drowned`` or ``sound``."""
+        """``off``, ``saturated``, ``fooled``, ``task drowned``, ``style drowned``, or ``sound`` where none of these.
+
+        A run that will fail can be ``sound`` for long: so are the first updates of runs that learn.
+        """
         if self.weighted_style == 0 < self.style_reward:
             return "off"
         paid = self.style_reward / self.style_reward_limit
@@ -93,7 +96,8 @@ class Health:
             "fooled": f"Fooled: {seen}; {self.remedy}",
             "task drowned": f"The task is drowned out: {self.style_share:.0%} of the reward is style; {self.remedy}",
             "style drowned": f"Style is drowned out: it is {self.style_share:.0%} of the reward; {self.remedy}",
-            "sound": f"Rewards are sound: {seen}; style is {self.style_share:.0%} of the reward.",
+            "sound": f"In update {self.update}, {seen} of at most {self.style_reward_limit:.1f}; style is "
+            f"{self.style_share:.0%} of the reward.",
         }[self.verdict]
 
 
