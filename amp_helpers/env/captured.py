@@ -10,6 +10,7 @@ Random numbers are drawn for all environments and used for some, so they are oth
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -324,14 +325,13 @@ def _for_all(method: Callable[[Any], object], mask: torch.Tensor) -> object:
     try:
         return method(EVERY)
     except (AttributeError, TypeError) as error:
-        try:
+        with suppress(AttributeError, TypeError):  # which are then not because of the slice
             method(torch.arange(len(mask), device=mask.device))
-        except Exception:  # not because of the slice
-            raise error from None
-        raise NoMaskError(
-            f"it takes env_ids by index alone, and gets slice(None) for all environments ({error}); count them with "
-            "len(tensor[env_ids]), of a tensor with a row for each"
-        ) from error
+            raise NoMaskError(
+                f"it takes env_ids by index alone, and gets slice(None) for all environments ({error}); count them "
+                "with len(tensor[env_ids]), of a tensor with a row for each"
+            ) from error
+        raise
 
 
 def _copied(group: Any) -> Any:
