@@ -3,10 +3,10 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from isaaclab.managers import ManagerBase
 
+from amp_helpers.env.named_terms import named_terms, term_name
 from amp_helpers.errors import InputError, one_line
 
 _OF_CODE = (
@@ -19,12 +19,6 @@ _OF_CODE = (
     TypeError,
     ValueError,
 )
-_NAMES_AND_TERMS = (
-    ("_term_names", "_term_cfgs"),
-    ("_mode_term_names", "_mode_term_cfgs"),
-    ("_group_obs_term_names", "_group_obs_term_cfgs"),
-)
-"""Where Isaac Lab's managers keep the names of their terms, and the terms in the same order; also by mode or group."""
 
 
 @contextmanager
@@ -53,17 +47,8 @@ def _failed_term(error: BaseException) -> str | None:
         if not isinstance(manager, ManagerBase):
             continue
         calling = frame.f_locals.get("term_cfg", frame.f_locals.get("term"))
-        preparing = frame.f_locals.get("term_name")  # while the manager is made, it does not list the term yet
-        if name := next((name for name, term in _terms(manager) if term is calling), preparing):
-            return f"{type(manager).__name__.removesuffix('Manager').lower()} '{name}'"
+        if name := next((name for name, term in named_terms(manager) if term is calling), None):
+            return name
+        if name := frame.f_locals.get("term_name"):  # while the manager is made, it does not list the term yet
+            return term_name(manager, name, frame.f_locals.get("group_name", ""))
     return None
-
-
-def _terms(manager: ManagerBase) -> Iterator[tuple[str, Any]]:
-    yield from getattr(manager, "_terms", {}).items()
-    for holders in _NAMES_AND_TERMS:
-        names, terms = (getattr(manager, holder, {}) for holder in holders)
-        if not isinstance(names, dict):
-            names, terms = {"": names}, {"": terms}
-        for group, own in names.items():
-            yield from zip(own, terms.get(group, ()), strict=False)

@@ -1,6 +1,6 @@
 """What of a task keeps its control step from being recorded (:mod:`amp_helpers.env.captured`), found by trying it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,9 @@ from amp_helpers.env.captured import (
 from amp_helpers.env.host_work import HostWork, no_host_work
 from amp_helpers.env.kept import kept, settings, tensors, unread
 from amp_helpers.env.masking import NoMaskError
+from amp_helpers.env.named_terms import named_terms, term_name
 from amp_helpers.errors import one_line
 
-MODES = ("reset", "interval")
 _SUCCESS = "['Metrics/success_rate']"
 """What Isaac Lab's velocity command logs in the environment itself, and a step by mask in its own way."""
 _KEEPS_NOTHING = ("ActuatorBase", "ImplicitActuator", "IdealPDActuator")
@@ -127,33 +127,29 @@ def _terms(env: CapturedEnv) -> Iterator[tuple[str, Any, dict[str, Any]]]:
 
 def _configurations(env: CapturedEnv) -> Iterator[tuple[str, Any]]:
     """The configurations of terms that are functions, or called like one, by the names of the terms."""
-    for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
-        for name in manager.active_terms:
-            yield f"{kind} '{name}'", manager.get_term_cfg(name)
-    for mode in MODES:
-        for name, term in _events(env, mode):
-            yield f"event '{name}'", term
-    observations = env.observation_manager
-    for group, names in observations.active_terms.items():
-        for name, term in zip(names, observations._group_obs_term_cfgs[group], strict=True):
-            yield f"observation '{group}/{name}'", term
+    yield from named_terms(env.termination_manager, env.reward_manager)
+    yield from _events(env)
+    yield from named_terms(env.observation_manager)
 
 
 def _objects(env: CapturedEnv) -> Iterator[tuple[str, Any]]:
     """The terms that are always objects by name."""
-    for kind, manager in (("action", env.action_manager), ("command", env.command_manager)):
-        for name in manager.active_terms:
-            yield f"{kind} '{name}'", manager.get_term(name)
+    return named_terms(env.action_manager, env.command_manager)
+
+
+def _events(env: CapturedEnv, modes: Collection[str] = ("reset", "interval")) -> Iterator[tuple[str, Any]]:
+    """The events that a step applies, by name."""
+    return ((what, term) for what, term in named_terms(env.event_manager) if term.mode in modes)
 
 
 def _settings(env: CapturedEnv) -> Iterator[str]:
     """Yield what the configuration has that cannot be recorded."""
     if not env.sim.physics_manager.__module__.startswith("isaaclab_newton"):
         yield "the physics: it is not Newton's"
-    for name in env.curriculum_manager.active_terms:
-        yield f"curriculum '{name}': a curriculum is computed by the host"
-    for name in env.recorder_manager.active_terms:
-        yield f"recorder '{name}': a recorder writes from the host"
+    for what, _ in named_terms(env.curriculum_manager):
+        yield f"{what}: a curriculum is computed by the host"
+    for what, _ in named_terms(env.recorder_manager):
+        yield f"{what}: a recorder writes from the host"
     for kind in ("deformable_objects", "surface_grippers", "cable_objects", "rigid_object_collections"):
         for name in getattr(env.scene, kind, {}):
             yield f"'{name}' of the scene: {kind.replace('_', ' ')} cannot be reset by mask"
@@ -162,28 +158,23 @@ def _settings(env: CapturedEnv) -> Iterator[str]:
         for group, actuator in asset.actuators.items():
             if _keeps_state(actuator) or (native is not None and native.is_stateful):
                 yield f"actuator '{group}' of '{name}': what it remembers cannot be reset by mask"
-    for name, term in _events(env, "reset"):
+    for what, term in _events(env, ["reset"]):
         if term.min_step_count_between_reset:
-            yield f"event '{name}': its min_step_count_between_reset is counted by the host"
-    for name, term in _events(env, "interval"):
+            yield f"{what}: its min_step_count_between_reset is counted by the host"
+    for what, term in _events(env, ["interval"]):
         if term.is_global_time:
-            yield f"event '{name}': its time is global, and counted by the host"
+            yield f"{what}: its time is global, and counted by the host"
     for group, buffers in env.observation_manager._group_obs_term_delay_buffer.items():
         for name in buffers:
-            yield f"observation '{group}/{name}': its delay cannot be reset by mask"
-    for name in env.command_manager.active_terms:
-        if type(env.command_manager.get_term(name)).compute is not CommandTerm.compute:
-            yield f"command '{name}': its class has a compute() of its own"
+            yield f"{term_name(env.observation_manager, name, group)}: its delay cannot be reset by mask"
+    for what, command in named_terms(env.command_manager):
+        if type(command).compute is not CommandTerm.compute:
+            yield f"{what}: its class has a compute() of its own"
 
 
 def _keeps_state(actuator: Any) -> bool:
     own = isinstance(actuator, ActuatorBase)  # otherwise Newton computes it
     return own and type(actuator).reset.__qualname__.split(".")[0] not in _KEEPS_NOTHING
-
-
-def _events(env: CapturedEnv, mode: str) -> Iterator[tuple[str, Any]]:
-    events = env.event_manager
-    yield from zip(events.active_terms.get(mode, ()), events._mode_term_cfgs.get(mode, ()), strict=True)
 
 
 def _calls(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -192,9 +183,8 @@ def _calls(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "the actuators", env.scene.write_data_to_sim
     yield "the scene", lambda: reset_scene(env.scene, torch.zeros_like(env.reset_buf))
     yield from _masked_calls(env)
-    for name in env.command_manager.active_terms:
-        command = env.command_manager.get_term(name)
-        yield f"command '{name}'", lambda command=command: step_command(command, env.step_dt)
+    for what, command in named_terms(env.command_manager):
+        yield what, lambda command=command: step_command(command, env.step_dt)
     for group in env.observation_manager.active_terms:
         yield f"observations '{group}'", lambda group=group: env.observation_manager.compute_group(group)
 
@@ -205,38 +195,29 @@ def _computations(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]
     def calling(term: Any) -> Callable[[], object]:
         return lambda: term.func(env, **term.params)
 
-    for name in env.action_manager.active_terms:
-        action: Any = env.action_manager.get_term(name)
-        yield f"action '{name}'", lambda action=action: action.process_actions(torch.zeros_like(action.raw_actions))
-        yield f"action '{name}'", action.apply_actions
-    for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
-        for name, term in zip(manager.active_terms, manager._term_cfgs, strict=True):
-            yield f"{kind} '{name}'", calling(term)
-    observations = env.observation_manager
-    for group, terms in observations._group_obs_term_cfgs.items():
-        for name, term in zip(observations.active_terms[group], terms, strict=True):
-            yield f"observation '{group}/{name}'", calling(term)
+    for what, action in named_terms(env.action_manager):
+        yield what, lambda action=action: action.process_actions(torch.zeros_like(action.raw_actions))
+        yield what, action.apply_actions
+    for what, term in named_terms(env.termination_manager, env.reward_manager, env.observation_manager):
+        yield what, calling(term)
 
 
 def _masked_calls(env: CapturedEnv) -> Iterator[tuple[str, Callable[[], object]]]:
     """What a step does to some of the environments, done to none, each with the name of its term."""
     nowhere = torch.zeros_like(env.reset_buf)
-    for name in env.action_manager.active_terms:
-        action = env.action_manager.get_term(name)
-        yield f"action '{name}'", lambda action=action: reset_term(action, nowhere)
-    for kind, manager in (("termination", env.termination_manager), ("reward", env.reward_manager)):
-        for name, term in zip(manager.active_terms, manager._term_cfgs, strict=True):
+    for what, action in named_terms(env.action_manager):
+        yield what, lambda action=action: reset_term(action, nowhere)
+    for manager in (env.termination_manager, env.reward_manager):
+        for what, term in named_terms(manager):
             if term in manager._class_term_cfgs:
-                yield f"{kind} '{name}'", lambda term=term: reset_term(term.func, nowhere)
-    for mode in MODES:
-        for name, term in _events(env, mode):
-            yield f"event '{name}'", lambda term=term: apply_event(env, term, nowhere)
+                yield what, lambda term=term: reset_term(term.func, nowhere)
+    for what, term in _events(env):
+        yield what, lambda term=term: apply_event(env, term, nowhere)
     for term in (term for terms in env.event_manager._mode_class_term_cfgs.values() for term in terms):
         yield f"event {type(term.func).__name__}", lambda term=term: reset_term(term.func, nowhere)
-    for name in env.command_manager.active_terms:
-        command = env.command_manager.get_term(name)
-        yield f"command '{name}'", lambda command=command: reset_term(command, nowhere)
-        yield f"command '{name}'", lambda command=command: resample_command(command, nowhere)
+    for what, command in named_terms(env.command_manager):
+        yield what, lambda command=command: reset_term(command, nowhere)
+        yield what, lambda command=command: resample_command(command, nowhere)
     yield "the observations", lambda: reset_observations(env.observation_manager, nowhere)
 
 

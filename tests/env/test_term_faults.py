@@ -28,7 +28,7 @@ def blind(cfg: Foreign) -> None:
 
 def test_a_term_that_fails_while_the_task_is_opened_is_named():
     task = foreign_tasks.registered(blind, name="Foreign-Blind")
-    with pytest.raises(InputError, match=r"^observation 'up' fails: KeyError"), make_env(task, num_envs=2):
+    with pytest.raises(InputError, match=r"^observation 'policy/up' fails: KeyError"), make_env(task, num_envs=2):
         pass
 
 
@@ -63,7 +63,7 @@ TERMS = {
     "reward 'alive' fails: RuntimeError": (lambda env: env.reward_manager.get_term_cfg("alive"), column),
     "reward 'alive' fails: TypeError": (lambda env: env.reward_manager.get_term_cfg("alive"), no_value),
     "termination 'over' fails: RuntimeError": (lambda env: env.termination_manager.get_term_cfg("over"), share),
-    "observation 'up' fails: KeyError": (
+    "observation 'policy/up' fails: KeyError": (
         lambda env: env.observation_manager._group_obs_term_cfgs["policy"][0],
         unknown,
     ),
