@@ -27,7 +27,7 @@ from amp_helpers.env.faults import naming_terms
 from amp_helpers.env.indexed import IndexedEnv
 from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring, reference_event
-from amp_helpers.env.obstacles import obstacle
+from amp_helpers.env.obstacles import fixed_obstacle, obstacle
 from amp_helpers.env.physx import choose_physx, plain_host_memory
 from amp_helpers.env.registration import register_task
 from amp_helpers.errors import InputError
@@ -106,45 +106,76 @@ def make_env(
         raise InputError("turn and pushes are of an environment for measuring; give play=True with them")
     if SimulationContext.instance() is not None:
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
+
+    def configured() -> tuple[Any, list[str]]:
+        cfg = _task_cfg(task, num_envs, device, physics, asset)
+        cfg.seed = seed
+        randomized = not play if randomize is None else randomize
+        _randomize(cfg, task, randomized)
+        notes = []
+        if play:
+            forward = velocity if isinstance(velocity, float | int) else None
+            rules = MeasuringRules(forward=forward, turn=turn, pushes=pushes, randomize=bool(randomized))
+            notes = configure_for_measuring(cfg, rules, task, name_robot(cfg, asset, task))
+        if isinstance(velocity, tuple) or (velocity is not None and not play):
+            command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
+        _configure_reference(cfg, task, dataset, reference_share)
+        return cfg, notes
+
     with contextlib.ExitStack() as stack:
         stack.enter_context(naming_terms())
         if quiet:  # Isaac Lab reports in the first step how long recording the physics took
             stack.callback(setattr, Timer, "enable_display_output", Timer.enable_display_output)
             Timer.enable_display_output = False
         with _quiet() if quiet else contextlib.nullcontext():
-            cfg = _task_cfg(task, num_envs, device, physics, asset)
-            cfg.seed = seed
-            if randomize is None:
-                randomize = not play
-            _randomize(cfg, task, randomize)
-            notes = []
-            if play:
-                forward = velocity if isinstance(velocity, float | int) else None
-                rules = MeasuringRules(forward=forward, turn=turn, pushes=pushes, randomize=bool(randomize))
-                notes = configure_for_measuring(cfg, rules, task, name_robot(cfg, asset, task))
-            if isinstance(velocity, tuple) or (velocity is not None and not play):
-                command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
-            _configure_reference(cfg, task, dataset, reference_share)
-            env, reason = stack.enter_context(_opened(task, cfg, device, frontend))
+            env, notes = stack.enter_context(_opened(task, configured, device, frontend))
         if env.num_envs != num_envs:
             raise InputError(
                 f"task '{task}' opened {env.num_envs} environments, asked for {num_envs}; take that number"
             )
-        if reason:
-            notes.append(f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch")
         for sentence in (*notes, *_reward_notes(env)):
             note(sentence)
         yield env
 
 
 @contextlib.contextmanager
-def _opened(task: str, cfg: Any, device: str, frontend: str) -> Iterator[tuple[ManagerBasedRLEnv, str | None]]:
-    """Start the simulator and open a configured task; yield it, and why its step is not recorded where that is asked.
+def _opened(
+    task: str, configured: Callable[[], tuple[Any, list[str]]], device: str, frontend: str
+) -> Iterator[tuple[ManagerBasedRLEnv, list[str]]]:
+    """Open a task, recorded where that is asked and possible; yield it and notes.
+
+    Whether a step can be recorded is found by calling the task's terms, which may change what they keep on the host.
+    Where it cannot, the task is opened anew, as configured.
 
     Raises:
         InputError: the task does not fit its robot, or cannot be recorded.
     """
-    recorded = frontend == "warp" or (frontend == "auto" and device.startswith("cuda"))
+    recorded = _recorded(frontend, device)
+    cfg, notes = configured()
+    with _launched(task, cfg, device, recorded) as env:
+        fixed = _fixed_obstacle(env) if recorded else None
+        tried = obstacle(env) if isinstance(env, CapturedEnv) and not fixed else None
+        if reason := fixed or tried:
+            if frontend == "warp":
+                raise InputError(f"task '{task}' cannot be recorded: {reason}; use --frontend torch")
+            notes.append(f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch")
+        if isinstance(env, CapturedEnv):
+            env.by_mask = reason is None
+        if not tried:
+            yield env, notes
+            return
+    with _launched(task, configured()[0], device, recorded=False) as env:
+        yield env, notes
+
+
+def _recorded(frontend: str, device: str) -> bool:
+    """Whether the step is to be recorded."""
+    return frontend == "warp" or (frontend == "auto" and device.startswith("cuda"))
+
+
+@contextlib.contextmanager
+def _launched(task: str, cfg: Any, device: str, recorded: bool) -> Iterator[ManagerBasedRLEnv]:
+    """Start the simulator and open a configured task."""
     with contextlib.ExitStack() as stack:
         # A stack of its own, whose close() passes on no exception: the launcher would print the traceback.
         launcher = contextlib.ExitStack()
@@ -154,10 +185,7 @@ def _opened(task: str, cfg: Any, device: str, frontend: str) -> Iterator[tuple[M
         check_contact_sensors(cfg, task)
         env = _open(task, cfg, recorded)
         stack.callback(env.close)
-        reason = _why_not_recorded(env) if recorded else None
-        if reason and frontend == "warp":
-            raise InputError(f"task '{task}' cannot be recorded: {reason}; use --frontend torch")
-        yield env, reason
+        yield env
 
 
 @contextlib.contextmanager
@@ -249,13 +277,11 @@ def _reward_notes(env: ManagerBasedRLEnv) -> list[str]:
     return [note for function in functions if isinstance(function, track_reference_pose) for note in function.notes]
 
 
-def _why_not_recorded(env: ManagerBasedRLEnv) -> str | None:
-    """Say what keeps the step of an open environment from being recorded, which then steps as Isaac Lab does."""
+def _fixed_obstacle(env: ManagerBasedRLEnv) -> str | None:
+    """Say what in the class or the configuration of an environment keeps its step from being recorded."""
     if not isinstance(env, CapturedEnv):
         return f"its environment class {type(env).__name__}, which may step in another way"
-    reason = obstacle(env)
-    env.by_mask = reason is None
-    return reason
+    return fixed_obstacle(env)
 
 
 def _configure_reference(

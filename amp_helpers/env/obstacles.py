@@ -32,11 +32,11 @@ _KEEPS_NOTHING = ("ActuatorBase", "ImplicitActuator", "IdealPDActuator")
 def obstacle(env: CapturedEnv) -> str | None:
     """Name the first thing in a task that a recorded step cannot contain, and why; ``None`` where there is none.
 
-    Each term is called, so the environment has to be reset afterwards. Random numbers are drawn as if it had not been.
+    Each term is called, so the environment has to be reset afterwards, and opened anew where there is an obstacle: a
+    term may have changed what a reset leaves, such as a weight. Random numbers are drawn as if it had not been.
     """
-    settings = next(_settings(env), None)
-    if settings:
-        return settings
+    if found := fixed_obstacle(env):
+        return found
     devices = [env.device] if str(env.device).startswith("cuda") else []
     env.trying = True
     try:
@@ -44,6 +44,11 @@ def obstacle(env: CapturedEnv) -> str | None:
             return _called(env, list(_calls(env))) or _past_the_mask(env)
     finally:
         env.trying = False
+
+
+def fixed_obstacle(env: CapturedEnv) -> str | None:
+    """Name the first thing in the configuration of a task that cannot be recorded, without calling its terms."""
+    return next(_unrecordable(env), None)
 
 
 def _called(env: CapturedEnv, calls: Sequence[tuple[str, Callable[[], object]]]) -> str | None:
@@ -142,7 +147,7 @@ def _events(env: CapturedEnv, modes: Collection[str] = ("reset", "interval")) ->
     return ((what, term) for what, term in named_terms(env.event_manager) if term.mode in modes)
 
 
-def _settings(env: CapturedEnv) -> Iterator[str]:
+def _unrecordable(env: CapturedEnv) -> Iterator[str]:
     """Yield what the configuration has that cannot be recorded."""
     if not env.sim.physics_manager.__module__.startswith("isaaclab_newton"):
         yield "the physics: it is not Newton's"

@@ -19,6 +19,7 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+from foreign_tasks import Foreign, registered, zero_actions
 from isaaclab.actuators import IdealPDActuatorCfg
 from isaaclab.managers import ManagerTermBase, RewardTermCfg
 from isaaclab.utils.buffers import CircularBuffer
@@ -27,6 +28,7 @@ from steady_tasks import LOCOMOTION, WALK
 
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
+from amp_helpers.env import make
 from amp_helpers.env.captured import apply_event, reset_term
 from amp_helpers.env.make import make_env
 from amp_helpers.env.masking import NoMaskError
@@ -60,6 +62,27 @@ def test_auto_takes_isaac_labs_step_and_says_why(device):
     reason = "reward 'on_the_host': reads a number from a tensor, as .item() and if do"
     expected = [f"the step is not recorded ({reason}); it is Isaac Lab's own, as with --frontend torch"]
     assert notes == (expected if device != "cpu" else [])  # nothing is recorded on a CPU
+
+
+def halving(env, env_ids) -> None:
+    """A curriculum that is written as an event."""
+    env.reward_manager.get_term_cfg("alive").weight *= 0.5
+
+
+def scheduled(cfg: Foreign) -> None:
+    cfg.curriculum, cfg.events.mine.func = None, halving
+
+
+@pytest.mark.slow
+def test_a_task_that_cannot_be_recorded_starts_as_configured(monkeypatch):
+    """Its terms were called to find that out, and one of them changes a weight each time."""
+    monkeypatch.setattr(make, "_recorded", lambda frontend, device: True)  # as on a GPU
+    notes: list[str] = []
+    with make_env(registered(scheduled, "Foreign-Scheduled"), num_envs=2, frontend="auto", note=notes.append) as env:
+        assert env.reward_manager.get_term_cfg("alive").weight == 1.0
+        env.reset()
+        env.step(zero_actions(env))
+    assert len(notes) == 1 and "(event 'mine': it changes reward 'alive'.weight, which the host keeps)" in notes[0]
 
 
 @pytest.fixture(scope="module", params=[WALK, LOCOMOTION])
