@@ -146,5 +146,7 @@ def test_what_a_recording_may_contain():
     with no_host_work():
         x[:, 0] = 0.0
         x[torch.arange(2)] += 1
-        torch.where(x > 0, x, -x).masked_fill_(x > 1, 0.0)
-        torch.rand_like(x).clamp(min=x).norm(dim=1)
+        chosen = torch.where(x > 1, x, -x).masked_fill_(x < 1, 5.0)
+        drawn = torch.rand_like(x).clamp(min=x).norm(dim=1)
+    assert x.tolist() == [[1, 2], [1, 2], [0, 1]] and chosen.tolist() == [[-1, 2], [-1, 2], [5, -1]]
+    assert (drawn >= x.norm(dim=1)).all(), "and what it says is done"

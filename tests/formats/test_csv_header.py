@@ -29,7 +29,7 @@ def write(tmp_path):
     return write
 
 
-def same(motion, clip):
+def assert_same(motion, clip):
     np.testing.assert_allclose(motion.select(clip.joint_names).joint_pos, clip.joint_pos, atol=1e-5)
     np.testing.assert_allclose(motion.root_pos, clip.root_pos, atol=1e-6)
     turned = Rotation.from_quat(motion.root_quat) * Rotation.from_quat(clip.root_quat).inv()
@@ -64,8 +64,8 @@ def test_columns_in_any_order_say_the_same(write, walk, root, seed):
     else:
         columns = np.random.default_rng(seed).permutation(36)
     path = write([header[column] for column in columns], table[:, columns])
-    same(read_motion(path, fps=30, robot=G1_29DOF), walk)
-    same(read_motion(path, fps=30), walk)
+    assert_same(read_motion(path, fps=30, robot=G1_29DOF), walk)
+    assert_same(read_motion(path, fps=30), walk)
 
 
 def test_centimeters_millimeters_and_degrees_are_converted_where_the_header_says_so(write, walk):
@@ -73,7 +73,7 @@ def test_centimeters_millimeters_and_degrees_are_converted_where_the_header_says
     for unit, factor in (("cm", 100), ("mm", 1000)):
         header = [*(f"root_{axis} ({unit})" for axis in "xyz"), *QUATERNION, *degrees]
         path = write(header, walk.root_pos * factor, walk.root_quat, np.degrees(walk.joint_pos))
-        same(read_motion(path, fps=30), walk)
+        assert_same(read_motion(path, fps=30), walk)
 
 
 EULER = {
@@ -89,7 +89,7 @@ def test_euler_angles_are_read_where_the_header_says_so(write, walk, kind):
     header, degrees = EULER[kind]
     angles = Rotation.from_quat(walk.root_quat).as_euler("xyz", degrees=degrees)
     motion = read_motion(write([*POSITION, *header, *NAMES], walk.root_pos, angles, walk.joint_pos), fps=30)
-    same(motion, walk)
+    assert_same(motion, walk)
     assert f"root rotation from Euler angles about x, y and z in {'deg' if degrees else 'rad'}" in motion.source
 
 
@@ -100,7 +100,7 @@ def test_animation_tools_count_in_centimeters_and_degrees(write, walk):
     counter = np.arange(walk.num_frames)[:, None]
     path = write(header, counter, walk.root_pos * 100, angles, np.degrees(walk.joint_pos))
     motion = read_motion(path, fps=30)
-    same(motion, walk)
+    assert_same(motion, walk)
     assert "root position in cm" in motion.source and "joint angles in degrees" in motion.source
 
 
@@ -112,7 +112,7 @@ def test_a_column_of_times_gives_the_frame_rate(write, walk, name, factor):
     path = write([*POSITION, *QUATERNION, *NAMES, name], walk.root_pos, walk.root_quat, walk.joint_pos, times * factor)
     motion = read_motion(path)
     assert motion.fps == 30
-    same(motion, walk)
+    assert_same(motion, walk)
     with pytest.raises(InputError, match=r"the column \w+.* does not increase at frame 1"):
         read_motion(
             write([name, *POSITION, *QUATERNION, *NAMES], 0 * times, walk.root_pos, walk.root_quat, walk.joint_pos)
@@ -123,27 +123,29 @@ def test_velocities_beside_the_angles_are_not_joints(write, walk):
     header = [*POSITION, *QUATERNION, "root_vel_x", "root_ang_vel_y", *NAMES, *(f"{name}_vel" for name in NAMES)]
     tables = (walk.root_pos, walk.root_quat, walk.root_pos[:, :2], walk.joint_pos, walk.joint_vel)
     motion = read_motion(write(header, *tables), fps=30)
-    same(motion, walk)
+    assert_same(motion, walk)
     assert motion.joint_names == NAMES and "columns not used: root_vel_x, root_ang_vel_y" in motion.source
 
 
 def test_a_quaternion_beside_euler_angles_counts(write, walk):
     header = [*POSITION, "roll", "pitch", "yaw", *QUATERNION, *NAMES]
-    same(read_motion(write(header, walk.root_pos, 0 * walk.root_pos, walk.root_quat, walk.joint_pos), fps=30), walk)
+    assert_same(
+        read_motion(write(header, walk.root_pos, 0 * walk.root_pos, walk.root_quat, walk.joint_pos), fps=30), walk
+    )
 
 
 def test_a_numbered_quaternion_is_in_the_order_that_its_name_states(write, walk):
     turned = replace(walk, root_quat=(Rotation.from_euler("z", 3.0) * Rotation.from_quat(walk.root_quat)).as_quat())
     table = [turned.root_pos, turned.root_quat[:, [3, 0, 1, 2]], turned.joint_pos]
     for name in ("quat_wxyz_{}", "quat(wxyz)_{}", "root_rot_{} (wxyz)"):
-        same(read_motion(write([*POSITION, *map(name.format, range(4)), *NAMES], *table), fps=30), turned)
+        assert_same(read_motion(write([*POSITION, *map(name.format, range(4)), *NAMES], *table), fps=30), turned)
 
 
 def test_columns_with_units_of_rates_are_no_joints(write, walk):
     """Velocities and torques carry the names of their joints."""
     units = ("rad", "rad/s", "Nm")
     header = [*POSITION, *QUATERNION, *(f"{name} [{unit}]" for unit in units for name in NAMES)]
-    same(read_motion(write(header, walk.root_pos, walk.root_quat, *[walk.joint_pos] * 3), fps=30), walk)
+    assert_same(read_motion(write(header, walk.root_pos, walk.root_quat, *[walk.joint_pos] * 3), fps=30), walk)
 
 
 def test_the_torso_beside_a_root_is_a_joint(write, walk):
@@ -158,13 +160,13 @@ def test_the_center_of_mass_is_not_the_root(write, walk):
     with pytest.raises(InputError, match="names no position of the root"):
         read_motion(write([*(f"com_{axis}" for axis in "xyz"), *QUATERNION, *NAMES], *table), fps=30)
     header = [*POSITION, *QUATERNION, *NAMES, *(f"com_{axis}" for axis in "xyz")]
-    same(read_motion(write(header, *table, walk.root_pos), fps=30), walk)
+    assert_same(read_motion(write(header, *table, walk.root_pos), fps=30), walk)
 
 
 def test_numbered_columns_after_a_named_root_are_not_names(write, walk):
     header = [*POSITION, *QUATERNION, *(f"dof_{column}" for column in range(29))]
     motion = read_motion(write(header, walk.root_pos, walk.root_quat, walk.joint_pos), fps=30, robot=G1_29DOF)
-    same(motion, walk)
+    assert_same(motion, walk)
     assert "joints taken for g1_29dof's" in motion.source
 
 
@@ -239,7 +241,7 @@ def test_headers_of_real_files_are_read_by_name(field_samples, walk, name):
     given = G1_29DOF if robot == "g1_29dof" else Robot.from_file(field_samples / robot)
     motion = read_motion(path, fps=fps, robot=given)
     if given is G1_29DOF:
-        same(motion, walk)
+        assert_same(motion, walk)
         return
     header = path.read_text().partition("\n")[0].split(",")
     raw = np.loadtxt(path, delimiter=",", skiprows=1)
