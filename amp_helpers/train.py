@@ -117,9 +117,10 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
             facts = {**facts, "processes": ranks.size}
         recorder = RunRecorder(setup, started, progress, facts, agent) if ranks.first else Follower(setup, agent)
         stack.enter_context(recorder)
-        if _learn(setup, agent, recorder, ranks, on_update):
-            kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
-            say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
+        interrupted = _learn(setup, agent, recorder, ranks, on_update)
+    if interrupted:  # said below the progress bar, which has ended
+        kept = f"after {agent.updates} updates; they are kept in {cfg.run_dir / CHECKPOINTS / LAST}"
+        say(f"interrupted {kept if agent.updates else 'before the first update; nothing was learned'}")
     return cfg.run_dir
 
 
@@ -159,7 +160,7 @@ def _learn(
     ranks: "Ranks",
     on_update: Callable[["Health"], None],
 ) -> bool:
-    """Train until the run has all its updates or should stop; return whether a signal interrupted it."""
+    """Train until the run has all its updates or should stop; return whether a signal to any process interrupted it."""
     from amp_helpers.training.loop import training_loop
 
     def report(health: "Health") -> None:
@@ -183,10 +184,11 @@ def _learn(
             )
         except KeyboardInterrupt:
             interrupted = True
+        interrupted = ranks.any(interrupted or bool(noted()))
         if ranks.first:
             agent.writer.close()
         recorder.save(agent)
-        return interrupted or bool(noted())
+        return interrupted
 
 
 def _say(sentence: str) -> None:

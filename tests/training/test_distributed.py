@@ -250,14 +250,23 @@ def test_two_processes_train_one_policy_and_end_together(tmp_path):
     assert [update.health.update for update in read_run(run).updates] == [1, 2]
     assert {file.name for file in (run / "checkpoints").iterdir()} == {"agent_last.pt", "rank1_update2.pt"}
 
-    # Going on, until one process is killed: the other says so, and the checkpoint stays.
-    process = torchrun("--max_iterations", "1000", "--checkpoint", str(run), "--run_dir", str(run))
-    wait_for_updates(run, process, 3)
-    children = subprocess.run(
-        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-    ).stdout.split()
-    os.kill(int(children[-1]), signal.SIGKILL)
-    output, _ = process.communicate(timeout=120)
+    def go_on_until(number: int, updates: int) -> str:
+        """Go on until this signal ends the second process after so many updates; return what was printed."""
+        nonlocal process
+        process = torchrun("--max_iterations", "1000", "--checkpoint", str(run), "--run_dir", str(run))
+        wait_for_updates(run, process, updates)
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(children.stdout.split()[-1]), number)
+        return process.communicate(timeout=120)[0]
+
+    # The second one is told to stop: both do, and the first says so.
+    output = go_on_until(signal.SIGTERM, 3)
+    kept = len(read_run(run).updates)
+    assert process.returncode == 0, output
+    assert f"interrupted after {kept} updates; they are kept in {run / 'checkpoints' / 'agent_last.pt'}\n" in output
+
+    # One process is killed: the other says so, and the checkpoint stays.
+    output = go_on_until(signal.SIGKILL, kept + 1)
     assert process.returncode != 0
     assert "going on from" in output and "it lacks a part of some processes" not in output
     assert "process 0: another process of this run has ended; go on with --checkpoint and the run's folder" in output

@@ -37,7 +37,8 @@ def started(tmp_path):
     def start(folder: Path, *options: str, prepare: Callable[[], None] = as_in_a_terminal) -> subprocess.Popen:
         command = [sys.executable, "-m", "amp_helpers.train", *SMALL_RUN, "--max_iterations", "10000", *options]
         command += ["--run_dir", str(folder)]
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=prepare)
+        pipe = subprocess.PIPE
+        run = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, preexec_fn=prepare)
         runs.append(run)
         deadline = time.monotonic() + PATIENCE_S
         while not folder.is_dir() or len(read_run(folder).updates) < 2:
@@ -50,13 +51,13 @@ def started(tmp_path):
         run.kill()
 
 
-def test_a_folder_that_is_moved_ends_the_run_and_is_gone_on_with_where_it_is(started, tmp_path, capfd):
+def test_a_folder_that_is_moved_ends_the_run_and_is_gone_on_with_where_it_is(started, tmp_path):
     """The next checkpoint would make a folder of half a run in its old place."""
     run = started(tmp_path / "run", "--checkpoint_interval", "1")
     (tmp_path / "run").rename(tmp_path / "moved")
-    run.communicate(timeout=PATIENCE_S)
+    printed, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 2 and not (tmp_path / "run").exists()
-    assert "run: was deleted or moved during the training, which has stopped; train again, or" in capfd.readouterr().err
+    assert "run: was deleted or moved during the training, which has stopped; train again, or" in printed
     assert find_checkpoint(tmp_path / "moved").updates >= 1
 
 
@@ -71,7 +72,8 @@ def test_every_update_is_kept(started, tmp_path, number):
     assert run.returncode == 0 and log.state == "ended" and not log.alive
     updates = log.updates[-1].health.update
     last = folder / "checkpoints" / "agent_last.pt"
-    assert f"interrupted after {updates} updates; they are kept in {last}\n" in printed
+    told = f"interrupted after {updates} updates; they are kept in {last}"
+    assert told in printed.splitlines(), "on a line of its own, not behind the progress bar"
     assert find_checkpoint(folder).updates == updates == json.loads((folder / "config.json").read_text())["updates"]
     assert (folder / "policy.pt").is_file()
 
