@@ -8,6 +8,7 @@ import numbers
 import os
 import re
 import reprlib
+import select
 import signal
 import sys
 import tempfile
@@ -80,14 +81,15 @@ def run_cli(main: Callable[[], int | None], told: Callable[[str], object] = lamb
 
     :class:`InputError`, :class:`OSError` (no such file, no space, no permission), too little memory, a package that an
     extra would install, and Ctrl-C end in one line; with ``AMP_DEBUG=1`` the traceback precedes it. SIGTERM, and SIGHUP
-    of a terminal that closes, end like Ctrl-C. Any other exception is a bug and passes through.
+    of a terminal that closes, end like Ctrl-C. Where the reader of the output has ended, as in ``| head``, the command
+    ends without a word. Any other exception is a bug and passes through.
 
     Args:
         main: the command; returns its exit code, or None for 0.
         told: called with what is printed of a mistake.
 
     Returns:
-        The exit code: that of ``main``, or 2 after a mistake.
+        The exit code: that of ``main``, 2 after a mistake, or 141 where the reader has ended, as of other programs.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file and joint names may not be valid text
@@ -100,11 +102,15 @@ def run_cli(main: Callable[[], int | None], told: Callable[[str], object] = lamb
             raise
         if isinstance(error, RuntimeError) and _runtime_remedy(error) is None:
             raise
+        if isinstance(error, BrokenPipeError) and _drop_unread():
+            return 128 + signal.SIGPIPE
         if debugging():
             print("".join(full_traceback(error)), file=sys.stderr)
         sentence = f"error: {_message(error)}"
         print(sentence, file=sys.stderr)
         told(sentence)
+    finally:
+        _drop_unread()
     return 2
 
 
@@ -121,6 +127,20 @@ def _check_words(words: Iterable[str]) -> None:
         if not word or (equals and not value and option.startswith("--")):
             given = f"{option} is" if option else "an argument is"
             raise InputError(f"{given} empty, as is a shell variable that is not set; give a value, or leave it out")
+
+
+def _drop_unread() -> bool:
+    """Drop what is buffered for standard output if that is a pipe that nobody reads any more; return whether it is."""
+    try:
+        output = sys.stdout.fileno()
+    except (AttributeError, OSError):  # there is none, or no file
+        return False
+    pipe = select.poll()
+    pipe.register(output, select.POLLOUT)
+    if not any(event & select.POLLERR for _, event in pipe.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def _message(error: BaseException) -> str:

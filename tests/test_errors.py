@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -116,6 +117,18 @@ def test_not_every_error_of_the_system_is_a_full_disk(capsys, number, remedy):
 
     assert run_cli(fail) == 2
     assert capsys.readouterr().err == f"error: walk.pkl: {os.strerror(number)}; {remedy}\n"
+
+
+@pytest.mark.parametrize(("options", "length", "code"), [([], 10**6, 141), (["-u"], 1, 141), ([], 1, 0)])
+def test_a_command_whose_reader_has_ended_ends_without_a_word(options, length, code):
+    """As in ``| head``; a command whose last words are still buffered has done its work."""
+    program = f"import sys; from amp_helpers.errors import run_cli; sys.exit(run_cli(lambda: print({length} * 'x')))"
+    reader, writer = os.pipe()
+    os.close(reader)
+    command, buffered = [sys.executable, *options, "-c", program], os.environ | {"PYTHONUNBUFFERED": ""}
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=buffered, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (code, b"")
 
 
 def test_errors_about_files_of_a_run_name_them_and_others_pass_through(tmp_path):
