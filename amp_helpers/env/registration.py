@@ -49,8 +49,11 @@ def register_task(task: str) -> EnvSpec:
     if name not in gymnasium.registry:
         known = sorted(other for other in gymnasium.registry if colon or other.startswith("Isaac"))
         close = ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.3) or known[:5])
-        own = f"module '{module}' does not register it" if colon else "name one of your own as package.module:ID"
-        raise InputError(f"task '{name}' not found; close to it: {close}; {own}")
+        remedy = "name one of your own as package.module:ID"
+        if colon:
+            to_register = f"gymnasium.register(id='{name}', ...)"
+            remedy = f"module '{module}' does not register it; choose another, or call {to_register} there"
+        raise InputError(f"task '{name}' not found; close to it: {close}; {remedy}")
     return gymnasium.spec(name)
 
 

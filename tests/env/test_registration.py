@@ -58,8 +58,12 @@ def test_another_task_keeps_its_own_resets_and_commands(aliases, tmp_path, name)
 
 
 def test_a_name_that_nothing_registers_is_refused(aliases):
-    with pytest.raises(InputError, match=f"'Mine' not found; close to it: Mine-.*; module '{aliases}' does not"):
+    told = f"'Mine' not found; close to it: Mine-.*; module '{aliases}' does not register it; choose another, or call "
+    with pytest.raises(InputError, match=told + r"gymnasium\.register\(id='Mine', \.\.\.\) there$"):
         canonical_task(f"{aliases}:Mine")
+    gymnasium.register(id="Mine", entry_point="isaaclab.envs:ManagerBasedRLEnv")
+    assert canonical_task(f"{aliases}:Mine") == f"{aliases}:Mine"
+    del gymnasium.registry["Mine"]
     with pytest.raises(InputError, match=f"close to it: {TASK}, .*; name one of your own as package.module:ID"):
         canonical_task(f"{TASK}-v0")
 
