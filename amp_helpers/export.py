@@ -64,7 +64,8 @@ def export(
             could not compute what the policy observes.
     """
     # The simulator takes seconds to load, and --help does not need it.
-    from amp_helpers.env.make import make_env, takes_velocity
+    from amp_helpers.env.make import make_env
+    from amp_helpers.env.task_cfg import takes_velocity
 
     # isort: split
     from amp_helpers.deploy.bundle import action_limits, deploy_facts, input_columns

@@ -159,7 +159,7 @@ def _check_groups(groups: Mapping[str, TrainCfg], measuring: MeasuringSetup) -> 
         with of_group(label):
             check_settings(settings)
     if groups:
-        from amp_helpers.env.make import check_task  # Isaac Lab takes seconds to load
+        from amp_helpers.env.task_cfg import check_task  # Isaac Lab takes seconds to load
         from amp_helpers.training.run import amp_state
 
         load, check = functools.cache(MotionDataset.load), functools.cache(check_task)

@@ -211,7 +211,7 @@ def main() -> int:
         raise error if launch.size == 1 else InputError(f"process {launch.rank}: {error}") from error
     if not launch.first:
         return 0
-    from amp_helpers.env.make import takes_velocity  # loaded by now
+    from amp_helpers.env.task_cfg import takes_velocity  # loaded by now
 
     named = {"checkpoint": str(folder)} | users_names(vars(cfg))
     if takes_velocity(cfg.task):

@@ -14,7 +14,7 @@ from amp_helpers.amp_state.sources import AmpSource
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place
-from amp_helpers.env.make import default_pose
+from amp_helpers.env.env_facts import default_pose
 from amp_helpers.errors import InputError
 
 FrameReader = Callable[[torch.Tensor], torch.Tensor]

@@ -72,7 +72,8 @@ def check_dataset_file(
     robot = named_robot(robot, feet) or _default_robot(data.joint_names)
     if task is None:
         return check_dataset(data, robot)
-    from amp_helpers.env.make import facts, make_env  # loads Isaac Lab, which takes seconds
+    from amp_helpers.env.env_facts import facts  # loads Isaac Lab, which takes seconds
+    from amp_helpers.env.make import make_env
 
     with make_env(task, asset=asset, num_envs=2, physics=physics) as env:
         env.reset()

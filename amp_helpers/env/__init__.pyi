@@ -1,16 +1,15 @@
 from .captured import CapturedEnv as CapturedEnv
 from .clip_replay import place as place
 from .clip_replay import replay as replay
+from .env_facts import EnvFacts as EnvFacts
+from .env_facts import default_pose as default_pose
+from .env_facts import facts as facts
 from .held_command import check_command as check_command
 from .held_command import set_command as set_command
 from .locomotion import LOCOMOTION_TASK as LOCOMOTION_TASK
 from .locomotion import RANDOMIZATIONS as RANDOMIZATIONS
 from .locomotion import G1LocomotionEnvCfg as G1LocomotionEnvCfg
-from .make import EnvFacts as EnvFacts
-from .make import default_pose as default_pose
-from .make import facts as facts
 from .make import make_env as make_env
-from .make import takes_velocity as takes_velocity
 from .measuring import MeasuringRules as MeasuringRules
 from .measuring import configure_for_measuring as configure_for_measuring
 from .rollout import record_commands as record_commands
@@ -22,5 +21,6 @@ from .style import STYLE_TASK as STYLE_TASK
 from .style import G1StyleEnvCfg as G1StyleEnvCfg
 from .task import TASK as TASK
 from .task import G1AmpEnvCfg as G1AmpEnvCfg
+from .task_cfg import takes_velocity as takes_velocity
 from .terms import term_table as term_table
 from .wrapper import AmpEnv as AmpEnv

@@ -10,7 +10,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.make import default_pose
+from amp_helpers.env.env_facts import default_pose
 from amp_helpers.env.mdp import write_state
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.motion import Motion

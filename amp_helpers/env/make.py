@@ -1,13 +1,10 @@
-"""Open an Isaac Lab environment, and read from it what a dataset has to match."""
+"""Open an Isaac Lab environment."""
 
 import contextlib
-import io
 import os
 import sys
-import warnings
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Any, cast
 
 import gymnasium
@@ -15,25 +12,23 @@ from isaaclab.app.sim_launcher import launch_simulation
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.sim import SimulationContext
 from isaaclab.utils.timer import Timer
-from isaaclab_tasks.utils import parse_env_cfg
 
-from amp_helpers.amp_state.asset import name_robot, scene_robot
-from amp_helpers.amp_state.terms import terms
+from amp_helpers.amp_state.asset import name_robot
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.captured import CapturedEnv
-from amp_helpers.env.command_range import command_velocity, has_velocity_command
+from amp_helpers.env.command_range import command_velocity
 from amp_helpers.env.contact_sensors import check_contact_sensors
 from amp_helpers.env.faults import naming_terms
 from amp_helpers.env.indexed import IndexedEnv
 from amp_helpers.env.locomotion_terms import track_reference_pose
-from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring, reference_event
+from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring
 from amp_helpers.env.obstacles import fixed_obstacle, obstacle
-from amp_helpers.env.physx import choose_physx, plain_host_memory
-from amp_helpers.env.registration import register_task
+from amp_helpers.env.physx import plain_host_memory
+from amp_helpers.env.task_cfg import choose_randomizations, load_task_cfg, quiet_isaaclab, set_references
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.grid import check_speeds
 from amp_helpers.utils.devices import check_device
-from amp_helpers.utils.task_ids import LOCOMOTION_TASK, TASK
+from amp_helpers.utils.task_ids import TASK
 
 FRONTENDS = ("auto", "warp", "torch")
 """Choices of the environment's control step, see :func:`make_env`."""
@@ -108,10 +103,10 @@ def make_env(
         raise InputError("another environment is open in this process; close it first, one simulator runs at a time")
 
     def configured() -> tuple[Any, list[str]]:
-        cfg = _task_cfg(task, num_envs, device, physics, asset)
+        cfg = load_task_cfg(task, num_envs, device, physics, asset)
         cfg.seed = seed
         randomized = not play if randomize is None else randomize
-        _randomize(cfg, task, randomized)
+        choose_randomizations(cfg, task, randomized)
         notes = []
         if play:
             forward = velocity if isinstance(velocity, float | int) else None
@@ -119,7 +114,7 @@ def make_env(
             notes = configure_for_measuring(cfg, rules, task, name_robot(cfg, asset, task))
         if isinstance(velocity, tuple) or (velocity is not None and not play):
             command_velocity(cfg, velocity if isinstance(velocity, tuple) else (velocity, velocity), task=task)
-        _configure_reference(cfg, task, dataset, reference_share)
+        set_references(cfg, task, dataset, reference_share)
         return cfg, notes
 
     with contextlib.ExitStack() as stack:
@@ -127,7 +122,7 @@ def make_env(
         if quiet:  # Isaac Lab reports in the first step how long recording the physics took
             stack.callback(setattr, Timer, "enable_display_output", Timer.enable_display_output)
             Timer.enable_display_output = False
-        with _quiet() if quiet else contextlib.nullcontext():
+        with quiet_isaaclab() if quiet else contextlib.nullcontext():
             env, notes = stack.enter_context(_opened(task, configured, device, frontend))
         if env.num_envs != num_envs:
             raise InputError(
@@ -188,68 +183,6 @@ def _launched(task: str, cfg: Any, device: str, recorded: bool) -> Iterator[Mana
         yield env
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress Isaac Lab's tables, and its warning that it recolors shapes."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Newton shape color", category=FutureWarning)
-        yield
-
-
-def _task_cfg(task: str, num_envs: int, device: str, physics: str | None, asset: str | None = None) -> Any:
-    if num_envs < 1:
-        raise InputError(f"num_envs is {num_envs}; simulate at least 1 environment")
-    register_task(task)
-    overrides = [f"physics={physics}"] if physics else []
-    try:
-        cfg = parse_env_cfg(task, device=device, num_envs=num_envs, overrides=overrides)
-    except (ValueError, KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(f"task '{task}' with physics '{physics or 'default'}': {reason}; choose another") from error
-    if not hasattr(cfg, "scene") or not hasattr(cfg, "observations"):
-        raise InputError(
-            f"task '{task}' is not a manager-based one; AMP reads its states through managers, so give a task with a "
-            "ManagerBasedRLEnvCfg"
-        )
-    name_robot(cfg, asset, task)
-    choose_physx(cfg, task, physics)
-    return cfg
-
-
-def check_task(
-    task: str, asset: str | None = None, physics: str | None = None, randomize: Collection[str] | None = None
-) -> None:
-    """Check names that a task gets, without opening it; arguments as of :func:`make_env`.
-
-    Raises:
-        InputError: the task is unknown, or lacks one of the others.
-    """
-    with _quiet():
-        _randomize(_task_cfg(task, 1, "cpu", physics, asset), task, True if randomize is None else randomize)
-
-
-def takes_velocity(task: str) -> bool:
-    """Whether a task has a velocity command, under any name.
-
-    Raises:
-        InputError: the task is unknown.
-    """
-    with _quiet():
-        return has_velocity_command(_task_cfg(task, 1, "cpu", None))
-
-
-def rewards_poses(task: str) -> bool:
-    """Whether a task has a reward that compares with the dataset's clips, wherever episodes start.
-
-    Raises:
-        InputError: the task is unknown.
-    """
-    with _quiet():
-        rewards = _task_cfg(task, 1, "cpu", None).rewards
-    functions = [getattr(term, "func", None) for _, term in terms(rewards)]
-    return any(isinstance(func, type) and issubclass(func, track_reference_pose) for func in functions)
-
-
 def _open(task: str, cfg: Any, recorded: bool) -> ManagerBasedRLEnv:
     try:
         if gymnasium.spec(task.rpartition(":")[2]).entry_point in _STOCK_ENVS:
@@ -282,53 +215,3 @@ def _fixed_obstacle(env: ManagerBasedRLEnv) -> str | None:
     if not isinstance(env, CapturedEnv):
         return f"its environment class {type(env).__name__}, which may step in another way"
     return fixed_obstacle(env)
-
-
-def _configure_reference(
-    cfg: Any, task: str, dataset: MotionDataset | str | os.PathLike | None, share: float | None
-) -> None:
-    if dataset is None and share is None:
-        return
-    event = reference_event(cfg)
-    if event is None:
-        if share:
-            raise InputError(f"task '{task}' cannot start in reference states; set the share to 0 or use {TASK}")
-        return
-    if share is not None and not 0 <= share <= 1:
-        raise InputError(f"the share of episodes that start in a reference state is {share}; give one in 0..1")
-    if dataset is not None:
-        event.params["dataset"] = dataset if isinstance(dataset, MotionDataset) else MotionDataset.load(dataset)
-    if share is not None:
-        event.params["share"] = share
-
-
-def _randomize(cfg: Any, task: str, randomize: bool | Collection[str]) -> None:
-    """Choose what a task with a method ``randomize`` randomizes; the measuring rules serve every other task."""
-    names = () if isinstance(randomize, bool) else tuple(randomize)
-    if randomize is not True and hasattr(cfg, "randomize"):
-        cfg.randomize(names)
-    elif names:
-        raise InputError(f"task '{task}' has no choice of randomizations; leave them out or use {LOCOMOTION_TASK}")
-
-
-@dataclass(frozen=True)
-class EnvFacts:
-    """Properties of an environment that a dataset has to match."""
-
-    joint_names: tuple[str, ...]
-    """Joints in the simulator's order."""
-    default_pose: dict[str, float]
-    """rad by joint name."""
-    step_dt: float
-    """Duration of a control step, s."""
-
-
-def facts(env: ManagerBasedRLEnv) -> EnvFacts:
-    """Read the properties of an open environment that a dataset has to match."""
-    return EnvFacts(tuple(scene_robot(env).joint_names), default_pose(env), float(env.step_dt))
-
-
-def default_pose(env: ManagerBasedRLEnv) -> dict[str, float]:
-    """Return the robot's default joint positions, rad by joint name: the offset between dataset and AMP state."""
-    robot = scene_robot(env)
-    return dict(zip(robot.joint_names, robot.data.default_joint_pos.torch[0].tolist(), strict=True))

@@ -13,7 +13,7 @@ from isaaclab.envs import ManagerBasedRLEnv
 
 from amp_helpers.agent.networks import Mirror
 from amp_helpers.amp_state.observation_group import ObservationTerm, observation_terms
-from amp_helpers.env.make import default_pose
+from amp_helpers.env.env_facts import default_pose
 from amp_helpers.errors import InputError
 from amp_helpers.robots.model_file import bare_model
 from amp_helpers.robots.robot import Robot

@@ -16,9 +16,9 @@ from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.held_command import check_command
 from amp_helpers.env.make import make_env
-from amp_helpers.env.make import takes_velocity as task_takes_velocity
 from amp_helpers.env.memory import check_environments
 from amp_helpers.env.rollout import record_profile, record_rollout, reference_dataset
+from amp_helpers.env.task_cfg import takes_velocity as task_takes_velocity
 from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.grid import Command
 from amp_helpers.metrics.rollout import Rollout

@@ -18,8 +18,10 @@ from amp_helpers.amp_state.asset import scene_robot
 from amp_helpers.amp_state.reference import ReferenceWindows
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset, check_joints
-from amp_helpers.env.make import default_pose, make_env, rewards_poses
+from amp_helpers.env.env_facts import default_pose
+from amp_helpers.env.make import make_env
 from amp_helpers.env.symmetry import policy_mirrors
+from amp_helpers.env.task_cfg import rewards_poses
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.robots.lookup import named_robot, robot_with_links
 from amp_helpers.robots.robot import Robot

@@ -14,7 +14,9 @@ from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place
-from amp_helpers.env.make import _task_cfg, default_pose, make_env
+from amp_helpers.env.env_facts import default_pose
+from amp_helpers.env.make import make_env
+from amp_helpers.env.task_cfg import load_task_cfg
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
 
@@ -208,7 +210,7 @@ def test_a_group_that_lacks_a_feature_is_rejected_with_the_term_to_add(env, feat
 def test_a_task_that_cannot_be_opened_is_one_sentence(user_folder, monkeypatch, task, sentence):
     monkeypatch.syspath_prepend(user_folder)
     with pytest.raises(InputError) as error:
-        _task_cfg(task, 1, "cpu", None)  # not make_env, because another environment is open
+        load_task_cfg(task, 1, "cpu", None)  # not make_env, because another environment is open
     assert sentence in str(error.value)
 
 

@@ -12,7 +12,8 @@ from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env.clip_replay import place, replay
-from amp_helpers.env.make import default_pose, make_env
+from amp_helpers.env.env_facts import default_pose
+from amp_helpers.env.make import make_env
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF

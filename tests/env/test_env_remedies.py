@@ -22,11 +22,12 @@ from amp_helpers.deploy.bundle import _clock
 from amp_helpers.env.command_range import command_velocity
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import G1LocomotionEnvCfg
-from amp_helpers.env.make import FRONTENDS, _configure_reference, _open, _randomize, _task_cfg, make_env
+from amp_helpers.env.make import FRONTENDS, _open, make_env
 from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring
 from amp_helpers.env.rollout import reference_dataset
 from amp_helpers.env.symmetry import _action_joints, _check_pose, _joint_mirror, _term_mirror
 from amp_helpers.env.task import G1AmpEnvCfg
+from amp_helpers.env.task_cfg import choose_randomizations, load_task_cfg, set_references
 from amp_helpers.errors import InputError
 from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.command import parse
@@ -162,18 +163,18 @@ def test_a_group_of_terms_in_a_dictionary():
 def test_a_share_of_reference_starts():
     cfg, own = Foreign(), G1AmpEnvCfg()
     with pytest.raises(InputError, match=r"cannot start in reference states; set the share to 0 or use Isaac-AMP-"):
-        _configure_reference(cfg, "T", None, 0.5)
-    _configure_reference(cfg, "T", None, 0.0)
+        set_references(cfg, "T", None, 0.5)
+    set_references(cfg, "T", None, 0.0)
     with pytest.raises(InputError, match=r"is 1.5; give one in 0\.\.1"):
-        _configure_reference(own, "T", None, 1.5)
-    _configure_reference(own, "T", None, 0.5)
+        set_references(own, "T", None, 1.5)
+    set_references(own, "T", None, 0.5)
 
 
 def test_a_choice_of_randomizations():
     with pytest.raises(InputError, match="has no choice of randomizations; leave them out or use Isaac-AMP-Locomotion"):
-        _randomize(Foreign(), "T", ("mass",))
-    _randomize(Foreign(), "T", False)
-    _randomize(G1LocomotionEnvCfg(), "Isaac-AMP-Locomotion-Flat-G1", ("mass",))
+        choose_randomizations(Foreign(), "T", ("mass",))
+    choose_randomizations(Foreign(), "T", False)
+    choose_randomizations(G1LocomotionEnvCfg(), "Isaac-AMP-Locomotion-Flat-G1", ("mass",))
 
 
 def test_measuring_a_task_without_randomization():
@@ -194,10 +195,10 @@ def test_a_range_of_velocities():
 def test_a_task_is_opened_with_the_physics_and_number_that_it_has():
     task = "Isaac-AMP-Velocity-Flat-G1"
     with pytest.raises(InputError, match=r"newton_mjwarp.*; choose another$"):
-        _task_cfg(task, 1, "cpu", "bullet")
+        load_task_cfg(task, 1, "cpu", "bullet")
     with pytest.raises(InputError, match="num_envs is 0; simulate at least 1 environment"):
-        _task_cfg(task, 0, "cpu", None)
-    assert _task_cfg(task, 1, "cpu", "newton_mjwarp").scene.num_envs == 1
+        load_task_cfg(task, 0, "cpu", None)
+    assert load_task_cfg(task, 1, "cpu", "newton_mjwarp").scene.num_envs == 1
 
 
 def test_a_policy_needs_the_observations_that_it_was_trained_with(repo_root):

@@ -24,10 +24,11 @@ from amp_helpers.checks.preflight import check_environment, check_task
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import physx
 from amp_helpers.env.clip_replay import replay
-from amp_helpers.env.make import _task_cfg, make_env
+from amp_helpers.env.make import make_env
 from amp_helpers.env.quiet_warp import kernels_compiled
 from amp_helpers.env.recorder import sensed_bodies
 from amp_helpers.env.task import G1_ACTUATORS
+from amp_helpers.env.task_cfg import load_task_cfg
 from amp_helpers.errors import InputError
 from amp_helpers.measure import isaaclab
 from amp_helpers.measure.setup import MeasuringSetup
@@ -116,11 +117,11 @@ def test_explicit_actuators_compute_the_same_either_way(monkeypatch):
     for newton in (True, False):
 
         def changed(*arguments, newton=newton):
-            cfg = _task_cfg(*arguments)
+            cfg = load_task_cfg(*arguments)
             cfg.sim.use_newton_actuators = newton
             return cfg
 
-        monkeypatch.setattr("amp_helpers.env.make._task_cfg", changed)
+        monkeypatch.setattr("amp_helpers.env.make.load_task_cfg", changed)
         with make_env(TASK, num_envs=NUM_ENVS, seed=3, play=True, velocity=0.0, physics="ovphysx") as env:
             robot = env.scene["robot"]
             assert (robot.newton_actuator_adapter is not None) == newton
@@ -159,33 +160,33 @@ def lacking(monkeypatch, *packages: str) -> None:
 
 def test_isaac_sims_physx_is_taken_where_isaac_sim_is_installed(monkeypatch):
     lacking(monkeypatch)
-    assert isinstance(_task_cfg(TASK, 1, "cpu", "physx").sim.physics, PhysxCfg)
-    assert isinstance(_task_cfg(TASK, 1, "cpu", "ovphysx").sim.physics, OvPhysxCfg)
+    assert isinstance(load_task_cfg(TASK, 1, "cpu", "physx").sim.physics, PhysxCfg)
+    assert isinstance(load_task_cfg(TASK, 1, "cpu", "ovphysx").sim.physics, OvPhysxCfg)
     lacking(monkeypatch, "isaacsim")
-    assert isinstance(_task_cfg(TASK, 1, "cpu", "physx").sim.physics, OvPhysxCfg)
+    assert isinstance(load_task_cfg(TASK, 1, "cpu", "physx").sim.physics, OvPhysxCfg)
 
 
 def test_no_step_on_a_gpu_compiles_every_kernel_that_was_imported(monkeypatch):
     """Isaac Lab records explicit actuators on a GPU, and has Warp compile all modules before."""
     lacking(monkeypatch)
     for physics in ("isaacsim_physx", "ovphysx"):
-        assert not _task_cfg(TASK, 1, "cuda:0", physics).sim.use_newton_actuators
-    assert _task_cfg(TASK, 1, "cuda:0", "newton_mjwarp").sim.use_newton_actuators
-    assert _task_cfg(TASK, 1, "cpu", "ovphysx").sim.use_newton_actuators
+        assert not load_task_cfg(TASK, 1, "cuda:0", physics).sim.use_newton_actuators
+    assert load_task_cfg(TASK, 1, "cuda:0", "newton_mjwarp").sim.use_newton_actuators
+    assert load_task_cfg(TASK, 1, "cpu", "ovphysx").sim.use_newton_actuators
 
 
 def test_a_machine_without_physx_gets_a_sentence(monkeypatch):
     """By option, and for a task that leaves its physics to Isaac Lab, as those written for Isaac Lab 2 do."""
     lacking(monkeypatch, "isaacsim", "ovphysx")
     with pytest.raises(InputError, match=r"ovphysx is not installed; pip install .*, or leave --ph.* out$"):
-        _task_cfg(TASK, 1, "cpu", "physx")
+        load_task_cfg(TASK, 1, "cpu", "physx")
     with pytest.raises(InputError, match="on Isaac Sim's PhysX, and Isaac Sim is not installed; leave --physics or"):
-        _task_cfg(TASK, 1, "cpu", "isaacsim_physx")
+        load_task_cfg(TASK, 1, "cpu", "isaacsim_physx")
     unset = registered(lambda cfg: setattr(cfg.sim, "physics", None))
     with pytest.raises(InputError, match=r"PhysX \(sim.physics is not set\), .*; set sim.physics to a N"):
-        _task_cfg(unset, 1, "cpu", None)
+        load_task_cfg(unset, 1, "cpu", None)
     for remedied in (TASK, registered()):
-        assert _task_cfg(remedied, 1, "cpu", None) is not None, "the remedy"
+        assert load_task_cfg(remedied, 1, "cpu", None) is not None, "the remedy"
 
 
 @pytest.mark.parametrize(("package", "physics"), [("isaaclab_ov.assets.kernels", "physx"), ("mujoco_warp._src", None)])
@@ -203,9 +204,9 @@ def test_a_missing_library_of_the_system_is_named(monkeypatch):
     lacking(monkeypatch, "isaacsim")
     monkeypatch.setattr(physx, "_LIBRARY", "libNotThere.so.1")
     with pytest.raises(InputError, match=r"which needs libNotThere.so.1; apt-get install libgl1, or leave"):
-        _task_cfg(TASK, 1, "cpu", "physx")
+        load_task_cfg(TASK, 1, "cpu", "physx")
     monkeypatch.setattr(physx, "_LIBRARY", ctypes.util.find_library("c"))
-    assert _task_cfg(TASK, 1, "cpu", "physx") is not None
+    assert load_task_cfg(TASK, 1, "cpu", "physx") is not None
 
 
 def test_the_packages_named_are_those_that_isaac_lab_asks_for(repo_root):

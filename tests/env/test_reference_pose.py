@@ -10,9 +10,10 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 
 from amp_helpers.env.commands import LocomotionCommand, LocomotionCommandCfg
 from amp_helpers.env.locomotion_terms import track_reference_pose
-from amp_helpers.env.make import _reward_notes, rewards_poses
+from amp_helpers.env.make import _reward_notes
 from amp_helpers.env.mdp import reset_robot
 from amp_helpers.env.stride import G1_STRIDES, stride_duration
+from amp_helpers.env.task_cfg import rewards_poses
 from amp_helpers.motion import Motion
 from amp_helpers.utils.task_ids import LOCOMOTION_TASK, STYLE_TASK, TASK
 

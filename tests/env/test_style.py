@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from amp_helpers.deploy.recording import record_sensors
-from amp_helpers.env.make import make_env, takes_velocity
+from amp_helpers.env.make import make_env
 from amp_helpers.env.rollout import record_rollout
+from amp_helpers.env.task_cfg import takes_velocity
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
 from amp_helpers.train import train

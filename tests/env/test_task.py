@@ -11,7 +11,8 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.make import default_pose, make_env
+from amp_helpers.env.env_facts import default_pose
+from amp_helpers.env.make import make_env
 from amp_helpers.env.wrapper import AmpEnv
 from amp_helpers.errors import InputError
 from amp_helpers.joints import JointOrder
