@@ -6,15 +6,19 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from amp_helpers.errors import InputError, folder_fault, run_cli, sha256
 from amp_helpers.robots.lookup import FILE_SUFFIXES, get_robot, other_joints
+from amp_helpers.robots.robot import Robot
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.threads import spin_briefly
 from amp_helpers.utils.tyro_options import parse_options
+
+if TYPE_CHECKING:
+    from amp_helpers.deploy.network import DeployedPolicy
 
 LARGEST_DIFFERENCE = 1e-5
 """Between ``policy.onnx`` and the policy, rad."""
@@ -64,15 +68,10 @@ def export(
             could not compute what the policy observes.
     """
     # The simulator takes seconds to load, and --help does not need it.
-    from amp_helpers.env.make import make_env
-    from amp_helpers.env.task_cfg import takes_velocity
+    import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output
 
     # isort: split
-    from amp_helpers.deploy.bundle import action_limits, deploy_facts, input_columns
-    from amp_helpers.deploy.network import DeployedPolicy, write_onnx, write_torchscript
-    from amp_helpers.deploy.readme import bundle_readme
-    from amp_helpers.deploy.unitree import unitree_yaml
-    from amp_helpers.training.policy import check_weights, find_policy, load_policy
+    from amp_helpers.training.policy import check_weights, find_policy
 
     output = Path(output)
     if fault := folder_fault(output):
@@ -85,6 +84,29 @@ def export(
     # A robot with a name has its feet.
     feet = list(config.get("feet") or ()) if robot is None or robot.lower().endswith(FILE_SUFFIXES) else []
     named = None if robot is None else get_robot(robot, feet)
+    network, facts, warnings = _deployed(checkpoint, config, asset, named)
+    facts |= {
+        "feet": feet,
+        "dataset": config["dataset"],
+        **{key: list(config[key]) for key in ("dataset_sha256",) if key in config},
+        "checkpoint_sha256": sha256(file),
+        "commit": config.get("commit"),
+        "metrics": measured,
+    }
+    difference, latency = _write(output, network, facts, warnings, torchscript)
+    return Exported(facts, warnings, difference, latency)
+
+
+def _deployed(
+    checkpoint: str | Path, config: dict[str, Any], asset: str | None, named: Robot | None
+) -> tuple["DeployedPolicy", dict[str, Any], list[str]]:
+    """Open the policy's task; return its network with everything inside, what its managers state, and warnings."""
+    from amp_helpers.deploy.bundle import action_limits, deploy_facts, input_columns
+    from amp_helpers.deploy.network import DeployedPolicy
+    from amp_helpers.env.make import make_env
+    from amp_helpers.env.task_cfg import takes_velocity
+    from amp_helpers.training.policy import load_policy
+
     trained = config.get("velocity_range")
     velocity = (float(trained[0]), float(trained[1])) if trained and takes_velocity(config["task"]) else None
     opened = make_env(config["task"], asset=asset or config.get("asset"), num_envs=1, play=True, velocity=velocity)
@@ -105,15 +127,17 @@ def export(
             action_limits(env),
             policy.calibration,
         )
-        facts |= {
-            "robot": config.get("robot") or _robot_name(env),
-            "feet": feet,
-            "dataset": config["dataset"],
-            **{key: list(config[key]) for key in ("dataset_sha256",) if key in config},
-            "checkpoint_sha256": sha256(file),
-            "commit": config.get("commit"),
-            "metrics": measured,
-        }
+        return network, facts | {"robot": config.get("robot") or _robot_name(env)}, warnings
+
+
+def _write(
+    output: Path, network: "DeployedPolicy", facts: dict[str, Any], warnings: list[str], torchscript: bool
+) -> tuple[float, float]:
+    """Write the files, all or none; return what :func:`_compare` measures of them."""
+    from amp_helpers.deploy.network import write_onnx, write_torchscript
+    from amp_helpers.deploy.readme import bundle_readme
+    from amp_helpers.deploy.unitree import unitree_yaml
+
     texts = {
         "deploy.json": json.dumps(facts, indent=2, allow_nan=False) + "\n",
         "deploy.yaml": unitree_yaml(facts),
@@ -134,7 +158,7 @@ def export(
             )
         for path in made.iterdir():
             path.replace(output / path.name)
-    return Exported(facts, warnings, difference, latency)
+    return difference, latency
 
 
 def _check_replaced(output: Path, torchscript: bool) -> None:
