@@ -14,8 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,15 +32,14 @@ from amp_helpers.training.cfg import TrainCfg
 from amp_helpers.training.comparisons import RecordedRun, Results, read_results, record_run, write_results
 from amp_helpers.training.config_file import users_names
 from amp_helpers.training.resolving import check_settings
-from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run, try_lock, write_json
+from amp_helpers.training.run_folder import CONFIG_FILE, HEALTH_FILE, read_run, write_json
 from amp_helpers.training.study import Study, StudyRun, of_group, parse_groups, read_study
+from amp_helpers.training.study_machine import locked, places, side_by_side_on_gpus, visible
 from amp_helpers.utils.command_line import given, option_words
 from amp_helpers.utils.hardware import describe_device
 from amp_helpers.utils.json_data import fits, read_json
 from amp_helpers.utils.tyro_options import parse_options
 
-MPS = "nvidia-cuda-mps-control"
-"""Lets the kernels of several processes run side by side on a GPU."""
 _DELETE = "delete it, if the study's file has not changed"
 
 
@@ -96,7 +94,7 @@ def run_study(cfg: StudyCfg, say: Callable[[str], None] = print) -> Results:
     if fault := folder_fault(cfg.output):
         raise InputError(f"{fault}; give a folder for the study")
     _check_groups(groups, _check(cfg, study, programs))
-    workers = places(cfg)
+    workers = places(cfg.device, gpus=cfg.gpus, parallel=cfg.parallel)
     for note in notes:
         say(f"note: {note}")
     cfg.output.mkdir(parents=True, exist_ok=True)
@@ -170,67 +168,6 @@ def _check_groups(groups: Mapping[str, TrainCfg], measuring: MeasuringSetup) -> 
                 measuring.check_memory(load(measuring.dataset or settings.dataset))
                 asset = measuring.asset or settings.asset
                 check(measuring.task or settings.task, asset, "physx" if measuring.simulator == "physx" else None)
-
-
-def places(cfg: StudyCfg) -> list[int | None]:
-    """Return the GPU of each training that is made at a time; ``None`` for the CPU.
-
-    Raises:
-        InputError: there are not as many GPUs.
-    """
-    import torch  # takes seconds to load
-
-    count = torch.cuda.device_count()
-    if cfg.device == "cuda" and not count:
-        raise InputError("this machine has no GPU; leave --device out, or give cpu")
-    if cfg.device == "cpu" or not count:
-        return [None] * cfg.parallel
-    if cfg.gpus and cfg.gpus > count:
-        raise InputError(f"this machine has {count} GPUs; give --gpus {count} or fewer")
-    return [gpu for gpu in range(cfg.gpus or count) for _ in range(cfg.parallel)]
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Have a study's folder for one process, and for the trainings that it starts, which may outlive it.
-
-    Yields:
-        The file that holds the lock, for the trainings to keep open.
-
-    Raises:
-        InputError: another study, or one of its trainings, is being made there.
-    """
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        if not try_lock(lock):
-            raise InputError(
-                f"{folder}: a study, or a training of one that was killed, is still running there; wait until it has "
-                "ended, or give another --output"
-            )
-        yield lock
-    finally:
-        os.close(lock)
-
-
-@contextmanager
-def side_by_side_on_gpus(wanted: bool) -> Iterator[None]:
-    """Run NVIDIA's MPS during the block, if it is installed and not running yet.
-
-    It serves all GPUs of the machine, not the visible ones alone: those it would number anew, and the processes that it
-    serves name theirs by the machine's numbers.
-    """
-    mps = shutil.which(MPS) if wanted else None
-    every_gpu = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    started = mps is not None and not _run_mps([mps, "-d"], every_gpu)
-    try:
-        yield
-    finally:
-        if started:
-            _run_mps([MPS], every_gpu, b"quit\n")
-
-
-def _run_mps(line: Sequence[str], environment: Mapping[str, str], typed: bytes = b"") -> int:
-    return subprocess.run(line, input=typed, env=environment, capture_output=True, check=False).returncode
 
 
 @dataclass
@@ -384,12 +321,6 @@ def _last_error(log: Path) -> str:
 
 def _options(words: Sequence[str]) -> str:
     return one_line(shlex.join(words), 200) or "no option"
-
-
-def visible(gpu: int) -> str:
-    """Return what another process's ``CUDA_VISIBLE_DEVICES`` calls the GPU that this one counts as number ``gpu``."""
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "")
-    return listed.split(",")[gpu] if listed else str(gpu)
 
 
 def _typed(line: Sequence[str]) -> str:

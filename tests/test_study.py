@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from amp_helpers.errors import InputError
-from amp_helpers.study import MPS, StudyCfg, _check, _Work, locked, places, run_study, side_by_side_on_gpus, visible
+from amp_helpers.study import StudyCfg, _check, _Work, run_study
 from amp_helpers.training import read_results
 from amp_helpers.training.comparisons import RecordedRun, Results, write_results
 from amp_helpers.training.study import read_study
+from amp_helpers.training.study_machine import MPS, locked, places, side_by_side_on_gpus, visible
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
@@ -270,17 +271,16 @@ def test_a_training_whose_files_cannot_be_written_is_told_as_failed(tmp_path):
         run_study(cfg)
 
 
-def test_devices_that_are_not_there(tmp_path):
-    study = write(tmp_path, "[groups.a]\n")
+def test_devices_that_are_not_there():
     available = torch.cuda.device_count()
     if not available:
         with pytest.raises(InputError, match="this machine has no GPU; leave --device out, or give cpu"):
-            places(StudyCfg(study=study, output=tmp_path, device="cuda"))
-        assert places(StudyCfg(study=study, output=tmp_path, parallel=2)) == [None, None]
+            places("cuda")
+        assert places(parallel=2) == [None, None]
     else:
         with pytest.raises(InputError, match=r"give --gpus \d+ or fewer"):
-            places(StudyCfg(study=study, output=tmp_path, gpus=available + 1))
-    assert places(StudyCfg(study=study, output=tmp_path, device="cpu", gpus=3)) == [None]
+            places(gpus=available + 1)
+    assert places("cpu", gpus=3) == [None]
 
 
 def test_gpus_are_counted_among_the_visible_ones(monkeypatch):
