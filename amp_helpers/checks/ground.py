@@ -21,9 +21,7 @@ def ground_height(clip: CheckedMotion) -> Outcome | None:
     )
     remedy = f"shift root_pos z by {-level:+.3f} m, or ground it with python -m amp_helpers.refine --ground."
     if clip.robot.shapeless_feet and abs(level) > 0.04:
-        missing = clip.robot.missing_meshes[0]
-        remedy = f"put the robot's meshes ({missing}, ...) where its file names them; without, its soles are unknown."
-        return warn(evidence, remedy, level_m=level)
+        return warn(evidence, _put_meshes(clip), level_m=level)
     # Root-height rewards respond to a few centimeters; a decimeter is a different floor.
     if abs(level) > 0.15:
         return fail(evidence, remedy, level_m=level)
@@ -45,7 +43,7 @@ def foot_penetration(clip: CheckedMotion) -> Outcome | None:
     if depth[deepest] <= 0.05:
         return ok(evidence, **values)
     remedy = "lock the feet with python -m amp_helpers.refine --lock_feet, or trim these frames."
-    return warn(evidence, remedy, **values)
+    return warn(evidence, _put_meshes(clip) or remedy, **values)
 
 
 def foot_skate(clip: CheckedMotion) -> Outcome | None:
@@ -71,4 +69,12 @@ def foot_skate(clip: CheckedMotion) -> Outcome | None:
         "lock the feet with python -m amp_helpers.refine --lock_feet, or hide them from the discriminator "
         "(--drop_joints feet)."
     )
-    return warn(evidence, remedy, slip_mps=skate)
+    return warn(evidence, _put_meshes(clip) or remedy, slip_mps=skate)
+
+
+def _put_meshes(clip: CheckedMotion) -> str:
+    """What makes the soles known to a robot that lacks their meshes, which no edit of the clip does; else empty."""
+    if not clip.robot.shapeless_feet:
+        return ""
+    missing = clip.robot.missing_meshes[0]
+    return f"put the robot's meshes ({missing}, ...) where its file names them; without, its soles are unknown."

@@ -23,12 +23,12 @@ from amp_helpers.feet.gait_root import (
     sway_factor,
 )
 from amp_helpers.feet.ik import FootIkCosts, solve_foot_ik
-from amp_helpers.feet.lock import Feet, FootLockCfg, find_stance, foot_targets, stances, tilt_of
+from amp_helpers.feet.lock import Feet, FootLockCfg, find_stance, foot_targets, known_soles, stances, tilt_of
 from amp_helpers.motion.cycle import close_loop, is_cycle
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.path import Path
 from amp_helpers.robots.kinematics import Kinematics
-from amp_helpers.robots.soles import Sole, soles
+from amp_helpers.robots.soles import Sole
 
 WALK_STRIDE_SHARE, RUN_STRIDE_SHARE = 0.5, 0.8
 """Exponent of the speed in the stride length; cadence takes the rest. For a third more speed, runners lengthened their
@@ -130,8 +130,9 @@ def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> M
         The clip with as many frames at ``cadence`` times the frame rate, its path starting at the origin along x.
 
     Raises:
-        InputError: no foot is ever in stance, or the robot lacks a joint of the clip.
+        InputError: no foot is ever in stance, the robot lacks a joint of the clip, or its soles are unknown.
     """
+    robot_soles = known_soles(kinematics)
     cyclic, last = is_cycle(motion), motion.num_frames - 1
     # What surrounds a cycle is its repetition; the middle one is kept.
     clip, keep = (motion.loop(3), slice(last, 2 * last + 1)) if cyclic else (motion, slice(None))
@@ -142,7 +143,6 @@ def change_gait(motion: Motion, kinematics: Kinematics, change: GaitChange) -> M
             "check the robot, the joint order and the root height"
         )
     clip = replace(clip, root_pos=clip.root_pos - [0.0, 0.0, feet.ground])
-    robot_soles = soles(kinematics)
     stride_s = stride_frames(feet) / clip.fps
     path = Path.of(clip, stride_s, cyclic)
     new_path = path.changed(change.stride, change.turn / (clip.fps * change.cadence))

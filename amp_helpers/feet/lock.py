@@ -123,7 +123,12 @@ def compare_stance(clips: Mapping[str, Motion], kinematics: Kinematics) -> dict[
 
 
 def ground(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = None) -> Motion:
-    """Shift the clip vertically so that :attr:`Feet.ground` becomes 0; errors as in :func:`find_stance`."""
+    """Shift the clip vertically so that :attr:`Feet.ground` becomes 0.
+
+    Raises:
+        InputError: as :func:`find_stance` and :func:`known_soles`.
+    """
+    known_soles(kinematics)
     level = find_stance(motion, kinematics, cfg).ground
     return replace(motion, root_pos=motion.root_pos - [0.0, 0.0, level])
 
@@ -141,20 +146,36 @@ def lock_feet(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg | None = 
         cfg: thresholds and costs; by default ``FootLockCfg()``.
 
     Raises:
-        InputError: no foot is ever in stance, or the robot lacks a joint of the clip.
+        InputError: no foot is ever in stance, the robot lacks a joint of the clip, or its soles are unknown.
     """
     cfg = cfg or FootLockCfg()
     return as_cycle(lambda clip: _lock(clip, kinematics, cfg), motion)
 
 
+def known_soles(kinematics: Kinematics) -> tuple[Sole, ...]:
+    """Return the soles of a robot, for an edit that puts a clip on them.
+
+    Raises:
+        InputError: a foot's shapes are missing meshes, so that the clip would be put on its ankle.
+    """
+    robot = kinematics.robot
+    if robot.shapeless_feet:
+        raise InputError(
+            f"robot '{robot.name}': the meshes of {' '.join(robot.shapeless_feet)} are missing "
+            f"({', '.join(robot.missing_meshes[:2])}, ...), so the clip would be put on its ankles; put the meshes "
+            "where the robot's file names them"
+        )
+    return soles(kinematics)
+
+
 def _lock(motion: Motion, kinematics: Kinematics, cfg: FootLockCfg) -> Motion:
+    robot_soles = known_soles(kinematics)
     feet = find_stance(motion, kinematics, cfg)
     if not feet.stance.any():
         raise InputError(
             f"{motion.label}: no foot stands in any frame, so no foot can be locked; "
             "check the robot, the joint order and the root height"
         )
-    robot_soles = soles(kinematics)
     position, rotation = foot_targets(feet, robot_soles, cfg)
     grounded = replace(motion, root_pos=motion.root_pos - [0.0, 0.0, feet.ground])
     return solve_foot_ik(grounded, kinematics, robot_soles, position, rotation, cfg.costs)

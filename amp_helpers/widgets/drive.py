@@ -53,6 +53,7 @@ class Drive(Panel):
     Args:
         policies: bundles that ``export`` wrote, names of shipped policies, or what ``export --checkpoint`` takes (which
             is then exported first, and needs Isaac Lab); the first one drives.
+        task: ``package.module:ID``, for a run of a task of your own; a bundle needs none.
         robot: ``None`` for the one that the bundles name.
         width, height: size of the picture, pixels.
         recording_s: length of the video, s; 0 for none.
@@ -65,6 +66,7 @@ class Drive(Panel):
     def __init__(
         self,
         *policies: str | os.PathLike,
+        task: str | None = None,
         robot: Robot | None = None,
         width: int = 480,
         height: int = 360,
@@ -72,7 +74,7 @@ class Drive(Panel):
         gl: bool | None = None,
     ) -> None:
         super().__init__()
-        self.driver = Driver(named_bundles(policies), robot)
+        self.driver = Driver(named_bundles(policies, task=task), robot)
         """What drives: its ``command``, ``figures``, ``push``, ``reset`` and ``switch`` do what the controls do."""
         self._size, self._gl = (width, height), gl
         self._azimuth = 0.0

@@ -446,5 +446,10 @@ def test_a_sole_without_its_mesh_is_no_reason_to_shift_the_clip(walk):
     assert "shift root_pos z" in result(lifted, "ground height").remedy
     bare = replace(G1_23DOF, missing_meshes=("foot.STL",), shapeless_feet=G1_23DOF.foot_bodies)
     assert "put the robot's meshes (foot.STL, ...) where" in result(lifted, "ground height", bare).remedy
+    sunk = replace(walk, root_pos=walk.root_pos - np.array([0, 0, 0.07]) * (walk.times > walk.duration_s / 2)[:, None])
+    slid = replace(walk, root_pos=walk.root_pos * (0.2, 1, 1))
+    for clip, name in ((sunk, "foot penetration"), (slid, "foot skate")):
+        assert "refine --lock_feet" in result(clip, name).remedy
+        assert result(clip, name, bare).remedy.startswith("put the robot's meshes"), "refine would refuse it"
     undrawn = replace(G1_23DOF, missing_meshes=("pelvis.STL",))
     assert result(lifted, "ground height", undrawn) == result(lifted, "ground height"), "its soles are known"

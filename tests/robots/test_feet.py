@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from amp_helpers.errors import InputError
+from amp_helpers.feet.gait_speed import GaitChange, change_gait
+from amp_helpers.feet.lock import ground, lock_feet
 from amp_helpers.motion.motion import Motion
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.lookup import get_robot
@@ -83,6 +85,22 @@ def test_feet_whose_meshes_are_missing_are_guessed_and_it_is_said(biped, capsys)
     kinematics = Kinematics(robot)
     np.testing.assert_allclose(kinematics.sole_heights(_standing(robot)), 0, atol=1e-6)
     assert [sole.flat for sole in soles(kinematics)] == [False, False]
+
+
+def test_a_clip_is_not_put_on_the_ankles_of_feet_whose_meshes_are_missing(biped, tmp_path):
+    path = biped(MESH, change=("foot.stl", "foot.obj"))
+    bare = get_robot(path)
+    clip = _standing(bare)
+    for edit in (ground, lock_feet, lambda clip, kinematics: change_gait(clip, kinematics, GaitChange(stride=0.9))):
+        with pytest.raises(
+            InputError, match=r"left_foot right_foot are missing \(foot.obj, ...\), so .* its ankles; put "
+        ):
+            edit(clip, Kinematics(bare))
+    corners = "v -.1 -.04 -.05\nv .1 -.04 -.05\nv 0 .08 -.05\nv 0 0 0\n"
+    (tmp_path / "foot.obj").write_text(corners + "f 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n")
+    whole = get_robot(path)
+    assert whole.shapeless_feet == () and ground(clip, Kinematics(whole)).root_height == pytest.approx(0.85)
+    assert lock_feet(clip, Kinematics(whole)).root_height == pytest.approx(0.85)
 
 
 def test_feet_can_be_named(biped, capsys):

@@ -167,3 +167,15 @@ def test_what_cannot_be_driven_is_refused(tmp_path, robot):
         Drive()
     with pytest.raises(InputError, match="no such bundle, run or checkpoint"):
         Drive("nowhere")
+
+
+def test_a_run_of_a_task_of_the_users_is_exported_with_that_task(tmp_path, robot, monkeypatch):
+    asked = {}
+
+    def bundles(policies: tuple, **options: object) -> dict:
+        asked.update(options)
+        return {"mine": standing_bundle(tmp_path / "made")}
+
+    monkeypatch.setattr(drive, "named_bundles", bundles)
+    Drive("runs/mine", task="mine:Walk", robot=robot, width=160, height=120, recording_s=0)
+    assert asked == {"task": "mine:Walk"}
