@@ -17,7 +17,7 @@ import numpy as np
 
 from amp_helpers.errors import InputError, run_cli
 from amp_helpers.measure.command_line import parse_measuring
-from amp_helpers.measure.setup import MeasuringSetup
+from amp_helpers.measure.setup import MeasuringSetup, SimulatorName
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.frames import mean
 from amp_helpers.metrics.grid import check_speeds
@@ -80,6 +80,8 @@ def calibrate(
     if not takes_velocity(setup):
         raise InputError(f"{setup.checkpoint}: its task has no velocity command; calibrate a policy that obeys one")
     with opened(setup, [(speed, 0.0) for speed in speeds]) as measured:
+        listed = ", ".join(f"{speed:g}" for speed in speeds)
+        print(f"measuring {listed} m/s, {rounds + 1} times; this takes minutes on a CPU", flush=True)
         found = _search(measured, speeds, setup.seconds, rounds)
         asked = np.array(speeds)
         told = rising(asked, asked + share * (np.array([speed.told for speed in found]) - asked)).tolist()
@@ -205,6 +207,8 @@ def _check_near(asked: np.ndarray, gone: np.ndarray) -> None:
 class _CommandLine(MeasuringSetup):
     checkpoint: Path
     """Run folder, or name of a shipped policy; its policy.pt is replaced."""
+    simulator: SimulatorName = "newton"
+    """Simulator of Isaac Lab: the task's own (newton) or physx. An exported run is calibrated in mujoco too."""
     speeds: tuple[float, ...] = SPEEDS_MPS
     """Forward commands to measure, m/s."""
     rounds: int = 3
@@ -248,7 +252,6 @@ def main() -> int:
         remove_calibration(cfg)
         print(f"{cfg.checkpoint}: has no calibration; export it again if a bundle was made of it")
         return 0
-    print(f"measuring {len(cfg.speeds)} commands {cfg.rounds + 1} times; this takes minutes on a CPU", flush=True)
     found = calibrate(cfg, speeds=cfg.speeds, rounds=cfg.rounds, share=cfg.share)
     heads = ("command, m/s", "speed before, m/s", "observed now, m/s", "speed now, m/s")
     print(Table(heads, [[number(v) for v in (s.asked, s.before, s.told, s.after)] for s in found]))

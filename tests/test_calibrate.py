@@ -102,11 +102,12 @@ def test_a_bundle_holds_the_calibration(setup, calibrated, tmp_path):
         ),
     ],
 )
-def test_a_mistake_is_one_sentence_before_the_simulator_starts(monkeypatch, options, sentence):
+def test_a_mistake_is_one_sentence_before_the_simulator_starts(monkeypatch, capsys, options, sentence):
     monkeypatch.setattr("sys.argv", ["calibrate", "--checkpoint", "g1_locomotion", *options.split()])
     with pytest.raises(InputError) as error:
         command.main()
     assert str(error.value) == sentence
+    assert not capsys.readouterr().out, "nothing is said to be measured"
 
 
 def test_a_checkpoint_to_go_on_from_is_left_alone(tmp_path):
