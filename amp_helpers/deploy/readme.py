@@ -33,7 +33,7 @@ the result; `deploy.yaml` is the same for the C++ controller of unitree_rl_lab. 
 {listed}
 ## Run it
 
-`pip install 'amp_helpers[deploy]'`, then every {facts["control_dt"]:g} s:
+`pip install '.[deploy]'` in a clone of amp_helpers, which is on no index, then every {facts["control_dt"]:g} s:
 
 ```python
 from amp_helpers.deploy import Controller
@@ -53,7 +53,9 @@ has been tried on hardware.
 
 Without our code: concatenate the terms of `observation` in order, each with its last `history` frames, oldest first
 (the first frame fills the history), run `policy.onnx`, send `joint_targets`; the output `actions` is the next
-`last_action`, which is 0 at the start. A term's `joint_names` give its columns where they differ from the list on top.
+`last_action`, which is 0 at the start. `velocity_commands` are the command's three numbers, `joint_pos_rel` is
+`joint_pos` less `default_joint_pos`, `joint_vel_rel` is `joint_vel`. A term's `joint_names` give its columns where they
+differ from the list on top.
 With `heading_gain`, the commanded turn is corrected while the command is not 0: add
 `clip(-heading_gain * error, -max_correction, max_correction)`, where `error` is the heading less the integral of the
 commanded turn.
