@@ -27,6 +27,7 @@ def check_contact_sensors(cfg: Any, task: str) -> None:
     Raises:
         InputError: a sensor matches no body, or PhysX, which has to be told, is not told to report its contacts.
     """
+    newton = isinstance(cfg.sim.physics, NewtonCfg)
     for name, sensor in terms(cfg.scene):
         if not isinstance(sensor, ContactSensorCfg) or getattr(sensor, "sensor_shape_prim_expr", None):
             continue
@@ -35,13 +36,16 @@ def check_contact_sensors(cfg: Any, task: str) -> None:
             if not isinstance(spawn, sim_utils.UsdFileCfg) or not sensor.prim_path.startswith(f"{asset.prim_path}/"):
                 continue
             links = _links(spawn)
-            sensed = _matching(sensor.prim_path.removeprefix(asset.prim_path), links)
+            sensed = _matching(sensor.prim_path.removeprefix(asset.prim_path), links, newton)
             where = f"task '{task}': contact sensor '{name}' ({sensor.prim_path})"
             if links and not sensed:
                 names = ", ".join(link.rpartition("/")[2] for link in links)
-                raise InputError(f"{where} finds no link of '{owner}', whose links are {names}; correct its prim_path")
+                raise InputError(
+                    f"{where} finds no link of '{owner}', whose links are {names}; correct its prim_path: "
+                    f"{asset.prim_path}/.* finds all of them, and [^/]* on Newton those of one level of the file alone"
+                )
             told = spawn.activate_contact_sensors or any(links[link] for link in sensed)
-            if links and not told and not isinstance(cfg.sim.physics, NewtonCfg):
+            if links and not told and not newton:
                 raise InputError(
                     f"{where} gets no contacts from PhysX; set activate_contact_sensors=True in the spawn of '{owner}'"
                 )
@@ -66,7 +70,9 @@ def _reports_contacts(body: Any) -> bool:
     return "PhysxContactReportAPI" in body.GetPrimTypeInfo().GetAppliedAPISchemas()
 
 
-def _matching(pattern: str, links: Collection[str]) -> list[str]:
-    """Links that a pattern names as Newton takes it, by their whole path, or as PhysX does, by their name."""
-    name = pattern.rpartition("/")[2]
-    return [link for link in links if re.fullmatch(pattern, link) or re.fullmatch(name, link.rpartition("/")[2])]
+def _matching(pattern: str, links: Collection[str], newton: bool) -> list[str]:
+    """Links that a pattern names: Newton compares their whole path, PhysX their name with the pattern's last part."""
+    if newton:
+        return [link for link in links if re.fullmatch(pattern, link)]
+    name = re.split(r"/(?![^\[]*\])", pattern)[-1]
+    return [link for link in links if re.fullmatch(name, link.rpartition("/")[2])]

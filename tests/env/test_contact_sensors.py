@@ -38,16 +38,32 @@ def task(stage, pattern: str, physics=None, contacts: bool = True, **spawn):
     return SimpleNamespace(scene=scene, sim=SimpleNamespace(physics=physics or NewtonCfg()))
 
 
-@pytest.mark.parametrize("pattern", [".*_calf", "trunk/left_calf", "trunk/.*/.*calf", "left_calf"])
-def test_a_sensor_of_links_that_the_robot_has_is_taken(dog, pattern):
-    """As Newton reads the pattern, or PhysX, which compares names."""
-    check_contact_sensors(task(dog, f"{{ENV_REGEX_NS}}/Robot/{pattern}"), "Dog")
+@pytest.mark.parametrize("physics", [NewtonCfg(), OvPhysxCfg()], ids=["newton", "physx"])
+@pytest.mark.parametrize("pattern", [".*_calf", "trunk/left_calf", "trunk/.*/.*calf", ".*"])
+def test_a_sensor_of_links_that_the_robot_has_is_taken(dog, pattern, physics):
+    check_contact_sensors(task(dog, f"{{ENV_REGEX_NS}}/Robot/{pattern}", physics), "Dog")
+
+
+@pytest.mark.parametrize("pattern", ["right_calf", "[^/]*calf", "[^/]*"])
+def test_newton_compares_whole_paths_and_physx_names(tmp_path, dog, pattern):
+    """``[^/]*`` is Isaac Lab's own, for robots whose links lie side by side in the file."""
+    dog.RemovePrim("/dog/trunk/left_calf")
+    for link in ("/dog/trunk", "/dog/trunk/right_thigh"):
+        dog.GetPrimAtPath(link).RemoveAPI(UsdPhysics.RigidBodyAPI)
+    dog.Save()
+    sensor = f"{{ENV_REGEX_NS}}/Robot/{pattern}"
+    check_contact_sensors(task(dog, sensor, OvPhysxCfg()), "Dog")
+    with pytest.raises(InputError, match="finds no link of 'robot', whose links are right_calf; correct its prim_path"):
+        check_contact_sensors(task(dog, sensor), "Dog")
 
 
 def test_a_sensor_of_links_that_the_robot_lacks_is_refused_with_their_names(dog):
     with pytest.raises(InputError, match=r"'Dog': .*'feet' .*_foot\) finds no link of 'robot', ") as refused:
         check_contact_sensors(task(dog, "{ENV_REGEX_NS}/Robot/.*_foot"), "Dog")
-    assert str(refused.value).endswith("whose links are trunk, left_calf, right_calf; correct its prim_path")
+    assert str(refused.value).endswith(
+        "whose links are trunk, left_calf, right_calf; correct its prim_path: {ENV_REGEX_NS}/Robot/.* finds all of "
+        "them, and [^/]* on Newton those of one level of the file alone"
+    )
 
 
 def test_physx_has_to_be_told_to_report_contacts(dog):
