@@ -71,6 +71,13 @@ def test_the_preflight_passes_for_this_robot_and_task(user_folder):
     assert re.search(r"^\d+ checks, 0 failed$", output, re.M) and "joint order" in output
 
 
+def test_a_subclass_of_isaac_labs_velocity_task_fits_this_robot_too(user_folder):
+    options = "--dataset trot.npz --robot my_go1.robot:ROBOT --task my_go1.stock_task:My-Go1-Stock"
+    check = [sys.executable, "-m", "amp_helpers.check", *options.split()]
+    done = subprocess.run(check, cwd=user_folder, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert re.search(r"^\d+ checks, 0 failed$", done.stdout, re.M), done.stdout + done.stderr[-2000:]
+
+
 def test_it_trains_on_a_users_task(user_folder):
     config = json.loads((user_folder / "go1_run" / "config.json").read_text())
     assert config["task"] == "my_go1.task:My-Go1-Walk" and config["updates"] == 2
