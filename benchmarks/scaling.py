@@ -51,7 +51,7 @@ from torch import distributed
 
 from amp_helpers.agent.ranks import ALONE, Ranks
 from amp_helpers.errors import run_cli
-from amp_helpers.plots.scaling import scaling_curves
+from amp_helpers.plots.benchmarks import scaling_curves
 from amp_helpers.training import TrainCfg, resolve, write_json
 from amp_helpers.utils import check_device
 

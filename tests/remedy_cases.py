@@ -28,7 +28,7 @@ from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.rotations import multiply, rotate
 from amp_helpers.notebook.execute import notebook_parameters, read_notebook
 from amp_helpers.notebook.session import _check_run_or_empty
-from amp_helpers.plots.training import command_response, throughput
+from amp_helpers.plots.benchmarks import command_response, throughput
 from amp_helpers.render.renderer import side_by_side, write_video
 from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.lookup import get_robot, robot_with_links
@@ -338,12 +338,12 @@ CASES: list[tuple[str, Call, Call]] = [
     ),
     ("rename one", lambda f: results_named(f, "a", "a"), lambda f: results_named(f, "a", "b")),
     (
-        "benchmarks/command_range.py writes it",
+        "benchmarks/{} writes it",
         lambda f: command_response({"walk": copied(f, RESULTS / "convert.json", "r.json")}),
         lambda _: command_response({"walk": RESULTS / "command_range.json"}),
     ),
     (
-        "benchmarks/throughput.py writes it",
+        "benchmarks/{} writes it",
         lambda f: throughput(copied(f, RESULTS / "convert.json", "r.json")),
         lambda _: throughput(RESULTS / "throughput.json"),
     ),

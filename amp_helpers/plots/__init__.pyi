@@ -1,5 +1,8 @@
 from .amp import amp_loop as amp_loop
 from .amp import reward_planes as reward_planes
+from .benchmarks import command_response as command_response
+from .benchmarks import scaling_curves as scaling_curves
+from .benchmarks import throughput as throughput
 from .commands import command_grid as command_grid
 from .commands import command_rewards as command_rewards
 from .commands import compare_grids as compare_grids
@@ -20,14 +23,11 @@ from .motion import permutation as permutation
 from .motion import pictures as pictures
 from .motion import replay_errors as replay_errors
 from .motion import resampling as resampling
-from .scaling import scaling_curves as scaling_curves
 from .soles import sole_profiles as sole_profiles
 from .trade_off import style_weights as style_weights
 from .training import FEET_METRICS as FEET_METRICS
-from .training import command_response as command_response
 from .training import learning_curves as learning_curves
 from .training import metric_dots as metric_dots
 from .training import reward_units as reward_units
 from .training import saturation_curves as saturation_curves
-from .training import throughput as throughput
 from .training import training_curves as training_curves

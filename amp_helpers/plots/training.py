@@ -1,16 +1,15 @@
-"""Figures of a training run, of recorded comparisons, and of benchmarks."""
+"""Figures of a training run and of recorded comparisons."""
 
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from amp_helpers.errors import InputError, one_line
+from amp_helpers.errors import one_line
 from amp_helpers.metrics.names import METRICS
 from amp_helpers.plots.style import (
     BLUE,
@@ -28,7 +27,6 @@ from amp_helpers.plots.style import (
 )
 from amp_helpers.training.comparisons import Results, spread
 from amp_helpers.training.run_folder import Update
-from amp_helpers.utils.json_data import read_json
 
 if TYPE_CHECKING:
     from amp_helpers.lessons.discriminators import SaturationResult
@@ -49,20 +47,6 @@ CURVES = {("curve", "weighted_task"): "task reward, per second"} | {
     ("gait", key): METRICS[key].label for key in ("falls_per_env_10s", "gait_frequency_ratio", "pose_rmse_rad")
 }
 """Panels of the learning curves: quantities that do not depend on the discriminator's input."""
-CONTENDERS = {
-    "physics": "physics alone",
-    "environment_idle": "environment, zero actions",
-    "environment": "environment, random actions",
-    "random_policy": "an untrained policy",
-    "training": "this project's training",
-    "environment_warp": "environment, recorded step",
-    "training_warp": "training, recorded step",
-    "rsl_rl_ppo": "PPO of rsl_rl",
-    "skrl_matched": "skrl's AMP, our sizes",
-    "skrl_documented": "skrl's AMP, as shipped",
-}
-"""Contender of ``benchmarks/throughput.py`` -> its name in the figure."""
-
 _ROOM = 60
 """Characters that fit on a line across a figure."""
 
@@ -215,66 +199,4 @@ def metric_dots(results: Results, comparison: str, metrics: Sequence[str] = tupl
         axes.locator_params(axis="x", nbins=3)
         axes.set_ylim(len(groups) - 0.4, -0.6)
     panels[0].set_yticks(range(len(groups)), list(map(_plain, groups.values())))
-    return figure
-
-
-def command_response(files: Mapping[str, str | Path]) -> Figure:
-    """Draw measured speed and pose RMSE against the commanded speed, from files of ``benchmarks/command_range.py``.
-
-    Args:
-        files: label -> file.
-
-    Raises:
-        InputError: a file is missing or has another layout.
-    """
-    figure = blank_figure(9.0, 3.3)
-    speed, poses = figure.subplots(1, 2)
-    style_axes(speed, "measured speed, m/s", xlabel="commanded speed, m/s")
-    style_axes(poses, METRICS["pose_rmse_rad"].label, xlabel="commanded speed, m/s")
-    for (label, file), color in zip(files.items(), SERIES, strict=False):
-        try:
-            rows = read_json(Path(file), "measure again")["speeds"]
-            commands = [row["command"] for row in rows]
-            speed.plot(commands, [row["forward_speed_mps"] for row in rows], "o-", color=color, label=label)
-            poses.plot(commands, [row["pose_rmse_rad"] for row in rows], "o-", color=color)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{file}: holds no speeds ({error}); benchmarks/command_range.py writes it") from error
-        speed.plot(commands, commands, ":", color=GRAY)
-    poses.set_ylim(bottom=0)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-    return figure
-
-
-def throughput(*files: str | Path) -> Figure:
-    """Draw the results of ``benchmarks/throughput.py``: a panel per number of environments, a bar per contender.
-
-    Args:
-        files: results of the same contenders on the same hardware.
-
-    Raises:
-        InputError: a file is missing or has another layout.
-    """
-    contenders: list[str] = []
-    measured: dict[int, list[float]] = {}
-    for file in files:
-        try:
-            report = read_json(Path(file), "measure again")
-            hardware, first = report["hardware"], report["counts"][0]["contenders"]
-            contenders = contenders or list(first)
-            for count in report["counts"]:
-                measured[count["num_envs"]] = [count["contenders"][name]["env_steps_per_s"] for name in contenders]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise InputError(f"{file}: holds no throughput ({error}); benchmarks/throughput.py writes it") from error
-    names, counts = [CONTENDERS.get(name, name) for name in contenders], dict(sorted(measured.items()))
-    figure, panels = panel_grid(len(counts), 0.24 * len(names) + 0.7, sharey=True)
-    figure.suptitle(f"How many environment steps a second? ({hardware})", x=0.01, ha="left", fontsize=12, color=INK)
-    for axes, (num_envs, rates) in zip(panels, counts.items(), strict=True):
-        style_axes(axes, f"{num_envs:,} environments", grid="x")
-        axes.barh(names, rates, color=[BLUE if name == "training" else GRAY for name in contenders], height=0.66)
-        for row, rate in enumerate(rates):
-            axes.text(rate, row, f" {rate:,.0f}", va="center", fontsize=8, color=INK)
-        axes.margins(x=0.2)
-        axes.locator_params(axis="x", nbins=4)
-        axes.xaxis.set_major_formatter(lambda rate, _: f"{rate / 1000:g}k")
-    panels[0].invert_yaxis()
     return figure
