@@ -77,6 +77,8 @@ def run_copy(small_run, tmp_path) -> Path:
         ("--discriminator_learning_rate 0", "discriminator_learning_rate is 0.0; give a number above 0"),
         ("--initial_std 0", "initial_std is 0.0; give a number above 0"),
         ("--final_std -0.1", "final_std is -0.1; give at least 0"),
+        ("--final_kl_threshold -1", "final_kl_threshold is -1.0; give at least 0"),
+        ("--final_kl_threshold 0.001 --final_kl_updates 9 9", "is 9 9; give two increasing numbers of updates from 0"),
         ("--discriminator_noise -1", "discriminator_noise is -1.0; give at least 0"),
         ("--discriminator_epochs 0", "discriminator_epochs is 0; give at least 1"),
         ("--learning_epochs 1", "discriminator_epochs is 2; give at most learning_epochs, 1"),

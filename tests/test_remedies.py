@@ -551,6 +551,11 @@ CASES: list[tuple[str, Call, Call]] = [
         lambda _: AmpAgentCfg(max_learning_rate=1e-5).validate(),
     ),
     (
+        "give two increasing numbers of updates from 0 on",
+        lambda _: AmpAgentCfg(final_kl_updates=(9, 9)).validate(),
+        lambda _: AmpAgentCfg(final_kl_updates=(0, 9)).validate(),
+    ),
+    (
         "give at most learning_epochs, {}",
         lambda _: AmpAgentCfg(learning_epochs=1, discriminator_epochs=2).validate(),
         lambda _: AmpAgentCfg(learning_epochs=1, discriminator_epochs=1).validate(),

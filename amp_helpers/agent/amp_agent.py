@@ -32,6 +32,7 @@ from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.normalizers import Normalizers
 from amp_helpers.agent.optimizers import (
     anneal_action_std,
+    annealed_kl_threshold,
     apply_gradients,
     discriminator_optimizer,
     policy_optimizer,
@@ -232,7 +233,8 @@ class AmpAgent(Agent):
                     batch |= self._discriminator_batch(windows, learnable)
                 for name, figure in self._step(batch).items():
                     figures.setdefault(name, []).append(figure.clone())
-            step_learning_rate(self.optimizer, torch.stack(figures["kl"][-cfg.mini_batches :]).mean(), cfg)
+            kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
+            step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
         self._train_normalizers(observations, states)
         self.replay.add(windows, learnable)

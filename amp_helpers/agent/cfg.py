@@ -21,6 +21,7 @@ _AT_LEAST = {
     "discriminator_noise": 0,
     "replay_size": 1,
     "kl_threshold": 0,
+    "final_kl_threshold": 0,
     "min_learning_rate": 0,
     "value_clip": 0,
     "value_loss_scale": 0,
@@ -66,6 +67,11 @@ class AmpAgentCfg:
     """Initial learning rate of policy and value."""
     kl_threshold: float = 0.01
     """KL divergence that the KL-adaptive learning rate aims for; 0 keeps the rate fixed."""
+    final_kl_threshold: float = 0.0
+    """KL divergence that the threshold is annealed to, geometrically; 0 leaves it where it is. Large steps wander about
+    the best policy, and which way they went last is chance."""
+    final_kl_updates: tuple[int, int] = (1150, 1600)
+    """Updates between which that annealing takes place."""
     min_learning_rate: float = 1e-5
     """Lower bound of the KL-adaptive learning rate."""
     max_learning_rate: float = 1e-2
@@ -149,6 +155,9 @@ class AmpAgentCfg:
         if not self.max_learning_rate >= self.min_learning_rate:
             low, high = self.min_learning_rate, self.max_learning_rate
             raise InputError(f"max_learning_rate is {high}; give at least min_learning_rate, {low}")
+        first, last = self.final_kl_updates
+        if not 0 <= first < last:
+            raise InputError(f"final_kl_updates is {first} {last}; give two increasing numbers of updates from 0 on")
         for name in ("hidden", "discriminator_hidden"):
             widths = getattr(self, name)
             if not widths or min(widths) < 1:

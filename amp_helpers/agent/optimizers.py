@@ -1,4 +1,4 @@
-"""The optimizers of policy and discriminator, the KL-adaptive learning rate, and the annealing of the action noise.
+"""The optimizers of policy and discriminator, the KL-adaptive learning rate, and what is annealed.
 
 The two have optimizers of their own because they need different rates: the policy's follows its KL divergence, which
 would let the discriminator learn too fast.
@@ -47,20 +47,30 @@ def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch
     return torch.optim.AdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
 
 
-def step_learning_rate(optimizer: torch.optim.Optimizer, kl: torch.Tensor, cfg: AmpAgentCfg) -> None:
+def annealed_kl_threshold(updates: int, cfg: AmpAgentCfg) -> float:
+    """Return the KL divergence to aim for after ``updates``, geometrically between the two of ``cfg``."""
+    if not (cfg.kl_threshold and cfg.final_kl_threshold):
+        return cfg.kl_threshold
+    first, last = cfg.final_kl_updates
+    share = min(max((updates - first) / (last - first), 0.0), 1.0)
+    return cfg.kl_threshold ** (1 - share) * cfg.final_kl_threshold**share
+
+
+def step_learning_rate(optimizer: torch.optim.Optimizer, kl: torch.Tensor, threshold: float, cfg: AmpAgentCfg) -> None:
     """Adapt the policy's learning rate to its KL divergence (Schulman et al. 2017, arXiv:1707.06347, section 4).
 
-    The rate is divided by 1.5 above twice ``cfg.kl_threshold`` and multiplied by 1.5 below half of it.
+    The rate is divided by 1.5 above twice ``threshold`` and multiplied by 1.5 below half of it.
 
     Args:
         optimizer: of the policy; a rate that is a tensor is changed in place, on its device.
         kl: the divergence, a scalar.
-        cfg: threshold (0 leaves the rate) and bounds of the rate.
+        threshold: divergence to aim for; 0 leaves the rate.
+        cfg: bounds of the rate.
     """
-    if cfg.kl_threshold <= 0:
+    if threshold <= 0:
         return
     one = torch.ones_like(kl)
-    factor = torch.where(kl > 2 * cfg.kl_threshold, one / 1.5, torch.where(kl < 0.5 * cfg.kl_threshold, 1.5 * one, one))
+    factor = torch.where(kl > 2 * threshold, one / 1.5, torch.where(kl < 0.5 * threshold, 1.5 * one, one))
     for group in optimizer.param_groups:
         rate = group["lr"]
         if isinstance(rate, torch.Tensor):

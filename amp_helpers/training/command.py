@@ -21,6 +21,8 @@ _WITHOUT_EFFECT = {
     "no_match_commands": "condition_on_command",
     "feet": "robot",
     "final_std_updates": "final_std",
+    "final_kl_threshold": "kl_threshold",
+    "final_kl_updates": "final_kl_threshold",
     "min_learning_rate": "kl_threshold",
     "max_learning_rate": "kl_threshold",
 }

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -18,7 +19,7 @@ from amp_helpers.agent.checkpoint import load_checkpoint
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.losses import discriminator_loss, generalized_advantages, style_reward
 from amp_helpers.agent.networks import Discriminator, Policy, Value
-from amp_helpers.agent.optimizers import TensorRateAdam, step_learning_rate
+from amp_helpers.agent.optimizers import TensorRateAdam, annealed_kl_threshold, step_learning_rate
 from amp_helpers.agent.replay_buffer import ReplayBuffer
 from amp_helpers.errors import InputError
 
@@ -197,16 +198,34 @@ def test_the_rate_follows_the_divergence_within_its_limits(device):
     assert isinstance(rate, torch.Tensor) == (device == "cuda")
     rates = []
     for kl in (0.021, 0.02, 0.005, 0.004, 0.004, 0.0, 0.0, 0.0):
-        step_learning_rate(optimizer, torch.tensor(kl, device=device), cfg)
+        step_learning_rate(optimizer, torch.tensor(kl, device=device), cfg.kl_threshold, cfg)
         rates.append(float(optimizer.param_groups[0]["lr"]))
     assert rates == pytest.approx([2e-3, 2e-3, 2e-3, 3e-3, 4.5e-3, 6.75e-3, 1e-2, 1e-2])
     for _ in range(30):
-        step_learning_rate(optimizer, torch.tensor(1.0, device=device), cfg)
+        step_learning_rate(optimizer, torch.tensor(1.0, device=device), cfg.kl_threshold, cfg)
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(1e-5)
     if device == "cuda":
         assert optimizer.param_groups[0]["lr"] is rate
-    step_learning_rate(optimizer, torch.tensor(0.0, device=device), AmpAgentCfg(kl_threshold=0.0))
+    step_learning_rate(optimizer, torch.tensor(0.0, device=device), 0.0, cfg)
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(1e-5), "a threshold of 0 leaves it"
+
+
+def test_the_threshold_of_the_divergence_falls_geometrically_between_two_updates():
+    cfg = AmpAgentCfg(kl_threshold=0.02, final_kl_threshold=0.002, final_kl_updates=(100, 200))
+    thresholds = [annealed_kl_threshold(updates, cfg) for updates in (0, 100, 150, 200, 900)]
+    assert thresholds == pytest.approx([0.02, 0.02, 0.02 / 10**0.5, 0.002, 0.002])
+    assert annealed_kl_threshold(900, AmpAgentCfg(kl_threshold=0.02)) == 0.02, "by default it stays"
+    assert annealed_kl_threshold(900, replace(cfg, kl_threshold=0.0)) == 0.0, "a fixed rate stays fixed"
+
+
+def test_an_update_aims_for_the_annealed_divergence():
+    agent = make_agent(kl_threshold=10.0, final_kl_threshold=1e-9, final_kl_updates=(0, 1))
+    rates = [float(agent.optimizer.param_groups[0]["lr"])]
+    for seed in (1, 2):
+        roll_out(agent, seed=seed)
+        agent.update()
+        rates.append(float(agent.optimizer.param_groups[0]["lr"]))
+    assert rates[0] < rates[1] > rates[2], "every update is below 10, and above 1e-9"
 
 
 @pytest.mark.parametrize("written", [2e-4, torch.tensor(2e-4)], ids=["number", "tensor"])

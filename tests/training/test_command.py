@@ -44,6 +44,8 @@ from amp_helpers.training.command import parse
         ("--feet left_foot", "--feet: has no effect without --robot; give --robot too, or leave it out"),
         ("--recipe published --final-std-updates 90", "--final_std_updates: has no effect without --final_std; give"),
         ("--kl_threshold 0 --min_learning_rate=1e-4", "--min_learning_rate: has no effect without --kl_threshold"),
+        ("--kl_threshold 0 --final_kl_threshold .001", "--final_kl_threshold: has no effect without --kl_threshold"),
+        ("--final_kl_updates 100 200", "--final_kl_updates: has no effect without --final_kl_threshold"),
         ("--checkpoint none", "none: there is no such checkpoint; give a file written by training"),
         (
             "--checkpoint g1_locomotion",
@@ -75,6 +77,8 @@ def test_what_an_option_needs_is_given_too():
         parse(words.split())
     annealed = parse(["--recipe", "published", "--final_std", ".1", "--final_std_updates", "90"])
     assert annealed.agent.final_std_updates == 90
+    settled = parse(["--final_kl_threshold", ".001", "--final_kl_updates", "300", "450"])
+    assert settled.agent.final_kl_updates == (300, 450)
 
 
 def test_dashes_and_underscores_are_the_same():
