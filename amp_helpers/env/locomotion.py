@@ -129,7 +129,7 @@ class LocomotionRewardsCfg(RewardsCfg):
     track_clock = RewardTermCfg(func=terms.track_clock, weight=2.0, params=_COMMAND | {"sensor_cfg": feet_sensor()})
     track_reference_pose = RewardTermCfg(
         func=terms.track_reference_pose,  # pyright: ignore[reportArgumentType]
-        weight=10.0,
+        weight=12.0,
         params=_COMMAND | {"std": 0.2, "asset_cfg": SceneEntityCfg("robot", joint_names=["(?!.*ankle).*"])},
     )
     steps_while_standing = RewardTermCfg(

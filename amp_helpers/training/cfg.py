@@ -131,7 +131,14 @@ RECIPES: dict[Recipe, TrainCfg] = {
         max_iterations=1600,
         condition_on_command=True,
         symmetry=True,
-        agent=AmpAgentCfg(task_weight=2.0, style_weight=10.0, kl_threshold=0.02, final_std_updates=600),
+        agent=AmpAgentCfg(
+            task_weight=2.0,
+            style_weight=10.0,
+            kl_threshold=0.02,
+            final_kl_threshold=0.002,
+            final_kl_updates=(1150, 1600),
+            final_std_updates=600,
+        ),
     ),
     "style": TrainCfg(
         dataset=Path("datasets/g1_dance.npz"),
