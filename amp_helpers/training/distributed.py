@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 TIMEOUT = timedelta(minutes=30)
 """Longest time that a rank waits for another: kernels may be compiled in the first step."""
 
-RESOLVE_S = 60.0
-"""Time that the name of the first machine has to become known, s: a cluster can go on not knowing it
-for half a minute."""
+REACH_S = 60.0
+"""Time that the name of the first machine has to become known, s, and then its process to listen: a cluster can go on
+not knowing it for half a minute, and a process may start later."""
 
 GRACE_S = 25.0
 """Time that a process has to end after SIGTERM, s; torchrun and SLURM kill it after 30."""
@@ -154,11 +154,20 @@ def _meet(launch: Launch, backend: str) -> None:
     """Wait for the other processes at the address that the launcher gave."""
     import torch
 
-    where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} (MASTER_ADDR, MASTER_PORT)"
-    if fault := _unresolved(os.environ["MASTER_ADDR"]):  # torch would try again for TIMEOUT
+    address, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
+    where = f"{address}:{port} (MASTER_ADDR, MASTER_PORT)"
+    # torch would try both again for TIMEOUT.
+    if fault := _lasting_fault(lambda: socket.getaddrinfo(address, None)):
         raise InputError(
             f"the processes cannot meet at {where}, which is no machine known here ({fault}); give the first machine's "
             "IP address, as torchrun's option master_addr does"
+        )
+    listens = launch.first and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # torchrun listens itself
+    number = int(port) if port.isdecimal() else -1
+    if not listens and 0 <= number < 2**16 and (fault := _lasting_fault(lambda: _connect(address, number))):
+        raise InputError(
+            f"the processes cannot meet at {where}, where nobody listens ({fault}); start process 0 on the first "
+            "machine within a minute of the others, and give its address and port, as torchrun does"
         )
     try:
         torch.distributed.init_process_group(backend, rank=launch.rank, world_size=launch.size, timeout=TIMEOUT)
@@ -175,12 +184,16 @@ def _meet(launch: Launch, backend: str) -> None:
         ) from error
 
 
-def _unresolved(address: str) -> str | None:
-    """Why the name of a machine stands for no address, tried again for ``RESOLVE_S``; ``None`` where it does."""
-    given_up = time.monotonic() + RESOLVE_S
+def _connect(address: str, port: int) -> None:
+    socket.create_connection((address, port), timeout=5.0).close()
+
+
+def _lasting_fault(attempt: Callable[[], object]) -> str | None:
+    """Why what a network is asked for fails, tried again for ``REACH_S``; ``None`` where it does not."""
+    given_up = time.monotonic() + REACH_S
     while True:
         try:
-            socket.getaddrinfo(address, None)
+            attempt()
             return None
         except UnicodeError as error:  # of what can be no name
             return one_line(str(error), 100)

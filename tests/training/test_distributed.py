@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_processes_that_cannot_meet_say_why(monkeypatch):
 @pytest.mark.parametrize("address", ["no-such-machine.invalid", "two..dots"])
 def test_an_address_that_no_machine_has_is_told_at_once(monkeypatch, address):
     """torch tries again for half an hour."""
-    monkeypatch.setattr(distributed, "RESOLVE_S", 0.0)
+    monkeypatch.setattr(distributed, "REACH_S", 0.0)
 
     def meet(address: str, port: str) -> None:
         monkeypatch.setenv("MASTER_ADDR", address)
@@ -109,6 +110,30 @@ def test_an_address_that_no_machine_has_is_told_at_once(monkeypatch, address):
             meet(known, "abc")
 
 
+def test_an_address_at_which_nobody_listens_is_told(monkeypatch):
+    """torch tries again for half an hour, except in process 0, which listens itself where torchrun does not."""
+    monkeypatch.setattr(distributed, "REACH_S", 0.0)
+    monkeypatch.setattr("torch.distributed.init_process_group", fail := Mock(side_effect=ValueError("tried")))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+        monkeypatch.setenv("MASTER_PORT", str(port))
+
+        def meet(rank: int, told: str) -> None:
+            with pytest.raises(InputError, match=told), joined(Launch(rank=rank, size=2), "cpu"):
+                raise AssertionError("there is no other process")
+
+        meet(1, "did not meet at .* tried; start all of them")
+    nobody = rf"cannot meet at 127\.0\.0\.1:{port} .* where nobody listens \(.*\); start process 0 on the first"
+    assert fail.call_count == 1
+    meet(1, nobody)
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    meet(0, nobody)
+    assert fail.call_count == 1, "torch was not asked"
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE")
+    meet(0, "did not meet at .* tried; start all of them")
+
+
 def test_an_address_has_a_moment_to_become_known(monkeypatch):
     asked: list[str] = []
 
@@ -119,7 +144,7 @@ def test_an_address_has_a_moment_to_become_known(monkeypatch):
 
     monkeypatch.setattr("socket.getaddrinfo", slow)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    assert distributed._unresolved("node-0") is None and asked == ["node-0"] * 3
+    assert distributed._lasting_fault(lambda: socket.getaddrinfo("node-0", None)) is None and asked == ["node-0"] * 3
 
 
 def test_processes_with_other_settings_are_told_which(repo_root):
