@@ -9,8 +9,7 @@ import warp as wp
 from isaaclab.actuators import ActuatorBase
 from isaaclab.managers import CommandTerm
 
-from amp_helpers.env.captured import (
-    CapturedEnv,
+from amp_helpers.env.by_mask import (
     apply_event,
     resample_command,
     reset_observations,
@@ -18,6 +17,7 @@ from amp_helpers.env.captured import (
     reset_term,
     step_command,
 )
+from amp_helpers.env.captured import CapturedEnv
 from amp_helpers.env.host_work import HostWork, no_host_work
 from amp_helpers.env.kept import kept, settings, tensors, unread
 from amp_helpers.env.masking import NoMaskError

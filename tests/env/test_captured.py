@@ -29,7 +29,7 @@ from steady_tasks import LOCOMOTION, WALK
 from amp_helpers.amp_state.state import FEATURE_DIMS, AmpState
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.env import make
-from amp_helpers.env.captured import apply_event, reset_term
+from amp_helpers.env.by_mask import apply_event, reset_term
 from amp_helpers.env.make import make_env
 from amp_helpers.env.masking import NoMaskError
 from amp_helpers.env.obstacles import obstacle

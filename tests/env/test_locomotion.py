@@ -10,7 +10,7 @@ pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install 
 from amp_helpers.amp_state.observation_group import observation_terms
 from amp_helpers.amp_state.state import AmpState
 from amp_helpers.dataset import MotionDataset
-from amp_helpers.env.captured import step_command
+from amp_helpers.env.by_mask import step_command
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.env.locomotion import RANDOMIZATIONS, G1LocomotionEnvCfg
 from amp_helpers.env.locomotion_terms import track_reference_pose
