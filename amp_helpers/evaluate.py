@@ -11,12 +11,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from amp_helpers.errors import InputError, folder_fault, run_cli
 from amp_helpers.measure.command_line import parse_measuring
 from amp_helpers.measure.results import write_figure, write_grid, write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
 from amp_helpers.metrics.conditions import HOLD_S, WARMUP_S
 from amp_helpers.metrics.grid import GRID, Command, check_speeds, grid_rows
+from amp_helpers.metrics.lying import lying_share
 from amp_helpers.metrics.policy import evaluate_rollout
 from amp_helpers.metrics.references import (
     nearest_reference,
@@ -90,6 +93,7 @@ def evaluate(
     metrics = evaluate_rollout(rollout, reference, WARMUP_S)
     if not rollout.settled(WARMUP_S).any():
         print(f"note: most metrics are undefined (nan), because every robot falls within its warm-up of {WARMUP_S:g} s")
+    _note_lying(lying_share(rollout, references.clips()))
     rollout.save(output / "rollout.npz")
     write_metrics(output / "metrics.json", metrics)
     if video:
@@ -125,9 +129,11 @@ def evaluate_grid(
         raise InputError("no command to measure; give at least one, or None for the usual grid")
     _check(setup, output, [value for command in commands for value in command])
     gaits: dict[str, tuple[Motion, Motion]] = {}
+    lying: list[float] = []
     drawn = _spread(sorted({forward for forward, turn in commands if forward and not turn}), 4)
 
-    def keep_gait(rollout: Rollout, reference: Motion) -> None:
+    def keep(rollout: Rollout, reference: Motion) -> None:
+        lying.append(lying_share(rollout, [reference]))
         if rollout.command in drawn and not rollout.command_turn:
             gaits[f"{rollout.command:g} m/s"] = rollout_motion(rollout, start_s=WARMUP_S), reference
 
@@ -135,13 +141,22 @@ def evaluate_grid(
         joint_names = measured.references.joint_names
         size = f"{setup.num_envs} environment{'s' if setup.num_envs > 1 else ''} each"
         print(f"measuring {len(commands)} commands, {size}; this takes minutes on a CPU", flush=True)
-        rows = grid_rows(measured.grid(commands, setup.seconds), measured.references, keep_gait)
+        rows = grid_rows(measured.grid(commands, setup.seconds), measured.references, keep)
+    _note_lying(max(lying, key=np.nan_to_num), " under some command")
     output = Path(output)
     write_grid(output / "grid.json", rows)
     write_figure(output / "grid.png", command_grid(rows))
     if gaits and all(any(part in name for name in joint_names) for part in ("_hip_pitch", "_knee")):
         write_figure(output / "gait.png", gait_phases(gaits))
     return rows
+
+
+def _note_lying(share: float, where: str = "") -> None:
+    if share >= 0.01:
+        print(
+            f"note: robots lie in {share:.0%} of the measured time{where}, and no termination of the task ends their "
+            "episode; falls_per_env_10s counts terminations alone"
+        )
 
 
 def _simulator(setup: MeasuringSetup) -> Simulator:

@@ -49,24 +49,35 @@ class MeasuredInMujoco:
 
     def hold(self, command: Command, seconds: float) -> Rollout:
         """Run the policy under one command; NaN stands for none."""
+        self._note_limits([command])
+        return self._held(command, seconds)
+
+    def _held(self, command: Command, seconds: float) -> Rollout:
         profile = np.broadcast_to(np.nan_to_num(command), (round(seconds / self.dt), 2))  # takes no memory
-        rollout = self.follow(profile)
+        rollout = self._walked(profile)
         return replace(rollout, command=command[0], command_turn=command[1])
 
     def follow(self, profile: np.ndarray) -> Rollout:
         """Run the policy under a command that changes."""
+        self._note_limits(profile)
+        return self._walked(profile)
+
+    def _walked(self, profile: np.ndarray) -> Rollout:
         numbers = 8 * len(self.controller.joint_names)  # four a joint, of 8 bytes
         check_rollout(len(profile), self.setup.num_envs, numbers)
-        facts = self.controller.facts
-        asked = np.insert(profile, 1, 0.0, axis=1)
-        if (limit_command(facts, asked) != asked).any():
-            print(f"note: the controller limits commands to what was trained, {_trained(facts)}", file=sys.stderr)
         setup = self.setup
         return walk(self.controller, self.sim, profile, num_envs=setup.num_envs, seed=setup.seed, pushes=setup.pushes)
 
     def grid(self, commands: Sequence[Command], seconds: float) -> Iterator[Rollout]:
         """Run the policy under each command, one after the other."""
-        return (self.hold(command, WARMUP_S + seconds) for command in commands)
+        self._note_limits(commands)
+        return (self._held(command, WARMUP_S + seconds) for command in commands)
+
+    def _note_limits(self, commands: Sequence[Command] | np.ndarray) -> None:
+        facts = self.controller.facts
+        asked = np.insert(np.nan_to_num(commands), 1, 0.0, axis=1)
+        if (limit_command(facts, asked) != asked).any():
+            print(f"note: the controller limits commands to what was trained, {_trained(facts)}", file=sys.stderr)
 
 
 def _trained(facts: dict[str, Any]) -> str:

@@ -19,7 +19,8 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
     after a start and after a fall. NaN means undefined: there are no such frames. The falls are always defined.
 
     ``falls_per_env_10s``
-        Falls / (E T dt) * 10 s, over the whole rollout. Cannot see stumbles that do not end an episode; and because the
+        Falls / (E T dt) * 10 s, over the whole rollout. Cannot see stumbles that do not end an episode, nor robots that
+        lie where no termination of the task sees it (:func:`amp_helpers.metrics.lying.lying_share`); and because the
         other metrics leave out the time around falls, they describe a policy that falls often by its best moments.
     ``velocity_error_mps``
         |mean over K of the forward speed in the root frame - command|. A root that leans counts as slower than it is,

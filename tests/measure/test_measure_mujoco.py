@@ -81,6 +81,15 @@ def test_the_command_measures_a_bundle_without_torch_and_isaac_lab(bundle, metri
         assert np.allclose(rollout["root_pos"][:, 0, 2], 0.8, atol=0.02)
 
 
+def test_robots_that_lie_where_no_termination_sees_it_are_told(tmp_path, capsys):
+    """A limp robot, whose task ends no episode."""
+    count = len(G1_23DOF.joint_names)
+    limp = standing(tmp_path / "limp", stiffness=[0.1] * count, fall={"tilt": 3.2, "root_height": 0.0})
+    setup = MeasuringSetup(checkpoint=limp, simulator="mujoco", num_envs=1, seconds=1.0)
+    assert evaluate(setup, tmp_path, velocity=0.0)["falls_per_env_10s"] == 0
+    assert "note: robots lie in 100% of the measured time, and no termination" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_grid_and_steps_are_measured_as_in_isaac_lab(setup, metric_names, tmp_path, capsys):
     rows = evaluate_grid(replace(setup, num_envs=1), tmp_path / "grid", commands=[(0.0, 0.0), (0.3, 0.0)])
@@ -88,6 +97,8 @@ def test_a_grid_and_steps_are_measured_as_in_isaac_lab(setup, metric_names, tmp_
     assert {"grid.json", "grid.png"} <= {path.name for path in (tmp_path / "grid").iterdir()}
     printed = capsys.readouterr()
     assert "limits commands" not in printed.err and "measuring 2 commands, 1 environment each;" in printed.out
+    evaluate_grid(replace(setup, num_envs=1), tmp_path / "fast", commands=[(1.5, 0.0), (2.0, 0.0)])
+    assert capsys.readouterr().err.count("limits commands") == 1, "once for all commands"
     evaluate(replace(setup, num_envs=1, seconds=10.0), tmp_path / "steps", steps=(0.0, 1.5))
     assert "note: the controller limits commands to what was trained, forward 0 to 1 m/s" in capsys.readouterr().err
     with np.load(tmp_path / "steps" / "rollout.npz") as rollout:

@@ -20,6 +20,7 @@ from amp_helpers.metrics import (
     pose_distances,
     settled_frames,
 )
+from amp_helpers.metrics.lying import lying_share
 from amp_helpers.metrics.rollout import SAVED
 
 
@@ -27,6 +28,18 @@ def test_the_keys_are_those_of_metrics_json(metric_names):
     result = evaluate_rollout(make_rollout(), make_reference())
     assert set(result) == metric_names
     assert all(type(value) is float for value in result.values())
+
+
+def test_a_robot_lies_that_tilts_by_more_than_a_radian_beyond_its_clips():
+    tilts = np.zeros((2, 500))
+    tilts[0, 325:] = 1.2  # half of the measured time of one of two environments
+    root_quat = Rotation.from_euler("y", tilts.reshape(-1, 1)).as_quat().reshape(2, 500, 4)
+    rollout, upright = make_rollout(envs=2, root_quat=root_quat), make_reference()
+    leaning = replace(upright, root_quat=Rotation.from_euler("y", np.full((300, 1), 0.3)).as_quat())
+    assert lying_share(rollout, [upright]) == 0.25
+    assert lying_share(rollout, [upright, leaning]) == 0
+    fell = np.tile(np.arange(500) % 100 == 99, (2, 1))
+    assert np.isnan(lying_share(replace(rollout, fell=fell), [upright])), "nothing is measured between its falls"
 
 
 @given(st.floats(0.5, 4.0), st.floats(4.0, 12.0))
