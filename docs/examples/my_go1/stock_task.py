@@ -5,7 +5,7 @@ from isaaclab.utils import configclass
 from isaaclab_tasks.core.velocity.velocity_env_cfg import LocomotionVelocityRoughEnvCfg
 
 from .robot import ROBOT
-from .task import Scene
+from .task import Scene, Terminations
 
 
 @configclass
@@ -26,6 +26,8 @@ class FlatCfg(LocomotionVelocityRoughEnvCfg):
         self.rewards.feet_air_time.params["sensor_cfg"].body_names = ".*_calf"
         self.rewards.undesired_contacts.params["sensor_cfg"].body_names = ".*_thigh"
         self.terminations.base_contact.params["sensor_cfg"].body_names = "trunk"
+        # A contact of the trunk ends an episode there, which a robot on its side may not have.
+        self.terminations.fell = Terminations().fell
         for event in (self.events.add_base_mass, self.events.base_com, self.events.base_external_force_torque):
             event.params["asset_cfg"].body_names = "trunk"
 
