@@ -206,6 +206,6 @@ def read_table(path: Path, key: str, value: object, width: int | None = None) ->
         bad = int(np.argmin(usable[frame]))
         raise InputError(
             f"{path}: {key} is {table[frame, bad]} at frame {frame}, column {bad} "
-            f"({np.count_nonzero(~finite)} frames affected); repair or cut the clip"
+            f"(in {np.count_nonzero(~finite)} of {len(table)} frames); repair or cut the clip"
         )
     return table
