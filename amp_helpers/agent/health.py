@@ -104,7 +104,7 @@ class Health:
 FEW_FALLS = 1.0
 """Falls per environment in 10 s below which a run need not improve further to be called learning."""
 _FEW_SHARE = 0.1
-"""Share of the first falls below which a run need not improve further either: what is left is chance."""
+"""Share of the most falls so far below which a run need not improve further either: what is left is chance."""
 _FLAT = 0.1
 """Largest change of the falls, over their mean, or of few over one fall, that counts as none; 16 environments fall
 unevenly."""
@@ -131,7 +131,7 @@ def describe_progress(records: Sequence[Health], falls: Sequence[tuple[int, floa
     (_, first), (_, now) = falls[0], falls[-1]
     since = _flat_since(falls)
     recent = np.mean([value for _, value in falls[-_FEWEST:]])
-    if recent <= max(FEW_FALLS, _FEW_SHARE * first):
+    if recent <= max(FEW_FALLS, _FEW_SHARE * max(value for _, value in falls)):
         level = "" if since is None else f" Level since update {since}: falls no longer show whether it improves."
         return f"Learning: a robot falls {now:.2g} times in 10 s, {first:.2g} at first.{level} {last.sentence}"
     if since is not None:
