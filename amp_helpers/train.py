@@ -80,7 +80,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
     from amp_helpers.training.recorder import Follower, RunRecorder
     from amp_helpers.training.resumption import Resumption
     from amp_helpers.training.run import TrainingSetup, amp_state, build_agent, open_env
-    from amp_helpers.training.task_notes import check_rewarded
+    from amp_helpers.training.task_notes import annealing_note, check_rewarded
 
     skrl_logger.setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as Isaac Lab's own scripts allow
@@ -112,6 +112,7 @@ def _train(cfg: TrainCfg, on_update: Callable[["Health"], None], progress: bool,
         resumption = Resumption.load(checkpoint, agent, cfg) if checkpoint else None
         for sentence in (*notes, *(resumption.notes if resumption else ())):
             note(sentence)
+        note(annealing_note(cfg.agent, agent.updates, cfg.max_iterations))
         facts = resumption.facts if resumption else {}
         if ranks.size > 1:
             facts = {**facts, "processes": ranks.size}

@@ -1,4 +1,4 @@
-"""What a user should know about a run's task before it is trained on: notes, a sentence each."""
+"""What a user should know about a run before it trains, most of it about its task: notes, a sentence each."""
 
 from typing import Any
 
@@ -31,6 +31,29 @@ def check_rewarded(agent: AmpAgentCfg, task_rewards: bool) -> str | None:
     if agent.task_weight and not task_rewards:
         return f"the task has no reward that --task_weight {agent.task_weight:g} could weigh; style is all"
     return None
+
+
+TRIAL_UPDATES = 100
+"""A run that ends sooner only tries whether everything fits."""
+
+
+def annealing_note(agent: AmpAgentCfg, done: int, updates: int) -> str | None:
+    """Return a note where a run ends before the KL divergence of its updates is annealed, or begins after it.
+
+    Args:
+        agent: the schedule.
+        done: updates before this run.
+        updates: of this run.
+    """
+    begin, end = agent.final_kl_updates
+    last = done + updates
+    if not (agent.kl_threshold and agent.final_kl_threshold) or updates < TRIAL_UPDATES or done < end <= last:
+        return None
+    found = f"goes on after {done}, in small steps" if done >= end else f"ends with {last}"
+    return (
+        f"the KL divergence of an update is annealed from update {begin} to {end}, and this run {found}; give "
+        f"--final_kl_updates {done + round(updates * begin / end)} {last} to anneal it at the end of this run"
+    )
 
 
 def recipe_notes(cfg: TrainCfg, task: Any) -> list[str]:

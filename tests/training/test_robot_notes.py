@@ -11,7 +11,7 @@ from isaaclab.envs.mdp import UniformVelocityCommandCfg
 from amp_helpers.env.commands import LocomotionCommandCfg
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 from amp_helpers.training.cfg import RECIPES
-from amp_helpers.training.task_notes import command_notes, recipe_notes, robot_notes
+from amp_helpers.training.task_notes import annealing_note, command_notes, recipe_notes, robot_notes
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,23 @@ def test_a_note_says_what_the_locomotion_recipe_expects_of_a_task():
     assert recipe_notes(RECIPES["walk"], task) == []
     task.commands["pace"] = LocomotionCommandCfg()
     assert recipe_notes(RECIPES["locomotion"], task) == [], "under any name"
+
+
+@pytest.mark.parametrize(
+    ("done", "updates", "said"),
+    [
+        (0, 800, "ends with 800; give --final_kl_updates 575 800 to"),
+        (200, 800, "ends with 1000; give --final_kl_updates 775 1000 to"),
+        (1600, 500, "goes on after 1600, in small steps; give --final_kl_updates 1959 2100 to"),
+        (0, 1600, None),
+        (1200, 400, None),
+        (0, 8, None),
+    ],
+)
+def test_a_note_says_that_a_run_ends_before_it_is_annealed_or_begins_after_it(done, updates, said):
+    note = annealing_note(RECIPES["locomotion"].agent, done, updates)
+    assert note is None if said is None else note is not None and said in note
+    assert annealing_note(RECIPES["walk"].agent, done, updates) is None
 
 
 @pytest.mark.parametrize(
