@@ -38,9 +38,9 @@ def evaluate_rollout(rollout: Rollout, reference: Motion | None, warmup_s: float
         command of 0, of |net travel| (:func:`drift`). Cannot see how far along the path the robot gets, nor what it
         leaves and returns to.
     ``response_s``
-        Time until 90 % of a step of the command is reached, for the slowest step (:func:`response_times`). Cannot see
-        overshoot. Undefined where the command does not change, and where the robot never stays up for ``warmup_s``: the
-        times would then be those between falls.
+        Time until 90 % of a step of the command is reached, for the slowest step (:func:`response_times`); the start
+        counts as a step from standing still. Cannot see overshoot. Undefined where the command is always 0, and where
+        the robot never stays up for ``warmup_s``: the times would then be those between falls.
     ``gait_frequency_hz``, ``gait_frequency_ratio``
         Stride frequency (:func:`gait_frequency`), and its ratio to that of the reference. Cannot see stride length, the
         coordination of the legs, or a second gait that fewer environments use. Undefined for a robot that stands.

@@ -125,17 +125,18 @@ def drift(rollout: Rollout, keep: np.ndarray) -> float:
 def response_times(rollout: Rollout) -> list[float]:
     """Time until 90 % of each step of the command is reached, mean over environments, s.
 
-    A step is a change of the command within the rollout; the first command is none. Forward and turning speed are
+    The start is a step too, from standing still to the first command, unless that is 0. Forward and turning speed are
     averaged over 0.5 s around each frame. An environment that does not get there, or falls, before the next step or the
     end, counts with the time until then: the mean is then too short, and still longer than a good one.
 
     Cannot see overshoot, nor what happens after the 90 % are reached.
 
     Returns:
-        A time per step of the command, s; none where the command does not change.
+        A time per step of the command, s; none without steps.
     """
     commands, dt = rollout.commands.astype(np.float64), rollout.dt
-    begins = np.flatnonzero(np.abs(np.diff(commands, axis=0)).max(axis=1) > 1e-6) + 1
+    before = np.concatenate([np.zeros((1, 2)), commands[:-1]])
+    begins = np.flatnonzero(np.abs(commands - before).max(axis=1) > 1e-6)
     turning = np.gradient(np.unwrap(heading(rollout.root_quat), axis=1), dt, axis=1)
     measured = np.stack([forward_speed(rollout), turning], axis=-1)
     half = _frames(RESPONSE_AVERAGE_S, dt) // 2
@@ -143,9 +144,8 @@ def response_times(rollout: Rollout) -> list[float]:
     smooth = np.moveaxis(moving_mean(np.moveaxis(padded, 1, 2), 2 * half + 1), 2, 1)
     times = []
     for begin, end in pairwise([*begins, len(commands)]):
-        before = commands[begin - 1]
-        change = commands[begin] - before
-        progress = (smooth[:, begin:end] - before) @ change / (change @ change)
+        change = commands[begin] - before[begin]
+        progress = (smooth[:, begin:end] - before[begin]) @ change / (change @ change)
         fallen = np.logical_or.accumulate(rollout.fell[:, begin:end], axis=1)
         there = (progress >= RESPONSE_SHARE) & ~fallen
         steps = np.where(there.any(axis=1), there.argmax(axis=1), end - begin)

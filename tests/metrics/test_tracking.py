@@ -161,14 +161,15 @@ def test_a_step_of_the_turn_has_a_response_too():
     assert response_times(move(0.0, turn, profile=profile)) == pytest.approx([0.9], abs=0.05)
 
 
-def test_a_command_that_does_not_change_has_no_response():
-    for command in (0.0, 0.8):
-        for speed in (0.0, command):
-            rollout = move(speed, command=command)
-            assert response_times(rollout) == [] and np.isnan(measure(rollout)["response_s"])
+def test_the_start_is_a_step_from_standing_still():
+    speed = np.minimum(0.02 * np.arange(STEPS) * 0.5, 0.8)  # 0.5 m/s each second
+    result = measure(move(speed, command=0.8))
+    assert result["response_s"] == pytest.approx(0.72 / 0.5, abs=0.05)
+    assert response_times(move(0.0, command=0.8)) == [STEPS * DT], "never there"
+    assert response_times(move(0.8)) == [] and np.isnan(measure(move(0.8))["response_s"]), "told to stand"
     profile = steps_of([1.0, 2.0])
     times = response_times(move(approach(profile, 1.0), profile=profile))
-    assert times == pytest.approx([0.9], abs=0.05), "the first command is no step"
+    assert times == pytest.approx([0.0, 0.9], abs=0.05)
 
 
 def test_a_changing_command_is_followed_over_the_same_seconds():
