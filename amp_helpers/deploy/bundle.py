@@ -167,12 +167,7 @@ def _observation(env: ManagerBasedRLEnv, names: list[str]) -> tuple[list[dict[st
             )
         if getattr(cfg, "modifiers", None):
             raise InputError(f"observation '{term.name}' has modifiers, which a bundle lacks; train without them")
-        history = term.frames
-        entry: dict[str, Any] = {
-            "name": NAMES[term.function],
-            "size": (term.stop - term.start) // history,
-            "history": history,
-        }
+        entry: dict[str, Any] = {"name": NAMES[term.function], "size": term.width, "history": term.frames}
         joints = list(term.joint_names) or _acting_joints(env, term, cfg, names)
         _check_driven(term, joints, names)
         if joints and joints != names:
