@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", metavar="DIR", help="run folder: check reward shares and discriminator")
     parser.add_argument(
         "--robot",
-        help=f"{', '.join(ROBOTS)}, your MJCF or URDF, or package.module:NAME (default: the name with these joints)",
+        help=f"{', '.join(ROBOTS)}, your MJCF or URDF, or package.module:NAME (default: the name with most of its "
+        "joints)",
     )
     add_reading_options(parser)
     parser.add_argument("--all", action="store_true", help="show the evidence of passed checks too")

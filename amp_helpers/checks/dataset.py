@@ -78,6 +78,8 @@ def offset_sign(checked: CheckedDataset) -> Outcome | None:
     if pose is None:
         return None
     names = [name for name in checked.dataset.joint_names if name in pose and name in default]
+    if not names:
+        return None
     body = body_model(checked.robot)
     pairs = {name: other for name, other in body.pairs.items() if name in names and other in names}
     for name, other in pairs.items():
@@ -112,6 +114,8 @@ def default_pose(checked: CheckedDataset) -> Outcome | None:
     if pose is None:
         return None
     shared = [name for name in checked.dataset.joint_names if name in pose]
+    if not set(shared) & set(default):
+        return None
     differences = {name: abs(pose[name] - default.get(name, 0.0)) for name in shared}
     differing = [name for name in shared if differences[name] > _SAME_ANGLE_RAD]
     if not differing:

@@ -9,8 +9,8 @@ from amp_helpers.checks.table import CheckTable
 from amp_helpers.dataset import MotionDataset
 from amp_helpers.formats.paths import motion_files
 from amp_helpers.formats.registry import read_motions
-from amp_helpers.robots.lookup import named_robot, robot_with
-from amp_helpers.robots.robot import G1_23DOF, ROBOTS, Robot
+from amp_helpers.robots.lookup import named_robot, nearest_robot
+from amp_helpers.robots.robot import Robot
 
 
 def check_motion_files(
@@ -27,7 +27,7 @@ def check_motion_files(
 
     Args:
         motions: files, folders or glob patterns.
-        robot: robot or its name; by default the smallest built-in one that has the clip's joints.
+        robot: robot or its name; by default the built-in one with most of the clip's joints, as the table's note says.
         feet: links that are the feet of a robot named by its file.
         joint_order, quaternion, fps, up: as in :func:`amp_helpers.formats.registry.read_motions`.
 
@@ -41,7 +41,8 @@ def check_motion_files(
     tables: dict[str, CheckTable] = {}
     for path in motion_files(motions)[0]:
         for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, up=up, robot=robot):
-            tables[_unused(motion.label, tables)] = check_motion(motion, robot or _default_robot(motion.joint_names))
+            table = check_motion(motion, robot or nearest_robot(motion.joint_names))
+            tables[_unused(motion.label, tables)] = table if robot else _compared_by_names(table, motion.joint_names)
     return tables
 
 
@@ -59,7 +60,8 @@ def check_dataset_file(
     Args:
         dataset: npz file of ``python -m amp_helpers.convert``.
         task: gymnasium id of an Isaac Lab task; its environment is opened for about half a minute.
-        robot: robot or its name; by default the smallest built-in one that has the dataset's joints.
+        robot: robot or its name; by default the built-in one with most of the dataset's joints, which the table's note
+            says.
         feet: links that are the feet of a robot named by its file.
         amp_group: observation group of the task that AMP states come from; ``None`` for the simulator's state.
         asset: name of the robot's articulation in the task's scene; ``None`` for ``robot``, or the only one.
@@ -69,7 +71,14 @@ def check_dataset_file(
         InputError: the dataset, the task, its group or the robot cannot be used.
     """
     data = MotionDataset.load(dataset)
-    robot = named_robot(robot, feet) or _default_robot(data.joint_names)
+    named = named_robot(robot, feet)
+    table = _check_dataset(data, named or nearest_robot(data.joint_names), task, amp_group, asset, physics)
+    return table if named else _compared_by_names(table, data.joint_names)
+
+
+def _check_dataset(
+    data: MotionDataset, robot: Robot, task: str | None, amp_group: str | None, asset: str | None, physics: str | None
+) -> CheckTable:
     if task is None:
         return check_dataset(data, robot)
     from amp_helpers.env.env_facts import facts  # loads Isaac Lab, which takes seconds
@@ -84,11 +93,16 @@ def check_dataset_file(
     return table
 
 
-def _default_robot(joint_names: Sequence[str]) -> Robot:
-    """The smallest built-in robot that has all these joints, else one whose joints are all among them, else the G1."""
-    return robot_with(joint_names) or next(
-        (robot for robot in ROBOTS.values() if set(robot.joint_names) <= set(joint_names)), G1_23DOF
-    )
+def _compared_by_names(table: CheckTable, joint_names: Sequence[str]) -> CheckTable:
+    """Add to a table's note which robot was taken for the one that nobody named."""
+    robot = nearest_robot(joint_names)
+    shared = len(set(robot.joint_names).intersection(joint_names))
+    if shared:
+        most = f"the built-in robot with most of these joints ({shared} of {len(joint_names)})"
+        note = f"compared with {robot.name}, {most}; --robot names another"
+    else:
+        note = "no robot is named, and no built-in one has any of these joints"
+    return CheckTable(table, "; ".join(filter(None, (table.note, note))))
 
 
 def _unused(label: str, taken: dict[str, CheckTable]) -> str:

@@ -18,14 +18,20 @@ LIMIT_TOLERANCE_RAD = 0.05
 def joint_set(clip: CheckedMotion) -> Outcome:
     """Check that the clip has every joint of the robot."""
     robot = clip.robot
-    report = JointOrder(robot.joint_names).compare(clip.original.joint_names)
+    names = clip.original.joint_names
+    report = JointOrder(robot.joint_names).compare(names)
+    if not clip.shared_joints:
+        first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        return fail(
+            f"none of its {len(names)} joints ({first}) is a joint of {robot.name}",
+            "name the robot that the motion was made for with --robot: its MJCF or URDF, or package.module:NAME.",
+        )
     if report.missing:
-        remedy = "choose the robot that the motion was made for with --robot"
-        some = len(report.missing) < robot.num_joints
         return fail(
             f"{len(report.missing)} of {robot.num_joints} joints of {robot.name} are missing: "
             f"{', '.join(report.missing)}",
-            f"{remedy}, or convert with --fill_missing to hold them still." if some else f"{remedy}.",
+            "choose the robot that the motion was made for with --robot, or convert with --fill_missing to hold them "
+            "still.",
         )
     extra = f"; {len(report.extra)} others are ignored: {', '.join(report.extra)}" if report.extra else ""
     return ok(f"all {robot.num_joints} joints of {robot.name} are present by name{extra}")

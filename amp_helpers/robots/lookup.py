@@ -89,6 +89,11 @@ def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None
     return next((known for known in robots_beside(robot) if set(names) <= set(known.joint_names)), None)
 
 
+def nearest_robot(names: Sequence[str]) -> Robot:
+    """The built-in robot that has most of these joints; of several, the one with the fewest others."""
+    return max(ROBOTS.values(), key=lambda robot: len(set(robot.joint_names).intersection(names)))
+
+
 def robot_with_links(body_names: Sequence[str]) -> Robot:
     """The first built-in robot whose feet are among these links.
 

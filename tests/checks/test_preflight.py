@@ -303,6 +303,46 @@ def test_the_command_exits_by_its_worst_finding(walk, dataset, tmp_path, capsys,
         check_dataset_file(good, robot="h1")
 
 
+def test_without_a_robot_a_dataset_is_compared_with_the_built_in_one_that_its_joints_name(walk, tmp_path):
+    hands = ("left_thumb_joint", "right_thumb_joint")
+    full = walk.select(G1_29DOF.joint_names, fill=G1_29DOF.default_pose())
+    with_hands = replace(
+        full,
+        joint_names=(*full.joint_names, *hands),
+        joint_pos=np.hstack([full.joint_pos, np.zeros((full.num_frames, len(hands)))]),
+    )
+    noted = {}
+    for clip in (walk, full, with_hands):
+        file = tmp_path / f"{len(clip.joint_names)}.npz"
+        MotionDataset.from_motions([clip], joint_names=clip.joint_names, control_dt=0.02).save(file)
+        table = check_dataset_file(file)
+        assert by_name(table)["joint set"].verdict == "ok"
+        noted[len(clip.joint_names)] = table.note
+    most = "the built-in robot with most of these joints"
+    assert noted == {
+        23: f"compared with g1_23dof, {most} (23 of 23); --robot names another",
+        29: f"compared with g1_29dof, {most} (29 of 29); --robot names another",
+        31: f"compared with g1_29dof, {most} (29 of 31); --robot names another",
+    }
+    assert check_dataset_file(tmp_path / "29.npz", robot="g1_29dof").note == ""
+
+
+def test_a_dataset_of_an_unknown_robot_asks_for_it_in_one_sentence(walk, dataset, tmp_path, capsys):
+    names = tuple(f"their_{name}" for name in walk.joint_names)
+    file = tmp_path / "theirs.npz"
+    MotionDataset.from_motions([replace(walk, joint_names=names)], joint_names=names, control_dt=0.02).save(file)
+    assert main(["--dataset", str(file)]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "none of its 23 joints (their_left_hip_pitch_joint, their_left_hip_roll_joint, their_left_hip_yaw_joint, ...) "
+        "is a joint of g1_23dof -> name the robot that the motion was made for with --robot" in shown
+    )
+    assert "note no robot is named, and no built-in one has any of these joints" in shown
+    their_pose = dict.fromkeys(names, 0.1)
+    in_their_task = by_name(check_dataset(MotionDataset.load(file), G1_23DOF, names, their_pose))
+    assert "offset sign" not in in_their_task and "default pose" not in in_their_task, "nothing to compare with"
+
+
 @pytest.mark.slow
 def test_motion_files_are_checked_before_any_conversion(repo_root, tmp_path, capsys):
     assert main([str(repo_root / "datasets" / "g1_walk.pkl")]) == 0
