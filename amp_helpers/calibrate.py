@@ -95,7 +95,7 @@ def calibrate(
 
 
 def remove_calibration(setup: MeasuringSetup) -> None:
-    """Take the calibration of a run's ``policy.pt`` away.
+    """Take the calibration of a run's ``policy.pt`` away; nothing is opened, so the run's task and robot do not matter.
 
     Raises:
         InputError: the policy is not that of a run.
@@ -114,9 +114,9 @@ def _policy_file(setup: MeasuringSetup) -> Path:
     import amp_helpers.env  # noqa: F401 - first, because it starts Warp without output
 
     # isort: split
-    from amp_helpers.training.policy import find_policy
+    from amp_helpers.training.policy import find_weights
 
-    file, _ = find_policy(setup.checkpoint, task=setup.task, robot=setup.robot_name)
+    file = find_weights(setup.checkpoint)
     if file.name != POLICY_FILE:
         raise InputError(f"{file}: is no {POLICY_FILE}; give the folder of a run that ended")
     return file

@@ -1,5 +1,6 @@
 """A policy is made as fast as it is commanded, in its task and in what is exported of it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,21 @@ def test_the_weights_stay_and_the_calibration_can_be_taken_away(setup, calibrate
     shutil.copytree(setup.checkpoint, copy)
     remove_calibration(MeasuringSetup(checkpoint=copy))
     assert "speed_calibration" not in load_checkpoint(copy / "policy.pt")
+
+
+def test_taking_a_calibration_away_asks_for_no_task_and_no_robot(tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(POLICIES / "g1_locomotion", run, ignore=shutil.ignore_patterns("bundle"))
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"task": "theirs:Task", "robot": "theirs:ROBOT"}))
+    assert "speed_calibration" in load_checkpoint(run / "policy.pt")
+    monkeypatch.setattr("sys.argv", ["calibrate", "--checkpoint", str(run)])
+    with pytest.raises(InputError, match="if you trust it, give --task theirs:Task --robot theirs:ROBOT"):
+        command.main()
+    monkeypatch.setattr("sys.argv", ["calibrate", "--checkpoint", str(run), "--remove"])
+    assert command.main() == 0
+    assert f"{run}: has no calibration" in capsys.readouterr().out
+    assert "speed_calibration" not in load_checkpoint(run / "policy.pt")
 
 
 @pytest.mark.sim

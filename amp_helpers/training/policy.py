@@ -147,6 +147,18 @@ def find_policy(path: str | Path, *, task: str | None = None, robot: str | None 
     return file, choose_names(config_file, config, task, robot)
 
 
+def find_weights(path: str | Path) -> Path:
+    """Find the weights that a ``--checkpoint`` names, whatever task and robot they are for.
+
+    Args:
+        path: see :func:`find_policy`.
+
+    Raises:
+        InputError: they do not exist, or their configuration cannot be read.
+    """
+    return _find(path)[0]
+
+
 def _find(path: str | Path) -> tuple[Path, Path, dict[str, Any]]:
     path = find_run(path)
     file = path / POLICY_FILE if path.is_dir() else path
