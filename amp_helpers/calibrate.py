@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_helpers.errors import InputError, run_cli
-from amp_helpers.measure.command_line import parse_measuring
-from amp_helpers.measure.setup import MeasuringSetup, SimulatorName
+from amp_helpers.measure.command_line import MeasuringOptions, parse_measuring
+from amp_helpers.measure.setup import MeasuringSetup
 from amp_helpers.metrics.conditions import WARMUP_S
 from amp_helpers.metrics.frames import mean
 from amp_helpers.metrics.grid import check_speeds
@@ -204,11 +204,18 @@ def _check_near(asked: np.ndarray, gone: np.ndarray) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CommandLine(MeasuringSetup):
-    checkpoint: Path
-    """Run folder, or name of a shipped policy; its policy.pt is replaced."""
-    simulator: SimulatorName = "newton"
-    """Simulator of Isaac Lab: the task's own (newton) or physx. An exported run is calibrated in mujoco too."""
+class _CommandLine(MeasuringOptions):
+    """Options; those of every measuring command are described here where the help says something else of them.
+
+    Attributes:
+        checkpoint: Run folder, or name of a shipped policy; its policy.pt is replaced.
+        simulator: Simulator of Isaac Lab: the task's own (newton) or physx. An exported run is calibrated in mujoco
+            too.
+        device: cpu or cuda:0; by default the first GPU, or the CPU where there is none.
+        dataset: Dataset of the policy, where it is not where it was in training.
+        robot: Robot of the policy, where its configuration names one that cannot be found.
+    """
+
     speeds: tuple[float, ...] = SPEEDS_MPS
     """Forward commands to measure, m/s."""
     rounds: int = 3
@@ -217,14 +224,6 @@ class _CommandLine(MeasuringSetup):
     """Part of the correction that is made: less than 1 leaves some of the error, and responds to a step sooner."""
     remove: bool = False
     """Take the calibration away."""
-    dataset: Path | None = None
-    """Dataset of the policy, where it is not where it was in training."""
-    device: str | None = None
-    """cpu or cuda:0; by default the first GPU, or the CPU where there is none."""
-    robot: str | None = None
-    """Robot of the policy, where its configuration names one that cannot be found."""
-    feet: tuple[str, ...] = ()
-    """Links that are the feet of a robot named by its file; by default as in training."""
     headless: bool = False
     """Accepted as in Isaac Lab's scripts; nothing opens a window."""
 

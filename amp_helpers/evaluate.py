@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_helpers.errors import InputError, folder_fault, run_cli
-from amp_helpers.measure.command_line import parse_measuring
+from amp_helpers.measure.command_line import MeasuringOptions, parse_measuring
 from amp_helpers.measure.results import write_figure, write_grid, write_metrics
 from amp_helpers.measure.setup import Measured, MeasuringSetup, Simulator
 from amp_helpers.metrics.conditions import HOLD_S, WARMUP_S
@@ -199,7 +199,7 @@ def _check(setup: MeasuringSetup, output: str | Path, speeds: Sequence[float]) -
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CommandLine(MeasuringSetup):
+class _CommandLine(MeasuringOptions):
     output: Path
     """Folder for metrics.json and rollout.npz."""
     velocity: float | None = None
@@ -214,16 +214,6 @@ class _CommandLine(MeasuringSetup):
     """Forward speeds of the grid, m/s, each with every turn; by default 0 to 2.5 straight ahead, and turns at three."""
     grid_turn: tuple[float, ...] = ()
     """Turning speeds of the grid, rad/s, left positive; by default 0 with --grid_forward."""
-    checkpoint: Path
-    """Run folder, checkpoint file, name of a shipped policy, such as g1_walk, or with mujoco a bundle of export's."""
-    dataset: Path | None = None
-    """Reference to compare with; by default the dataset that the policy was trained on."""
-    device: str | None = None
-    """cpu or cuda:0; by default the first GPU, or the CPU where there is none. MuJoCo runs on the CPU."""
-    robot: str | None = None
-    """Robot whose feet are measured: a name, your MJCF or URDF, or package.module:NAME; by default as in training."""
-    feet: tuple[str, ...] = ()
-    """Links that are the feet of a robot named by its file; by default as in training."""
     video: bool = False
     """Also write video.mp4, policy beside reference."""
     headless: bool = False

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
@@ -12,13 +14,29 @@ from amp_helpers.utils.command_line import check_values
 from amp_helpers.utils.tyro_options import one_line_errors, tyro_settings
 
 
-def parse_measuring[Setup: MeasuringSetup](
-    kind: type[Setup],
+@dataclass(frozen=True, kw_only=True)
+class MeasuringOptions(MeasuringSetup):
+    """The setup as words of a command line give it.
+
+    The help takes the texts of :class:`MeasuringSetup`, those below, and what a command's class says in its docstring.
+    """
+
+    checkpoint: Path
+    """Run folder, checkpoint file, name of a shipped policy, such as g1_walk, or with mujoco a bundle of export's."""
+    device: str | None = None
+    """cpu or cuda:0; by default the first GPU, or the CPU where there is none. MuJoCo runs on the CPU."""
+    dataset: Path | None = None
+    robot: str | None = None
+    feet: tuple[str, ...] = ()
+
+
+def parse_measuring[Options: MeasuringOptions](
+    kind: type[Options],
     command: str,
     description: str,
     lists: Iterable[str],
     arguments: Sequence[str] | None = None,
-) -> Setup:
+) -> Options:
     """Read a command line.
 
     Args:
