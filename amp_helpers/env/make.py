@@ -24,6 +24,7 @@ from amp_helpers.env.locomotion_terms import track_reference_pose
 from amp_helpers.env.measuring import MeasuringRules, configure_for_measuring
 from amp_helpers.env.obstacles import fixed_obstacle, obstacle
 from amp_helpers.env.physx import plain_host_memory
+from amp_helpers.env.solver import dropped
 from amp_helpers.env.task_cfg import choose_randomizations, load_task_cfg, quiet_isaaclab, set_references
 from amp_helpers.errors import InputError
 from amp_helpers.metrics.grid import check_speeds
@@ -131,6 +132,8 @@ def make_env(
         for sentence in (*notes, *_reward_notes(env)):
             note(sentence)
         yield env
+        for sentence in dropped():
+            note(sentence)
 
 
 @contextlib.contextmanager

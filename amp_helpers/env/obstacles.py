@@ -8,6 +8,7 @@ import torch
 import warp as wp
 from isaaclab.actuators import ActuatorBase
 from isaaclab.managers import CommandTerm
+from isaaclab_newton.physics import NewtonCfg
 
 from amp_helpers.env.by_mask import (
     apply_event,
@@ -149,7 +150,7 @@ def _events(env: CapturedEnv, modes: Collection[str] = ("reset", "interval")) ->
 
 def _unrecordable(env: CapturedEnv) -> Iterator[str]:
     """Yield what the configuration has that cannot be recorded."""
-    if not env.sim.physics_manager.__module__.startswith("isaaclab_newton"):
+    if not isinstance(env.cfg.sim.physics, NewtonCfg):
         yield "the physics: it is not Newton's"
     for what, _ in named_terms(env.curriculum_manager):
         yield f"{what}: a curriculum is computed by the host"
