@@ -19,6 +19,8 @@ from amp_helpers.errors import InputError, one_line
 from amp_helpers.training.cfg import TrainCfg, file_digest, recorded_options
 
 if TYPE_CHECKING:
+    from torch.distributed import TCPStore
+
     from amp_helpers.agent.ranks import Ranks
 
 TIMEOUT = timedelta(minutes=30)
@@ -156,7 +158,7 @@ def _meet(launch: Launch, backend: str) -> None:
 
     address, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
     where = f"{address}:{port} (MASTER_ADDR, MASTER_PORT)"
-    # torch would try both again for TIMEOUT.
+    # torch would try each of these again for TIMEOUT.
     if fault := _lasting_fault(lambda: socket.getaddrinfo(address, None)):
         raise InputError(
             f"the processes cannot meet at {where}, which is no machine known here ({fault}); give the first machine's "
@@ -164,13 +166,35 @@ def _meet(launch: Launch, backend: str) -> None:
         )
     listens = launch.first and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # torchrun listens itself
     number = int(port) if port.isdecimal() else -1
-    if not listens and 0 <= number < 2**16 and (fault := _lasting_fault(lambda: _connect(address, number))):
+    with _refusing(where):
+        # torch listens with it, and so it stays until they have met.
+        store = _store(number, launch.size) if listens and 0 < number < 2**16 else None
+    if 0 <= number < 2**16 and (fault := _lasting_fault(lambda: _connect(address, number))):
+        if store:
+            raise InputError(
+                f"the processes cannot meet at {where}, where process 0 does not reach itself ({fault}); give all of "
+                "them the address of the machine that process 0 runs on, as torchrun does"
+            )
         raise InputError(
             f"the processes cannot meet at {where}, where nobody listens ({fault}); start process 0 on the first "
             "machine within a minute of the others, and give its address and port, as torchrun does"
         )
-    try:
+    with _refusing(where):
         torch.distributed.init_process_group(backend, rank=launch.rank, world_size=launch.size, timeout=TIMEOUT)
+
+
+def _store(port: int, size: int) -> "TCPStore":
+    """Listen for the other processes; torch, asked to listen at the same port later, goes on with this store."""
+    from torch.distributed import TCPStore
+
+    return TCPStore("localhost", port, size, True, TIMEOUT, wait_for_workers=False, multi_tenant=True)
+
+
+@contextmanager
+def _refusing(where: str) -> Iterator[None]:
+    """Raise :class:`InputError` for what torch raises where processes cannot meet."""
+    try:
+        yield
     except (RuntimeError, ValueError) as error:  # torch's errors of networks are of the first kind
         if "EADDRINUSE" in str(error):
             raise InputError(

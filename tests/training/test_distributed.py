@@ -134,6 +134,46 @@ def test_an_address_at_which_nobody_listens_is_told(monkeypatch):
     meet(0, "did not meet at .* tried; start all of them")
 
 
+def test_process_0_with_an_address_that_is_not_its_own_is_told(monkeypatch):
+    """torch listens in process 0, and would then try to reach it there for half an hour."""
+    monkeypatch.setattr(distributed, "REACH_S", 0.0)
+    monkeypatch.setattr("torch.distributed.init_process_group", met := Mock())
+    monkeypatch.setattr("torch.distributed.destroy_process_group", Mock())
+    with socket.create_server(("", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("MASTER_PORT", str(port))
+    monkeypatch.setenv("MASTER_ADDR", "255.255.255.255")  # to which TCP never connects
+    told = (
+        rf"cannot meet at 255\.255\.255\.255:{port} .* where process 0 does not reach itself \(.*\); give all of them"
+    )
+    with pytest.raises(InputError, match=told), joined(Launch(size=2), "cpu"):
+        raise AssertionError("there is no other process")
+    assert not met.called, "torch was not asked"
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    with joined(Launch(size=2), "cpu"):
+        assert met.called
+
+
+MEETING = """
+from amp_helpers.training.distributed import Launch, joined
+
+with joined(Launch.take(), "cpu") as ranks:
+    print(ranks.texts(str(ranks.rank)))
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_are_started_by_hand_meet():
+    with socket.create_server(("", 0)) as free:
+        names = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    line = [sys.executable, "-c", MEETING]
+    processes = [
+        subprocess.Popen(line, env=os.environ | names | {"RANK": rank}, stdout=subprocess.PIPE, text=True)
+        for rank in "10"
+    ]
+    assert [process.communicate(timeout=100)[0] for process in processes] == ["['0', '1']\n"] * 2
+
+
 def test_an_address_has_a_moment_to_become_known(monkeypatch):
     asked: list[str] = []
 
