@@ -19,8 +19,6 @@ from amp_helpers.errors import InputError, one_line
 from amp_helpers.training.cfg import TrainCfg, file_digest, recorded_options
 
 if TYPE_CHECKING:
-    from torch.distributed import TCPStore
-
     from amp_helpers.agent.ranks import Ranks
 
 TIMEOUT = timedelta(minutes=30)
@@ -183,9 +181,9 @@ def _meet(launch: Launch, backend: str) -> None:
         torch.distributed.init_process_group(backend, rank=launch.rank, world_size=launch.size, timeout=TIMEOUT)
 
 
-def _store(port: int, size: int) -> "TCPStore":
+def _store(port: int, size: int) -> object:
     """Listen for the other processes; torch, asked to listen at the same port later, goes on with this store."""
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage] - torch documents it
 
     return TCPStore("localhost", port, size, True, TIMEOUT, wait_for_workers=False, multi_tenant=True)
 
