@@ -102,6 +102,8 @@ class ModelFacts:
     """Contact point of each foot in its link's frame, (F, 3), m."""
     root_height: float
     """Height of the root with the lowest shape on the ground, m."""
+    bare_feet: tuple[str, ...] = ()
+    """Feet without shapes that can touch others; theirs may only be seen."""
     guessed: bool = False
     """The feet were found by the places of links whose shapes are missing."""
 
@@ -158,6 +160,7 @@ def model_facts(
         feet_joints=tuple(names[joint - 1] for joint in range(1, model.njnt) if int(model.jnt_bodyid[joint]) in owners),
         foot_points=tuple(_foot_point(model, data, body) for body in found),
         root_height=-ground,
+        bare_feet=tuple(model.body(body).name for body in found if not len(shapes(model, body))),
         guessed=not feet and any(model.body(body).name in lost for body in found),
     )
 

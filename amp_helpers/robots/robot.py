@@ -137,6 +137,13 @@ class Robot:
                 f"{path}: the meshes of {' '.join(shapeless)} are missing, so feet are measured at the links' origins; "
                 "put the meshes where the file names them"
             )
+        untouching = [foot for foot in facts.bare_feet if foot not in file.lost_shapes]
+        if untouching:
+            remarks.append(
+                f"{path}: {' '.join(untouching)} have no collision shapes, by which soles are measured, so these feet "
+                "are measured at the links' origins; give them collision shapes in the file, which a simulator needs "
+                "too, unless the origin is the sole"
+            )
         twins = counterparts([file.model.body(index).name for index in range(1, file.model.nbody)])
         alone = [foot for foot in facts.feet if twins.get(foot, foot) not in facts.feet]
         if alone and not foot_bodies:

@@ -123,6 +123,24 @@ def test_visual_meshes_that_are_missing_change_no_feet(biped, capsys):
     assert robot.shapeless_feet == ()
 
 
+SEEN = '<geom type="box" size=".1 .04 .02" pos="0 0 -.03" contype="0" conaffinity="0"/>'
+
+
+@pytest.mark.parametrize("foot", [SEEN, ""], ids=["seen only", "a frame"])
+def test_named_feet_without_collision_shapes_are_measured_at_their_origins_and_it_is_said(biped, capsys, foot):
+    light = ("<mujoco>", '<mujoco><compiler boundmass=".01" boundinertia=".01"/>')
+    robot = get_robot(biped(foot, change=light), FEET)
+    said = capsys.readouterr().err
+    assert "left_foot right_foot have no collision shapes, by which soles are measured" in said
+    assert "measured at the links' origins; give them collision shapes in the file" in said
+    clip = _standing(robot)
+    heights = Kinematics(robot).sole_heights(clip)
+    np.testing.assert_allclose(heights, Kinematics(robot).foot_positions(clip)[..., 2])
+    whole = get_robot(biped(BOX, change=light), FEET)
+    assert not capsys.readouterr().err
+    np.testing.assert_allclose(Kinematics(whole).sole_heights(clip), heights - 0.05, atol=1e-6)
+
+
 def test_links_without_a_name_get_one(biped):
     robot = Robot.from_file(biped(change=(' name="left_foot"', "")))
     assert robot.foot_bodies == ("left_shin_1", "right_foot")
