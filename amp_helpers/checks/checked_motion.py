@@ -1,5 +1,6 @@
 """What the checks of a clip share: its joints, recording defects, diagnosis and sole tracks, each computed once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ import numpy as np
 from amp_helpers.checks.body_fit import BodyModel, ClipSample, body_model
 from amp_helpers.checks.diagnosis import SAMPLE_FRAMES, Diagnosis, diagnose
 from amp_helpers.motion.motion import Motion
-from amp_helpers.motion.repair import Defect, find_defects
+from amp_helpers.motion.repair import Defect, find_defects, root_speeds
 from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.soles import slip
 
@@ -18,6 +19,17 @@ MAX_FRAMES = 30_000
 
 _MAX_ANGLE_RAD = 2 * np.pi
 """No joint of a humanoid turns more than once; angles in degrees exceed this in any movement."""
+
+
+GRAVITY_MPS2 = 9.81
+FALL_MPS2 = 1.7 * GRAVITY_MPS2
+"""Fall that no robot does, m/s². Retargeted runs, flips and dances fall with up to 13.3, as poses and places are not
+scaled alike; runs at twice their frame rate with 22 to 32, and walks with up to 14, as a faster walk may."""
+FALL_SPAN_S = 0.08
+"""Time before and after a moment over which its acceleration is a mean: a flight of a run lasts twice as long."""
+
+_MOST_FALLS = 50
+"""Bound of the moments at which the center of mass is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +125,29 @@ class CheckedMotion:
             found |= {name: defect for name, defect in repaired.items() if name == "missing_frames"}
         return found
 
+    @property
+    def impossible_fall(self) -> tuple[int, float] | None:
+        """Frame at which root and center of mass fall fastest, and the acceleration of the slower of them, m/s².
+
+        ``None`` where it is at most ``FALL_MPS2`` or not known, or the root jumps. The root alone falls faster in a
+        flip, as it goes round the center of mass.
+        """
+        motion = self.motion
+        span = math.ceil(FALL_SPAN_S * motion.fps - 1e-6)
+        if motion.num_frames <= 2 * span or self.in_degrees or self.robot.missing_meshes or root_speeds(motion)[2].size:
+            return None  # missing meshes may carry masses
+        fall = _falls(motion.root_pos[:, 2], span, motion.fps)
+        first = np.argsort(fall)[-_MOST_FALLS:]
+        first = first[fall[first] > FALL_MPS2]
+        if not first.size:
+            return None
+        frames = np.unique(first[:, None] + (0, span, 2 * span))
+        heights = np.zeros(motion.num_frames)
+        heights[frames] = self.body.kinematics.centers_of_mass(motion.at_frames(frames))[:, 2]
+        both = np.minimum(fall, _falls(heights, span, motion.fps))[first]
+        fastest = both.argmax()
+        return (int(first[fastest]) + span, float(both[fastest])) if both[fastest] > FALL_MPS2 else None
+
     @cached_property
     def body(self) -> BodyModel:
         """Body model of the robot."""
@@ -135,3 +170,8 @@ class CheckedMotion:
     def sole_track(self) -> SoleTrack | None:
         """Soles over the clip; ``None`` where the feet cannot be computed."""
         return SoleTrack.of(self.motion, self.body, self.max_frames) if self.fits_body else None
+
+
+def _falls(height: np.ndarray, span: int, fps: float) -> np.ndarray:
+    """Mean downward acceleration within ``span`` frames of each frame from ``span`` on, (N - 2 span,), m/s²."""
+    return (2 * height[span:-span] - height[2 * span :] - height[: -2 * span]) * (fps / span) ** 2

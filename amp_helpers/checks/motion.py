@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from amp_helpers.checks.checked_motion import CheckedMotion
+from amp_helpers.checks.checked_motion import GRAVITY_MPS2, CheckedMotion
 from amp_helpers.checks.table import Outcome, fail, ok, warn
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.findings import NORM_TOLERANCE
@@ -68,7 +68,7 @@ def quaternion_norm(clip: CheckedMotion) -> Outcome:
 
 
 def frame_rate(clip: CheckedMotion) -> Outcome:
-    """Check that the frame rate is plausible and no other one was given, and the clip lasts about a stride."""
+    """Check that the frame rate is plausible, also by how fast the body falls, and the clip lasts about a stride."""
     motion = clip.motion
     evidence = f"{motion.fps:.4g} fps, {motion.num_frames} frames, {motion.duration_s:.2f} s"
     rate = motion.findings.frame_rate
@@ -78,6 +78,15 @@ def frame_rate(clip: CheckedMotion) -> Outcome:
         return warn(evidence, "check fps in the file: motion capture runs at 24 to 240.")
     if motion.duration_s < 0.5:
         return warn(evidence, "use a clip of at least one stride (about a second).")
+    if found := clip.impossible_fall:
+        frame, fall = found
+        times = np.sqrt(fall / GRAVITY_MPS2)
+        return warn(
+            f"at frame {frame} the body falls with {fall:.0f} m/s², and gravity gives {GRAVITY_MPS2:.1f}, as if "
+            f"played at {times:.1f} times its speed",
+            "correct fps, in the file where it is stated there, else with --fps; or cut this moment with Motion.trim.",
+            fall_mps2=fall,
+        )
     return ok(evidence)
 
 

@@ -100,6 +100,15 @@ class Kinematics:
         """Rotations of the links, (N, B, 4) xyzw, in the order of ``body_names``."""
         return self._per_frame(motion, lambda data: data.xquat)[:, 1:, [1, 2, 3, 0]]
 
+    def centers_of_mass(self, motion: Motion) -> np.ndarray:
+        """Centers of mass of the robot, (N, 3), m."""
+
+        def center(data: mujoco.MjData) -> np.ndarray:
+            mujoco.mj_comPos(self.model, data)
+            return data.subtree_com[1]
+
+        return self._per_frame(motion, center)
+
     def foot_positions(self, motion: Motion) -> np.ndarray:
         """Origins of the foot links in the order of ``Robot.foot_bodies``, (N, F, 3), m."""
         feet = [self.model.body(name).id for name in self.robot.foot_bodies]

@@ -10,6 +10,7 @@ import pytest
 
 from amp_helpers.agent.health import Health
 from amp_helpers.check import main
+from amp_helpers.checks.checked_motion import FALL_MPS2, CheckedMotion
 from amp_helpers.checks.files import check_dataset_file
 from amp_helpers.checks.preflight import check_dataset, check_motion, check_run
 from amp_helpers.checks.registry import CHECKS, Check, run_checks
@@ -19,6 +20,7 @@ from amp_helpers.errors import InputError, run_cli
 from amp_helpers.formats.registry import read_motion
 from amp_helpers.motion.findings import ByOrder, Findings, FrameRate, QuaternionOrderFinding
 from amp_helpers.motion.rotations import multiply
+from amp_helpers.robots.kinematics import Kinematics
 from amp_helpers.robots.robot import G1_23DOF, G1_29DOF
 
 
@@ -325,6 +327,63 @@ def test_without_a_robot_a_dataset_is_compared_with_the_built_in_one_that_its_jo
         31: f"compared with g1_29dof, {most} (29 of 31); --robot names another",
     }
     assert check_dataset_file(tmp_path / "29.npz", robot="g1_29dof").note == ""
+
+
+@pytest.fixture(scope="module")
+def run(repo_root):
+    return read_motion(repo_root / "datasets" / "g1_run.pkl").select(G1_23DOF.joint_names)
+
+
+@pytest.mark.parametrize("times", [1.5, 2.0])
+def test_a_run_at_too_high_a_frame_rate_falls_faster_than_gravity_allows(run, times):
+    found = result(replace(run, fps=times * run.fps), "frame rate")
+    assert found.verdict == "warn" and "m/s², and gravity gives 9.8" in found.evidence
+    seems = float(found.evidence.split("played at ")[1].split()[0])
+    assert seems == pytest.approx(times, rel=0.25)
+    assert found.values["fall_mps2"] == pytest.approx(9.81 * seems**2, rel=0.1)
+    hurried = MotionDataset.from_motions(
+        [replace(run, fps=times * run.fps)], joint_names=run.joint_names, control_dt=0.02
+    )
+    of_dataset = by_name(check_dataset(hurried, G1_23DOF))
+    assert of_dataset["frame rate"].verdict == "warn", "at the control rate too"
+
+
+def test_sound_clips_fall_no_faster_than_gravity_allows(run, walk, repo_root):
+    for clip in (run, walk, replace(walk, fps=2 * walk.fps)):
+        assert result(clip, "frame rate").verdict == "ok", "a walk twice as fast is still a walk"
+    for name in ("g1_locomotion", "g1_dance", "g1_run_refined"):
+        dataset = MotionDataset.load(repo_root / "datasets" / f"{name}.npz")
+        assert not any(CheckedMotion(clip, G1_23DOF).impossible_fall for clip in dataset.clips())
+
+
+def test_a_flip_falls_with_its_center_of_mass_though_its_root_falls_faster(walk):
+    """The root goes round the center of mass, which rises and falls as thrown."""
+    times = np.arange(61) / 60
+    turn = np.clip((times - 0.25) / 0.5, 0, 1) * 2 * np.pi
+    still = np.tile(G1_23DOF.default_pose(), (61, 1))
+    quat = np.stack([0 * turn, np.sin(turn / 2), 0 * turn, np.cos(turn / 2)], axis=1)
+    thrown = replace(walk, fps=60.0, joint_pos=still, root_pos=np.zeros((61, 3)), root_quat=quat)
+    kinematics = Kinematics(G1_23DOF)
+    flight = np.clip(times - 0.25, 0, 0.5)
+    height = 0.8 + 9.81 / 2 * flight * (0.5 - flight)
+    centered = height - kinematics.centers_of_mass(thrown)[:, 2]
+    flip = replace(thrown, root_pos=np.stack([0 * height, 0 * height, centered], axis=1))
+    falls = -np.diff(flip.root_pos[:, 2], 2) * 60**2
+    assert falls.max() > 1.2 * FALL_MPS2 and CheckedMotion(flip, G1_23DOF).impossible_fall is None
+    np.testing.assert_allclose(kinematics.centers_of_mass(flip)[:, 2], height)
+
+
+def test_a_fall_is_not_told_where_it_is_not_known(run):
+    doubled = replace(run, fps=2 * run.fps)
+    assert CheckedMotion(doubled, G1_23DOF).impossible_fall
+    jumping = replace(doubled, root_pos=doubled.root_pos + np.where(np.arange(run.num_frames) < 5, 0, 3.0)[:, None])
+    for clip, robot in (
+        (doubled, replace(G1_23DOF, missing_meshes=("torso.STL",))),
+        (jumping, G1_23DOF),
+        (doubled.trim(0, 0.1), G1_23DOF),
+        (replace(doubled, joint_pos=np.degrees(doubled.joint_pos)), G1_23DOF),
+    ):
+        assert CheckedMotion(clip, robot).impossible_fall is None
 
 
 def test_a_dataset_of_an_unknown_robot_asks_for_it_in_one_sentence(walk, dataset, tmp_path, capsys):
