@@ -14,7 +14,7 @@ from isaaclab_newton.physics import NewtonManager
 
 from amp_helpers.env import make_env
 from amp_helpers.env.registration import add_task
-from amp_helpers.env.solver import dropped
+from amp_helpers.env.solver import NewtonLeanManager, dropped
 from amp_helpers.env.task import G1AmpEnvCfg
 
 pytestmark = pytest.mark.sim
@@ -102,6 +102,15 @@ class TestOfTheWalk:
     def test_nothing_is_dropped(self, env):
         walk(env, 60)
         assert dropped() == []
+
+
+def test_the_cookbooks_physics_has_this_manager(repo_root):
+    page = (repo_root / "docs" / "cookbook.md").read_text().partition("### Fewer iterations of the physics' solver")[2]
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    manager = names["physics"].class_type
+    assert manager._create_solver.__func__ is NewtonLeanManager._create_solver.__func__
+    assert names["physics"].solver_cfg.iterations == 4
 
 
 def test_an_imu_has_the_sensor_stage_that_it_reads():
