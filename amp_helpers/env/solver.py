@@ -1,5 +1,6 @@
 """MuJoCo Warp's solver in Newton: without work that nothing reads, and without a word from its kernels."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class NewtonLeanManager(NewtonMJWarpManager):
     MuJoCo's sensor stage runs where a sensor of Isaac Lab reads from it. In every substep it would otherwise prepare
     sensors that a robot of Isaac Lab does not have. The solver's kernels print nothing: by default they print a line
     for each robot whose solve is cut short, which a small number of iterations means to do. What they would say of
-    dropped contacts, :func:`dropped` says.
+    dropped contacts, :func:`dropped` says, or a log record when the simulation closes.
     """
 
     @classmethod
@@ -33,13 +34,25 @@ class NewtonLeanManager(NewtonMJWarpManager):
                 option.disableflags |= DisableBit.SENSOR
         return solver
 
+    @classmethod
+    def close(cls) -> None:
+        """Log what was dropped, and clean up."""
+        for sentence in dropped():
+            logging.getLogger(__name__).warning(sentence)
+        super().close()
+
 
 def dropped() -> list[str]:
-    """Say what MuJoCo Warp's solver had no room for since the environment was opened, a sentence each."""
+    """Say what MuJoCo Warp's solver had no room for since the environment opened, or since the last call.
+
+    Returns:
+        A sentence each for constraints and contacts.
+    """
     data = getattr(NewtonManager._solver, "mjw_data", None)
     if data is None:
         return []
-    flags = data.overflow.numpy()
+    flags = data.overflow.numpy().copy()
+    data.overflow.zero_()
 
     def robots(kind: OverflowType) -> int:
         return int(np.count_nonzero(flags & kind))

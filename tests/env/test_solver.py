@@ -8,14 +8,16 @@ import torch
 
 pytest.importorskip("isaaclab", reason="Isaac Lab is not installed; pip install -e '.[sim]'")
 
+import gymnasium
 import mujoco_warp
 from isaaclab.sensors import ImuCfg
 from isaaclab_newton.physics import NewtonManager
 
-from amp_helpers.env import make_env
+from amp_helpers.env import make_env, solver
 from amp_helpers.env.registration import add_task
 from amp_helpers.env.solver import NewtonLeanManager, dropped
 from amp_helpers.env.task import G1AmpEnvCfg
+from amp_helpers.env.task_cfg import load_task_cfg
 
 pytestmark = pytest.mark.sim
 
@@ -85,8 +87,8 @@ class TestOfTheWalk:
             option.disableflags |= mujoco_warp.DisableBit.SENSOR
 
     def test_a_solve_that_is_cut_short_is_near_the_converged_one(self, env):
-        solver, draws = the_solver(), torch.Generator().manual_seed(0)
-        option, data = solver.mjw_model.opt, solver.mjw_data
+        model, data, draws = the_solver().mjw_model, the_solver().mjw_data, torch.Generator().manual_seed(0)
+        option = model.opt
         short = option.iterations, option.ls_iterations
         errors = []
         env.reset(seed=0)
@@ -94,7 +96,7 @@ class TestOfTheWalk:
             env.step(0.3 * torch.randn(env.action_space.shape, generator=draws))
             solved = []
             for option.iterations, option.ls_iterations in ((100, 50), short):
-                mujoco_warp.forward(solver.mjw_model, data)
+                mujoco_warp.forward(model, data)
                 solved.append(data.qacc.numpy().copy())
             errors.append(SUBSTEP_S * np.abs(solved[0] - solved[1])[:, 6:].max(axis=1))
         assert np.quantile(errors, 0.9) < 0.03 and np.quantile(errors, 0.99) < 0.3, "rad/s of the fastest joint"
@@ -120,10 +122,18 @@ def test_an_imu_has_the_sensor_stage_that_it_reads():
         assert env.scene["imu"].data.lin_acc_b.torch.norm(dim=1).min() > 1
 
 
+def test_it_is_logged_where_isaac_lab_itself_opens_the_task(caplog):
+    env = gymnasium.make(TASKS["rows"][0], cfg=load_task_cfg(TASKS["rows"][0], 2, "cpu", None)).unwrapped
+    walk(env, 40)
+    env.close()
+    assert [record.name for record in caplog.records if "larger njmax" in record.message] == [solver.__name__]
+
+
 @pytest.mark.parametrize(("short", "remedy"), [("rows", "larger njmax"), ("contacts", "larger nconmax")])
-def test_what_had_no_room_is_said_when_the_environment_closes(short, remedy):
+def test_what_had_no_room_is_said_once_when_the_environment_closes(short, remedy, caplog):
     notes: list[str] = []
     with make_env(TASKS[short][0], num_envs=4, note=notes.append) as env:
         walk(env, 40)
         assert notes == []
     assert len(notes) == 1 and remedy in notes[0] and "sim.physics.solver_cfg" in notes[0]
+    assert not [record for record in caplog.records if remedy in record.message]
