@@ -18,6 +18,8 @@ second."""
 class NewtonLeanManager(NewtonMJWarpManager):
     """Isaac Lab's manager of Newton with MuJoCo Warp, for a ``class_type`` of :class:`MJWarpSolverCfg`.
 
+    Its name has to begin with Newton's: by that Isaac Lab recognizes the physics.
+
     MuJoCo's sensor stage runs where a sensor of Isaac Lab reads from it. In every substep it would otherwise prepare
     sensors that a robot of Isaac Lab does not have. The solver's kernels print nothing: by default they print a line
     for each robot whose solve is cut short, which a small number of iterations means to do. What they would say of
