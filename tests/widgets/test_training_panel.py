@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from support import PATIENCE_S
 
 from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.dataset import MotionDataset
@@ -275,7 +276,7 @@ def test_a_real_run_is_watched_and_stopped_and_saves_its_policy(tmp_path, small_
 
     training = start_training(cfg)
     try:
-        panel = asyncio.run(asyncio.wait_for(watch_and_stop(), 120))
+        panel = asyncio.run(asyncio.wait_for(watch_and_stop(), PATIENCE_S))
     finally:
         training.process.kill()
     run = read_run(cfg.run_dir)
