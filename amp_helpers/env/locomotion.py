@@ -30,6 +30,7 @@ from amp_helpers.env.task import (
     feet_sensor,
     in_dataset_order,
     newton,
+    simulation,
 )
 from amp_helpers.errors import InputError
 from amp_helpers.robots.robot import G1_23DOF
@@ -213,11 +214,7 @@ class LocomotionPhysicsCfg(PhysicsCfg):
 class G1LocomotionEnvCfg(G1AmpEnvCfg):
     """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
 
-    sim: SimulationCfg = SimulationCfg(
-        dt=0.005,
-        render_interval=4,
-        physics=LocomotionPhysicsCfg(),  # pyright: ignore[reportArgumentType]  (a preset, resolved by parse_env_cfg)
-    )
+    sim: SimulationCfg = simulation(LocomotionPhysicsCfg())
     observations: LocomotionObservationsCfg = LocomotionObservationsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     actions: LocomotionActionsCfg = LocomotionActionsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]
     commands: LocomotionCommandsCfg = LocomotionCommandsCfg()  # pyright: ignore[reportIncompatibleVariableOverride]

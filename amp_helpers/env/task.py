@@ -295,15 +295,20 @@ class PhysicsCfg(PresetCfg):
     default = newton_mjwarp
 
 
+def simulation(physics: PhysicsCfg) -> SimulationCfg:
+    """Configure the simulator at 200 Hz, with the physics that is chosen from these presets."""
+    return SimulationCfg(
+        dt=0.005,
+        render_interval=4,
+        physics=physics,  # pyright: ignore[reportArgumentType]  (a preset, resolved by parse_env_cfg)
+    )
+
+
 @configclass
 class G1AmpEnvCfg(ManagerBasedRLEnvCfg):
     """The task: control at 50 Hz, physics at 200 Hz, episodes of 20 s."""
 
-    sim: SimulationCfg = SimulationCfg(
-        dt=0.005,
-        render_interval=4,
-        physics=PhysicsCfg(),  # pyright: ignore[reportArgumentType]  (a preset, resolved by parse_env_cfg)
-    )
+    sim: SimulationCfg = simulation(PhysicsCfg())
     scene: SceneCfg = SceneCfg(num_envs=4096, env_spacing=2.5)
     observations: ObservationsCfg = ObservationsCfg()
     actions: ActionsCfg = ActionsCfg()
