@@ -41,8 +41,10 @@ def check_motion_files(
     tables: dict[str, CheckTable] = {}
     for path in motion_files(motions)[0]:
         for motion in read_motions(path, joint_names=joint_order, quaternion=quaternion, fps=fps, up=up, robot=robot):
-            table = check_motion(motion, robot or nearest_robot(motion.joint_names))
-            tables[_unused(motion.label, tables)] = table if robot else _compared_by_names(table, motion.joint_names)
+            taken = robot or nearest_robot(motion.joint_names)
+            table = check_motion(motion, taken)
+            label = _unused(motion.label, tables)
+            tables[label] = table if robot else _compared_by_names(table, taken, motion.joint_names)
     return tables
 
 
@@ -72,8 +74,9 @@ def check_dataset_file(
     """
     data = MotionDataset.load(dataset)
     named = named_robot(robot, feet)
-    table = _check_dataset(data, named or nearest_robot(data.joint_names), task, amp_group, asset, physics)
-    return table if named else _compared_by_names(table, data.joint_names)
+    taken = named or nearest_robot(data.joint_names)
+    table = _check_dataset(data, taken, task, amp_group, asset, physics)
+    return table if named else _compared_by_names(table, taken, data.joint_names)
 
 
 def _check_dataset(
@@ -93,9 +96,8 @@ def _check_dataset(
     return table
 
 
-def _compared_by_names(table: CheckTable, joint_names: Sequence[str]) -> CheckTable:
+def _compared_by_names(table: CheckTable, robot: Robot, joint_names: Sequence[str]) -> CheckTable:
     """Add to a table's note which robot was taken for the one that nobody named."""
-    robot = nearest_robot(joint_names)
     shared = len(set(robot.joint_names).intersection(joint_names))
     if shared:
         most = f"the built-in robot with most of these joints ({shared} of {len(joint_names)})"

@@ -91,7 +91,11 @@ def robot_with(names: Sequence[str], robot: Robot | None = None) -> Robot | None
 
 def nearest_robot(names: Sequence[str]) -> Robot:
     """The built-in robot that has most of these joints; of several, the one with the fewest others."""
-    return max(ROBOTS.values(), key=lambda robot: len(set(robot.joint_names).intersection(names)))
+
+    def rank(robot: Robot) -> tuple[int, int]:
+        return len(set(robot.joint_names).intersection(names)), -robot.num_joints
+
+    return max(ROBOTS.values(), key=rank)
 
 
 def robot_with_links(body_names: Sequence[str]) -> Robot:
