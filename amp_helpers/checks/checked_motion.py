@@ -11,6 +11,7 @@ from amp_helpers.checks.body_fit import BodyModel, ClipSample, body_model
 from amp_helpers.checks.diagnosis import SAMPLE_FRAMES, Diagnosis, diagnose
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.repair import Defect, find_defects, root_speeds
+from amp_helpers.robots.kinematics import GRAVITY
 from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.soles import slip
 
@@ -20,9 +21,7 @@ MAX_FRAMES = 30_000
 _MAX_ANGLE_RAD = 2 * np.pi
 """No joint of a humanoid turns more than once; angles in degrees exceed this in any movement."""
 
-
-GRAVITY_MPS2 = 9.81
-FALL_MPS2 = 1.7 * GRAVITY_MPS2
+FALL_MPS2 = 1.7 * GRAVITY
 """Fall that no robot does, m/s². Retargeted runs, flips and dances fall with up to 13.3, as poses and places are not
 scaled alike; runs at twice their frame rate with 22 to 32, and walks with up to 14, as a faster walk may."""
 FALL_SPAN_S = 0.08

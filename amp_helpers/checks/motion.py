@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from amp_helpers.checks.checked_motion import GRAVITY_MPS2, CheckedMotion
+from amp_helpers.checks.checked_motion import CheckedMotion
 from amp_helpers.checks.table import Outcome, fail, ok, warn
 from amp_helpers.joints import JointOrder
 from amp_helpers.motion.findings import NORM_TOLERANCE
 from amp_helpers.motion.repair import root_speeds
+from amp_helpers.robots.kinematics import GRAVITY
 
 SPIKE_RAD = 0.25
 """Change away and back within two frames that counts as a spike: at 30 fps, a reversal by 15 rad/s."""
@@ -80,9 +81,9 @@ def frame_rate(clip: CheckedMotion) -> Outcome:
         return warn(evidence, "use a clip of at least one stride (about a second).")
     if found := clip.impossible_fall:
         frame, fall = found
-        times = np.sqrt(fall / GRAVITY_MPS2)
+        times = np.sqrt(fall / GRAVITY)
         return warn(
-            f"at frame {frame} the body falls with {fall:.0f} m/s², and gravity gives {GRAVITY_MPS2:.1f}, as if "
+            f"at frame {frame} the body falls with {fall:.0f} m/s², and gravity gives {GRAVITY:.1f}, as if "
             f"played at {times:.1f} times its speed",
             "correct fps, in the file where it is stated there, else with --fps; or cut this moment with Motion.trim.",
             fall_mps2=fall,

@@ -12,10 +12,8 @@ from scipy.spatial.transform import Rotation
 from amp_helpers.feet.lock import Feet, stances
 from amp_helpers.motion.motion import Motion
 from amp_helpers.motion.path import Path
-from amp_helpers.robots.kinematics import Kinematics
+from amp_helpers.robots.kinematics import GRAVITY, Kinematics
 
-GRAVITY = 9.81
-"""m/s^2."""
 _REACH = 0.995
 """Longest leg, hip to foot, against the clip's longest: a knee that is not quite straight bends smoothly."""
 _SMOOTHING_S = 0.04

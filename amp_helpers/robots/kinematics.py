@@ -14,6 +14,9 @@ from amp_helpers.robots.model_file import bare_model
 from amp_helpers.robots.robot import Robot
 from amp_helpers.robots.symmetry import mirror_joints
 
+GRAVITY = 9.81
+"""m/s^2."""
+
 
 @dataclass(frozen=True, eq=False)
 class Kinematics:
