@@ -31,18 +31,20 @@ class WithImuCfg(G1AmpEnvCfg):
         scene.imu = ImuCfg(prim_path="{ENV_REGEX_NS}/Robot/.*pelvis")
 
 
+def limit(cfg: G1AmpEnvCfg, name: str, value: int) -> None:
+    physics: Any = cfg.sim.physics
+    setattr(physics.newton_mjwarp.solver_cfg, name, value)
+    physics.default = physics.newton_mjwarp
+
+
 class ShortOfRowsCfg(G1AmpEnvCfg):
     def __post_init__(self) -> None:
-        physics: Any = self.sim.physics
-        physics.newton_mjwarp.solver_cfg.njmax = 20
-        physics.default = physics.newton_mjwarp
+        limit(self, "njmax", 20)
 
 
 class ShortOfContactsCfg(G1AmpEnvCfg):
     def __post_init__(self) -> None:
-        physics: Any = self.sim.physics
-        physics.newton_mjwarp.solver_cfg.nconmax = 2
-        physics.default = physics.newton_mjwarp
+        limit(self, "nconmax", 2)
 
 
 TASKS = {
