@@ -3,6 +3,7 @@
 Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -24,16 +25,16 @@ from amp_helpers.agent.checkpoint import (
     set_parts,
     set_random_state,
 )
-from amp_helpers.agent.cuda_graphs import Recorded, fetch_figures
-from amp_helpers.agent.gradients import in_one_buffer, step_gradients
+from amp_helpers.agent.cuda_graphs import Beside, Recorded, fetch_figures
+from amp_helpers.agent.gradients import Gradients, actor_gradients, discriminator_gradients
 from amp_helpers.agent.health import Health
+from amp_helpers.agent.learner import Learner
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.normalizers import Normalizers
 from amp_helpers.agent.optimizers import (
     anneal_action_std,
     annealed_kl_threshold,
-    apply_gradients,
     discriminator_optimizer,
     policy_optimizer,
     step_learning_rate,
@@ -126,13 +127,19 @@ class AmpAgent(Agent):
         # Read before a checkpoint is loaded, so that a resumed run stays on its annealing schedule.
         self._initial_std = self.policy.log_std.max().item() if cfg.final_std else None
 
-        self._actor_parameters = [*self.policy.parameters(), *self.value.parameters()]
-        self.optimizer = policy_optimizer(self._actor_parameters, cfg)
+        parameters = [*self.policy.parameters(), *self.value.parameters()]
+        self.optimizer = policy_optimizer(parameters, cfg)
         self.discriminator_optimizer = discriminator_optimizer(self.discriminator, cfg)
+        self._policy_learner = Learner(self.optimizer, parameters, self._policy_gradients, cfg.grad_norm_clip, ranks)
+        self._discriminator_learner = Learner(
+            self.discriminator_optimizer,
+            list(self.discriminator.parameters()),
+            self._discriminator_gradients,
+            cfg.discriminator_grad_norm_clip,
+            ranks,
+        )
         self.normalizers = Normalizers.create(observation_space, state_space, amp_observation_space, self.device, ranks)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
-        gradients = step_gradients(self.policy, self.value, self.discriminator, cfg)
-        self._gradients = Recorded(in_one_buffer(gradients, ranks.size))
         self._advantages = Recorded(
             partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
@@ -217,6 +224,7 @@ class AmpAgent(Agent):
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
         inputs = self.normalizers.inputs(observations, states)
+        self.rollout.normalize(inputs)
         style = self._prepare_rollout(inputs, windows, whole, self.normalizers.inputs(next_observations, next_states))
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
@@ -224,17 +232,22 @@ class AmpAgent(Agent):
             sample = self._sample(windows, learnable)
             self.normalizers.windows(torch.cat((sample, self._reference_windows(sample))), train=True)
 
-        rows = inputs | {n: self.rollout.rows(n) for n in ("actions", "log_prob", "values", "returns", "advantages")}
-        figures: dict[str, list[torch.Tensor]] = {}
+        figures: defaultdict[str, list[torch.Tensor]] = defaultdict(list)
+
+        def keep(step: dict[str, torch.Tensor]) -> None:
+            for name, figure in step.items():
+                figures[name].append(figure)
+
+        beside = Beside(self.device)  # neither the policy nor the discriminator reads what the other learns
         for epoch in range(cfg.learning_epochs):
             for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
-                batch = {name: values[indices] for name, values in rows.items()}
                 if discriminate and epoch < cfg.discriminator_epochs:
-                    batch |= self._discriminator_batch(windows, learnable)
-                for name, figure in self._step(batch).items():
-                    figures.setdefault(name, []).append(figure.clone())
+                    with beside.work():
+                        keep(self._discriminator_learner.step(**self._discriminator_batch(windows, learnable)))
+                keep(self._policy_learner.step(indices=indices))
             kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
             step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
+        beside.join()
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
         self._train_normalizers(observations, states)
         self.replay.add(windows, learnable)
@@ -296,17 +309,15 @@ class AmpAgent(Agent):
             "policy_windows": self.normalizers.windows(policy),
         }
 
-    def _step(self, batch: Rows) -> dict[str, torch.Tensor]:
-        """Take one step of policy and value and, where ``batch`` holds windows, one of the discriminator."""
-        buffer, steps = self._gradients(**batch)
-        self.ranks.sum_in_place(buffer)
-        gradients = [gradient for own, _ in steps for gradient in own]
-        actor, discriminator = gradients[: len(self._actor_parameters)], gradients[len(self._actor_parameters) :]
-        apply_gradients(self.optimizer, self._actor_parameters, actor, self.amp.grad_norm_clip)
-        if discriminator:
-            parameters, clip = list(self.discriminator.parameters()), self.amp.discriminator_grad_norm_clip
-            apply_gradients(self.discriminator_optimizer, parameters, discriminator, clip)
-        return {name: figure for _, figures in steps for name, figure in figures.items()}
+    def _policy_gradients(self, *, indices: torch.Tensor) -> list[Gradients]:
+        """Compute the gradients of policy and value for some rows (n,) of the rollout."""
+        return actor_gradients(self.policy, self.value, self.amp, self.rollout.batch(indices))
+
+    def _discriminator_gradients(
+        self, *, reference_windows: torch.Tensor, policy_windows: torch.Tensor
+    ) -> list[Gradients]:
+        """Compute the gradients of the discriminator for normalized windows, (m, dim) and (k, dim)."""
+        return [discriminator_gradients(self.discriminator, self.amp, reference_windows, policy_windows)]
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         """Logits (n, 1) of normalized windows (n, dim)."""
@@ -357,6 +368,8 @@ class AmpAgent(Agent):
             InputError: the file is no such checkpoint, or holds networks of another shape.
         """
         load_parts(path, self.checkpoint_modules)
+        self._policy_learner.forget()
+        self._discriminator_learner.forget()
 
     def save_rank(self, path: str) -> None:
         """Write what only this rank has, its replay and random state, to ``path``."""

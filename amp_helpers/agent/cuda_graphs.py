@@ -4,6 +4,8 @@ An update of AMP consists of some thousands of kernels of a few microseconds eac
 several times as long as running them.
 """
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -16,17 +18,25 @@ class Recorded:
 
     The function must be capturable (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs): it does not
     synchronize, for instance to branch on a value, and whatever differs between calls is an argument or a tensor that
-    is changed in place, such as a network's parameters. Random numbers differ between calls as usual.
+    is changed in place, such as a network's parameters. Random numbers differ between calls as usual. It may change
+    what it does not get as an argument: it is run once a call.
     """
 
     WARM_UP = 3
-    """Plain calls before the capture, in which libraries choose their kernels."""
+    """Plain calls of each set of shapes before it is recorded, in which libraries choose their kernels."""
     MAX_GRAPHS = 8
     """Sets of shapes that are recorded, because each graph holds memory; others are called plainly."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
+        self._stream: torch.cuda.Stream | None = None
+        self._calls: Counter[tuple] = Counter()
         self._recordings: dict[tuple, tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]] = {}
+
+    def forget(self) -> None:
+        """Record anew: a recording holds the tensors that the function used, and would not notice others."""
+        self._calls.clear()
+        self._recordings.clear()
 
     def __call__(self, **arguments: torch.Tensor) -> Any:
         """Call the function; on a GPU the next call overwrites the returned tensors."""
@@ -34,8 +44,9 @@ class Recorded:
             return self._function(**arguments)
         key = tuple((name, tensor.shape) for name, tensor in arguments.items())
         if key not in self._recordings:
-            if len(self._recordings) == self.MAX_GRAPHS:
-                return self._function(**arguments)
+            if self._calls[key] < self.WARM_UP or len(self._recordings) == self.MAX_GRAPHS:
+                self._calls[key] += 1
+                return self._plain(arguments)
             self._recordings[key] = self._record(arguments)
         graph, inputs, outputs = self._recordings[key]
         for name, tensor in arguments.items():
@@ -43,16 +54,21 @@ class Recorded:
         graph.replay()
         return outputs
 
+    def _plain(self, arguments: dict[str, torch.Tensor]) -> Any:
+        """Call the function on a stream of its own, as for the recording."""
+        here = torch.cuda.current_stream()
+        self._stream = self._stream or torch.cuda.Stream()
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            outputs = self._function(**arguments)
+        here.wait_stream(self._stream)
+        return outputs
+
     def _record(self, arguments: dict[str, torch.Tensor]) -> tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]:
         inputs = {name: tensor.detach().clone() for name, tensor in arguments.items()}
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(self.WARM_UP):
-                self._function(**inputs)
-        torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Matrix products share the workspace of their stream, and two recordings may be replayed beside one another.
+        with torch.cuda.graph(graph, stream=self._stream):
             outputs = self._function(**inputs)
         return graph, inputs, outputs
 
@@ -65,7 +81,7 @@ def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> l
     if device.type != "cuda":
         return [task() for task in tasks]
     here, results = torch.cuda.current_stream(device), []
-    streams = [_stream(device, number) for number in range(len(tasks))]
+    streams = [_stream(device, f"task {number}") for number in range(len(tasks))]
     for stream, task in zip(streams, tasks, strict=True):
         stream.wait_stream(here)
         with torch.cuda.stream(stream):
@@ -75,8 +91,29 @@ def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> l
     return results
 
 
+class Beside:
+    """Work beside that of the current stream, from here on; on a CPU the two take turns.
+
+    It may read what there is now, and nothing that either changes may be used by the other until :meth:`join`.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = _stream(device, "beside") if device.type == "cuda" else None
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(device))
+
+    def work(self) -> contextlib.AbstractContextManager[Any]:
+        """Return a context whose kernels run beside those of the current stream."""
+        return contextlib.nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+    def join(self) -> None:
+        """Have the current stream wait for the work."""
+        if self._stream is not None:
+            torch.cuda.current_stream(self._stream.device).wait_stream(self._stream)
+
+
 @cache
-def _stream(device: torch.device, number: int) -> torch.cuda.Stream:
+def _stream(device: torch.device, purpose: str) -> torch.cuda.Stream:
     """Return the same stream each time: cuBLAS keeps a workspace of tens of MiB for every stream it was used on."""
     return torch.cuda.Stream(device)
 

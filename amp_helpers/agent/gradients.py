@@ -1,10 +1,9 @@
 """The gradients of policy, value and discriminator.
 
-Each is a function of tensors alone, so that :class:`.cuda_graphs.Recorded` can record it. None depends on another,
-so they run side by side on a GPU.
+Each is a function of tensors alone, so that :class:`.cuda_graphs.Recorded` can record it. Policy and value do not
+depend on one another, so they run side by side on a GPU.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -19,68 +18,22 @@ Gradients = tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]
 """One gradient for each parameter, of its shape, and figures of the step: detached scalars."""
 
 
-def step_gradients(
-    policy: Policy, value: Value, discriminator: Discriminator, cfg: AmpAgentCfg
-) -> Callable[..., list[Gradients]]:
-    """Return a function that computes the gradients of a step: of policy, value and, given windows, discriminator.
+def actor_gradients(policy: Policy, value: Value, cfg: AmpAgentCfg, rows: dict[str, torch.Tensor]) -> list[Gradients]:
+    """Compute the gradients of policy and value.
 
-    Its arguments are normalized rows of a rollout, (n, ...): ``actions``, ``log_prob``, ``values``, ``returns``,
-    ``advantages``, ``observations`` and, where the task has them, ``states``. Normalized windows are
-    ``reference_windows`` (m, dim) and ``policy_windows`` (k, dim).
+    Args:
+        policy: of the normalized observations.
+        value: of the normalized states, or observations.
+        cfg: the knobs.
+        rows: of a rollout, (n, ...): ``actions``, ``log_prob``, ``values``, ``returns``, ``advantages``,
+            ``observations`` and, where the task has them, ``states``.
     """
-
-    def gradients(
-        *,
-        reference_windows: torch.Tensor | None = None,
-        policy_windows: torch.Tensor | None = None,
-        actions: torch.Tensor,
-        log_prob: torch.Tensor,
-        values: torch.Tensor,
-        returns: torch.Tensor,
-        advantages: torch.Tensor,
-        **inputs: torch.Tensor,
-    ) -> list[Gradients]:
-        steps = [
-            partial(policy_gradients, policy, cfg, inputs, actions, log_prob, advantages),
-            partial(value_gradients, value, cfg, inputs, values, returns),
-        ]
-        if reference_windows is not None and policy_windows is not None:
-            steps.append(partial(discriminator_gradients, discriminator, cfg, reference_windows, policy_windows))
-        return side_by_side(steps, actions.device)
-
-    return gradients
-
-
-def in_one_buffer(
-    gradients: Callable[..., list[Gradients]], ranks: int
-) -> Callable[..., tuple[torch.Tensor, list[Gradients]]]:
-    """Return a function whose gradients and figures are parts of one tensor, each divided by the number of ranks.
-
-    The tensor (B,) comes first. Once it has been summed over the ranks, in place, gradients and figures are the means
-    over all: one transfer, and nothing to launch for each of them. With one rank there is nothing to transfer: the
-    tensor is empty, and nothing is copied.
-    """
-    if ranks == 1:
-        return lambda **inputs: (torch.empty(0), gradients(**inputs))
-
-    def joined(**inputs: torch.Tensor) -> tuple[torch.Tensor, list[Gradients]]:
-        steps = gradients(**inputs)
-        present = [value for own, figures in steps for value in (*own, *figures.values()) if value is not None]
-        buffer = torch.cat([value.flatten() for value in present]) / ranks
-        parts = iter(buffer.split([value.numel() for value in present]))
-
-        def part(value: torch.Tensor) -> torch.Tensor:
-            return next(parts).view_as(value)
-
-        return buffer, [
-            (
-                tuple(None if gradient is None else part(gradient) for gradient in own),
-                {n: part(f) for n, f in figures.items()},
-            )
-            for own, figures in steps
-        ]
-
-    return joined
+    inputs = {name: rows[name] for name in ("observations", "states") if name in rows}
+    tasks = [
+        partial(policy_gradients, policy, cfg, inputs, rows["actions"], rows["log_prob"], rows["advantages"]),
+        partial(value_gradients, value, cfg, inputs, rows["values"], rows["returns"]),
+    ]
+    return side_by_side(tasks, rows["actions"].device)
 
 
 def policy_gradients(

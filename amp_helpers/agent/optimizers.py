@@ -26,10 +26,24 @@ class TensorRateAdam(torch.optim.Adam):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state, also one that was saved on another kind of device."""
         rates = [group["lr"] for group in self.param_groups]
-        super().load_state_dict(state_dict)
+        super().load_state_dict(_as_here(self, state_dict))
         for group, rate in zip(self.param_groups, rates, strict=True):
             loaded = float(group["lr"])
             group["lr"] = rate.fill_(loaded) if isinstance(rate, torch.Tensor) else loaded
+
+
+class FixedRateAdamW(torch.optim.AdamW):
+    """AdamW that loads a state also where it was saved on another kind of device."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state."""
+        super().load_state_dict(_as_here(self, state_dict))
+
+
+def _as_here(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
+    """Return a state with this device's way to compute steps: torch would take over that of where it was saved."""
+    groups = zip(state_dict["param_groups"], optimizer.param_groups, strict=True)
+    return state_dict | {"param_groups": [saved | {"fused": own["fused"]} for saved, own in groups]}
 
 
 def policy_optimizer(parameters: Iterable[nn.Parameter], cfg: AmpAgentCfg) -> TensorRateAdam:
@@ -44,7 +58,7 @@ def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": cfg.discriminator_weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0},
     ]
-    return torch.optim.AdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
+    return FixedRateAdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
 
 
 def annealed_kl_threshold(updates: int, cfg: AmpAgentCfg) -> float:
@@ -104,7 +118,12 @@ def apply_gradients(
         parameter.grad = gradient
     if clip > 0:
         nn.utils.clip_grad_norm_(parameters, clip)
+    recording = parameters[0].is_cuda and torch.cuda.is_current_stream_capturing()
+    for group in optimizer.param_groups:
+        group["capturable"] = recording  # torch asks for it while recording, and warns of it otherwise
     optimizer.step()
+    for group in optimizer.param_groups:
+        group["capturable"] = False
 
 
 def _fused(parameters: list[nn.Parameter]) -> bool:

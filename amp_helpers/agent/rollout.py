@@ -38,6 +38,8 @@ class Rollout(RandomMemory):
             "terminal": observation_space if state_space is None else state_space,
             "actions": action_space,
             "amp_observations": window_space,
+            "normalized_observations": observation_space,
+            "normalized_states": state_space,
         }
         sizes |= dict.fromkeys(("rewards", "log_prob", "values", "returns", "advantages"), 1)
         for name, size in sizes.items():  # without a size, nothing is allocated
@@ -88,5 +90,16 @@ class Rollout(RandomMemory):
         self.add_samples(**step)
 
     def rows(self, name: str) -> torch.Tensor:
-        """Return a tensor as rows (T * E, ...)."""
+        """Return a tensor as rows (T * E, ...), which change with it."""
         return self.get_tensor_by_name(name).flatten(0, 1)
+
+    def normalize(self, inputs: dict[str, torch.Tensor]) -> None:
+        """Keep the normalized ``observations`` and ``states``, (T * E, ...), for :meth:`batch`."""
+        for name, rows in inputs.items():
+            self.rows(f"normalized_{name}").copy_(rows)
+
+    def batch(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the rows (n, ...) that policy and value learn from, normalized ``observations`` and ``states``."""
+        names = {name: name for name in ("actions", "log_prob", "values", "returns", "advantages")}
+        names |= {n: f"normalized_{n}" for n in ("observations", "states") if f"normalized_{n}" in self.tensors}
+        return {name: self.rows(tensor)[indices] for name, tensor in names.items()}
