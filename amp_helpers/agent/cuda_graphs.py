@@ -29,7 +29,6 @@ class Recorded:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._stream: torch.cuda.Stream | None = None
         self._calls: Counter[tuple] = Counter()
         self._recordings: dict[tuple, tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]] = {}
 
@@ -55,20 +54,18 @@ class Recorded:
         return outputs
 
     def _plain(self, arguments: dict[str, torch.Tensor]) -> Any:
-        """Call the function on a stream of its own, as for the recording."""
-        here = torch.cuda.current_stream()
-        self._stream = self._stream or torch.cuda.Stream()
-        self._stream.wait_stream(here)
-        with torch.cuda.stream(self._stream):
+        """Call the function on the stream that it will be recorded on."""
+        here, own = torch.cuda.current_stream(), _recording_stream()
+        own.wait_stream(here)
+        with torch.cuda.stream(own):
             outputs = self._function(**arguments)
-        here.wait_stream(self._stream)
+        here.wait_stream(own)
         return outputs
 
     def _record(self, arguments: dict[str, torch.Tensor]) -> tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]:
         inputs = {name: tensor.detach().clone() for name, tensor in arguments.items()}
         graph = torch.cuda.CUDAGraph()
-        # Matrix products share the workspace of their stream, and two recordings may be replayed beside one another.
-        with torch.cuda.graph(graph, stream=self._stream):
+        with torch.cuda.graph(graph, stream=_recording_stream()):
             outputs = self._function(**inputs)
         return graph, inputs, outputs
 
@@ -112,9 +109,23 @@ class Beside:
             torch.cuda.current_stream(self._stream.device).wait_stream(self._stream)
 
 
+def _recording_stream() -> torch.cuda.Stream:
+    """Return the stream for recordings that are replayed on the current one.
+
+    Matrix products use the workspace of the stream that they were recorded on. Recordings that are replayed on one
+    stream take turns and can share it; beside one another they could not.
+    """
+    here = torch.cuda.current_stream()
+    return _stream(here.device, f"recordings for {here.cuda_stream}")
+
+
 @cache
 def _stream(device: torch.device, purpose: str) -> torch.cuda.Stream:
-    """Return the same stream each time: cuBLAS keeps a workspace of tens of MiB for every stream it was used on."""
+    """Return the same stream each time.
+
+    cuBLAS keeps a workspace of tens of MiB for every stream it was used on. And torch has 32 streams: whoever asks for
+    more gets one that is used already, and what should run on two is then neither independent nor in order.
+    """
     return torch.cuda.Stream(device)
 
 
