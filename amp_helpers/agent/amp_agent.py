@@ -368,8 +368,6 @@ class AmpAgent(Agent):
             InputError: the file is no such checkpoint, or holds networks of another shape.
         """
         load_parts(path, self.checkpoint_modules)
-        self._policy_learner.forget()
-        self._discriminator_learner.forget()
 
     def save_rank(self, path: str) -> None:
         """Write what only this rank has, its replay and random state, to ``path``."""

@@ -18,7 +18,8 @@ class Learner:
     """Takes the steps of one optimizer.
 
     On a GPU a step is a recording (:class:`.cuda_graphs.Recorded`) of gradients and optimizer alike. With several ranks
-    the gradients alone are recorded, because the ranks exchange them before the optimizer's turn.
+    the gradients alone are recorded, because the ranks exchange them before the optimizer's turn. Once the optimizer
+    has loaded another state, the step is recorded anew: the recording would go on with the tensors of the old one.
     """
 
     def __init__(
@@ -45,15 +46,12 @@ class Learner:
             self._take = self._recorded = Recorded(self._plain_step)
         else:
             self._gradients = self._recorded = Recorded(self._gradients)
+        optimizer.register_load_state_dict_post_hook(lambda _: self._recorded.forget())
 
     def step(self, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Take a step along the gradients of a batch, and return its figures by name, scalars."""
         names, values = self._take(**batch)
         return dict(zip(names, values.clone().unbind(), strict=True))
-
-    def forget(self) -> None:
-        """Record anew, after the optimizer has got another state."""
-        self._recorded.forget()
 
     def _plain_step(self, **batch: torch.Tensor) -> tuple[list[str], torch.Tensor]:
         buffer, steps = self._gradients(**batch)

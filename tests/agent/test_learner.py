@@ -43,7 +43,6 @@ def test_steps_are_those_of_the_optimizer(device):
                     state = copy.deepcopy(each.state_dict())
                     state["state"][0]["exp_avg"] *= 2
                     each.load_state_dict(state)
-                learner.forget()
 
 
 def test_a_state_from_another_kind_of_device_is_loaded_as_one_of_this(device):
