@@ -26,10 +26,10 @@ class TensorRateAdam(torch.optim.Adam):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state, also one that was saved on another kind of device."""
         rates = [group["lr"] for group in self.param_groups]
+        loaded = [float(group["lr"]) for group in state_dict["param_groups"]]  # before anything changes, it may fail
         super().load_state_dict(_as_here(self, state_dict))
-        for group, rate in zip(self.param_groups, rates, strict=True):
-            loaded = float(group["lr"])
-            group["lr"] = rate.fill_(loaded) if isinstance(rate, torch.Tensor) else loaded
+        for group, rate, value in zip(self.param_groups, rates, loaded, strict=True):
+            group["lr"] = rate.fill_(value) if isinstance(rate, torch.Tensor) else value
 
 
 class FixedRateAdamW(torch.optim.AdamW):
