@@ -4,7 +4,7 @@ kept work is done in order."""
 import torch
 from torch import nn
 
-from amp_helpers.agent.cuda_graphs import Recorded, aligned, fetch_figures, side_by_side
+from amp_helpers.agent.cuda_graphs import Beside, Recorded, aligned, fetch_figures, side_by_side
 
 
 def test_gradients_follow_the_parameters_and_the_inputs(device):
@@ -20,7 +20,7 @@ def test_gradients_follow_the_parameters_and_the_inputs(device):
         return torch.autograd.grad((y - 1).square().mean() + slope.square().mean(), parameters)
 
     recorded = Recorded(gradients)
-    for rows in (6, 6, 3, 6):
+    for rows in (6, 6, 3) * (Recorded.WARM_UP + 2):
         x = torch.randn(rows, 4, device=device)
         expected = [gradient.clone() for gradient in gradients(x)]
         torch.testing.assert_close(list(recorded(x=x)), expected)
@@ -32,9 +32,30 @@ def test_gradients_follow_the_parameters_and_the_inputs(device):
 def test_random_numbers_are_drawn_anew(device):
     recorded = Recorded(lambda x: x + torch.randn_like(x))
     zero = torch.zeros(100, device=device)
-    first = recorded(x=zero).clone()
-    second = recorded(x=zero).clone()
-    assert (first - second).abs().min() > 0 and 0.5 < second.std() < 1.5
+    drawn = torch.stack([recorded(x=zero).clone() for _ in range(Recorded.WARM_UP + 3)])
+    assert (drawn[1:] - drawn[:-1]).abs().min() > 0 and 0.5 < drawn[-1].std() < 1.5
+
+
+def test_a_function_with_an_effect_is_run_once_a_call(device):
+    count, one = torch.zeros(1, device=device), torch.ones(1, device=device)
+    recorded = Recorded(lambda x: count.add_(x).clone())
+    assert [recorded(x=one).item() for _ in range(Recorded.WARM_UP + 3)] == list(range(1, Recorded.WARM_UP + 4))
+    recorded.forget()
+    assert recorded(x=one).item() == Recorded.WARM_UP + 4
+
+
+def test_recordings_beside_one_another_give_what_they_give_alone(device):
+    torch.manual_seed(0)
+    weight, x = torch.randn(512, 512, device=device) / 512**0.5, torch.randn(64, 512, device=device)
+    here, there = (Recorded(lambda y: (y @ weight).tanh() @ weight) for _ in range(2))
+    expected = (x @ weight).tanh() @ weight
+    for _ in range(Recorded.WARM_UP + 20):
+        beside = Beside(x.device)
+        with beside.work():
+            other = there(y=x).clone()
+        torch.testing.assert_close(here(y=x), expected)
+        beside.join()
+        torch.testing.assert_close(other, expected)
 
 
 def test_computations_side_by_side_give_what_they_give_alone(device):
@@ -44,7 +65,7 @@ def test_computations_side_by_side_give_what_they_give_alone(device):
     expected = [task() for task in tasks]
     torch.testing.assert_close(side_by_side(tasks, x.device), expected)
     recorded = Recorded(lambda y: side_by_side([lambda: y.sin(), lambda: y.cos()], y.device))
-    for scale in (1.0, 2.0):
+    for scale in range(1, Recorded.WARM_UP + 3):
         torch.testing.assert_close(recorded(y=scale * x), [(scale * x).sin(), (scale * x).cos()])
 
 
