@@ -57,9 +57,9 @@ class Turn:
         return statistics.median(self.updates)
 
 
-WARM_UP = 2
-"""Unmeasured rollouts at the start of a turn: the update after the first records CUDA graphs and releases memory, and
-the second rollout allocates it again."""
+WARM_UP = 5
+"""Unmeasured rollouts at the start of a turn: up to the fourth, updates record CUDA graphs and release memory, and the
+fifth rollout allocates it again."""
 
 
 class Stopwatch:
