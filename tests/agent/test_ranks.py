@@ -42,6 +42,22 @@ def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(
         assert torch.equal(first[name], second[name]), name
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_with_its_recordings_makes_the_same_updates_as_a_cpu(tmp_path):
+    """Up to rounding; its steps of policy and of discriminator are recorded in the second update at the latest."""
+    results = []
+    for device in ("cpu", "cuda"):
+        folder = tmp_path / device
+        folder.mkdir()
+        results += learned(folder, 1, device)
+    cpu, gpu = results
+    for name, value in cpu.items():
+        torch.testing.assert_close(
+            gpu[name], value, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
 def test_a_process_alone_computes_nothing():
     values = [torch.ones(2), torch.zeros(())]
     assert all(a is b for a, b in zip(ALONE.mean(values), values, strict=True))
