@@ -223,8 +223,7 @@ class AmpAgent(Agent):
         windows, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
-        inputs = self.normalizers.inputs(observations, states)
-        self.rollout.normalize(inputs)
+        inputs = self.rollout.normalize(self.normalizers.inputs(observations, states))
         style = self._prepare_rollout(inputs, windows, whole, self.normalizers.inputs(next_observations, next_states))
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:

@@ -93,10 +93,9 @@ class Rollout(RandomMemory):
         """Return a tensor as rows (T * E, ...), which change with it."""
         return self.get_tensor_by_name(name).flatten(0, 1)
 
-    def normalize(self, inputs: dict[str, torch.Tensor]) -> None:
-        """Keep the normalized ``observations`` and ``states``, (T * E, ...), for :meth:`batch`."""
-        for name, rows in inputs.items():
-            self.rows(f"normalized_{name}").copy_(rows)
+    def normalize(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Keep the normalized ``observations`` and ``states``, (T * E, ...), for :meth:`batch`; return what is kept."""
+        return {name: self.rows(f"normalized_{name}").copy_(rows) for name, rows in inputs.items()}
 
     def batch(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the rows (n, ...) that policy and value learn from, normalized ``observations`` and ``states``."""
