@@ -237,16 +237,15 @@ class AmpAgent(Agent):
             for name, figure in step.items():
                 figures[name].append(figure)
 
-        beside = Beside(self.device)  # neither the policy nor the discriminator reads what the other learns
-        for epoch in range(cfg.learning_epochs):
-            for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
-                if discriminate and epoch < cfg.discriminator_epochs:
-                    with beside.work():
-                        keep(self._discriminator_learner.step(**self._discriminator_batch(windows, learnable)))
-                keep(self._policy_learner.step(indices=indices))
-            kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
-            step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
-        beside.join()
+        with Beside(self.device) as beside:  # neither the policy nor the discriminator reads what the other learns
+            for epoch in range(cfg.learning_epochs):
+                for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
+                    if discriminate and epoch < cfg.discriminator_epochs:
+                        with beside.work():
+                            keep(self._discriminator_learner.step(**self._discriminator_batch(windows, learnable)))
+                    keep(self._policy_learner.step(indices=indices))
+                kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
+                step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
         self._train_normalizers(observations, states)
         self.replay.add(windows, learnable)

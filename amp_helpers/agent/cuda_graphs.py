@@ -89,24 +89,29 @@ def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> l
 
 
 class Beside:
-    """Work beside that of the current stream, from here on; on a CPU the two take turns.
+    """A block with work beside that of the current stream; on a CPU the two take turns.
 
-    It may read what there is now, and nothing that either changes may be used by the other until :meth:`join`.
+    The work may read what there is at the start, and nothing that either changes may be used by the other until the end
+    of the block. From there on the current stream waits for the work, also where an error or Ctrl-C ends the block:
+    what has been learned is saved then, and memory is freed.
     """
 
     def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._stream = _stream(device, "beside") if device.type == "cuda" else None
+
+    def __enter__(self) -> "Beside":
         if self._stream is not None:
-            self._stream.wait_stream(torch.cuda.current_stream(device))
+            self._stream.wait_stream(torch.cuda.current_stream(self._device))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            torch.cuda.current_stream(self._device).wait_stream(self._stream)
 
     def work(self) -> contextlib.AbstractContextManager[Any]:
         """Return a context whose kernels run beside those of the current stream."""
         return contextlib.nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
-
-    def join(self) -> None:
-        """Have the current stream wait for the work."""
-        if self._stream is not None:
-            torch.cuda.current_stream(self._stream.device).wait_stream(self._stream)
 
 
 def _recording_stream() -> torch.cuda.Stream:

@@ -50,11 +50,10 @@ def test_recordings_beside_one_another_give_what_they_give_alone(device):
     here, there = (Recorded(lambda y: (y @ weight).tanh() @ weight) for _ in range(2))
     expected = (x @ weight).tanh() @ weight
     for _ in range(Recorded.WARM_UP + 20):
-        beside = Beside(x.device)
-        with beside.work():
-            other = there(y=x).clone()
-        torch.testing.assert_close(here(y=x), expected)
-        beside.join()
+        with Beside(x.device) as beside:
+            with beside.work():
+                other = there(y=x).clone()
+            torch.testing.assert_close(here(y=x), expected)
         torch.testing.assert_close(other, expected)
 
 
