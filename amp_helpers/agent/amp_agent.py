@@ -189,6 +189,7 @@ class AmpAgent(Agent):
         values, _ = self.value.act(inputs, role="value")
         return self.normalizers.values(values, inverse=True)
 
+    @torch.no_grad()
     def _bootstrap(self) -> torch.Tensor:
         """Discounted values of the states that time limits cut off, (T, E, 1); zero elsewhere.
 
@@ -223,8 +224,10 @@ class AmpAgent(Agent):
         windows, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
+        bootstrap = self._bootstrap()  # here, because it waits for the GPU, too
         inputs = self.rollout.normalize(self.normalizers.inputs(observations, states))
-        style = self._prepare_rollout(inputs, windows, whole, self.normalizers.inputs(next_observations, next_states))
+        next_inputs = self.normalizers.inputs(next_observations, next_states)
+        style = self._prepare_rollout(inputs, windows, whole, next_inputs, bootstrap)
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
@@ -273,16 +276,14 @@ class AmpAgent(Agent):
 
     @torch.no_grad()
     def _prepare_rollout(
-        self, inputs: Rows, windows: torch.Tensor, whole: torch.Tensor, next_inputs: Rows
+        self, inputs: Rows, windows: torch.Tensor, whole: torch.Tensor, next_inputs: Rows, bootstrap: torch.Tensor
     ) -> torch.Tensor:
         """Combine the rewards and compute returns and advantages; return the style reward of every row, (T * E, 1)."""
         logits = self._logits(self.normalizers.windows(windows))
         style = style_reward(logits, self.amp.discriminator_loss) * whole.unsqueeze(-1)
         rewards = self.rollout.get_tensor_by_name("rewards")
         total = (
-            self.amp.task_weight * rewards
-            + self.amp.style_weight * self._step_dt * style.view_as(rewards)
-            + self._bootstrap()
+            self.amp.task_weight * rewards + self.amp.style_weight * self._step_dt * style.view_as(rewards) + bootstrap
         )
         values = self._values(inputs).view_as(rewards)
         last_values = self._values(next_inputs)

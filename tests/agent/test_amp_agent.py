@@ -140,9 +140,9 @@ def test_windows_that_are_not_whole_earn_no_style():
     roll_out(agent, seed=1)
     whole = agent.rollout.rows("amp_whole").flatten()
     inputs = agent.normalizers.inputs(agent.rollout.rows("observations"), agent.rollout.rows("states"))
-    style = agent._prepare_rollout(
-        inputs, agent.rollout.rows("amp_observations"), whole, agent.normalizers.inputs(*agent._next)
-    )
+    next_inputs = agent.normalizers.inputs(*agent._next)
+    windows = agent.rollout.rows("amp_observations")
+    style = agent._prepare_rollout(inputs, windows, whole, next_inputs, agent._bootstrap())
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 
