@@ -4,7 +4,7 @@ Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -25,8 +25,8 @@ from amp_helpers.agent.checkpoint import (
     set_parts,
     set_random_state,
 )
-from amp_helpers.agent.cuda_graphs import Beside, Recorded, fetch_figures
-from amp_helpers.agent.gradients import Gradients, actor_gradients, discriminator_gradients
+from amp_helpers.agent.cuda_graphs import Beside, Recorded, fetch_figures, side_by_side
+from amp_helpers.agent.gradients import Gradients, discriminator_gradients, policy_gradients, value_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.learner import Learner
 from amp_helpers.agent.losses import STYLE_REWARD_LIMIT, generalized_advantages, style_reward
@@ -143,6 +143,8 @@ class AmpAgent(Agent):
         self._advantages = Recorded(
             partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
         )
+        # Several ranks exchange figures meanwhile, which cannot be recorded.
+        self._prepare = Recorded(self._prepare_rollout) if ranks.size == 1 else self._prepare_rollout
         windows = min(cfg.replay_size, 50 * cfg.rollouts * num_envs)
         self.replay = ReplayBuffer(
             RandomMemory(memory_size=windows, num_envs=1, device=device), amp_observation_space, cfg.replay_share
@@ -206,7 +208,7 @@ class AmpAgent(Agent):
     # -- learning --
 
     def learn(self, next_observations: torch.Tensor, next_states: torch.Tensor | None) -> Callable[[], Health]:
-        """Update policy and value by PPO and, in the same mini-batches, the discriminator.
+        """Update policy and value by PPO and, for as many steps an epoch, the discriminator.
 
         After the first lines nothing here waits for the GPU, so that the host can launch the next step while the GPU
         still learns.
@@ -224,14 +226,13 @@ class AmpAgent(Agent):
         windows, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
-        bootstrap = self._bootstrap()  # here, because it waits for the GPU, too
-        inputs = self.rollout.normalize(self.normalizers.inputs(observations, states))
-        next_inputs = self.normalizers.inputs(next_observations, next_states)
-        style = self._prepare_rollout(inputs, windows, whole, next_inputs, bootstrap)
+        bootstrap = self._bootstrap()
+        following = {"next_observations": next_observations, "next_states": next_states}
+        style = self._prepare(bootstrap=bootstrap, **{n: rows for n, rows in following.items() if rows is not None})
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
-            sample = self._sample(windows, learnable)
+            sample = self._sample(windows, learnable, self._batch_size)
             self.normalizers.windows(torch.cat((sample, self._reference_windows(sample))), train=True)
 
         figures: defaultdict[str, list[torch.Tensor]] = defaultdict(list)
@@ -242,12 +243,14 @@ class AmpAgent(Agent):
 
         with Beside(self.device) as beside:  # neither the policy nor the discriminator reads what the other learns
             for epoch in range(cfg.learning_epochs):
-                for indices in torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches):
-                    if discriminate and epoch < cfg.discriminator_epochs:
-                        with beside.work():
-                            keep(self._discriminator_learner.step(**self._discriminator_batch(windows, learnable)))
+                mini_batches = torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches)
+                for indices in mini_batches:
                     keep(self._policy_learner.step(indices=indices))
-                kl = torch.stack(figures["kl"][-cfg.mini_batches :]).mean()
+                if discriminate and epoch < cfg.discriminator_epochs:
+                    with beside.work():
+                        for batch in self._discriminator_batches(windows, learnable, len(mini_batches)):
+                            keep(self._discriminator_learner.step(**batch))
+                kl = torch.stack(figures["kl"][-len(mini_batches) :]).mean()
                 step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
         self._train_normalizers(observations, states)
@@ -270,23 +273,33 @@ class AmpAgent(Agent):
         """Windows of each kind in a discriminator step; constant, because another size would be recorded again."""
         return min(self.amp.discriminator_batch_size, self.rollout.memory_size * self.rollout.num_envs)
 
-    def _sample(self, windows: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Draw a batch of the ``rows`` (K,) of ``windows`` (N, dim), with replacement."""
-        return windows[rows[torch.randint(len(rows), (self._batch_size,), device=rows.device)]]
+    def _sample(self, windows: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:
+        """Draw ``count`` of the ``rows`` (K,) of ``windows`` (N, dim), with replacement."""
+        return windows[rows[torch.randint(len(rows), (count,), device=rows.device)]]
 
     @torch.no_grad()
     def _prepare_rollout(
-        self, inputs: Rows, windows: torch.Tensor, whole: torch.Tensor, next_inputs: Rows, bootstrap: torch.Tensor
+        self, *, bootstrap: torch.Tensor, next_observations: torch.Tensor, next_states: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Combine the rewards and compute returns and advantages; return the style reward of every row, (T * E, 1)."""
-        logits = self._logits(self.normalizers.windows(windows))
-        style = style_reward(logits, self.amp.discriminator_loss) * whole.unsqueeze(-1)
+        """Normalize what the networks see, combine the rewards, and compute returns and advantages.
+
+        Args:
+            bootstrap: (T, E, 1), see :meth:`_bootstrap`.
+            next_observations: (E, O) after the last step of the rollout.
+            next_states: (E, S) of the same instant.
+
+        Returns:
+            The style reward of every row, (T * E, 1).
+        """
+        inputs = self.rollout.normalize(self.normalizers)
+        logits = self._logits(self.normalizers.windows(self.rollout.rows("amp_observations")))
+        style = style_reward(logits, self.amp.discriminator_loss) * self.rollout.rows("amp_whole")
         rewards = self.rollout.get_tensor_by_name("rewards")
         total = (
             self.amp.task_weight * rewards + self.amp.style_weight * self._step_dt * style.view_as(rewards) + bootstrap
         )
         values = self._values(inputs).view_as(rewards)
-        last_values = self._values(next_inputs)
+        last_values = self._values(self.normalizers.inputs(next_observations, next_states))
         done = self.rollout.get_tensor_by_name("done")
         advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
         returns = advantages + values
@@ -297,20 +310,26 @@ class AmpAgent(Agent):
         self.rollout.set_tensor_by_name("advantages", (advantages - mean) / (variance.sqrt() + 1e-8))
         return style
 
-    def _discriminator_batch(self, windows: torch.Tensor, rows: torch.Tensor) -> Rows:
-        """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet."""
-        policy = self._sample(windows, rows)
+    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> Iterator[Rows]:
+        """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet.
+
+        Those of all steps are drawn at once, because each draw is many small kernels.
+        """
+        count = steps * self._batch_size
+        policy = self._sample(windows, rows, count)
         reference = self._reference_windows(policy)
-        replayed = self.replay.sample(self._batch_size) if len(self.replay) else self._sample(windows, rows)
-        policy = torch.cat((policy, replayed.to(self.device)))
-        return {
-            "reference_windows": self.normalizers.windows(reference),
-            "policy_windows": self.normalizers.windows(policy),
-        }
+        replayed = self.replay.sample(count) if len(self.replay) else self._sample(windows, rows, count)
+        kinds = [self.normalizers.windows(w).chunk(steps) for w in (reference, policy, replayed.to(self.device))]
+        for reference, policy, replayed in zip(*kinds, strict=True):
+            yield {"reference_windows": reference, "policy_windows": torch.cat((policy, replayed))}
 
     def _policy_gradients(self, *, indices: torch.Tensor) -> list[Gradients]:
-        """Compute the gradients of policy and value for some rows (n,) of the rollout."""
-        return actor_gradients(self.policy, self.value, self.amp, self.rollout.batch(indices))
+        """Compute the gradients of policy and value, each without the other, for some rows (n,) of the rollout."""
+        tasks = [
+            lambda: policy_gradients(self.policy, self.amp, self.rollout.of_policy(indices)),
+            lambda: value_gradients(self.value, self.amp, self.rollout.of_value(indices)),
+        ]
+        return side_by_side(tasks, self.device)
 
     def _discriminator_gradients(
         self, *, reference_windows: torch.Tensor, policy_windows: torch.Tensor

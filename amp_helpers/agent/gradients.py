@@ -1,16 +1,12 @@
 """The gradients of policy, value and discriminator.
 
-Each is a function of tensors alone, so that :class:`.cuda_graphs.Recorded` can record it. Policy and value do not
-depend on one another, so they run side by side on a GPU.
+Each is a function of tensors alone, so that :class:`.cuda_graphs.Recorded` can record it.
 """
-
-from functools import partial
 
 import torch
 from torch import nn
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.agent.cuda_graphs import side_by_side
 from amp_helpers.agent.losses import clipped_policy_loss, clipped_value_loss, discriminator_loss
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 
@@ -18,48 +14,34 @@ Gradients = tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]
 """One gradient for each parameter, of its shape, and figures of the step: detached scalars."""
 
 
-def actor_gradients(policy: Policy, value: Value, cfg: AmpAgentCfg, rows: dict[str, torch.Tensor]) -> list[Gradients]:
-    """Compute the gradients of policy and value.
+def policy_gradients(policy: Policy, cfg: AmpAgentCfg, rows: dict[str, torch.Tensor]) -> Gradients:
+    """Differentiate PPO's clipped loss and the entropy bonus; the figures are ``policy_loss`` and ``kl``.
 
     Args:
-        policy: of the normalized observations.
-        value: of the normalized states, or observations.
+        policy: of the observations.
         cfg: the knobs.
-        rows: of a rollout, (n, ...): ``actions``, ``log_prob``, ``values``, ``returns``, ``advantages``,
-            ``observations`` and, where the task has them, ``states``.
+        rows: of a rollout, (n, ...): ``actions``, ``log_prob``, ``advantages`` and normalized ``observations``.
     """
-    inputs = {name: rows[name] for name in ("observations", "states") if name in rows}
-    tasks = [
-        partial(policy_gradients, policy, cfg, inputs, rows["actions"], rows["log_prob"], rows["advantages"]),
-        partial(value_gradients, value, cfg, inputs, rows["values"], rows["returns"]),
-    ]
-    return side_by_side(tasks, rows["actions"].device)
-
-
-def policy_gradients(
-    policy: Policy,
-    cfg: AmpAgentCfg,
-    inputs: dict[str, torch.Tensor],
-    actions: torch.Tensor,
-    log_prob: torch.Tensor,
-    advantages: torch.Tensor,
-) -> Gradients:
-    """Differentiate PPO's clipped loss and the entropy bonus; the figures are ``policy_loss`` and ``kl``."""
-    _, outputs = policy.act({**inputs, "taken_actions": actions}, role="policy")
-    log_ratio = outputs["log_prob"] - log_prob
-    policy_loss = clipped_policy_loss(log_ratio, advantages, cfg.ratio_clip)
+    inputs = {"observations": rows["observations"], "taken_actions": rows["actions"]}
+    _, outputs = policy.act(inputs, role="policy")
+    log_ratio = outputs["log_prob"] - rows["log_prob"]
+    policy_loss = clipped_policy_loss(log_ratio, rows["advantages"], cfg.ratio_clip)
     loss = policy_loss - cfg.entropy * policy.get_entropy(role="policy").mean()
     kl = (log_ratio.exp() - 1 - log_ratio).mean()
     figures = {"policy_loss": policy_loss.detach(), "kl": kl.detach()}
     return torch.autograd.grad(loss, list(policy.parameters()), allow_unused=True), figures
 
 
-def value_gradients(
-    value: Value, cfg: AmpAgentCfg, inputs: dict[str, torch.Tensor], values: torch.Tensor, returns: torch.Tensor
-) -> Gradients:
-    """Differentiate the clipped squared error; the figure is ``value_loss``."""
-    predicted, _ = value.act(inputs, role="value")
-    value_loss = clipped_value_loss(predicted, values, returns, cfg.value_clip)
+def value_gradients(value: Value, cfg: AmpAgentCfg, rows: dict[str, torch.Tensor]) -> Gradients:
+    """Differentiate the clipped squared error; the figure is ``value_loss``.
+
+    Args:
+        value: of the states, or of the observations.
+        cfg: the knobs.
+        rows: of a rollout, (n, ...): ``values``, ``returns`` and normalized ``states`` or ``observations``.
+    """
+    predicted, _ = value.act(rows, role="value")
+    value_loss = clipped_value_loss(predicted, rows["values"], rows["returns"], cfg.value_clip)
     loss = cfg.value_loss_scale * value_loss
     return torch.autograd.grad(loss, list(value.parameters()), allow_unused=True), {"value_loss": value_loss.detach()}
 

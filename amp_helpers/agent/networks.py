@@ -37,7 +37,11 @@ class BatchLinear(nn.Linear):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Map rows (N, inputs) to (N, outputs)."""
-        return _Affine.apply(aligned(rows), aligned(self.weight), self.bias)
+        weight, bias, outputs = aligned(self.weight), self.bias, self.out_features
+        if outputs > 1:  # a single output is a product with a vector, which needs no alignment
+            weight, bias = aligned(weight.T).T, aligned(bias)
+        result = _Affine.apply(aligned(rows), weight, bias)
+        return result if result.shape[1] == outputs else result[:, :outputs]
 
 
 def mlp(

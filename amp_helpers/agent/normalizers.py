@@ -17,7 +17,10 @@ class Scaler(RunningStandardScaler):
         self._ranks = ranks
 
     def _parallel_variance(self, input_mean: torch.Tensor, input_var: torch.Tensor, input_count: int) -> None:
+        tensors = dict(self.named_buffers())
         super()._parallel_variance(*self._ranks.moments(input_mean, input_var, input_count))
+        for name, tensor in tensors.items():  # skrl replaces them, but a recording goes on with those that it read
+            setattr(self, name, tensor.copy_(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import gymnasium
 import torch
 from skrl.memories.torch import RandomMemory
 
+from amp_helpers.agent.normalizers import Normalizers
+
 
 class Rollout(RandomMemory):
     """Tensors (T, E, ...) by name: what was observed and done, and what the update computes from it.
@@ -93,12 +95,24 @@ class Rollout(RandomMemory):
         """Return a tensor as rows (T * E, ...), which change with it."""
         return self.get_tensor_by_name(name).flatten(0, 1)
 
-    def normalize(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Keep the normalized ``observations`` and ``states``, (T * E, ...), for :meth:`batch`; return what is kept."""
+    def normalize(self, normalizers: Normalizers) -> dict[str, torch.Tensor]:
+        """Normalize ``observations`` and ``states``, (T * E, ...), and keep them for the batches below."""
+        states = self.rows("states") if "states" in self.tensors else None
+        inputs = normalizers.inputs(self.rows("observations"), states)
         return {name: self.rows(f"normalized_{name}").copy_(rows) for name, rows in inputs.items()}
 
-    def batch(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the rows (n, ...) that policy and value learn from, normalized ``observations`` and ``states``."""
-        names = {name: name for name in ("actions", "log_prob", "values", "returns", "advantages")}
-        names |= {n: f"normalized_{n}" for n in ("observations", "states") if f"normalized_{n}" in self.tensors}
-        return {name: self.rows(tensor)[indices] for name, tensor in names.items()}
+    def of_policy(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the rows (n, ...) that the policy learns from, with normalized ``observations``."""
+        return self._batch(indices, "actions", "log_prob", "advantages", observations="normalized_observations")
+
+    def of_value(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the rows (n, ...) that the value function learns from, with normalized ``states``, if there are any.
+
+        Without them it sees the ``observations``.
+        """
+        seen = "states" if "states" in self.tensors else "observations"
+        return self._batch(indices, "values", "returns", **{seen: f"normalized_{seen}"})
+
+    def _batch(self, indices: torch.Tensor, *names: str, **renamed: str) -> dict[str, torch.Tensor]:
+        tensors = {name: name for name in names} | renamed
+        return {name: self.rows(tensor)[indices] for name, tensor in tensors.items()}

@@ -139,10 +139,10 @@ def test_windows_that_are_not_whole_earn_no_style():
     agent = make_agent()
     roll_out(agent, seed=1)
     whole = agent.rollout.rows("amp_whole").flatten()
-    inputs = agent.normalizers.inputs(agent.rollout.rows("observations"), agent.rollout.rows("states"))
-    next_inputs = agent.normalizers.inputs(*agent._next)
-    windows = agent.rollout.rows("amp_observations")
-    style = agent._prepare_rollout(inputs, windows, whole, next_inputs, agent._bootstrap())
+    next_observations, next_states = agent._next
+    style = agent._prepare_rollout(
+        bootstrap=agent._bootstrap(), next_observations=next_observations, next_states=next_states
+    )
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 

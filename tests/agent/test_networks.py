@@ -19,10 +19,11 @@ def box(size: int) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-np.inf, np.inf, (size,))
 
 
-def test_a_batch_linear_layer_is_a_linear_layer(device):
+@pytest.mark.parametrize("outputs", [1, 3, 4])
+def test_a_batch_linear_layer_is_a_linear_layer(outputs, device):
     """Also when its own slope is differentiated."""
     torch.manual_seed(0)
-    layer, plain = BatchLinear(5, 4).to(device), nn.Linear(5, 4).to(device)
+    layer, plain = BatchLinear(5, outputs).to(device), nn.Linear(5, outputs).to(device)
     plain.load_state_dict(layer.state_dict())
     rows = torch.randn(7, 5, device=device, requires_grad=True)
     results = []

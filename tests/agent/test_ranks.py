@@ -66,3 +66,12 @@ def test_a_process_alone_computes_nothing():
     scaler = Scaler(3, "cpu", ALONE)
     scaler(rows, train=True)
     assert torch.allclose(scaler.running_mean, 50 / 51 * rows.double().mean(0), atol=1e-6)
+
+
+def test_a_normalizer_learns_in_place():
+    """A recording goes on reading the tensors that it was recorded with."""
+    scaler = Scaler(3, "cpu", ALONE)
+    before = dict(scaler.named_buffers())
+    scaler(torch.randn(50, 3), train=True)
+    assert all(after is before[name] for name, after in scaler.named_buffers())
+    assert before["running_mean"].abs().min() > 0 and before["current_count"] == 51
