@@ -4,9 +4,9 @@ Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import gymnasium
@@ -140,11 +140,7 @@ class AmpAgent(Agent):
         )
         self.normalizers = Normalizers.create(observation_space, state_space, amp_observation_space, self.device, ranks)
         self._draw = Recorded(torch.no_grad()(lambda **inputs: self.policy.act(inputs, role="policy")))
-        self._advantages = Recorded(
-            partial(generalized_advantages, discount=cfg.discount_factor, gae_lambda=cfg.gae_lambda)
-        )
-        # Several ranks exchange figures meanwhile, which cannot be recorded.
-        self._prepare = Recorded(self._prepare_rollout) if ranks.size == 1 else self._prepare_rollout
+        self._estimate = Recorded(self._estimate_advantages)
         windows = min(cfg.replay_size, 50 * cfg.rollouts * num_envs)
         self.replay = ReplayBuffer(
             RandomMemory(memory_size=windows, num_envs=1, device=device), amp_observation_space, cfg.replay_share
@@ -227,8 +223,7 @@ class AmpAgent(Agent):
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
         bootstrap = self._bootstrap()
-        following = {"next_observations": next_observations, "next_states": next_states}
-        style = self._prepare(bootstrap=bootstrap, **{n: rows for n, rows in following.items() if rows is not None})
+        style = self._prepare_rollout(next_observations, next_states, bootstrap)
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
@@ -244,11 +239,15 @@ class AmpAgent(Agent):
         with Beside(self.device) as beside:  # neither the policy nor the discriminator reads what the other learns
             for epoch in range(cfg.learning_epochs):
                 mini_batches = torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches)
-                for indices in mini_batches:
-                    keep(self._policy_learner.step(indices=indices))
+                batches: list[Rows] = []
                 if discriminate and epoch < cfg.discriminator_epochs:
                     with beside.work():
-                        for batch in self._discriminator_batches(windows, learnable, len(mini_batches)):
+                        batches = self._discriminator_batches(windows, learnable, len(mini_batches))
+                # In turns, because the ranks exchange gradients in this order.
+                for indices, batch in zip_longest(mini_batches, batches):
+                    keep(self._policy_learner.step(indices=indices))
+                    if batch is not None:
+                        with beside.work():
                             keep(self._discriminator_learner.step(**batch))
                 kl = torch.stack(figures["kl"][-len(mini_batches) :]).mean()
                 step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
@@ -279,17 +278,33 @@ class AmpAgent(Agent):
 
     @torch.no_grad()
     def _prepare_rollout(
-        self, *, bootstrap: torch.Tensor, next_observations: torch.Tensor, next_states: torch.Tensor | None = None
+        self, next_observations: torch.Tensor, next_states: torch.Tensor | None, bootstrap: torch.Tensor
     ) -> torch.Tensor:
-        """Normalize what the networks see, combine the rewards, and compute returns and advantages.
+        """Keep normalized inputs, values, returns and advantages; return the style reward of every row, (T * E, 1).
 
         Args:
-            bootstrap: (T, E, 1), see :meth:`_bootstrap`.
             next_observations: (E, O) after the last step of the rollout.
-            next_states: (E, S) of the same instant.
+            next_states: (E, S) of the same instant, or ``None``.
+            bootstrap: (T, E, 1), see :meth:`_bootstrap`.
+        """
+        following = {"next_observations": next_observations}
+        if next_states is not None:
+            following["next_states"] = next_states
+        style, values, advantages = self._estimate(bootstrap=bootstrap, **following)
+        returns = advantages + values
+        self.normalizers.values(returns, train=True)
+        self.rollout.set_tensor_by_name("values", self.normalizers.values(values))
+        self.rollout.set_tensor_by_name("returns", self.normalizers.values(returns))
+        mean, variance, _ = self.ranks.moments(advantages.mean(), advantages.var(), advantages.numel())
+        self.rollout.set_tensor_by_name("advantages", (advantages - mean) / (variance.sqrt() + 1e-8))
+        return style
 
-        Returns:
-            The style reward of every row, (T * E, 1).
+    def _estimate_advantages(
+        self, *, bootstrap: torch.Tensor, next_observations: torch.Tensor, next_states: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Combine the rewards; return the style reward (T * E, 1), and values and advantages (T, E, 1) before scaling.
+
+        On the way the normalized inputs of the whole rollout are kept in it.
         """
         inputs = self.rollout.normalize(self.normalizers)
         logits = self._logits(self.normalizers.windows(self.rollout.rows("amp_observations")))
@@ -301,16 +316,12 @@ class AmpAgent(Agent):
         values = self._values(inputs).view_as(rewards)
         last_values = self._values(self.normalizers.inputs(next_observations, next_states))
         done = self.rollout.get_tensor_by_name("done")
-        advantages = self._advantages(rewards=total, done=done, values=values, last_values=last_values)
-        returns = advantages + values
-        self.normalizers.values(returns, train=True)
-        self.rollout.set_tensor_by_name("values", self.normalizers.values(values))
-        self.rollout.set_tensor_by_name("returns", self.normalizers.values(returns))
-        mean, variance, _ = self.ranks.moments(advantages.mean(), advantages.var(), advantages.numel())
-        self.rollout.set_tensor_by_name("advantages", (advantages - mean) / (variance.sqrt() + 1e-8))
-        return style
+        advantages = generalized_advantages(
+            total, done, values, last_values, self.amp.discount_factor, self.amp.gae_lambda
+        )
+        return style, values, advantages
 
-    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> Iterator[Rows]:
+    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> list[Rows]:
         """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet.
 
         Those of all steps are drawn at once, because each draw is many small kernels.
@@ -320,8 +331,10 @@ class AmpAgent(Agent):
         reference = self._reference_windows(policy)
         replayed = self.replay.sample(count) if len(self.replay) else self._sample(windows, rows, count)
         kinds = [self.normalizers.windows(w).chunk(steps) for w in (reference, policy, replayed.to(self.device))]
-        for reference, policy, replayed in zip(*kinds, strict=True):
-            yield {"reference_windows": reference, "policy_windows": torch.cat((policy, replayed))}
+        return [
+            {"reference_windows": reference, "policy_windows": torch.cat((policy, replayed))}
+            for reference, policy, replayed in zip(*kinds, strict=True)
+        ]
 
     def _policy_gradients(self, *, indices: torch.Tensor) -> list[Gradients]:
         """Compute the gradients of policy and value, each without the other, for some rows (n,) of the rollout."""

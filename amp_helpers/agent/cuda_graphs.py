@@ -39,8 +39,8 @@ class Recorded:
 
     def __call__(self, **arguments: torch.Tensor) -> Any:
         """Call the function; on a GPU the next call overwrites the returned tensors."""
-        if not all(tensor.is_cuda for tensor in arguments.values()) or torch.cuda.is_current_stream_capturing():
-            return self._function(**arguments)  # within another recording it is a part of that one
+        if not all(tensor.is_cuda for tensor in arguments.values()):
+            return self._function(**arguments)
         key = tuple((name, tensor.shape) for name, tensor in arguments.items())
         if key not in self._recordings:
             if self._calls[key] < self.WARM_UP or len(self._recordings) == self.MAX_GRAPHS:

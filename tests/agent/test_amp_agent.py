@@ -139,10 +139,7 @@ def test_windows_that_are_not_whole_earn_no_style():
     agent = make_agent()
     roll_out(agent, seed=1)
     whole = agent.rollout.rows("amp_whole").flatten()
-    next_observations, next_states = agent._next
-    style = agent._prepare_rollout(
-        bootstrap=agent._bootstrap(), next_observations=next_observations, next_states=next_states
-    )
+    style = agent._prepare_rollout(*agent._next, agent._bootstrap())
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 

@@ -44,15 +44,6 @@ def test_a_function_with_an_effect_is_run_once_a_call(device):
     assert recorded(x=one).item() == Recorded.WARM_UP + 4
 
 
-def test_a_recording_within_a_recording_is_a_part_of_it(device):
-    inner = Recorded(lambda x: 2 * x)
-    outer = Recorded(lambda x: inner(x=x + 1) + 1)
-    one = torch.ones(3, device=device)
-    for number in range(2 * Recorded.WARM_UP + 2):
-        torch.testing.assert_close(outer(x=number * one), (2 * number + 3) * one)
-        torch.testing.assert_close(inner(x=number * one), 2 * number * one)
-
-
 def test_recordings_beside_one_another_give_what_they_give_alone(device):
     torch.manual_seed(0)
     weight, x = torch.randn(512, 512, device=device) / 512**0.5, torch.randn(64, 512, device=device)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.agent.learner import Learner
+from amp_helpers.agent.learner import Joint, Learner
 from amp_helpers.agent.optimizers import apply_gradients, discriminator_optimizer, policy_optimizer
 from amp_helpers.agent.ranks import ALONE
 
@@ -60,3 +60,19 @@ def test_a_state_from_another_kind_of_device_is_loaded_as_one_of_this(device):
         other.load_state_dict(state)
         assert [group["fused"] for group in other.param_groups] == [own] * len(other.param_groups)
         apply_gradients(other, list(module.parameters()), [torch.ones_like(p) for p in module.parameters()], 1.0)
+
+
+def test_joined_gradients_and_figures_are_split_again():
+    steps = [
+        ((torch.randn(2, 3), None, torch.randn(5)), {"loss": torch.tensor(0.5), "kl": torch.tensor(0.1)}),
+        ((torch.randn(()),), {"accuracy": torch.tensor(0.9)}),
+    ]
+    joint = Joint()
+    buffer = joint.join(steps)
+    again = joint.split(2 * buffer)
+    assert again[0][0][1] is None and list(again[0][1]) == ["loss", "kl"]
+    for (own, figures), (gradients, same) in zip(steps, again, strict=True):
+        torch.testing.assert_close(gradients, tuple(None if g is None else 2 * g for g in own))
+        torch.testing.assert_close(same, {name: 2 * figure for name, figure in figures.items()})
+    offsets = {g.storage_offset() % Joint.ALIGNMENT for own, _ in again for g in own if g is not None}
+    assert offsets == {0}
