@@ -4,9 +4,8 @@ Adversarial Motion Priors: Peng et al. 2021, https://arxiv.org/abs/2104.02180.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 import gymnasium
@@ -239,16 +238,12 @@ class AmpAgent(Agent):
         with Beside(self.device) as beside:  # neither the policy nor the discriminator reads what the other learns
             for epoch in range(cfg.learning_epochs):
                 mini_batches = torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches)
-                batches: list[Rows] = []
-                if discriminate and epoch < cfg.discriminator_epochs:
-                    with beside.work():
-                        batches = self._discriminator_batches(windows, learnable, len(mini_batches))
-                # In turns, because the ranks exchange gradients in this order.
-                for indices, batch in zip_longest(mini_batches, batches):
+                batches = self._discriminator_batches(windows, learnable, len(mini_batches))
+                for indices in mini_batches:
                     keep(self._policy_learner.step(indices=indices))
-                    if batch is not None:
-                        with beside.work():
-                            keep(self._discriminator_learner.step(**batch))
+                    if discriminate and epoch < cfg.discriminator_epochs:
+                        with beside.work():  # in turns, because the ranks exchange gradients in this order
+                            keep(self._discriminator_learner.step(**next(batches)))
                 kl = torch.stack(figures["kl"][-len(mini_batches) :]).mean()
                 step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
         # After the steps: the likelihood ratio compares with the policy that acted, scaled as it was then.
@@ -321,20 +316,18 @@ class AmpAgent(Agent):
         )
         return style, values, advantages
 
-    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> list[Rows]:
+    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> Iterator[Rows]:
         """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet.
 
-        Those of all steps are drawn at once, because each draw is many small kernels.
+        Those of all steps are drawn with the first, because each draw is many small kernels.
         """
         count = steps * self._batch_size
         policy = self._sample(windows, rows, count)
         reference = self._reference_windows(policy)
         replayed = self.replay.sample(count) if len(self.replay) else self._sample(windows, rows, count)
         kinds = [self.normalizers.windows(w).chunk(steps) for w in (reference, policy, replayed.to(self.device))]
-        return [
-            {"reference_windows": reference, "policy_windows": torch.cat((policy, replayed))}
-            for reference, policy, replayed in zip(*kinds, strict=True)
-        ]
+        for reference, policy, replayed in zip(*kinds, strict=True):
+            yield {"reference_windows": reference, "policy_windows": torch.cat((policy, replayed))}
 
     def _policy_gradients(self, *, indices: torch.Tensor) -> list[Gradients]:
         """Compute the gradients of policy and value, each without the other, for some rows (n,) of the rollout."""

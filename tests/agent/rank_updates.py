@@ -5,6 +5,7 @@ discriminator sees every window once.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
@@ -27,12 +28,12 @@ def box(size: int) -> gymnasium.spaces.Box:
 class EveryWindow(AmpAgent):
     """An agent whose discriminator sees every window of the rollout, and this rank's share of the reference."""
 
-    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> list[Rows]:
-        batch = {
-            "reference_windows": self.normalizers.windows(self._reference_windows(windows)),
-            "policy_windows": self.normalizers.windows(windows[rows]),
-        }
-        return [batch] * steps
+    def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> Iterator[Rows]:
+        for _ in range(steps):
+            yield {
+                "reference_windows": self.normalizers.windows(self._reference_windows(windows)),
+                "policy_windows": self.normalizers.windows(windows[rows]),
+            }
 
     def _sample(self, windows: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:
         return windows[rows]
