@@ -18,7 +18,7 @@ from amp_helpers.agent.cfg import AmpAgentCfg
 from amp_helpers.agent.networks import Discriminator, Policy, Value
 from amp_helpers.agent.ranks import Ranks
 
-ENVS, STEPS, OBS, ACTIONS, AMP, UPDATES = 8, 6, 5, 3, 10, 3
+ENVS, STEPS, OBS, ACTIONS, AMP, UPDATES = 8, 6, 5, 3, 10, 6
 
 
 def box(size: int) -> gymnasium.spaces.Box:

@@ -45,7 +45,7 @@ def test_two_ranks_with_half_the_environments_each_make_the_same_updates_as_one(
 @pytest.mark.slow
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_with_its_recordings_makes_the_same_updates_as_a_cpu(tmp_path):
-    """Up to rounding; its steps of policy and of discriminator are recorded in the second update at the latest."""
+    """Up to rounding; each part of an update is recorded by the fourth of them."""
     results = []
     for device in ("cpu", "cuda"):
         folder = tmp_path / device
