@@ -86,12 +86,13 @@ def test_contenders_are_measured_in_one_environment(benchmarks, tmp_path):
 
 
 def test_a_turn_excludes_the_warm_up(benchmarks, monkeypatch):
-    times = iter([0.0, 1.0, 5.0, 7.0, 10.0, 11.0, 13.0, 17.0])  # start and end of four updates
+    before = benchmarks.contenders.WARM_UP - 1
+    times = iter([*range(-2 * before, 0), 5.0, 7.0, 10.0, 11.0, 13.0, 17.0])  # start and end of each update
     monkeypatch.setattr(benchmarks.contenders.time, "perf_counter", lambda: next(times))
     agent = SimpleNamespace(update=lambda: "done")
     watch = benchmarks.contenders.Stopwatch("cpu")
     watch.watch(agent)
-    assert [agent.update() for _ in range(4)] == ["done"] * 4
+    assert [agent.update() for _ in range(before + 3)] == ["done"] * (before + 3)
     turn = watch.turn(rollout=24)
     assert (turn.steps, turn.seconds, turn.updates) == (48, 10.0, [1.0, 4.0])
 
