@@ -1,7 +1,7 @@
 """Two updates of each recipe, recorded before the agent and its loop were rewritten: a seed gives the same numbers.
 
 Recorded anew when the physics' solver was told to stop earlier; with its former settings they were the same to the bit.
-And anew when the discriminator's windows of an epoch were drawn at once; with one mini-batch an epoch, the numbers stayed.
+And anew when the discriminator's windows of an epoch were drawn at once; with one mini-batch an epoch, nothing changed.
 To the bit on the kind of CPU, and with the torch, that they were recorded on; elsewhere within rounding.
 """
 
