@@ -24,7 +24,7 @@ from amp_helpers.agent.checkpoint import (
     set_parts,
     set_random_state,
 )
-from amp_helpers.agent.cuda_graphs import Beside, Recorded, fetch_figures, side_by_side
+from amp_helpers.agent.cuda_graphs import Recorded, SideStream, fetch_figures, side_by_side
 from amp_helpers.agent.gradients import Gradients, discriminator_gradients, policy_gradients, value_gradients
 from amp_helpers.agent.health import Health
 from amp_helpers.agent.learner import Learner
@@ -203,10 +203,10 @@ class AmpAgent(Agent):
     # -- learning --
 
     def learn(self, next_observations: torch.Tensor, next_states: torch.Tensor | None) -> Callable[[], Health]:
-        """Update policy and value by PPO and, for as many steps an epoch, the discriminator.
+        """Update policy and value by PPO; in the first ``discriminator_epochs``, the discriminator takes as many steps.
 
         After the first lines nothing here waits for the GPU, so that the host can launch the next step while the GPU
-        still learns.
+        still learns. The first updates do, in which the parts of an update are recorded.
 
         Args:
             next_observations: (E, O) after the last step of the rollout.
@@ -235,14 +235,16 @@ class AmpAgent(Agent):
             for name, figure in step.items():
                 figures[name].append(figure)
 
-        with Beside(self.device) as beside:  # neither the policy nor the discriminator reads what the other learns
+        with SideStream(self.device) as side:  # neither the policy nor the discriminator reads what the other learns
             for epoch in range(cfg.learning_epochs):
                 mini_batches = torch.randperm(len(whole), device=self.device).chunk(cfg.mini_batches)
                 batches = self._discriminator_batches(windows, learnable, len(mini_batches))
                 for indices in mini_batches:
                     keep(self._policy_learner.step(indices=indices))
                     if discriminate and epoch < cfg.discriminator_epochs:
-                        with beside.work():  # in turns, because the ranks exchange gradients in this order
+                        # Alternately: ranks exchange in the order of the launches, and the exchanges of a whole epoch
+                        # would queue behind the policy's.
+                        with side.work():
                             keep(self._discriminator_learner.step(**next(batches)))
                 kl = torch.stack(figures["kl"][-len(mini_batches) :]).mean()
                 step_learning_rate(self.optimizer, kl, annealed_kl_threshold(self.updates, cfg), cfg)
@@ -299,7 +301,7 @@ class AmpAgent(Agent):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Combine the rewards; return the style reward (T * E, 1), and values and advantages (T, E, 1) before scaling.
 
-        On the way the normalized inputs of the whole rollout are kept in it.
+        Also stores the normalized inputs in the rollout.
         """
         inputs = self.rollout.normalize(self.normalizers)
         logits = self._logits(self.normalizers.windows(self.rollout.rows("amp_observations")))
@@ -319,7 +321,7 @@ class AmpAgent(Agent):
     def _discriminator_batches(self, windows: torch.Tensor, rows: torch.Tensor, steps: int) -> Iterator[Rows]:
         """Draw equal numbers of reference, policy and replayed windows; policy windows while there is no replay yet.
 
-        Those of all steps are drawn with the first, because each draw is many small kernels.
+        Those of all steps are drawn with the first, on its stream, because each draw is many small kernels.
         """
         count = steps * self._batch_size
         policy = self._sample(windows, rows, count)
@@ -329,19 +331,18 @@ class AmpAgent(Agent):
         for reference, policy, replayed in zip(*kinds, strict=True):
             yield {"reference_windows": reference, "policy_windows": torch.cat((policy, replayed))}
 
-    def _policy_gradients(self, *, indices: torch.Tensor) -> list[Gradients]:
+    def _policy_gradients(self, *, indices: torch.Tensor) -> Gradients:
         """Compute the gradients of policy and value, each without the other, for some rows (n,) of the rollout."""
         tasks = [
-            lambda: policy_gradients(self.policy, self.amp, self.rollout.of_policy(indices)),
-            lambda: value_gradients(self.value, self.amp, self.rollout.of_value(indices)),
+            lambda: policy_gradients(self.policy, self.amp, self.rollout.policy_rows(indices)),
+            lambda: value_gradients(self.value, self.amp, self.rollout.value_rows(indices)),
         ]
-        return side_by_side(tasks, self.device)
+        (of_policy, policy_figures), (of_value, value_figures) = side_by_side(tasks, self.device)
+        return of_policy + of_value, policy_figures | value_figures
 
-    def _discriminator_gradients(
-        self, *, reference_windows: torch.Tensor, policy_windows: torch.Tensor
-    ) -> list[Gradients]:
+    def _discriminator_gradients(self, *, reference_windows: torch.Tensor, policy_windows: torch.Tensor) -> Gradients:
         """Compute the gradients of the discriminator for normalized windows, (m, dim) and (k, dim)."""
-        return [discriminator_gradients(self.discriminator, self.amp, reference_windows, policy_windows)]
+        return discriminator_gradients(self.discriminator, self.amp, reference_windows, policy_windows)
 
     def _logits(self, windows: torch.Tensor) -> torch.Tensor:
         """Logits (n, 1) of normalized windows (n, dim)."""

@@ -5,8 +5,9 @@ several times as long as running them.
 """
 
 import contextlib
+import gc
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,8 +19,8 @@ class Recorded:
 
     The function must be capturable (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs): it does not
     synchronize, for instance to branch on a value, and whatever differs between calls is an argument or a tensor that
-    is changed in place, such as a network's parameters. Random numbers differ between calls as usual. It may change
-    what it does not get as an argument: it is run once a call.
+    is changed in place, such as a network's parameters. Random numbers differ between calls as usual. It may have side
+    effects, such as an optimizer's step: each call runs it exactly once.
     """
 
     WARM_UP = 3
@@ -33,7 +34,7 @@ class Recorded:
         self._recordings: dict[tuple, tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]] = {}
 
     def forget(self) -> None:
-        """Record anew: a recording holds the tensors that the function used, and would not notice others."""
+        """Discard all recordings, which would go on using the tensors that they were recorded with."""
         self._calls.clear()
         self._recordings.clear()
 
@@ -55,17 +56,13 @@ class Recorded:
 
     def _plain(self, arguments: dict[str, torch.Tensor]) -> Any:
         """Call the function on the stream that it will be recorded on."""
-        here, own = torch.cuda.current_stream(), _recording_stream()
-        own.wait_stream(here)
-        with torch.cuda.stream(own):
-            outputs = self._function(**arguments)
-        here.wait_stream(own)
-        return outputs
+        with _on(_recording_stream()):
+            return self._function(**arguments)
 
     def _record(self, arguments: dict[str, torch.Tensor]) -> tuple[torch.cuda.CUDAGraph, dict[str, torch.Tensor], Any]:
         inputs = {name: tensor.detach().clone() for name, tensor in arguments.items()}
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=_recording_stream()):
+        with without_garbage_collection(), torch.cuda.graph(graph, stream=_recording_stream()):
             outputs = self._function(**inputs)
         return graph, inputs, outputs
 
@@ -79,28 +76,30 @@ def side_by_side[T](tasks: Sequence[Callable[[], T]], device: torch.device) -> l
         return [task() for task in tasks]
     here, results = torch.cuda.current_stream(device), []
     streams = [_stream(device, f"task {number}") for number in range(len(tasks))]
-    for stream, task in zip(streams, tasks, strict=True):
-        stream.wait_stream(here)
-        with torch.cuda.stream(stream):
-            results.append(task())
-    for stream in streams:
-        here.wait_stream(stream)
+    try:
+        for stream, task in zip(streams, tasks, strict=True):
+            stream.wait_stream(here)
+            with torch.cuda.stream(stream):
+                results.append(task())
+    finally:
+        for stream in streams:
+            here.wait_stream(stream)
     return results
 
 
-class Beside:
-    """A block with work beside that of the current stream; on a CPU the two take turns.
+class SideStream:
+    """A stream for work that runs beside that of the current one; on a CPU the two take turns.
 
-    The work may read what there is at the start, and nothing that either changes may be used by the other until the end
-    of the block. From there on the current stream waits for the work, also where an error or Ctrl-C ends the block:
-    what has been learned is saved then, and memory is freed.
+    Within the block neither may use what the other changes, and at most one may draw random numbers in recordings. At
+    its end, also after an error or Ctrl-C, the current stream waits for the work, because checkpoints are saved and
+    memory is freed next.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = _stream(device, "beside") if device.type == "cuda" else None
+        self._stream = _stream(device, "side") if device.type == "cuda" else None
 
-    def __enter__(self) -> "Beside":
+    def __enter__(self) -> "SideStream":
         if self._stream is not None:
             self._stream.wait_stream(torch.cuda.current_stream(self._device))
         return self
@@ -112,6 +111,30 @@ class Beside:
     def work(self) -> contextlib.AbstractContextManager[Any]:
         """Return a context whose kernels run beside those of the current stream."""
         return contextlib.nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+
+@contextlib.contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Keep Python from collecting garbage: memory that is freed while recording would become part of the graph."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _on(stream: torch.cuda.Stream) -> Iterator[None]:
+    """Run a block on another stream, in order with the work of the current one, also where an error ends the block."""
+    here = torch.cuda.current_stream(stream.device)
+    stream.wait_stream(here)
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        here.wait_stream(stream)
 
 
 def _recording_stream() -> torch.cuda.Stream:
@@ -128,14 +151,14 @@ def _recording_stream() -> torch.cuda.Stream:
 def _stream(device: torch.device, purpose: str) -> torch.cuda.Stream:
     """Return the same stream each time.
 
-    cuBLAS keeps a workspace of tens of MiB for every stream it was used on. And torch has 32 streams: whoever asks for
-    more gets one that is used already, and what should run on two is then neither independent nor in order.
+    cuBLAS keeps a workspace of tens of MiB for every stream it was used on. And torch has 32 streams, which it hands
+    out in turn: a further request returns one that is in use, and what should run on two then runs one after the other.
     """
     return torch.cuda.Stream(device)
 
 
 def aligned(rows: torch.Tensor) -> torch.Tensor:
-    """Pad rows (N, C) on a GPU with zero columns until each starts at a multiple of 16 bytes.
+    """Pad the last dimension of (..., C) on a GPU with zeros until each row starts at a multiple of 16 bytes.
 
     Without alignment, matrix products fall back to kernels that take up to three times as long: with 24,576 rows of 405
     columns and 512 outputs, 112 us on an H200 instead of 41. Rows on a CPU are returned unchanged.

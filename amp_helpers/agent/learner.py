@@ -15,15 +15,16 @@ class Learner:
     """Takes the steps of one optimizer.
 
     On a GPU a step is a recording (:class:`.cuda_graphs.Recorded`) of gradients and optimizer alike. With several ranks
-    these are two, because the ranks exchange the gradients in between. Once the optimizer has loaded another state, all
-    is recorded anew: a recording would go on with the tensors of the old one.
+    these are two, because the ranks exchange the gradients in between. Numbers of the optimizer, such as AdamW's rate,
+    are constants of a recording, and its tensors are those of that time: once the optimizer has loaded a state, its
+    step is recorded anew.
     """
 
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
         parameters: Sequence[nn.Parameter],
-        gradients: Callable[..., list[Gradients]],
+        gradients: Callable[..., Gradients],
         clip: float,
         ranks: Ranks,
     ) -> None:
@@ -37,61 +38,57 @@ class Learner:
             ranks: the processes that learn together.
         """
         self._optimizer, self._parameters, self._clip, self._ranks = optimizer, parameters, clip, ranks
-        self._gradients, self._joint = gradients, Joint()
-        self._whole, self._own = Recorded(self._step_alone), Recorded(self._own_gradients)
-        self._common = Recorded(self._step_together)
-        optimizer.register_load_state_dict_post_hook(lambda _: self._forget())
+        self._gradients, self._buffer = gradients, GradientBuffer()
+        self._packed = Recorded(self._pack)
+        self._step = Recorded(self._step_alone if ranks.size == 1 else self._step_together)
+        optimizer.register_load_state_dict_post_hook(lambda _: self._step.forget())
 
     def step(self, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Take a step along the gradients of a batch, and return its figures by name, scalars."""
         if self._ranks.size == 1:
-            names, values = self._whole(**batch)
+            names, values = self._step(**batch)
         else:
-            buffer = self._own(**batch)
+            buffer = self._packed(**batch)
             self._ranks.sum_in_place(buffer)
-            names, values = self._common(buffer=buffer)
+            names, values = self._step(buffer=buffer)
         return dict(zip(names, values.clone().unbind(), strict=True))
 
-    def _forget(self) -> None:
-        for recorded in (self._whole, self._own, self._common):
-            recorded.forget()
-
     def _step_alone(self, **batch: torch.Tensor) -> tuple[list[str], torch.Tensor]:
-        return self._apply(self._gradients(**batch))
+        return self._apply(*self._gradients(**batch))
 
-    def _own_gradients(self, **batch: torch.Tensor) -> torch.Tensor:
-        return self._joint.join(self._gradients(**batch)) / self._ranks.size
+    def _pack(self, **batch: torch.Tensor) -> torch.Tensor:
+        return self._buffer.pack(*self._gradients(**batch)) / self._ranks.size
 
     def _step_together(self, *, buffer: torch.Tensor) -> tuple[list[str], torch.Tensor]:
-        return self._apply(self._joint.split(buffer))
+        return self._apply(*self._buffer.unpack(buffer))
 
-    def _apply(self, steps: list[Gradients]) -> tuple[list[str], torch.Tensor]:
-        gradients = [gradient for own, _ in steps for gradient in own]
+    def _apply(
+        self, gradients: Sequence[torch.Tensor | None], figures: dict[str, torch.Tensor]
+    ) -> tuple[list[str], torch.Tensor]:
         apply_gradients(self._optimizer, self._parameters, gradients, self._clip)
-        figures = {name: figure for _, own in steps for name, figure in own.items()}
         return list(figures), torch.stack(list(figures.values()))
 
 
-class Joint:
-    """Gradients and figures as parts of one tensor: one transfer, and nothing to launch for each of them."""
+class GradientBuffer:
+    """Gradients and figures as parts of one tensor, so that ranks exchange them at once."""
 
     ALIGNMENT = 4
     """Each part starts at a multiple of 16 bytes; the optimizer's kernels are slower otherwise."""
 
     def __init__(self) -> None:
-        self._layout: list[tuple[list[torch.Size | None], list[str]]] = []
+        self._shapes: list[torch.Size | None] = []
+        self._names: list[str] = []
 
-    def join(self, steps: list[Gradients]) -> torch.Tensor:
+    def pack(self, gradients: Sequence[torch.Tensor | None], figures: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return all in one tensor (B,)."""
-        self._layout = [([None if g is None else g.shape for g in own], list(figures)) for own, figures in steps]
-        parts = []
-        for own, figures in steps:
-            parts += [gradient.flatten() for gradient in own if gradient is not None]
-            parts.append(torch.stack(list(figures.values())))
+        self._shapes = [None if gradient is None else gradient.shape for gradient in gradients]
+        self._names = list(figures)
+        parts = [gradient.flatten() for gradient in gradients if gradient is not None]
+        parts.append(torch.stack(list(figures.values())))
         return torch.cat([x for part in parts for x in (part, part.new_zeros(-len(part) % self.ALIGNMENT))])
 
-    def split(self, buffer: torch.Tensor) -> list[Gradients]:
-        """Return gradients and figures as parts of a tensor like the one that was joined last."""
+    def unpack(self, buffer: torch.Tensor) -> Gradients:
+        """Return gradients and figures as parts of a tensor like the one that was packed last."""
         at = 0
 
         def part(shape: torch.Size) -> torch.Tensor:
@@ -100,10 +97,5 @@ class Joint:
             at += count + -count % self.ALIGNMENT
             return buffer[start : start + count].view(shape)
 
-        return [
-            (
-                tuple(None if shape is None else part(shape) for shape in shapes),
-                dict(zip(names, part(torch.Size([len(names)])).unbind(), strict=True)),
-            )
-            for shapes, names in self._layout
-        ]
+        gradients = tuple(None if shape is None else part(shape) for shape in self._shapes)
+        return gradients, dict(zip(self._names, part(torch.Size([len(self._names)])).unbind(), strict=True))

@@ -22,26 +22,20 @@ class TensorRateAdam(torch.optim.Adam):
         super().__init__(
             parameters, lr=torch.tensor(rate, device=parameters[0].device) if on_gpu else rate, fused=on_gpu
         )
+        self.register_load_state_dict_pre_hook(_keep_fused)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state, also one that was saved on another kind of device."""
         rates = [group["lr"] for group in self.param_groups]
-        loaded = [float(group["lr"]) for group in state_dict["param_groups"]]  # before anything changes, it may fail
-        super().load_state_dict(_as_here(self, state_dict))
+        # First: a rate that is no number is refused before anything changes.
+        loaded = [float(group["lr"]) for group in state_dict["param_groups"]]
+        super().load_state_dict(state_dict)
         for group, rate, value in zip(self.param_groups, rates, loaded, strict=True):
             group["lr"] = rate.fill_(value) if isinstance(rate, torch.Tensor) else value
 
 
-class FixedRateAdamW(torch.optim.AdamW):
-    """AdamW that loads a state also where it was saved on another kind of device."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state."""
-        super().load_state_dict(_as_here(self, state_dict))
-
-
-def _as_here(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """Return a state with this device's way to compute steps: torch would take over that of where it was saved."""
+def _keep_fused(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
+    """Return the state with this optimizer's ``fused``, which torch would otherwise take from the file."""
     groups = zip(state_dict["param_groups"], optimizer.param_groups, strict=True)
     return state_dict | {"param_groups": [saved | {"fused": own["fused"]} for saved, own in groups]}
 
@@ -58,7 +52,9 @@ def discriminator_optimizer(discriminator: nn.Module, cfg: AmpAgentCfg) -> torch
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": cfg.discriminator_weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0},
     ]
-    return FixedRateAdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
+    optimizer = torch.optim.AdamW(groups, lr=cfg.discriminator_learning_rate, fused=_fused(parameters))
+    optimizer.register_load_state_dict_pre_hook(_keep_fused)
+    return optimizer
 
 
 def annealed_kl_threshold(updates: int, cfg: AmpAgentCfg) -> float:
@@ -120,7 +116,7 @@ def apply_gradients(
         nn.utils.clip_grad_norm_(parameters, clip)
     recording = parameters[0].is_cuda and torch.cuda.is_current_stream_capturing()
     for group in optimizer.param_groups:
-        group["capturable"] = recording  # torch asks for it while recording, and warns of it otherwise
+        group["capturable"] = recording  # torch requires it while recording, and warns of it otherwise
     optimizer.step()
     for group in optimizer.param_groups:
         group["capturable"] = False

@@ -92,20 +92,20 @@ class Rollout(RandomMemory):
         self.add_samples(**step)
 
     def rows(self, name: str) -> torch.Tensor:
-        """Return a tensor as rows (T * E, ...), which change with it."""
+        """Return the rows (T * E, ...) of a tensor, a view."""
         return self.get_tensor_by_name(name).flatten(0, 1)
 
     def normalize(self, normalizers: Normalizers) -> dict[str, torch.Tensor]:
-        """Normalize ``observations`` and ``states``, (T * E, ...), and keep them for the batches below."""
+        """Store normalized ``observations`` and ``states`` for the batches below, and return them, (T * E, ...)."""
         states = self.rows("states") if "states" in self.tensors else None
         inputs = normalizers.inputs(self.rows("observations"), states)
         return {name: self.rows(f"normalized_{name}").copy_(rows) for name, rows in inputs.items()}
 
-    def of_policy(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
+    def policy_rows(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the rows (n, ...) that the policy learns from, with normalized ``observations``."""
         return self._batch(indices, "actions", "log_prob", "advantages", observations="normalized_observations")
 
-    def of_value(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
+    def value_rows(self, indices: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the rows (n, ...) that the value function learns from, with normalized ``states``, if there are any.
 
         Without them it sees the ``observations``.

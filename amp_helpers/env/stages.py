@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 import warp as wp
 
+from amp_helpers.agent.cuda_graphs import without_garbage_collection
+
 
 class Stage:
     """A function without arguments that is recorded as a CUDA graph; on a CPU it is called plainly.
@@ -58,13 +60,12 @@ class Stage:
         graph = torch.cuda.CUDAGraph()
         self._before_recording()
         torch.cuda.synchronize(self._device)
-        collecting = gc.isenabled()
         gc.collect()
-        gc.disable()  # memory that is freed while recording would become part of the graph
         try:
             side = torch.cuda.Stream(self._device)
             same = wp.stream_from_torch(side)
             with (
+                without_garbage_collection(),
                 torch.cuda.device(self._device),
                 torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"),
                 wp.ScopedStream(same, sync_enter=False),
@@ -79,6 +80,3 @@ class Stage:
             print(f"note: the stage '{self.name}' of a step is not recorded: {reason}", file=sys.stderr)
         else:
             self._graph = graph
-        finally:
-            if collecting:
-                gc.enable()

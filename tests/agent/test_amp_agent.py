@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import gymnasium
 import numpy as np
@@ -124,6 +124,19 @@ def test_advantages_stop_at_every_end_of_an_episode():
     second = 2.0 - 0.25
     first = 1.0 + 0.5 * 0.25 - 0.5 + 0.25 * second
     assert advantages.tolist() == pytest.approx([first, second, 4.0 + 0.5 * 8.0 - 0.125])
+
+
+@pytest.mark.parametrize(("mini_batches", "made"), [(1, 1), (5, 5), (20, 16), (50, 32)])
+def test_rows_that_cannot_be_shared_out_evenly_make_smaller_or_fewer_mini_batches(mini_batches, made):
+    """Of 32 rows; the discriminator takes a step with each in its epochs."""
+    agent = make_agent(mini_batches=mini_batches, learning_epochs=3, discriminator_epochs=2)
+    roll_out(agent, seed=1)
+    assert np.isfinite(list(asdict(agent.update()).values())).all()
+    steps = [
+        {int(state["step"]) for state in optimizer.state.values()}
+        for optimizer in (agent.optimizer, agent.discriminator_optimizer)
+    ]
+    assert steps == [{3 * made}, {2 * made}]
 
 
 def test_a_time_out_is_worth_the_state_it_cut():

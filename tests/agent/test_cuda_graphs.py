@@ -4,7 +4,7 @@ kept work is done in order."""
 import torch
 from torch import nn
 
-from amp_helpers.agent.cuda_graphs import Beside, Recorded, aligned, fetch_figures, side_by_side
+from amp_helpers.agent.cuda_graphs import Recorded, SideStream, aligned, fetch_figures, side_by_side
 
 
 def test_gradients_follow_the_parameters_and_the_inputs(device):
@@ -50,8 +50,8 @@ def test_recordings_beside_one_another_give_what_they_give_alone(device):
     here, there = (Recorded(lambda y: (y @ weight).tanh() @ weight) for _ in range(2))
     expected = (x @ weight).tanh() @ weight
     for _ in range(Recorded.WARM_UP + 20):
-        with Beside(x.device) as beside:
-            with beside.work():
+        with SideStream(x.device) as side:
+            with side.work():
                 other = there(y=x).clone()
             torch.testing.assert_close(here(y=x), expected)
         torch.testing.assert_close(other, expected)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from amp_helpers.agent.cfg import AmpAgentCfg
-from amp_helpers.agent.learner import Joint, Learner
+from amp_helpers.agent.learner import GradientBuffer, Learner
 from amp_helpers.agent.optimizers import apply_gradients, discriminator_optimizer, policy_optimizer
 from amp_helpers.agent.ranks import ALONE
 
@@ -20,7 +20,7 @@ def test_steps_are_those_of_the_optimizer(device):
     def gradients_of(module: nn.Sequential):
         def gradients(*, indices: torch.Tensor):
             loss = (module(table[indices]) - 1).square().mean()
-            return [(torch.autograd.grad(loss, list(module.parameters())), {"loss": loss.detach()})]
+            return torch.autograd.grad(loss, list(module.parameters())), {"loss": loss.detach()}
 
         return gradients
 
@@ -33,7 +33,7 @@ def test_steps_are_those_of_the_optimizer(device):
         for step in range(12):
             indices = torch.randperm(40, device=device)[:10]
             figures = learner.step(indices=indices)
-            ((gradients, expected),) = gradients_of(plain)(indices=indices)
+            gradients, expected = gradients_of(plain)(indices=indices)
             apply_gradients(reference, list(plain.parameters()), gradients, 0.5)
             torch.testing.assert_close(figures, expected)
             torch.testing.assert_close(list(network.parameters()), list(plain.parameters()))
@@ -62,17 +62,11 @@ def test_a_state_from_another_kind_of_device_is_loaded_as_one_of_this(device):
         apply_gradients(other, list(module.parameters()), [torch.ones_like(p) for p in module.parameters()], 1.0)
 
 
-def test_joined_gradients_and_figures_are_split_again():
-    steps = [
-        ((torch.randn(2, 3), None, torch.randn(5)), {"loss": torch.tensor(0.5), "kl": torch.tensor(0.1)}),
-        ((torch.randn(()),), {"accuracy": torch.tensor(0.9)}),
-    ]
-    joint = Joint()
-    buffer = joint.join(steps)
-    again = joint.split(2 * buffer)
-    assert again[0][0][1] is None and list(again[0][1]) == ["loss", "kl"]
-    for (own, figures), (gradients, same) in zip(steps, again, strict=True):
-        torch.testing.assert_close(gradients, tuple(None if g is None else 2 * g for g in own))
-        torch.testing.assert_close(same, {name: 2 * figure for name, figure in figures.items()})
-    offsets = {g.storage_offset() % Joint.ALIGNMENT for own, _ in again for g in own if g is not None}
-    assert offsets == {0}
+def test_packed_gradients_and_figures_are_unpacked_again():
+    gradients = (torch.randn(2, 3), None, torch.randn(5), torch.randn(()))
+    figures = {"loss": torch.tensor(0.5), "kl": torch.tensor(0.1)}
+    buffer = GradientBuffer()
+    again, same = buffer.unpack(2 * buffer.pack(gradients, figures))
+    torch.testing.assert_close(again, tuple(None if g is None else 2 * g for g in gradients))
+    torch.testing.assert_close(same, {name: 2 * figure for name, figure in figures.items()})
+    assert {g.storage_offset() % GradientBuffer.ALIGNMENT for g in again if g is not None} == {0}
