@@ -3,6 +3,7 @@
 import functools
 import html
 import io
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -123,6 +124,8 @@ class Panel(ipywidgets.VBox):
         self._still: DisplayHandle | None = None
         self.messages = ipywidgets.Output()
         """Exceptions of callbacks, below the other children."""
+        self.lock = threading.RLock()
+        """Held by a callback and by what else changes the panel: a kernel has several threads for what a page sends."""
         self._paused = False
 
     def start(self, controls: Iterable[ipywidgets.Widget], children: Sequence[ipywidgets.Widget]) -> None:
@@ -155,25 +158,34 @@ class Panel(ipywidgets.VBox):
         """Make a callback of ``action``, for a button or a trait, whose exceptions appear in :attr:`messages`.
 
         A kernel only logs the exception of a bare callback. In the output it is on the page, and papermill finds it.
-        Of an :class:`InputError`, the output shows the message, or with ``AMP_DEBUG=1`` the traceback.
+        Of an :class:`InputError`, the output shows the message, or with ``AMP_DEBUG=1`` the traceback. It waits for
+        :attr:`lock`.
         """
-        return self.messages.capture()(lambda _event: action())
+        shown = self.messages.capture()(lambda _event: action())
+
+        def call(event: object) -> None:
+            with self.lock:
+                shown(event)
+
+        return call
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Ignore changes of the controls within the block."""
-        before, self._paused = self._paused, True
-        try:
-            yield
-        finally:
-            self._paused = before
+        """Ignore changes of the controls within the block; those that a page sends meanwhile wait for its end."""
+        with self.lock:
+            before, self._paused = self._paused, True
+            try:
+                yield
+            finally:
+                self._paused = before
 
     @contextmanager
     def batched(self) -> Iterator[None]:
         """Change several controls within the block and refresh once, at its end."""
-        with self.paused():
-            yield
-        self._refresh_unless_paused()
+        with self.lock:
+            with self.paused():
+                yield
+            self._refresh_unless_paused()
 
     def _refresh_unless_paused(self) -> None:
         if not self._paused:

@@ -178,7 +178,8 @@ class TrainingPanel(Panel):
         try:
             while process.running if process else self.run and self.run.state in ("running", "stopping"):
                 if (start := time.monotonic()) >= due:
-                    self.refresh()
+                    with self.lock:
+                        self.refresh()
                     due = start + max(self._interval_s, 10 * (time.monotonic() - start))
                 await asyncio.sleep(0.2)
         except asyncio.CancelledError:
@@ -188,7 +189,8 @@ class TrainingPanel(Panel):
             request_stop(self.folder)
             process.process.wait()
         finally:
-            self.refresh()
+            with self.lock:
+                self.refresh()
         if interrupted:
             self.status.value += " The cell was interrupted, and the run was stopped."
         self.keep_still()

@@ -2,6 +2,8 @@
 
 import io
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -189,6 +191,17 @@ def test_an_error_in_a_callback_is_not_swallowed(inspector):
     inspector._rows = dict.fromkeys(ORDERS, ())
     with pytest.raises(IndexError):  # in a kernel, the Output widget catches and shows it
         inspector.joint.value = "right_knee_joint"
+
+
+def test_a_control_that_a_page_moves_while_another_thread_changes_controls_is_drawn_after_that(inspector):
+    """A kernel under JupyterLab takes what a page sends in another thread than cells."""
+    mover = threading.Thread(target=setattr, args=(inspector.joint, "value", "right_knee_joint"))
+    with inspector.paused():
+        mover.start()
+        time.sleep(0.2)
+        assert "right_knee" not in inspector.text.value
+    mover.join()
+    assert "right_knee_joint: column" in inspector.text.value
 
 
 def test_a_default_pose_without_a_joint_is_refused(clip):
