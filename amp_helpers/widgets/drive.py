@@ -14,6 +14,7 @@ import math
 import os
 import tempfile
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ class Drive(Panel):
         self._size, self._gl = (width, height), gl
         self._azimuth = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._loop = _running_loop()
         self._make_controls(width, height)
         self.start([], self._layout())
         if recording_s:
@@ -87,7 +89,8 @@ class Drive(Panel):
     def run(self, seconds: float) -> None:
         """Simulate so many seconds under the present command, as fast as the machine can, and show the result."""
         for _ in range(round(seconds / self.driver.dt)):
-            self.driver.step()
+            with self.lock:
+                self.driver.step()
         self.refresh()
 
     def record(self, seconds: float) -> None:
@@ -95,6 +98,10 @@ class Drive(Panel):
 
         The robot walks at half the highest speed, where the command is 0.
         """
+        with self.lock:
+            self._record(seconds)
+
+    def _record(self, seconds: float) -> None:
         before = self.driver.wished
         if not any(before):
             self.driver.command = (self.driver.ranges[0][1] / 2, 0.0)
@@ -117,6 +124,10 @@ class Drive(Panel):
 
     def refresh(self) -> None:
         """Show figures and curves, and the picture where nothing moves."""
+        with self.lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
         driver, figures = self.driver, self.driver.figures
         forward, turn = figures.command
         pace = "" if math.isnan(figures.real_time) else f" · {figures.real_time:.2f} of real time"
@@ -146,19 +157,20 @@ class Drive(Panel):
 
     def close(self) -> None:
         """Stop, and close the widget."""
-        if self._task:
-            self._task.cancel()
+        with self.lock:
+            if self._task and self._walking:
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
         super().close()
 
     def _make_controls(self, width: int, height: int) -> None:
         label = f"The robot, driven live. {_KEYS}"
-        self.stage = Stage(width, height, label, self.act)
+        self.stage = Stage(width, height, label, self.act, self.lock)
         self.still = image_box(width, height, "The robot")
         self.still.layout.max_width, self.still.layout.height = "100%", "auto"
         self.video = ipywidgets.HTML()
         self.recording = ipywidgets.HBox([self.still, self.video], layout={"flex_flow": "row wrap"})
-        self.forward = _slider("Forward, m/s", "commanded forward speed; arrow keys change it")
-        self.turn = _slider("Turn, rad/s", "commanded turn, left positive; arrow keys change it")
+        self.forward = _Slider(self.lock, "Forward, m/s", "commanded forward speed; arrow keys change it")
+        self.turn = _Slider(self.lock, "Turn, rad/s", "commanded turn, left positive; arrow keys change it")
         self._set_ranges()
         names = self.driver.policies
         self.policy = ipywidgets.Dropdown(
@@ -237,32 +249,46 @@ class Drive(Panel):
         return self._task is not None and not self._task.done()
 
     def _wake(self) -> None:
-        """Let the robot walk, if a page shows it."""
+        """Let the robot walk, if a page shows it: in the thread of the cells, so that they never run beside it."""
         if self.stage.is_open:
             self.recording.layout.display = "none"
             if not self._walking and not self.pause.value:
+                here = asyncio.get_running_loop()
+                if self._loop is None or self._loop.is_closed() or self._loop is here:
+                    self._start()
+                else:
+                    self._loop.call_soon_threadsafe(self._start)
+
+    def _start(self) -> None:
+        with self.lock:
+            if self.stage.is_open and not self._walking and not self.pause.value:
                 self._task = asyncio.get_running_loop().create_task(self._walk())
 
     async def _walk(self) -> None:
         """Walk in real time until it is paused or no page shows it any more."""
         driver, stage = self.driver, self.stage
-        driver.wait()
+        with self.lock:
+            driver.wait()
         answered = figured = time.monotonic()
         try:
-            while stage.is_open and not self.pause.value:
-                now = time.monotonic()
-                driver.follow(now)
-                if not stage.waits:
-                    answered = now
-                    stage.show(self._picture())
-                elif now - answered > SILENT_S:
-                    stage.forget()
-                if now - figured > 1 / FIGURES_PER_S:
-                    figured = now
-                    self.refresh()
+            while True:
+                with self.lock:
+                    if not stage.is_open or self.pause.value:
+                        self._task = None  # before another thread can open the picture or end the pause
+                        return
+                    now = time.monotonic()
+                    driver.follow(now)
+                    if not stage.waits:
+                        answered = now
+                        stage.show(self._picture())
+                    elif now - answered > SILENT_S:
+                        stage.forget()
+                    if now - figured > 1 / FIGURES_PER_S:
+                        figured = now
+                        self.refresh()
                 await asyncio.sleep(max(0.001, now + 1 / PICTURES_PER_S - time.monotonic()))
         except Exception:
-            with self.messages:  # not around the loop: an output widget serves one callback at a time
+            with self.lock, self.messages:  # not around the loop: an output widget serves one callback at a time
                 raise
 
     def _picture(self) -> np.ndarray:
@@ -312,17 +338,37 @@ def _button(text: str, icon: str, tooltip: str) -> ipywidgets.Button:
     return ipywidgets.Button(description=text, icon=icon, tooltip=tooltip, layout={"width": "100px"})
 
 
-def _slider(description: str, tooltip: str) -> ipywidgets.FloatSlider:
-    return ipywidgets.FloatSlider(
-        min=0.0,
-        max=1.0,
-        step=STEP,
-        description=description,
-        tooltip=tooltip,
-        readout_format=".1f",
-        style={"description_width": "90px"},
-        layout={"width": "320px"},
-    )
+class _Slider(ipywidgets.FloatSlider):
+    """A slider of the command, which a key may move, too.
+
+    What a page sends is taken with the lock held: between the value and its callback, the robot's thread would set the
+    slider back to the command of before.
+    """
+
+    def __init__(self, lock: AbstractContextManager, description: str, tooltip: str) -> None:
+        self._lock = lock
+        super().__init__(
+            min=0.0,
+            max=1.0,
+            step=STEP,
+            description=description,
+            tooltip=tooltip,
+            readout_format=".1f",
+            style={"description_width": "90px"},
+            layout={"width": "320px"},
+        )
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what a page sends."""
+        with self._lock:
+            super().set_state(sync_data)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _measured(figures: Figures) -> str:

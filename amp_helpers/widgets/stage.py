@@ -1,7 +1,9 @@
 """A picture that moves: frames go to the page, keys and a gamepad come from it."""
 
 import io
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ class Stage(anywidget.AnyWidget):
         label: what a screen reader says of it.
         act: called with each message of a page: ``kind`` ``nudge``, ``steer`` (both with ``forward`` and ``turn``),
             ``stand``, ``push`` or ``reset``; ``ready`` and ``gone`` when a page opens and closes the picture.
+        lock: held while a message is taken, in whichever thread it comes; ``None`` for a lock of its own.
     """
 
     _esm = Path(__file__).with_name("stage.js")
@@ -33,9 +36,16 @@ class Stage(anywidget.AnyWidget):
     height = traitlets.Int(360).tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, width: int, height: int, label: str, act: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        label: str,
+        act: Callable[[dict[str, Any]], None],
+        lock: AbstractContextManager | None = None,
+    ) -> None:
         super().__init__(width=width, height=height, label=label)
-        self._act = act
+        self._act, self._lock = act, lock or threading.RLock()
         self._views: set[str] = set()
         self.sent = 0
         """Pictures sent."""
@@ -67,13 +77,14 @@ class Stage(anywidget.AnyWidget):
     def receive(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
         """Take a message of a page."""
         kind, view = message.get("kind"), str(message.get("view"))
-        if kind == "shown":
-            self.shown = max(self.shown, min(int(message["number"]), self.sent))
-        if kind == "gone":
-            self._views.discard(view)
-        elif view not in self._views:  # opened now, or back after a pause
-            self._views.add(view)
-            self.shown = self.sent
-            self._act({"kind": "ready"})
-        if kind not in ("shown", "ready"):
-            self._act(message)
+        with self._lock:
+            if kind == "shown":
+                self.shown = max(self.shown, min(int(message["number"]), self.sent))
+            if kind == "gone":
+                self._views.discard(view)
+            elif view not in self._views:  # opened now, or back after a pause
+                self._views.add(view)
+                self.shown = self.sent
+                self._act({"kind": "ready"})
+            if kind not in ("shown", "ready"):
+                self._act(message)

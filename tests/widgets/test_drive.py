@@ -4,6 +4,8 @@ import asyncio
 import base64
 import io
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -137,6 +139,54 @@ def test_a_page_that_does_not_answer_gets_no_more_pictures_and_counts_as_closed(
         assert widget.stage.is_open and widget.stage.sent > 2
         widget.close()
         await asyncio.sleep(0)
+
+    asyncio.run(watch())
+
+
+def test_what_a_page_sends_to_another_thread_than_the_robots_is_not_lost(widget, monkeypatch):
+    """A kernel under JupyterLab has a thread for the messages of widgets, and one for cells, where the robot walks."""
+    monkeypatch.setattr(drive, "FIGURES_PER_S", 1000.0)
+    monkeypatch.setattr(widget.messages, "_flush", lambda: time.sleep(0.05))  # as an output does on a busy machine
+
+    async def watch() -> None:
+        say(widget, "ready")
+        for forward in (0.3, 0.7, 0.1):
+            await asyncio.to_thread(widget.forward.set_state, {"value": forward})
+            assert widget.driver.command == (forward, 0.0)
+            await asyncio.sleep(0.05)
+            assert widget.forward.value == forward, "the slider is not set back"
+        await asyncio.to_thread(say, widget, "gone")
+        await asyncio.sleep(0.1)
+
+    asyncio.run(watch())
+    assert widget.messages.outputs == ()
+
+
+def test_the_robot_walks_in_the_thread_of_its_cell_whichever_thread_opens_the_picture(tmp_path, robot, monkeypatch):
+    threads = set()
+
+    async def opened_elsewhere(widget: Drive) -> None:
+        say(widget, "ready")
+
+    async def watch() -> None:
+        widget = Drive(standing_bundle(tmp_path / "a"), robot=robot, width=160, height=120, recording_s=0)
+        monkeypatch.setattr(widget.driver, "follow", lambda _now: threads.add(threading.current_thread()))
+        for _ in range(2):
+            await asyncio.to_thread(lambda: asyncio.run(opened_elsewhere(widget)))
+            await asyncio.sleep(0.1)
+            assert threads == {threading.main_thread()}
+            threads.clear()
+            await asyncio.to_thread(say, widget, "gone")
+            await asyncio.sleep(0.1)
+            threads.clear()
+        await asyncio.sleep(0.1)
+        assert not threads, "a closed page stops it"
+        say(widget, "ready")
+        await asyncio.to_thread(widget.close)
+        await asyncio.sleep(0.1)
+        threads.clear()
+        await asyncio.sleep(0.1)
+        assert not threads, "so does closing the widget, from any thread"
 
     asyncio.run(watch())
 
