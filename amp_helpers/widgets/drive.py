@@ -353,6 +353,7 @@ class _Slider(ipywidgets.FloatSlider):
             step=STEP,
             description=description,
             tooltip=tooltip,
+            continuous_update=False,
             readout_format=".1f",
             style={"description_width": "90px"},
             layout={"width": "320px"},
