@@ -511,8 +511,10 @@ def test_a_driven_robot_is_steered_by_keys_that_jupyterlab_leaves_alone_and_stop
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == 2
 
     page.keyboard.press("Tab")  # by keyboard alone: on to the first slider
-    page.keyboard.press("ArrowRight")
-    expect(widget.get_by_role("status")).to_contain_text("command 0.1 m/s")
+    expect(widget.locator(".widget-slider", has_text="Forward").locator(".noUi-handle")).to_be_focused()
+    for key, speed in (("ArrowRight", 0.1), ("ArrowRight", 0.2), ("ArrowLeft", 0.1)):
+        page.keyboard.press(key)
+        expect(widget.get_by_role("status")).to_contain_text(f"command {speed} m/s")
 
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 1000})
