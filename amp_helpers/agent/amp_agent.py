@@ -186,7 +186,6 @@ class AmpAgent(Agent):
         values, _ = self.value.act(inputs, role="value")
         return self.normalizers.values(values, inverse=True)
 
-    @torch.no_grad()
     def _bootstrap(self) -> torch.Tensor:
         """Discounted values of the states that time limits cut off, (T, E, 1); zero elsewhere.
 
@@ -221,8 +220,7 @@ class AmpAgent(Agent):
         windows, whole = self.rollout.rows("amp_observations"), self.rollout.rows("amp_whole").flatten()
         # Indices, not a copy: the size of a copy would differ between updates, and each would allocate memory again.
         learnable = whole.nonzero().squeeze(-1)
-        bootstrap = self._bootstrap()
-        style = self._prepare_rollout(next_observations, next_states, bootstrap)
+        style = self._prepare_rollout(next_observations, next_states)
         discriminate = self.ranks.all(len(learnable) > 0)  # the processes wait for one another here, not the GPUs
         if discriminate:
             # Once an update: a scale that changed within one would change the logits behind the style reward.
@@ -274,20 +272,17 @@ class AmpAgent(Agent):
         return windows[rows[torch.randint(len(rows), (count,), device=rows.device)]]
 
     @torch.no_grad()
-    def _prepare_rollout(
-        self, next_observations: torch.Tensor, next_states: torch.Tensor | None, bootstrap: torch.Tensor
-    ) -> torch.Tensor:
+    def _prepare_rollout(self, next_observations: torch.Tensor, next_states: torch.Tensor | None) -> torch.Tensor:
         """Keep normalized inputs, values, returns and advantages; return the style reward of every row, (T * E, 1).
 
         Args:
             next_observations: (E, O) after the last step of the rollout.
             next_states: (E, S) of the same instant, or ``None``.
-            bootstrap: (T, E, 1), see :meth:`_bootstrap`.
         """
         following = {"next_observations": next_observations}
         if next_states is not None:
             following["next_states"] = next_states
-        style, values, advantages = self._estimate(bootstrap=bootstrap, **following)
+        style, values, advantages = self._estimate(bootstrap=self._bootstrap(), **following)
         returns = advantages + values
         self.normalizers.values(returns, train=True)
         self.rollout.set_tensor_by_name("values", self.normalizers.values(values))

@@ -152,7 +152,7 @@ def test_windows_that_are_not_whole_earn_no_style():
     agent = make_agent()
     roll_out(agent, seed=1)
     whole = agent.rollout.rows("amp_whole").flatten()
-    style = agent._prepare_rollout(*agent._next, agent._bootstrap())
+    style = agent._prepare_rollout(*agent._next)
     assert 0 < whole.sum() < len(whole)
     assert style[~whole].abs().max() == 0 and style[whole].max() > 0
 
